@@ -1,0 +1,1 @@
+"""The only part that knows Parquet: write, read and check datasets."""

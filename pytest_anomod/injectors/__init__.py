@@ -1,0 +1,1 @@
+"""Who carries a fault out: one injector, one file."""

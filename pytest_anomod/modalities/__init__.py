@@ -1,0 +1,1 @@
+"""One modality, one file: schema and collector."""

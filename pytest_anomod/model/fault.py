@@ -1,0 +1,122 @@
+"""What a fault is: a frozen value with inject, active and recover, and what it needs of a deployment."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
+
+Json = Any
+"""A value that json.dumps takes."""
+
+
+class Level(StrEnum):
+    """The paper's four levels of anomaly, and the control's."""
+
+    NORMAL = "normal"
+    PERFORMANCE = "performance"
+    SERVICE = "service"
+    DATABASE = "database"
+    CODE = "code"
+
+
+class Ability(StrEnum):
+    """What a deployment may be able to do; a fault names those it needs, and collection checks them."""
+
+    EXEC = "exec"  # start a helper program inside the boundary of a service
+    LIFECYCLE = "lifecycle"  # kill, stop and start a service
+    NETWORK = "network"  # move a service's listener aside so that a proxy can take its place
+    CODE = "code"  # patch and restore a running function
+    STORE = "store"  # reach a store over its own protocol
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a probe saw of the world: is the fault in, and the figures that say so."""
+
+    active: bool
+    evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self.active
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CodeLocation:
+    """A function as the truth of a code fault: file as the coverage table names it, lines 1-based and inclusive."""
+
+    file: str
+    function: str
+    first_line: int
+    last_line: int
+
+
+@runtime_checkable
+class Fault(Protocol):
+    """A typed declaration of one thing that can go wrong; implementations are frozen keyword-only dataclasses.
+
+    `active` looks at the world and never at the injector's own answer. `recover` is idempotent and works in a fresh
+    process that knows only the deployment's ref (originals are kept through `deployment.remember`).
+    """
+
+    name: ClassVar[str]
+    level: ClassVar[Level]
+    needs: ClassVar[frozenset[Ability]]
+    host_wide: ClassVar[bool]
+    """True when the load reaches beyond the target's own boundary: the case then takes the host-wide lock."""
+
+    def check(self, system: System, target: str) -> None:
+        """Raise ScenarioError when this fault can't be aimed at `target`; called at collection."""
+
+    def prepare(self, deployment: Deployment, target: str) -> None:
+        """Bring the target into the state the fault supposes, before the baseline; undone by `recover`."""
+
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        """Put the fault in; return what was done, as JSON."""
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Probe the world for the fault; safe to call before, during and after."""
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        """Take the fault out; doing it twice, or with nothing in, is fine."""
+
+    def locate(self, deployment: Deployment, target: str) -> CodeLocation | None:
+        """The function that is at fault, for faults in code; None for all others."""
+
+    def blade(self, target: str) -> Mapping[str, Json] | None:
+        """The same fault for ChaosBlade: {"args": [...]}; None where blade can't do it truly."""
+
+    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
+        """The same fault as a Chaos Mesh manifest ({"kind": ..., "spec": {...}}); None where there is none."""
+
+
+class FaultDefaults:
+    """What most faults share; subclass it and a fault file holds only what is its own."""
+
+    __slots__ = ()
+    host_wide: ClassVar[bool] = False
+
+    def check(self, system: System, target: str) -> None:
+        system.service(target)
+
+    def prepare(self, deployment: Deployment, target: str) -> None:
+        return None
+
+    def locate(self, deployment: Deployment, target: str) -> CodeLocation | None:
+        return None
+
+    def blade(self, target: str) -> Mapping[str, Json] | None:
+        return None
+
+    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
+        return None
+
+
+def parameters(fault: Fault) -> dict[str, Json]:
+    """The fault's own parameters as a JSON object."""
+    return dataclasses.asdict(fault)  # type: ignore[call-overload,no-any-return]

@@ -1,0 +1,58 @@
+"""What a modality is: a name, a schema, and a collector that turns a stretch of time into columns."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Protocol
+
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.runtime import Deployment
+
+COMMON_COLUMNS = ("case_id", "time_unix_nano", "service_name", "service_instance_id", "phase")
+"""Columns every table begins with; `case_id` and `phase` are filled in when a case is written."""
+
+Columns = dict[str, list[Json]]
+"""A table as lists of equal length, by column name."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table: type is int64, int32, float64, bool, string or json (an object, stored as JSON text)."""
+
+    name: str
+    type: str
+    doc: str
+    nullable: bool = False
+
+
+class Collector(Protocol):
+    """Captures one modality of one deployment for one case.
+
+    `dropped` counts records that could not be taken; nothing is lost uncounted.
+    """
+
+    dropped: int
+
+    def start(self) -> None:
+        """Begin; CaptureError when the source can't be had."""
+
+    def edge(self, name: str) -> None:
+        """A phase begins or ends now; collectors that count since a reset take their snapshot here."""
+
+    def stop(self) -> None:
+        """End, and flush what is still on its way; idempotent."""
+
+    def columns(self, start_ns: int, end_ns: int) -> Columns:
+        """All records with start_ns <= time_unix_nano < end_ns, in time order, without case_id, phase and phase_end."""
+
+
+class Modality(Protocol):
+    """Schema and collector of one modality; `has_length` is true when records carry duration_ns (and so phase_end)."""
+
+    name: str
+    columns: tuple[Column, ...]
+    has_length: bool
+
+    def collector(self, deployment: Deployment, sources: Mapping[str, Json]) -> Collector:
+        """A collector for one case; `sources` may hold {"responses": path of the workload's record file}."""

@@ -1,0 +1,141 @@
+"""What brings a system up, and what can be done to it once it runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from pytest_anomod.model.fault import Ability, Json
+from pytest_anomod.model.system import ServiceKind, System
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One pytest process (an xdist worker is one): whose things are whose.
+
+    `directory` is private to it; `out` is the dataset's root; `run_id` is shared by all workers of a run.
+    """
+
+    run_id: str
+    worker: str
+    directory: Path
+    out: Path
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One process (or container) of a service, as it is now; pid and start_time are None while it is down."""
+
+    service: str
+    kind: ServiceKind
+    instance_id: str
+    address: tuple[str, int]
+    pid: int | None
+    start_time: float | None
+    state: str  # running | restarting | stopped
+    restarts: int = 0
+    log_file: Path | None = None
+    log_format: str = "json"  # json | redis | postgres
+    span_file: Path | None = None
+    metrics_url: str | None = None
+    agent_url: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Resource use of a service (its process and children): CPU seconds since start, bytes of memory, bytes moved."""
+
+    time_unix_nano: int
+    cpu_s: float
+    memory_bytes: int
+    read_bytes: int
+    written_bytes: int
+    threads: int
+    stopped: bool  # the main process is in state T (held by SIGSTOP)
+
+
+class Deployment(Protocol):
+    """A system that is up. `ref` is JSON and enough for `Runtime.attach` in another process.
+
+    Every method that names a service raises DeploymentError for an unknown one or when the runtime can't do it.
+    """
+
+    ref: Mapping[str, Json]
+    system: str
+    runtime: str
+    entry_url: str
+    urls: Mapping[str, str]  # public services -> base URL
+    abilities: frozenset[Ability]
+    directory: Path
+
+    def instances(self) -> tuple[Instance, ...]:
+        """All instances, as they are now."""
+
+    def instance(self, service: str) -> Instance:
+        """The instance of a service, as it is now."""
+
+    def stats(self, service: str) -> Stats | None:
+        """Resource use now; None while no process is there."""
+
+    def answers(self, service: str, timeout_s: float = 0.5) -> bool:
+        """Whether the service takes a connection on its public address and answers a health request (stores: a ping)."""
+
+    def unhealthy(self) -> tuple[str, ...]:
+        """Names of services that don't answer; empty when all is well."""
+
+    def kill(self, service: str) -> None:
+        """SIGKILL the very process that runs now; the restart policy brings it back."""
+
+    def stop(self, service: str) -> None:
+        """Stop the service for good and remove its name from resolution; idempotent."""
+
+    def start(self, service: str) -> None:
+        """Start a stopped service and wait until it answers; idempotent."""
+
+    def exec(self, service: str, argv: Sequence[str], *, name: str, deadline_s: float) -> int:
+        """Start a helper program inside the boundary of a service and return its pid; it ends by itself at the deadline."""
+
+    def executed(self, service: str) -> Mapping[str, int]:
+        """Helper programs that run in the boundary of a service now: name -> pid."""
+
+    def end(self, service: str, name: str) -> None:
+        """End a helper program and its children and wait until they are gone; idempotent."""
+
+    def agent(self, service: str, path: str, payload: Json = None) -> Json:
+        """Ask the agent inside a service (POST JSON); DeploymentError when it can't be reached."""
+
+    def move_listener(self, service: str, port: int | None) -> None:
+        """Have the service listen on another port (None: back on its own); pooled connections are closed; idempotent."""
+
+    def free_port(self) -> int:
+        """A port of this deployment's own block that nothing listens on."""
+
+    def remember(self, key: str, value: Json) -> None:
+        """Write an original down, durably and outside the target, before it is changed; the first value for a key stays."""
+
+    def recall(self, key: str) -> Json:
+        """The remembered value, or None."""
+
+    def forget(self, key: str) -> None:
+        """Drop a remembered value, once it is restored and that was verified; idempotent."""
+
+
+class Runtime(Protocol):
+    """What brings systems up and takes them down."""
+
+    name: str
+    abilities: frozenset[Ability]
+
+    def up(self, system: System, session: Session, *, entry_port: int | None = None, seed: int = 1) -> Deployment:
+        """Bring a system up and return once it is healthy; DeploymentError names what did not come up."""
+
+    def attach(self, ref: Mapping[str, Json]) -> Deployment:
+        """The deployment behind a ref, from any process."""
+
+    def down(self, deployment: Deployment) -> None:
+        """Take it down; nothing of it is left on return; idempotent."""
+
+    def sweep(self) -> tuple[str, ...]:
+        """Remove what dead sessions left; one line per thing removed."""

@@ -1,0 +1,65 @@
+"""What a check looks at and what it may say: case view, finding, verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.journal import Journal
+from pytest_anomod.model.scenario import Scenario
+from pytest_anomod.model.system import System
+from pytest_anomod.model.timeline import Timeline
+
+
+class Verdict(StrEnum):
+    """The sum of a case's findings."""
+
+    EFFECTIVE = "effective"  # mechanism proven, symptom on the target, impact at the user's edge, healed
+    TOLERATED = "tolerated"  # mechanism and symptom proven, no impact: the system coped
+    SILENT = "silent"  # mechanism proven, nothing moved in any modality
+    INEFFECTIVE = "ineffective"  # mechanism not proven
+    CONTAMINATED = "contaminated"  # baseline not steady, or something leaked in (a control: anything was found)
+    BROKEN = "broken"  # a collector, check or rollback failed; never called valid
+    NORMAL = "normal"  # a control in which nothing was found
+
+
+class Outcome(StrEnum):
+    """What one finding says about its question."""
+
+    PROVEN = "proven"
+    ABSENT = "absent"
+    BROKEN = "broken"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A check's remark: `question` is complete, aligned, steady, mechanism, symptom, impact or healed.
+
+    `evidence` holds the figures (effect sizes, p values, counts) as JSON; `message` says it in one sentence with numbers.
+    """
+
+    check: str
+    question: str
+    outcome: Outcome
+    message: str
+    evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CaseView:
+    """A case as checks and the report see it; `frames` maps modality name to a pandas DataFrame with all columns.
+
+    `dropped` counts, per modality, records that could not be taken; `problems` lists what went wrong on the way.
+    """
+
+    case_id: str
+    scenario: Scenario
+    system: System
+    journal: Journal
+    timeline: Timeline
+    frames: Mapping[str, Any]
+    dropped: Mapping[str, int]
+    problems: tuple[str, ...] = ()

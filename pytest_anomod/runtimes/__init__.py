@@ -1,0 +1,1 @@
+"""What brings a system up: one runtime, one file."""

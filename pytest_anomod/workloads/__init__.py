@@ -1,0 +1,1 @@
+"""What drives a system while it is watched: one workload, one file."""
