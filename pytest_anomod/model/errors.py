@@ -6,7 +6,7 @@ class AnomodError(Exception):
 
 
 class ScenarioError(AnomodError):
-    """A declaration that can't work: unknown system, service, fault or parameter. Raised at collection where possible."""
+    """A declaration that can't work: unknown system, service, fault or parameter; raised at collection if possible."""
 
 
 class DeploymentError(AnomodError):

@@ -56,6 +56,16 @@ class Stats:
     stopped: bool  # the main process is in state T (held by SIGSTOP)
 
 
+class UndoLog(Protocol):
+    """Write-ahead undo journal of a session; a guardian process plays what is open when its owner dies."""
+
+    def record(self, entry: Mapping[str, Json]) -> str:
+        """Durably append an undo entry before the change is made; return its id. SafetyError without a guardian."""
+
+    def done(self, entry_id: str) -> None:
+        """The change is undone and that was verified."""
+
+
 class Deployment(Protocol):
     """A system that is up. `ref` is JSON and enough for `Runtime.attach` in another process.
 
@@ -69,6 +79,7 @@ class Deployment(Protocol):
     urls: Mapping[str, str]  # public services -> base URL
     abilities: frozenset[Ability]
     directory: Path
+    undo: UndoLog
 
     def instances(self) -> tuple[Instance, ...]:
         """All instances, as they are now."""
@@ -80,7 +91,7 @@ class Deployment(Protocol):
         """Resource use now; None while no process is there."""
 
     def answers(self, service: str, timeout_s: float = 0.5) -> bool:
-        """Whether the service takes a connection on its public address and answers a health request (stores: a ping)."""
+        """Whether the service takes a connection on its public address and answers a health request."""
 
     def unhealthy(self) -> tuple[str, ...]:
         """Names of services that don't answer; empty when all is well."""
@@ -95,7 +106,7 @@ class Deployment(Protocol):
         """Start a stopped service and wait until it answers; idempotent."""
 
     def exec(self, service: str, argv: Sequence[str], *, name: str, deadline_s: float) -> int:
-        """Start a helper program inside the boundary of a service and return its pid; it ends by itself at the deadline."""
+        """Start a helper program inside the boundary of a service; return its pid. It ends itself at the deadline."""
 
     def executed(self, service: str) -> Mapping[str, int]:
         """Helper programs that run in the boundary of a service now: name -> pid."""
@@ -107,13 +118,13 @@ class Deployment(Protocol):
         """Ask the agent inside a service (POST JSON); DeploymentError when it can't be reached."""
 
     def move_listener(self, service: str, port: int | None) -> None:
-        """Have the service listen on another port (None: back on its own); pooled connections are closed; idempotent."""
+        """Have the service listen on another port (None: its own again); closes pooled connections; idempotent."""
 
     def free_port(self) -> int:
         """A port of this deployment's own block that nothing listens on."""
 
     def remember(self, key: str, value: Json) -> None:
-        """Write an original down, durably and outside the target, before it is changed; the first value for a key stays."""
+        """Write an original down, durably and outside the target, before it is changed; the first value stays."""
 
     def recall(self, key: str) -> Json:
         """The remembered value, or None."""

@@ -38,7 +38,7 @@ class Outcome(StrEnum):
 class Finding:
     """A check's remark: `question` is complete, aligned, steady, mechanism, symptom, impact or healed.
 
-    `evidence` holds the figures (effect sizes, p values, counts) as JSON; `message` says it in one sentence with numbers.
+    `evidence` holds the figures (effect sizes, p values, counts) as JSON; `message` is one sentence with numbers.
     """
 
     check: str

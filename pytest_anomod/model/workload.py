@@ -63,4 +63,4 @@ class Client(Protocol):
         headers: Mapping[str, str] | None = None,
         host: str | None = None,
     ) -> Response:
-        """Send one request below the entry URL (`host` names another public service); `route` is the path's template."""
+        """Send one request to the entry (or to the public service `host`); `route` is the path's template."""
