@@ -1,1 +1,68 @@
-"""Chaos tests under pytest: every scenario a test, every test a proven, labelled dataset case."""
+"""Chaos tests under pytest: every scenario a test, every test a proven, labelled, five-modality dataset case."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_anomod.dataset.read import Dataset, load_dataset
+    from pytest_anomod.declare import anomaly
+    from pytest_anomod.model.fault import CodeLocation, FaultDefaults, Level, Observation
+    from pytest_anomod.model.scenario import Durations, Scenario
+    from pytest_anomod.model.system import Journey, Service, ServiceKind, System
+    from pytest_anomod.model.verdict import Finding, Verdict
+    from pytest_anomod.model.workload import OpenLoop
+
+_HOMES = {
+    "CodeLocation": "model.fault",
+    "Dataset": "dataset.read",
+    "Durations": "model.scenario",
+    "FaultDefaults": "model.fault",
+    "Finding": "model.verdict",
+    "Journey": "model.system",
+    "Level": "model.fault",
+    "Observation": "model.fault",
+    "OpenLoop": "model.workload",
+    "Scenario": "model.scenario",
+    "Service": "model.system",
+    "ServiceKind": "model.system",
+    "System": "model.system",
+    "Verdict": "model.verdict",
+    "anomaly": "declare",
+    "load_dataset": "dataset.read",
+}
+
+__all__ = [
+    "CodeLocation",
+    "Dataset",
+    "Durations",
+    "FaultDefaults",
+    "Finding",
+    "Journey",
+    "Level",
+    "Observation",
+    "OpenLoop",
+    "Scenario",
+    "Service",
+    "ServiceKind",
+    "System",
+    "Verdict",
+    "anomaly",
+    "load_dataset",
+]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that having the plugin installed costs next to nothing."""
+    home = _HOMES.get(name)
+    if home is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

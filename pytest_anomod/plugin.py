@@ -1,1 +1,168 @@
-"""Nothing is registered yet."""
+"""The rim of the plugin: options, the `case` fixture, outcomes; everything heavy is imported when a case first asks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_anomod.case import Case
+    from pytest_anomod.sessions import CaseSession
+
+_DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
+_REPETITION = "_anomod_repetition"
+
+_session_key = pytest.StashKey["CaseSession"]()
+_case_key = pytest.StashKey["Case"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """All options of ours, in one group."""
+    group = parser.getgroup("anomod", "chaos scenarios and their dataset (pytest-anomod)")
+    group.addoption("--anomod-out", metavar="DIR", default="anomod-dataset", help="root of the dataset (%(default)s)")
+    group.addoption(
+        "--anomod-durations",
+        metavar="PROFILE",
+        default="quick",
+        choices=("quick", "standard", "paper"),
+        help="lengths of the windows: quick (10 s), standard (60 s) or paper (300 s); default %(default)s",
+    )
+    group.addoption(
+        "--anomod-scale", metavar="F", type=float, default=1.0, help="factor on all window lengths (%(default)s)"
+    )
+    group.addoption(
+        "--anomod-rate", metavar="RPS", type=float, help="journeys a second; default: the system's own rate"
+    )
+    group.addoption("--anomod-seed", metavar="N", type=int, default=1, help="seed of workloads and data (%(default)s)")
+    group.addoption(
+        "--anomod-repeat", metavar="N", type=int, default=1, help="cases per scenario, each with its own seed"
+    )
+    group.addoption("--anomod-runtime", metavar="NAME", default="process", help="what brings systems up (%(default)s)")
+    group.addoption("--anomod-injector", metavar="NAME", default="native", help="who carries faults out (%(default)s)")
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register our hooks."""
+    from pytest_anomod import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep a place for the summary; nothing else happens in a suite that declares no anomaly."""
+    config.pluginmanager.register(Summary(config), "anomod-summary")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Refuse at collection what this command line can't run; repeat scenarios when asked to."""
+    declaration = getattr(metafunc.function, _DECLARATION, None)
+    if declaration is None:
+        return
+    from pytest_anomod.sessions import check_runnable
+
+    check_runnable(metafunc.config, declaration, metafunc.function.__name__)
+    if metafunc.config.option.anomod_repeat > 1:
+        metafunc.fixturenames.append(_REPETITION)
+        metafunc.parametrize(_REPETITION, range(metafunc.config.option.anomod_repeat), ids=lambda n: f"r{n + 1}")
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest) -> Case:
+    """The case of this scenario; `case.run()` deploys, breaks, watches, heals, writes and judges."""
+    from pytest_anomod.sessions import begin_case
+
+    declaration = getattr(request.function, _DECLARATION, None)
+    if declaration is None:
+        pytest.fail(
+            f"{request.node.nodeid} asks for the fixture 'case' but declares no anomaly: "
+            "put @anomaly(system=..., fault=..., target=...) on it",
+            pytrace=False,
+        )
+    callspec = getattr(request.node, "callspec", None)
+    repetition = callspec.params.get(_REPETITION, 0) if callspec is not None else 0
+    begun = begin_case(_session(request.config), declaration, request.function.__name__, repetition=repetition)
+    request.node.stash[_case_key] = begun
+    return begun
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """After a scenario's body: its case must have been run, and its verdict must be the expected one."""
+    outcome = yield
+    begun = pyfuncitem.stash.get(_case_key, None)
+    if begun is None:
+        return outcome
+    if begun.result is None:
+        pytest.fail(f"{pyfuncitem.nodeid} never called case.run(): nothing was tested", pytrace=False)
+    if not begun.result.as_expected:
+        pytest.fail(begun.result.explain(), pytrace=False)
+    return outcome
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Carry the case's headline into the report, and so into JUnit XML and over to the xdist controller."""
+    report = yield
+    begun = item.stash.get(_case_key, None)
+    if report.when == "call" and begun is not None:
+        report.user_properties.extend(begun.properties().items())
+        _draw(item, begun)
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take down what this process brought up."""
+    cases = session.config.stash.get(_session_key, None)
+    if cases is not None:
+        cases.close()
+
+
+class Summary:
+    """Gathers each case's headline on the controller (or in the only process) and writes the index at the end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.rows: list[dict[str, str]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the headline of a case."""
+        row = {str(key): str(value) for key, value in report.user_properties if str(key).startswith("anomod_")}
+        if report.when == "call" and row:
+            self.rows.append(row | {"seconds": f"{report.duration:.1f}", "outcome": report.outcome})
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Write dataset.json and cases.parquet, once, where no other process writes them."""
+        if self.rows and not hasattr(self.config, "workerinput"):
+            from pytest_anomod.dataset.write import write_index
+            from pytest_anomod.sessions import out_directory
+
+            write_index(out_directory(self.config))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """One line per case: verdict, proof, where it is."""
+        if self.rows:
+            from pytest_anomod.report.terminal import write_summary
+            from pytest_anomod.sessions import out_directory
+
+            write_summary(terminalreporter, self.rows, out_directory(self.config))
+
+
+def _session(config: pytest.Config) -> CaseSession:
+    if _session_key not in config.stash:
+        from pytest_anomod.sessions import CaseSession
+
+        config.stash[_session_key] = CaseSession(config)
+    return config.stash[_session_key]
+
+
+def _draw(item: pytest.Item, begun: Case) -> None:
+    """Draw the Allure page of a case, where results are asked for; without --alluredir nothing is drawn."""
+    directory = item.config.getoption("allure_report_dir", None)
+    if directory and begun.result is not None:
+        from pytest_anomod.report.allure import attach_case
+
+        attach_case(begun.result)

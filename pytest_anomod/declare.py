@@ -1,0 +1,134 @@
+"""The `anomaly` decorator: a test function becomes a scenario, and what can't work is said at collection."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pytest_anomod.model import catalog
+from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.fault import Fault, Level
+from pytest_anomod.model.scenario import Durations, Scenario
+from pytest_anomod.model.system import System
+from pytest_anomod.model.verdict import Verdict
+from pytest_anomod.model.workload import OpenLoop
+
+ATTRIBUTE = "__anomod_declaration__"
+EXPECTABLE = (Verdict.EFFECTIVE, Verdict.TOLERATED, Verdict.SILENT)
+
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a test declares; it becomes a Scenario once the command line is known."""
+
+    system: System
+    fault: Fault
+    target: str
+    level: Level
+    workload: OpenLoop
+    durations: Durations | None
+    expects: Verdict
+    runtime: str | None
+    injector: str | None
+
+    def scenario(self, name: str, *, durations: Durations, rate_rps: float | None, seed: int) -> Scenario:
+        """The scenario of one case; a rate or durations set on the test win over the command line's."""
+        workload = self.workload
+        if workload.rate_rps is None:
+            workload = dataclasses.replace(workload, rate_rps=rate_rps or self.system.rate_rps)
+        return Scenario(
+            name=name,
+            system=self.system.name,
+            fault=self.fault,
+            target=self.target,
+            level=self.level,
+            workload=workload,
+            durations=self.durations or durations,
+            seed=case_seed(seed, name),
+            expects=str(self.expects),
+        )
+
+
+def anomaly(
+    *,
+    system: str,
+    fault: Fault | None = None,
+    target: str | None = None,
+    level: Level | str | None = None,
+    workload: OpenLoop | None = None,
+    durations: Durations | None = None,
+    expects: Verdict | str | None = None,
+    runtime: str | None = None,
+    injector: str | None = None,
+) -> Callable[[Test], Test]:
+    """Declare a test as a scenario: `fault` is put into `target` of `system` while the workload runs.
+
+    Without a fault it is a control, which passes when nothing is found. `level` defaults to the fault's own. `expects`
+    is the verdict that passes: effective unless said otherwise. `runtime` and `injector` pin what the command line
+    would choose. Raises ScenarioError, while the file is collected, for anything that can't work.
+    """
+    definition = catalog.find("systems", system)
+    chosen = fault if fault is not None else catalog.make_fault("no_fault", {})
+    control = chosen.level is Level.NORMAL
+    aim = target or (definition.entry if control else None)
+    if aim is None:
+        msg = f"fault {chosen.name!r} on system {system!r} needs a target: one of its services"
+        raise ScenarioError(msg)
+    definition.service(aim)
+    chosen.check(definition, aim)
+    wanted = _expected(expects, control=control)
+    declaration = Declaration(
+        system=definition,
+        fault=chosen,
+        target=aim,
+        level=_level(level, chosen),
+        workload=_checked_mix(workload or OpenLoop(), definition),
+        durations=durations,
+        expects=wanted,
+        runtime=runtime and catalog.find("runtimes", runtime).name,
+        injector=injector and catalog.find("injectors", injector).name,
+    )
+
+    def declare(test: Test) -> Test:
+        setattr(test, ATTRIBUTE, declaration)
+        return test
+
+    return declare
+
+
+def case_seed(run_seed: int, name: str) -> int:
+    """A seed of its own for every scenario: equal seeds make parallel workloads beat in step."""
+    return zlib.crc32(f"{run_seed}:{name}".encode())
+
+
+def _level(level: Level | str | None, fault: Fault) -> Level:
+    try:
+        return Level(level) if level is not None else fault.level
+    except ValueError:
+        msg = f"level {level!r} is none of {', '.join(Level)}"
+        raise ScenarioError(msg) from None
+
+
+def _expected(expects: Verdict | str | None, *, control: bool) -> Verdict:
+    allowed = (Verdict.NORMAL,) if control else EXPECTABLE
+    try:
+        wanted = Verdict(expects) if expects is not None else allowed[0]
+    except ValueError:
+        wanted = None
+    if wanted not in allowed:
+        msg = f"expects={expects!r} is none of {', '.join(allowed)} (of a {'control' if control else 'fault'})"
+        raise ScenarioError(msg)
+    return wanted
+
+
+def _checked_mix(workload: OpenLoop, system: System) -> OpenLoop:
+    known = {journey.name for journey in system.journeys}
+    unknown = sorted(set(workload.mix or {}) - known)
+    if unknown:
+        msg = f"the workload's mix names {unknown} but system {system.name!r} has journeys {sorted(known)}"
+        raise ScenarioError(msg)
+    return workload

@@ -1,0 +1,123 @@
+"""One pytest process and its systems: which command line, which deployments are up, which case comes next."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_anomod.case import Case
+from pytest_anomod.declare import Declaration
+from pytest_anomod.model import catalog
+from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.scenario import PROFILES, Durations
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_anomod.model.runtime import Deployment, Runtime
+    from pytest_anomod.model.system import System
+
+
+def out_directory(config: pytest.Config) -> Path:
+    """The dataset's root; a relative one is taken from where pytest was called."""
+    return Path(config.invocation_params.dir, config.option.anomod_out).absolute()
+
+
+def durations(config: pytest.Config) -> Durations:
+    """The window lengths that the command line asks for."""
+    return PROFILES[config.option.anomod_durations].scaled(config.option.anomod_scale)
+
+
+def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:
+    """Raise ScenarioError when the chosen runtime or injector can't do what a test declares, or options make no sense."""
+    durations(config)
+    runtime = catalog.find("runtimes", declaration.runtime or config.option.anomod_runtime)
+    catalog.find("injectors", declaration.injector or config.option.anomod_injector)
+    missing = declaration.fault.needs - runtime.abilities
+    if missing:
+        msg = (
+            f"{test}: fault {declaration.fault.name!r} needs {', '.join(sorted(missing))} of the runtime, but runtime "
+            f"{runtime.name!r} can only {', '.join(sorted(runtime.abilities))}; choose another with --anomod-runtime"
+        )
+        raise ScenarioError(msg)
+
+
+def scenario_name(test: str) -> str:
+    """The scenario's name from the test function's: test_perf_cpu_contention is perf_cpu_contention."""
+    return test.removeprefix("test_").lower()
+
+
+class CaseSession:
+    """What one pytest process (an xdist worker is one) has up; made when the first case begins."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        from pytest_anomod.runtimes.guardian import ensure_guardian
+        from pytest_anomod.runtimes.process import new_session
+
+        self.config = config
+        worker = getattr(config, "workerinput", {})
+        run_id = worker.get("testrunuid") or uuid.uuid4().hex
+        self.session = new_session(
+            out_directory(config), run_id=run_id, worker=worker.get("workerid", f"main-{os.getpid()}")
+        )
+        ensure_guardian(self.session.directory)
+        self._up: dict[tuple[str, str], Deployment] = {}
+        self._swept: set[str] = set()
+
+    def runtime(self, declaration: Declaration) -> Runtime:
+        """The runtime a test runs on; what dead sessions left on it is swept away the first time."""
+        runtime: Any = catalog.find("runtimes", declaration.runtime or self.config.option.anomod_runtime)
+        if runtime.name not in self._swept:
+            self._swept.add(runtime.name)
+            runtime.sweep()
+        return runtime
+
+    def deployment(self, runtime: Runtime, system: System) -> Deployment:
+        """The system, up and healthy: the one this process has already, or a new one."""
+        key = (runtime.name, system.name)
+        kept = self._up.get(key)
+        if kept is not None and not kept.unhealthy():
+            return kept
+        if kept is not None:
+            self.discard(runtime, kept)
+        deployment = runtime.up(system, self.session, seed=self.config.option.anomod_seed)
+        self._up[key] = deployment
+        self.config.hook.pytest_anomod_deployment_ready(deployment=deployment)
+        return deployment
+
+    def discard(self, runtime: Runtime, deployment: Deployment) -> None:
+        """Take a deployment down for good: it is not trusted any more, or the session is over."""
+        self._up = {key: kept for key, kept in self._up.items() if kept is not deployment}
+        runtime.down(deployment)
+
+    def close(self) -> None:
+        """Take everything down and leave no directory behind."""
+        from pytest_anomod.runtimes.process import end_session
+
+        for (runtime, _), deployment in list(self._up.items()):
+            self.discard(catalog.find("runtimes", runtime), deployment)
+        end_session(self.session)
+
+
+def begin_case(session: CaseSession, declaration: Declaration, test: str, *, repetition: int) -> Case:
+    """The case of one test, ready to run."""
+    config = session.config
+    scenario = declaration.scenario(
+        scenario_name(test),
+        durations=durations(config),
+        rate_rps=config.option.anomod_rate,
+        seed=config.option.anomod_seed + 1_000_003 * repetition,
+    )
+    runtime = session.runtime(declaration)
+    return Case(
+        scenario=scenario,
+        system=declaration.system,
+        runtime=runtime,
+        injector=catalog.find("injectors", declaration.injector or config.option.anomod_injector),
+        session=session.session,
+        deploy=lambda: session.deployment(runtime, declaration.system),
+        discard=lambda deployment: session.discard(runtime, deployment),
+        hook=config.hook,
+    )
