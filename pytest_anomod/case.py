@@ -10,7 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.model import catalog, clock, journal as names, timeline as timelines
+from pytest_anomod.model import catalog, clock
+from pytest_anomod.model import journal as names
+from pytest_anomod.model import timeline as timelines
 from pytest_anomod.model.errors import AnomodError, CaptureError
 from pytest_anomod.model.fault import Json, parameters
 from pytest_anomod.model.journal import Journal, read_journal

@@ -31,7 +31,7 @@ def durations(config: pytest.Config) -> Durations:
 
 
 def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:
-    """Raise ScenarioError when the chosen runtime or injector can't do what a test declares, or options make no sense."""
+    """Raise ScenarioError when the chosen runtime or injector can't do what a test declares."""
     durations(config)
     runtime = catalog.find("runtimes", declaration.runtime or config.option.anomod_runtime)
     catalog.find("injectors", declaration.injector or config.option.anomod_injector)
