@@ -1,0 +1,62 @@
+"""What a service writes about itself: where its span and log files are, and the one append that survives a kill."""
+
+import os
+from pathlib import Path
+
+import orjson
+
+REPLICAS_ROOT = Path(__file__).resolve().parents[1]
+
+_relative: dict[str, str] = {}
+
+
+def source_path(filename: str) -> str:
+    """A source file as telemetry names it: relative to the replicas, never a path of this machine."""
+    found = _relative.get(filename)
+    if found is None:
+        try:
+            found = Path(filename).resolve().relative_to(REPLICAS_ROOT).as_posix()
+        except ValueError:
+            path = Path(filename)
+            found = f"{path.parent.name}/{path.name}"
+        _relative[filename] = found
+    return found
+
+
+class LineFile:
+    """JSON lines, each appended by one write call: nothing is buffered, so a SIGKILL loses nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def write(self, record: dict) -> None:
+        """Append one record as one line."""
+        os.write(self._descriptor, orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+
+
+class NoFile:
+    """Stands in for a LineFile when telemetry is off."""
+
+    def write(self, record: dict) -> None:
+        """Drop the record."""
+
+
+class Telemetry:
+    """The two files of one service instance and the names its records carry.
+
+    Also the switch: with `enabled` false nothing is recorded, though trace context still travels.
+    """
+
+    __slots__ = ("enabled", "instance", "logs", "service", "spans")
+
+    def __init__(self, directory: Path, service: str, instance: int, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self.service = service
+        self.instance = f"{service}-{instance}"
+        self.logs: LineFile | NoFile = NoFile()
+        self.spans: LineFile | NoFile = NoFile()
+        if enabled:
+            for name in ("logs", "spans"):
+                (directory / name).mkdir(exist_ok=True)
+            self.logs = LineFile(directory / "logs" / f"{service}.log")
+            self.spans = LineFile(directory / "spans" / f"{service}.jsonl")
