@@ -135,12 +135,11 @@ class Summary:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Write dataset.json and cases.parquet, once, where no other process writes them."""
+        """Write dataset.json and cases.parquet, once, where no other process writes them; the report's run files too."""
         if self.rows and not hasattr(self.config, "workerinput"):
-            from pytest_anomod.dataset.write import write_index
-            from pytest_anomod.sessions import out_directory
+            from pytest_anomod.sessions import finish_run
 
-            write_index(out_directory(self.config))
+            finish_run(self.config)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """One line per case: verdict, proof, where it is."""
@@ -165,4 +164,4 @@ def _draw(item: pytest.Item, begun: Case) -> None:
     if directory and begun.result is not None:
         from pytest_anomod.report.allure import attach_case
 
-        attach_case(begun.result)
+        attach_case(item.config, begun.result)

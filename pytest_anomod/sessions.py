@@ -101,6 +101,26 @@ class CaseSession:
         end_session(self.session)
 
 
+def finish_run(config: pytest.Config) -> None:
+    """At the end of a run: the dataset's index, and the Allure report's categories and environment if there is one."""
+    from pytest_anomod.dataset.write import write_index
+
+    write_index(out_directory(config))
+    directory = config.getoption("allure_report_dir", None)
+    if directory:
+        from pytest_anomod.report.allure import write_run_files
+
+        option = config.option
+        chosen = {
+            "Runtime": option.anomod_runtime,
+            "Injector": option.anomod_injector,
+            "Durations": f"{option.anomod_durations} x {option.anomod_scale:g}",
+            "Seed": str(option.anomod_seed),
+            "Dataset": option.anomod_out,
+        }
+        write_run_files(Path(directory), chosen)
+
+
 def begin_case(session: CaseSession, declaration: Declaration, test: str, *, repetition: int) -> Case:
     """The case of one test, ready to run."""
     config = session.config

@@ -1,0 +1,91 @@
+"""The `anomod` command: bring a system up to play with, look at a dataset, clean up after the dead."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_anomod.model import catalog
+from pytest_anomod.model.errors import AnomodError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; errors of ours end in one line on stderr and exit code 2."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except AnomodError as error:
+        print(f"anomod: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="anomod", description="Systems, datasets and safety of pytest-anomod.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="bring a system up in the foreground; Ctrl-C takes it down")
+    up.add_argument("system", help="its name, such as social_network")
+    up.add_argument("--port", type=int, metavar="N", help="port of the entry service (default: any free one)")
+    up.add_argument("--runtime", default="process", metavar="NAME", help="what brings it up (default: %(default)s)")
+    up.set_defaults(run=_up)
+
+    stats = commands.add_parser("stats", help="how much there is in a dataset, and one row per case")
+    stats.add_argument("path", type=Path, help="root of the dataset")
+    stats.set_defaults(run=_stats)
+
+    validate = commands.add_parser("validate", help="find incomplete, foreign and inconsistent cases; exit 1 if any")
+    validate.add_argument("path", type=Path, help="root of the dataset")
+    validate.set_defaults(run=_validate)
+
+    catalog_command = commands.add_parser("list", help="systems, faults, runtimes, injectors and modalities on offer")
+    catalog_command.set_defaults(run=_list)
+
+    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
+    clean.set_defaults(run=_clean)
+    return parser
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    system = catalog.find("systems", arguments.system)
+    runtime = catalog.find("runtimes", arguments.runtime)
+    return runtime.up_in_foreground(system, port=arguments.port, say=lambda line: print(line, flush=True))
+
+
+def _stats(arguments: argparse.Namespace) -> int:
+    from pytest_anomod.dataset.stats import render
+
+    print(render(arguments.path))
+    return 0
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from pytest_anomod.dataset.validate import validate
+
+    problems = validate(arguments.path)
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} problems" if problems else "no problems found")
+    return 1 if problems else 0
+
+
+def _list(_: argparse.Namespace) -> int:
+    for group in catalog.GROUPS:
+        print(f"{group}:")
+        for name, offer in sorted(catalog.offers(group).items()):
+            doc = (offer.__doc__ or "").strip().splitlines()
+            print(f"  {name:24} {doc[0] if doc else ''}")
+    return 0
+
+
+def _clean(_: argparse.Namespace) -> int:
+    removed = [line for name in catalog.offers("runtimes") for line in catalog.find("runtimes", name).sweep()]
+    for line in removed:
+        print(line)
+    print(f"{len(removed)} things removed" if removed else "nothing was left behind")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

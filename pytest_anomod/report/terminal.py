@@ -1,0 +1,25 @@
+"""The verdict table at the end of a pytest run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ("system", "scenario", "fault", "target", "verdict", "seconds")
+MARKUP = {"passed": {"green": True}, "failed": {"red": True}}
+
+
+def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> None:
+    """Write one line per case, sorted by system and scenario, and where the dataset lies."""
+    reporter.section("anomaly cases")
+    table = [[row.get(f"anomod_{name}") or row.get(name, "") for name in COLUMNS] for row in rows]
+    order = sorted(range(len(rows)), key=lambda index: table[index][:2])
+    widths = [max(len(COLUMNS[i]), *(len(line[i]) for line in table)) for i in range(len(COLUMNS))]
+    reporter.write_line("  ".join(name.ljust(width) for name, width in zip(COLUMNS, widths, strict=True)).rstrip())
+    for index in order:
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(table[index], widths, strict=True)).rstrip()
+        expected = rows[index].get("anomod_expects", "")
+        note = "" if table[index][4] == expected else f"  (expected {expected})"
+        reporter.write_line(cells + note, **MARKUP.get(rows[index].get("outcome", ""), {}))
+    reporter.write_line(f"{len(rows)} cases; dataset: {out}")
