@@ -1,0 +1,113 @@
+"""Takes secrets out of what is recorded, before it is written: headers, URLs, forms, JSON and log text. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+REDACTED = "[redacted]"
+"""What stands where a secret stood; names stay, so that one sees what was there."""
+
+_WORDS = (
+    r"passwo?r?d|passphrase|(?<![a-z])pwd|secret|token|authorization|cookie|credential|api[_-]?key|private[_-]?key"
+    r"|session[_-]?id|verification[_-]?code|jwt"
+)
+_NAME = re.compile(_WORDS, re.IGNORECASE)
+# what can't be told by a name next to it, only by its looks
+_LOOKS = r"eyJ[A-Za-z0-9_-]{6,}(?:\.|\Z)|\b(?:bearer|basic)\s+[A-Za-z0-9]|scram-sha-256\$|://[^\s/:@\"']{1,64}:[^\s/@\"']{1,128}@"
+_HINT = re.compile(f"{_WORDS}|{_LOOKS}", re.IGNORECASE)
+
+_QUOTE = r"(?:\\*[\"']|%22|%27)"
+_SCALAR = r"\\*\"(?:[^\"\\]|\\+[^\"\\])*(?:\\*\")?|'[^']*'?|\[[^\]]*\]?|\{[^{}]*\}?|[^\s&;,<>\"'}\])]+"
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
+        # a part of a multipart form:  name="password" <headers> <blank line> value
+        (rf"(name=\"[^\"\r\n]*(?:{_WORDS})[^\"\r\n]*\"[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n)[^\r\n]*", r"\1" + REDACTED),
+        # a header in running text reaches to the end of its line
+        (r"\b((?:set-)?cookie2?|(?:proxy-)?authorization)(\s*:\s*)(?![\s\[\"'])[^\r\n\"']+", r"\1\2" + REDACTED),
+        # <password>value</password>
+        (rf"(<[^<>/]{{0,32}}(?:{_WORDS})[^<>]{{0,64}}>)[^<]+", r"\1" + REDACTED),
+        # "password": "value" and its like, also escaped inside a string and percent-encoded
+        (rf"((?:{_WORDS})[\w.-]{{0,32}}{_QUOTE}\s*(?::|%3A)\s*)%22.*?(?:%22|$)", r"\1%22" + REDACTED + "%22"),
+        (
+            rf"((?:{_WORDS})[\w.-]{{0,32}}{_QUOTE}\s*:\s*(?P<escape>\\*)\")[\s\S]*?((?<!\\)(?P=escape)\"|\Z)",
+            r"\1" + REDACTED + r"\3",
+        ),
+        # password=value, password: value
+        (
+            rf"((?:{_WORDS})[\w.-]{{0,32}}\]?{_QUOTE}?\s*(?:=|:|%3D)\s*)(?!%22|\\*\"?\[redacted)(?:{_SCALAR})",
+            r"\1" + REDACTED,
+        ),
+        # SQL: PASSWORD 'value'
+        (r"(\bpassword\s+)'(?:[^']|'')*'?", r"\1'" + REDACTED + "'"),
+        (r"\b(bearer|basic)\s+(?!\[redacted)[A-Za-z0-9._~+/=-]{8,}", r"\1 " + REDACTED),
+        (r"eyJ[A-Za-z0-9_-]{6,}(?:(?:\.[A-Za-z0-9_-]*){1,2}|\Z)", REDACTED),  # a JSON web token, whole or cut off
+        (r"scram-sha-256\$[^\s'\"]+", REDACTED),
+        (r"(://)[^\s/:@\"']{1,64}:[^\s/@\"']{1,128}@", r"\1" + REDACTED + "@"),
+    )
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a field, header or cookie of that name holds a secret."""
+    return _NAME.search(name) is not None
+
+
+def redact_text(text: str) -> str:
+    """Text without secrets: values of secret names in JSON, forms, queries and key=value pairs, and web tokens.
+
+    Text without secrets comes back as it is, byte for byte; so does all around a secret, save that JSON documents
+    with a secret in them are laid out anew. A text that was cut off inside a secret loses what is left of it.
+    """
+    if _HINT.search(text) is None:
+        return text
+    document = _json_document(text)
+    if document is not None:
+        cleaned = redact_json(document)
+        return text if cleaned == document else json.dumps(cleaned, ensure_ascii=False, separators=(",", ":"))
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def redact_json(value: Any) -> Any:
+    """A JSON value with everything below secret names replaced, and secrets in its strings taken out."""
+    if isinstance(value, dict):
+        return {key: _redact_field(str(key), item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redact_json(item) for item in value]
+    return redact_text(value) if isinstance(value, str) else value
+
+
+def redact_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by lower-case name, equal names joined by ", ", secrets replaced."""
+    found: dict[str, str] = {}
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+        key = name.lower()
+        kept = REDACTED if is_secret_name(key) else redact_text(value)
+        found[key] = f"{found[key]}, {kept}" if key in found and kept != REDACTED else kept
+    return found
+
+
+def redact_body(body: bytes, limit: int) -> tuple[str, bool]:
+    """At most `limit` bytes of a body as text without secrets, and whether it was cut; no UTF-8 becomes U+FFFD."""
+    return redact_text(body[:limit].decode("utf-8", "replace")), len(body) > limit
+
+
+def _redact_field(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool) or not is_secret_name(name):
+        return redact_json(value)
+    return REDACTED
+
+
+def _json_document(text: str) -> Any:
+    """The object or list that the text is, or None."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:  # cut off, or no JSON at all: the rules for text do
+        return None
