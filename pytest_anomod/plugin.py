@@ -135,7 +135,7 @@ class Summary:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Write dataset.json and cases.parquet, once, where no other process writes them; the report's run files too."""
+        """Finish the dataset's index and the report's run files, once: workers leave it to the controller."""
         if self.rows and not hasattr(self.config, "workerinput"):
             from pytest_anomod.sessions import finish_run
 

@@ -57,6 +57,7 @@ def logs(view: CaseView, phase: Phase) -> str:
     frame = frame[frame["phase"] == str(phase)]
     bad = frame[frame["severity_number"] >= 13].head(LOG_LINES // 2)
     own = frame[(frame["service_name"] == view.scenario.target) & (frame["severity_number"] < 13)].head(LOG_LINES // 2)
+    bad_count = int((frame["severity_number"] >= 13).sum())
     parts = [f"{len(frame)} lines in the window, {bad_count} of them warnings or worse"]
     for title, rows in (("warnings and errors", bad), (f"lines of {view.scenario.target}", own)):
         parts.append(f"\n--- {title}")

@@ -1,0 +1,25 @@
+"""SocialNetwork, performance level: one service short of CPU, network or disk, and no neighbour with it."""
+
+from pytest_anomod import Verdict, anomaly
+from pytest_anomod.faults import CpuContention, DiskStress, NetworkLoss
+
+
+@anomaly(system="social_network", fault=CpuContention(), target="home-timeline-service")
+def test_perf_cpu_contention(case):
+    """Home timelines, the busiest service, compete for a fifth of a core."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()
+
+
+@anomaly(system="social_network", fault=NetworkLoss(percent=50), target="post-storage-service")
+def test_perf_network_loss(case):
+    """Half of the packets to and from post storage, which every read passes through, are lost and sent again."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()
+
+
+@anomaly(system="social_network", fault=DiskStress(), target="post-storage-mongodb")
+def test_perf_disk_io_stress(case):
+    """The disk below the post store is kept busy while the store waits for it at every commit."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()
