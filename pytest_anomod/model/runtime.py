@@ -123,6 +123,9 @@ class Deployment(Protocol):
     def free_port(self) -> int:
         """A port of this deployment's own block that nothing listens on."""
 
+    def store_dsn(self, service: str) -> str:
+        """Where a store is reached by an administrator: postgresql://user:password@host:port/database or redis://host:port/0."""
+
     def remember(self, key: str, value: Json) -> None:
         """Write an original down, durably and outside the target, before it is changed; the first value stays."""
 
