@@ -16,6 +16,7 @@ from typing import Any
 from pytest_anomod.model.errors import ScenarioError
 
 GROUPS = ("faults", "systems", "modalities", "runtimes", "injectors")
+_SINGULAR = {"modalities": "modality"}
 
 
 @functools.cache
@@ -42,7 +43,8 @@ def find(group: str, name: str) -> Any:
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, n=3) or sorted(known)
-    msg = f"no {group.removesuffix('s')} named {name!r}; did you mean {', '.join(near)}?"
+    hint = f"did you mean {', '.join(near)}?" if near else f"none is on offer in pytest_anomod.{group}"
+    msg = f"no {_SINGULAR.get(group, group.removesuffix('s'))} named {name!r}; {hint}"
     raise ScenarioError(msg)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Callable
 
 NS_PER_S = 1_000_000_000
+_FRACTION = re.compile(r"[.,](\d+)")
 
 
 def now_ns() -> int:
@@ -38,12 +40,15 @@ def wait_until(condition: Callable[[], object], *, timeout_s: float, what: str, 
 
 
 def iso_to_ns(text: str) -> int:
-    """Nanoseconds of an ISO 8601 time; a time without a zone is UTC (older Chaos Toolkit journals leave it out)."""
-    moment = dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    """Nanoseconds of an ISO 8601 time, exact to the digit; without a zone it is UTC (as in older journals)."""
+    fraction = _FRACTION.search(text)
+    nanos = int(fraction[1][:9].ljust(9, "0")) if fraction else 0
+    whole = text[: fraction.start()] + text[fraction.end() :] if fraction else text
+    moment = dt.datetime.fromisoformat(whole.replace("Z", "+00:00"))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     delta = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    return (delta.days * 86_400 + delta.seconds) * NS_PER_S + delta.microseconds * 1_000
+    return (delta.days * 86_400 + delta.seconds) * NS_PER_S + nanos
 
 
 def ns_to_iso(time_unix_nano: int) -> str:

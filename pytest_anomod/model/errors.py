@@ -17,6 +17,10 @@ class InjectionError(AnomodError):
     """A fault could not be put in or taken out."""
 
 
+class NotPlayedError(AnomodError):
+    """An activity would not act because something before it had failed; a consequence, never a cause."""
+
+
 class CaptureError(AnomodError):
     """A collector or the workload could not record what it must."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_anomod.model.clock import iso_to_ns
+from pytest_anomod.model.errors import NotPlayedError
 from pytest_anomod.model.fault import Json
 
 WARM_UP = "warm-up"  # probe of the hypothesis: starts the workload the first time it is asked
@@ -35,7 +36,11 @@ class Activity:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
-    """What was done and seen, with times. `played` holds method and rollbacks in order; `before` the gate's probes."""
+    """What was done and seen, with times. `played` holds method and rollbacks in order; `before` the gate's probes.
+
+    `planned` names what the experiment has in its method and rollbacks; `refused` those that would not act because
+    something before them had failed: they did nothing and are not in `played`.
+    """
 
     start_ns: int
     end_ns: int
@@ -45,6 +50,14 @@ class Journal:
     before: tuple[Activity, ...]
     after: tuple[Activity, ...]
     played: tuple[Activity, ...]
+    planned: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    @property
+    def is_control(self) -> bool:
+        """True when the experiment injects nothing, as against one that broke off before it could."""
+        known = self.planned or tuple(activity.name for activity in self.played)
+        return INJECT not in known and RECOVER not in known
 
     def activity(self, name: str) -> Activity | None:
         """The last activity of that name that was played, or None."""
@@ -61,28 +74,57 @@ def read_journal(document: Mapping[str, Json]) -> Journal:
         raise ValueError(msg)
     states = document.get("steady_states") or {}
     before, after = states.get("before") or {}, states.get("after") or {}
+    experiment = document.get("experiment") or {}
+    entries = list(_activities([*document["run"], *(document.get("rollbacks") or [])]))
     return Journal(
         start_ns=iso_to_ns(document["start"]),
-        end_ns=iso_to_ns(document.get("end") or document["start"]),
-        status=str(document.get("status", "")),
+        end_ns=iso_to_ns(document.get("end") or _last_time(document)),
+        status=str(document.get("status") or ""),
         deviated=bool(document.get("deviated", False)),
         steady_before=before.get("steady_state_met"),
         before=tuple(_activities(before.get("probes") or [])),
         after=tuple(_activities(after.get("probes") or [])),
-        played=tuple(_activities([*document["run"], *(document.get("rollbacks") or [])])),
+        played=tuple(activity for activity in entries if not _refused(activity)),
+        planned=tuple(
+            activity["name"] for part in ("method", "rollbacks") for activity in experiment.get(part) or [] if activity
+        ),
+        refused=tuple(activity.name for activity in entries if _refused(activity)),
     )
 
 
-def _activities(entries: list[Mapping[str, Json]]) -> Iterator[Activity]:
+_WRAPPER = "chaoslib.exceptions.ActivityFailed: "
+_REFUSAL = f"{NotPlayedError.__module__}.{NotPlayedError.__qualname__}: "
+
+
+def _activities(entries: Iterable[Mapping[str, Json]]) -> Iterator[Activity]:
     for entry in entries:
         if not entry.get("start"):
             continue
-        lines = entry.get("exception") or []
         yield Activity(
             name=entry["activity"]["name"],
             start_ns=iso_to_ns(entry["start"]),
             end_ns=iso_to_ns(entry.get("end") or entry["start"]),
             succeeded=entry.get("status") == "succeeded" and entry.get("tolerance_met", True) is not False,
             output=entry.get("output"),
-            error=str(lines[-1]).strip() if lines else "",
+            error=_error(entry),
         )
+
+
+def _error(entry: Mapping[str, Json]) -> str:
+    """What went wrong, in one text; an entry without a status was cut off by an interrupt."""
+    if "status" not in entry:
+        return "interrupted"
+    lines = entry.get("exception") or []
+    return str(lines[-1]).strip().removeprefix(_WRAPPER) if lines else ""
+
+
+def _refused(activity: Activity) -> bool:
+    return activity.error.startswith(_REFUSAL)
+
+
+def _last_time(document: Mapping[str, Json]) -> str:
+    """The last time that a journal without an end tells of: its run was cut off."""
+    entries = [*document["run"], *(document.get("rollbacks") or [])]
+    times = [entry.get("end") or entry.get("start") for entry in entries]
+    known: list[str] = [document["start"], *(time for time in times if time)]
+    return max(known, key=iso_to_ns)

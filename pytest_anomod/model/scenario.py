@@ -22,7 +22,7 @@ class Durations:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if not 0 < value <= 7_200:
+            if not isinstance(value, int | float) or not 0 < value <= 7_200:
                 msg = f"{field.name}={value!r} must be above 0 and at most 7200 s"
                 raise ScenarioError(msg)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+from collections.abc import Iterator
 from enum import StrEnum
 
 from pytest_anomod.model import journal as names
-from pytest_anomod.model.journal import Journal
+from pytest_anomod.model.journal import Activity, Journal
 
 
 class Phase(StrEnum):
@@ -82,32 +83,49 @@ class Timeline:
 def derive(journal: Journal, workload_start_ns: int) -> Timeline:
     """The timeline of a journal: each window from the edge that opens it to the edge that opens the next.
 
-    A case that broke off early has the windows it got to; the last one ends with the journal.
+    A case that broke off early has the windows it got to; the last one ends with the journal. One that broke off
+    before anything was put in ends where its rollbacks begin: there is nothing to release.
     """
-    edges: list[tuple[Phase, int]] = [(Phase.WARMUP, workload_start_ns)]
-    marks = (
-        (Phase.BASELINE, names.BASELINE, "start_ns"),
-        (Phase.ONSET, names.INJECT, "start_ns"),
-        (Phase.ANOMALY, names.SEEN, "end_ns"),
-        (Phase.CONTROL, names.HOLD, "start_ns"),
-        (Phase.RELEASE, names.RECOVER, "start_ns"),
-        (Phase.RECOVERY, names.GONE, "end_ns"),
-    )
-    is_control = journal.activity(names.INJECT) is None
-    for phase, name, edge in marks:
-        if is_control and phase in (Phase.ONSET, Phase.ANOMALY, Phase.RELEASE):
-            continue
-        if not is_control and phase is Phase.CONTROL:
-            continue
-        activity = journal.activity(name)
-        if phase is Phase.RECOVERY and is_control:
-            activity, edge = journal.activity(names.RECOVERY), "start_ns"
-        if activity is None or (phase in (Phase.ANOMALY, Phase.RECOVERY) and not activity.succeeded):
-            continue
-        edges.append((phase, getattr(activity, edge)))
-    recovery = journal.activity(names.RECOVERY)
-    end_ns = recovery.end_ns if recovery is not None else journal.end_ns
-    ends = [start for _, start in edges[1:]] + [max(end_ns, edges[-1][1])]
+    opened = list(_edges(journal))
+    edges = [(Phase.WARMUP, workload_start_ns), *opened]
+    ends = [start for _, start in opened]
+    ends.append(max(_end_ns(journal), edges[-1][1]))
     return Timeline(
         tuple(Window(phase=phase, start_ns=start, end_ns=end) for (phase, start), end in zip(edges, ends, strict=True))
     )
+
+
+def _edges(journal: Journal) -> Iterator[tuple[Phase, int]]:
+    """The phases after the warm-up that the case got to, each with the moment that opens it."""
+    if (baseline := journal.activity(names.BASELINE)) is not None:
+        yield Phase.BASELINE, baseline.start_ns
+    if journal.is_control:
+        if (hold := journal.activity(names.HOLD)) is not None:
+            yield Phase.CONTROL, hold.start_ns
+        if (recovery := journal.activity(names.RECOVERY)) is not None:
+            yield Phase.RECOVERY, recovery.start_ns
+        return
+    if (inject := journal.activity(names.INJECT)) is None:
+        return
+    yield Phase.ONSET, inject.start_ns
+    seen, gone = journal.activity(names.SEEN), journal.activity(names.GONE)
+    if seen is not None and seen.succeeded:
+        yield Phase.ANOMALY, seen.end_ns
+    if (recover := _first(journal, names.RECOVER)) is not None:
+        yield Phase.RELEASE, recover.start_ns
+        if gone is not None and gone.succeeded:
+            yield Phase.RECOVERY, gone.end_ns
+
+
+def _end_ns(journal: Journal) -> int:
+    recovery, undone = journal.activity(names.RECOVERY), _first(journal, names.RECOVER)
+    if recovery is not None:
+        return recovery.end_ns
+    if undone is not None and journal.activity(names.INJECT) is None:
+        return undone.start_ns
+    return journal.end_ns
+
+
+def _first(journal: Journal, name: str) -> Activity | None:
+    """The first try of an activity: what is done twice was begun with the first."""
+    return next((activity for activity in journal.played if activity.name == name), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pytest_anomod.model.errors import ScenarioError
 
@@ -15,6 +15,9 @@ class OpenLoop:
 
     `mix` overrides the weights of the system's journeys by name; None keeps them. `timeout_s` bounds one request.
     """
+
+    module: ClassVar[str] = "pytest_anomod.workloads.open_loop"
+    """Who plays it: a module with start(spec, records) -> handle (JSON) and stop(handle)."""
 
     rate_rps: float | None = None
     mix: Mapping[str, float] | None = None
