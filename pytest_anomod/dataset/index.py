@@ -1,0 +1,134 @@
+"""The index of a dataset: dataset.json says what is there, cases.parquet has one row a complete case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_anomod.dataset import files, layout
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DatasetError
+from pytest_anomod.model.fault import Json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def write_index(out: Path) -> dict[str, Json]:
+    """Write dataset.json and cases.parquet for all cases below `out`; return the content of dataset.json.
+
+    Files that are right already are left alone. Any number of processes may do this at once: they take turns,
+    and each looks anew, so that the last one to write has seen all cases. Cases that are incomplete or damaged are
+    listed in dataset.json under `incomplete` with the reason. DatasetError when `out` is no directory or its
+    dataset.json is of a newer format.
+    """
+    out = Path(out)
+    if not out.is_dir():
+        msg = f"{out} is no directory, so there is no dataset to index; name the root that cases were written to"
+        raise DatasetError(msg)
+    from pytest_anomod.dataset import tables
+
+    with files.directory_lock(out):
+        rows, table, document = build_index(out)
+        if _stored_table(out) != table:
+            tables.write_parquet(out / layout.CASES_FILE, table)
+        if _stored_document(out) != document:
+            files.write_json(out / layout.DATASET_FILE, document)
+    return document
+
+
+def build_index(out: Path) -> tuple[list[dict[str, Json]], pa.Table, dict[str, Json]]:
+    """What the index should hold now: rows of complete cases, the same as a table, and dataset.json."""
+    import pyarrow as pa
+
+    complete, incomplete = [], []
+    for directory in layout.case_directories(out):
+        if layout.is_complete(directory):
+            try:
+                complete.append(case_row(out, directory))
+                continue
+            except DatasetError as error:
+                reason = f"damaged: {error}"
+        else:
+            reason = _reason(directory)
+        incomplete.append({"path": directory.relative_to(out).as_posix(), "reason": reason})
+    schema = index_schema(complete)
+    table = pa.Table.from_pylist(complete, schema=schema)
+    document = {
+        "format_version": layout.FORMAT_VERSION,
+        "created_unix_nano": (_stored_document(out) or {}).get("created_unix_nano") or clock.now_ns(),
+        "cases": len(complete),
+        "systems": _count(complete, "system"),
+        "verdicts": _count(complete, "verdict"),
+        "incomplete": incomplete,
+    }
+    return complete, table, document
+
+
+def case_row(out: Path, directory: Path) -> dict[str, Json]:
+    """One row of the index: the label, rows per modality, bytes, times, and where the case lies below `out`."""
+    from pytest_anomod.dataset import label_rows
+
+    manifest = layout.read_manifest(directory)
+    return {
+        **label_rows.read_label_row(directory),
+        "started_unix_nano": manifest.get("started_unix_nano"),
+        "ended_unix_nano": manifest.get("ended_unix_nano"),
+        "bytes": sum(entry["bytes"] for entry in manifest["files"].values()),
+        **{f"rows_{name}": entry["rows"] for name, entry in manifest["tables"].items()},
+        "path": directory.relative_to(out).as_posix(),
+    }
+
+
+def index_schema(rows: list[dict[str, Json]]) -> pa.Schema:
+    """The schema of cases.parquet: the label's, then times, bytes, a row count for each modality of any case, path."""
+    import pyarrow as pa
+
+    from pytest_anomod.dataset import label_rows
+
+    others = sorted({key for row in rows for key in row if key.startswith("rows_")})
+    counts = [f"rows_{name}" for name in layout.MODALITIES]
+    counts += [name for name in others if name not in counts]
+    numbers = ["started_unix_nano", "ended_unix_nano", "bytes", *counts]
+    schema = label_rows.label_schema()
+    for name in numbers:
+        schema = schema.append(pa.field(name, pa.int64(), nullable=True))
+    return schema.append(pa.field("path", pa.string(), nullable=False))
+
+
+def _count(rows: list[dict[str, Json]], key: str) -> dict[str, int]:
+    values = [row[key] for row in rows]
+    return {value: values.count(value) for value in sorted(set(values))}
+
+
+def _reason(directory: Path) -> str:
+    path = directory / layout.INCOMPLETE_FILE
+    if not path.exists():
+        return "it was never finished, and nobody said why (still being written, or its process was killed)"
+    try:
+        return str(layout.read_json(path).get("reason", "none given"))
+    except (DatasetError, AttributeError) as error:
+        return f"unknown: {error}"
+
+
+def _stored_document(out: Path) -> Mapping[str, Any] | None:
+    """The dataset.json there is; None when there is none or it is damaged. A newer one is never overwritten."""
+    path = out / layout.DATASET_FILE
+    try:
+        document = layout.read_json(path)
+    except DatasetError:
+        return None
+    if isinstance(document, dict) and "format_version" in document:
+        layout.check_version(document, path)
+        return document
+    return None
+
+
+def _stored_table(out: Path) -> pa.Table | None:
+    from pytest_anomod.dataset import tables
+
+    try:
+        return tables.read_parquet(out / layout.CASES_FILE)
+    except DatasetError:
+        return None

@@ -1,0 +1,94 @@
+"""Labels as rows: the schema of label.parquet and of the index, and the way back to a Label."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pytest_anomod.dataset import files
+from pytest_anomod.dataset.layout import LABEL_FILE
+from pytest_anomod.dataset.tables import read_parquet
+from pytest_anomod.model.errors import DatasetError
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.label import Label
+
+_ARROW: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+
+
+def label_schema() -> pa.Schema:
+    """The schema of a label: one column a field; objects are JSON text, times int64 nanoseconds, null if never."""
+    hints = typing.get_type_hints(Label)
+    return pa.schema([_field(field.name, hints[field.name]) for field in dataclasses.fields(Label)])
+
+
+def label_table(label: Label) -> pa.Table:
+    """A label as a table of one row; DatasetError names the field that does not fit."""
+    row = label_row(label)
+    schema = label_schema()
+    for field in schema:
+        value = row[field.name]
+        if value is None and not field.nullable:
+            msg = f"label of case {label.case_id}: {field.name} is None, and may not be"
+            raise DatasetError(msg)
+        try:
+            pa.array([value], type=field.type)
+        except (pa.ArrowException, OverflowError) as error:
+            msg = f"label of case {label.case_id}: {field.name}={value!r:.80} is no {field.type} ({error})"
+            raise DatasetError(msg) from error
+    return pa.Table.from_pylist([row], schema=schema)
+
+
+def label_row(label: Label) -> dict[str, Json]:
+    """A label as a flat row."""
+    row = {}
+    for field in dataclasses.fields(label):
+        value = getattr(label, field.name)
+        if isinstance(value, Mapping):
+            value = json.dumps(files.plain(value), sort_keys=True, ensure_ascii=False)
+        row[field.name] = list(value) if isinstance(value, tuple) else value
+    return row
+
+
+def row_label(row: Mapping[str, Json]) -> Label:
+    """The label of a row (one of label.parquet, or of the index)."""
+    hints = typing.get_type_hints(Label)
+    values = {}
+    for field in dataclasses.fields(Label):
+        value = row[field.name]
+        origin = typing.get_origin(hints[field.name])
+        if origin is tuple:
+            value = tuple(value or ())
+        elif origin not in (types.UnionType, None):
+            value = json.loads(value)
+        values[field.name] = value
+    return Label(**values)
+
+
+def read_label_row(directory: Path) -> dict[str, Json]:
+    """The row of a case's label.parquet; DatasetError when it has not exactly one row with all fields of a label."""
+    path = directory / LABEL_FILE
+    rows: Sequence[dict[str, Json]] = read_parquet(path).to_pylist()
+    missing = set(label_schema().names) - set(rows[0]) if rows else set()
+    if len(rows) != 1 or missing:
+        why = f"lacks {', '.join(sorted(missing))}" if missing else f"has {len(rows)} rows, not 1"
+        msg = f"{path} {why}; fetch it again, or remove the case"
+        raise DatasetError(msg)
+    return rows[0]
+
+
+def _field(name: str, hint: Any) -> pa.Field:
+    arguments = typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        return pa.field(name, _ARROW[arguments[0]], nullable=True)
+    if typing.get_origin(hint) is tuple:
+        return pa.field(name, pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False)
+    if hint in _ARROW:
+        return pa.field(name, _ARROW[hint], nullable=False)
+    return pa.field(name, pa.string(), nullable=False, metadata={"type": "json"})

@@ -1,0 +1,132 @@
+"""One case as read from disk: label, timeline, journal, manifest and tables."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_anomod.dataset import layout, tables
+from pytest_anomod.model.errors import DatasetError
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.journal import Journal, read_journal
+from pytest_anomod.model.label import Label
+from pytest_anomod.model.timeline import Phase, Timeline, Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class DatasetCase:
+    """A complete case on disk; everything but the label is read when first asked for, and then kept."""
+
+    directory: Path
+    label: Label
+    _cache: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def case_id(self) -> str:
+        """The id of the case."""
+        return self.label.case_id
+
+    @property
+    def verdict(self) -> str:
+        """What the checks found."""
+        return self.label.verdict
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Json]:
+        """The content of case.json: rows, files, findings, versions."""
+        return layout.read_manifest(self.directory)
+
+    @cached_property
+    def scenario(self) -> Mapping[str, Json]:
+        """What was declared, as JSON."""
+        return layout.read_json(self.directory / layout.SCENARIO_FILE)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The windows of the case."""
+        return read_timeline(self.directory / layout.TIMELINE_FILE)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What was done and seen."""
+        return read_case_journal(self.directory / layout.JOURNAL_FILE)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the tables."""
+        return tuple(layout.table_names(self.manifest))
+
+    def table(self, modality: str) -> pd.DataFrame:
+        """A modality's rows, as written; DatasetError for one that the case does not have."""
+        if modality not in self._cache:
+            if modality not in self.modalities:
+                msg = f"case {self.case_id} has no table {modality!r}; it has {', '.join(self.modalities)}"
+                raise DatasetError(msg)
+            self._cache[modality] = tables.to_frame(tables.read_parquet(self.directory / f"{modality}.parquet"))
+        return self._cache[modality]
+
+    @property
+    def logs(self) -> pd.DataFrame:
+        """Log lines."""
+        return self.table("logs")
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """Metric samples."""
+        return self.table("metrics")
+
+    @property
+    def traces(self) -> pd.DataFrame:
+        """Spans."""
+        return self.table("traces")
+
+    @property
+    def api_responses(self) -> pd.DataFrame:
+        """Responses as the users got them."""
+        return self.table("api_responses")
+
+    @property
+    def coverage(self) -> pd.DataFrame:
+        """Lines of code covered, window by window."""
+        return self.table("coverage")
+
+    def __repr__(self) -> str:
+        label = self.label
+        rows = ", ".join(f"{entry['rows']:,} {name}" for name, entry in self.manifest["tables"].items())
+        return (
+            f"case {label.case_id}: {label.scenario} on {label.system}, {label.fault} at {label.target}, "
+            f"{label.verdict} ({rows})"
+        )
+
+
+def read_timeline(path: Path) -> Timeline:
+    """The timeline of a timeline.json; DatasetError when it is damaged."""
+    entries = layout.read_json(path)
+    try:
+        return Timeline(
+            tuple(
+                Window(
+                    phase=Phase(entry["phase"]), start_ns=entry["start_unix_nano"], end_ns=entry["end_unix_nano"]
+                )
+                for entry in entries
+            )
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"{path} holds no timeline ({error!r}); fetch it again, or remove the case"
+        raise DatasetError(msg) from error
+
+
+def read_case_journal(path: Path) -> Journal:
+    """The journal of a journal.json; DatasetError when it is damaged."""
+    document = layout.read_json(path)
+    try:
+        return read_journal(document)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        msg = f"{path} holds no journal ({error!r}); fetch it again, or remove the case"
+        raise DatasetError(msg) from error

@@ -1,0 +1,263 @@
+"""Turns the columns of a modality into an Arrow table with phases, and tables into Parquet and pandas."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pytest_anomod.dataset import files
+from pytest_anomod.dataset.layout import FORMAT_VERSION
+from pytest_anomod.model.errors import DatasetError
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.modality import Column, Columns, Modality
+from pytest_anomod.model.timeline import Timeline
+
+ROW_GROUP_ROWS = 131_072
+
+ARROW_TYPES = {
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "string": pa.string(),
+    "json": pa.string(),
+}
+PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "int64": (int,),
+    "int32": (int,),
+    "float64": (float, int),
+    "bool": (bool,),
+    "string": (str,),
+    "json": (str,),
+}
+COMMON = (
+    Column(name="case_id", type="string", doc="the case this row belongs to"),
+    Column(name="time_unix_nano", type="int64", doc="UTC nanoseconds since the Unix epoch; the start, for what lasts"),
+    Column(name="service_name", type="string", doc="logical service, the same name in all modalities"),
+    Column(
+        name="service_instance_id",
+        type="string",
+        doc="the process or container of the service; null where none can be named",
+        nullable=True,
+    ),
+    Column(name="phase", type="string", doc="window of the timeline that holds time_unix_nano"),
+)
+PHASE_END = Column(
+    name="phase_end",
+    type="string",
+    doc="window of the timeline that holds time_unix_nano + duration_ns; null when that is after the case",
+    nullable=True,
+)
+FILLED_IN = frozenset({"case_id", "phase", "phase_end"})
+"""Columns that no collector provides."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What became of a table: rows written, rows left out because they lie outside the timeline, rows a phase."""
+
+    rows: int
+    outside: int
+    phases: Mapping[str, int]
+
+
+def table_columns(modality: Modality) -> tuple[Column, ...]:
+    """All columns of a modality's table in order: the common ones, then its own, phase_end right after duration_ns."""
+    own = {column.name: column for column in modality.columns}
+    ordered = [own.pop(column.name, column) for column in COMMON]
+    phase_end = own.pop("phase_end", PHASE_END)
+    for column in own.values():
+        ordered.append(column)
+        if modality.has_length and column.name == "duration_ns":
+            ordered.append(phase_end)
+    if modality.has_length and phase_end not in ordered:
+        msg = f"modality {modality.name!r} says its records have a length but has no column duration_ns; add it"
+        raise DatasetError(msg)
+    return tuple(ordered)
+
+
+def table_schema(modality: Modality) -> pa.Schema:
+    """The Arrow schema of a modality's table; every field carries its doc, JSON text is marked by type=json."""
+    return pa.schema(
+        [
+            pa.field(
+                column.name,
+                ARROW_TYPES[column.type],
+                nullable=column.nullable,
+                metadata={"doc": column.doc, "type": column.type},
+            )
+            for column in table_columns(modality)
+        ],
+        metadata={"modality": modality.name, "format_version": str(FORMAT_VERSION)},
+    )
+
+
+def build(modality: Modality, columns: Columns, timeline: Timeline, case_id: str) -> tuple[pa.Table, Written]:
+    """A modality's columns as a checked table in time order, with case_id and phases, and what was left out.
+
+    DatasetError names the column, and the row counted from 0, of the first thing that does not fit the schema.
+    """
+    wanted = [column for column in table_columns(modality) if column.name not in FILLED_IN]
+    rows = _check_shape(modality.name, wanted, columns)
+    arrays = {
+        column.name: _array(modality.name, column, columns.get(column.name, ()) or [None] * rows) for column in wanted
+    }
+    times = arrays["time_unix_nano"].to_numpy()
+    places, inside = _places(timeline, times)
+    names = pa.array([str(window.phase) for window in timeline.windows])
+    arrays["case_id"] = pa.repeat(pa.scalar(case_id), rows)
+    arrays["phase"] = names.take(pa.array(places))
+    if modality.has_length:
+        arrays["phase_end"] = _phase_ends(modality.name, timeline, times, arrays["duration_ns"], names)
+    schema = table_schema(modality)
+    table = pa.table([arrays[name] for name in schema.names], schema=schema).filter(pa.array(inside))
+    if table.num_rows and not _is_sorted(times[inside]):
+        table = table.take(pa.array(np.argsort(times[inside], kind="stable")))
+    return table, Written(rows=table.num_rows, outside=rows - table.num_rows, phases=phase_counts(table["phase"]))
+
+
+def phase_counts(phases: pa.ChunkedArray) -> dict[str, int]:
+    """Rows by phase, in order of first appearance."""
+    return {str(item["values"]): item["counts"] for item in pc.value_counts(phases).to_pylist()}
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a table as zstd Parquet with dictionary-encoded strings, atomically; the same table gives the same bytes."""
+    strings = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    with files.atomic(path) as file:
+        pq.write_table(table, file, compression="zstd", use_dictionary=strings, row_group_size=ROW_GROUP_ROWS)
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None, as_dictionary: Sequence[str] = ()) -> pa.Table:
+    """Read a Parquet file (only those of `columns` it has); DatasetError when it is missing or damaged."""
+    try:
+        footer = pq.read_metadata(path)
+        names = footer.schema.to_arrow_schema().names
+        if columns is not None:
+            columns = [name for name in names if name in set(columns)]
+        dictionaries = [name for name in as_dictionary if name in names]
+        # not pq.read_table: that may add the path's system=, scenario= and case= as columns
+        with pq.ParquetFile(path, metadata=footer, read_dictionary=dictionaries) as file:
+            return file.read(columns=columns)
+    except FileNotFoundError as error:
+        msg = f"{path} is missing; fetch the dataset again, or remove the case it belongs to"
+        raise DatasetError(msg) from error
+    except (pa.ArrowException, OSError) as error:
+        msg = f"{path} can't be read as Parquet ({error}); fetch it again, or remove the case it belongs to"
+        raise DatasetError(msg) from error
+
+
+def to_frame(table: pa.Table) -> Any:
+    """A table as a pandas DataFrame; nullable whole numbers become Int64, never floats that lose nanoseconds."""
+    import pandas as pd
+
+    frame = table.to_pandas()
+    for field in table.schema:
+        if field.nullable and pa.types.is_integer(field.type):
+            frame[field.name] = table[field.name].to_pandas(types_mapper={field.type: pd.Int64Dtype()}.get)
+        elif field.nullable and pa.types.is_boolean(field.type):
+            frame[field.name] = table[field.name].to_pandas(types_mapper={field.type: pd.BooleanDtype()}.get)
+    return frame
+
+
+def _check_shape(name: str, wanted: Sequence[Column], columns: Columns) -> int:
+    """The number of rows; DatasetError for columns that are unknown, missing or of unequal length."""
+    known = {column.name for column in wanted}
+    if unknown := [column for column in columns if column not in known]:
+        msg = f"{name}: column {unknown[0]!r} is not in the schema; its columns are {', '.join(sorted(known))}"
+        raise DatasetError(msg)
+    rows = max((len(values) for values in columns.values()), default=0)
+    for column in wanted:
+        if column.name not in columns and (columns and not column.nullable):
+            msg = f"{name}: column {column.name!r} is missing; it may not be null, so the collector must give it"
+            raise DatasetError(msg)
+        length = len(columns[column.name]) if column.name in columns else rows
+        if length != rows:
+            msg = f"{name}: column {column.name!r} has {length} rows where others have {rows}; all must be equal"
+            raise DatasetError(msg)
+    return rows
+
+
+def _array(name: str, column: Column, values: Sequence[Json]) -> pa.Array:
+    if column.type == "json":
+        values = _json_texts(name, column, values)
+    _check_types(name, column, values)
+    arrow_type = ARROW_TYPES[column.type]
+    try:
+        return pa.array(values, type=arrow_type)
+    except (pa.ArrowException, OverflowError, UnicodeError):
+        for row, value in enumerate(values):
+            try:
+                pa.array([value], type=arrow_type)
+            except (pa.ArrowException, OverflowError, UnicodeError) as error:
+                msg = f"{name}: column {column.name!r}, row {row}: {value!r:.80} is no {column.type} ({error})"
+                raise DatasetError(msg) from error
+        raise
+
+
+def _check_types(name: str, column: Column, values: Sequence[Json]) -> None:
+    allowed = PYTHON_TYPES[column.type]
+    types = set(map(type, values))  # one quick pass; rows are looked at only when something is odd
+    if types <= set(allowed) | ({type(None)} if column.nullable else set()):
+        return
+    for row, value in enumerate(values):
+        if value is None and not column.nullable:
+            msg = f"{name}: column {column.name!r}, row {row}: is null, and may not be"
+            raise DatasetError(msg)
+        good = isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool))
+        if value is not None and not good:
+            kind = type(value).__name__
+            msg = f"{name}: column {column.name!r}, row {row}: {value!r:.80} is a {kind}, not {column.type}"
+            raise DatasetError(msg)
+
+
+def _json_texts(name: str, column: Column, values: Sequence[Json]) -> list[str | None]:
+    """Objects as JSON text with sorted keys; text that is an object's JSON already is kept as it is."""
+    texts: list[str | None] = []
+    for row, value in enumerate(values):
+        try:
+            if isinstance(value, str):
+                if not isinstance(json.loads(value), (dict, list)):
+                    raise ValueError("not an object")
+                texts.append(value)
+            else:
+                texts.append(None if value is None else _dump(value))
+        except (TypeError, ValueError) as error:
+            msg = f"{name}: column {column.name!r}, row {row}: {value!r:.80} is no JSON object ({error})"
+            raise DatasetError(msg) from error
+    return texts
+
+
+def _dump(value: Json) -> str:
+    return json.dumps(files.plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _places(timeline: Timeline, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each time the index of its window (0 where there is none), and whether it has one."""
+    starts = np.array([window.start_ns for window in timeline.windows], dtype=np.int64)
+    ends = np.array([window.end_ns for window in timeline.windows], dtype=np.int64)
+    places = np.searchsorted(starts, times, side="right") - 1
+    inside = (places >= 0) & (times < ends[places])
+    return np.maximum(places, 0), inside
+
+
+def _phase_ends(name: str, timeline: Timeline, times: np.ndarray, durations: pa.Array, names: pa.Array) -> pa.Array:
+    lengths = durations.to_numpy(zero_copy_only=False)
+    if durations.null_count or (lengths < 0).any():
+        row = next(i for i, length in enumerate(durations.to_pylist()) if length is None or length < 0)
+        msg = f"{name}: column 'duration_ns', row {row}: {durations[row]} is no length; give nanoseconds, 0 or more"
+        raise DatasetError(msg)
+    places, inside = _places(timeline, times + lengths.astype(np.int64))
+    return names.take(pa.array(places, mask=~inside))
+
+
+def _is_sorted(times: np.ndarray) -> bool:
+    return bool((np.diff(times) >= 0).all())
