@@ -1,0 +1,304 @@
+"""What an experiment does, step by step: functions with JSON arguments that Chaos Toolkit calls by name.
+
+Every argument is JSON and every function finds what it needs (runtime, injector, fault) by name, so that
+`chaos run experiment.json` plays a case again without pytest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_anomod.chaos import runs
+from pytest_anomod.chaos import steady as steadiness
+from pytest_anomod.chaos.runs import Run
+from pytest_anomod.model import catalog, clock
+from pytest_anomod.model import journal as names
+from pytest_anomod.model.errors import InjectionError, NotPlayedError
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.runtime import Deployment
+
+MOST_MISSES = 20
+"""How many misses of the hold are kept with their evidence; all are counted."""
+
+
+def warm_up(ref: Mapping[str, Json], workload: Mapping[str, Json], records: str, warmup_s: float) -> dict[str, Json]:
+    """Start the workload and wait `warmup_s`; with one running already, answer at once."""
+    with runs.watched():
+        run = runs.find(records)
+        if run is None:
+            run = _start_workload(ref, workload, records)
+            clock.sleep(warmup_s)
+        return {"status": "warm", "workload_start_unix_nano": run.start_ns}
+
+
+def steady(records: str, window_s: float) -> dict[str, Json]:
+    """Whether users are served; the first look waits up to two windows for it, a later one compares with the first."""
+    with runs.watched():
+        run = runs.find(records)
+        seen = steadiness.look(Path(records), window_s, run.steady if run else None)
+        if run is None or run.steady is not None:
+            return {**seen, "looks": 1}
+        deadline, looks = clock.monotonic_s() + 2 * window_s, 1
+        while seen["status"] != "steady" and clock.monotonic_s() < deadline:
+            clock.sleep(window_s / 4)
+            seen, looks = steadiness.look(Path(records), window_s, None), looks + 1
+        if seen["status"] == "steady":
+            run.steady = seen
+        return {**seen, "looks": looks}
+
+
+def prepare(ref: Mapping[str, Json], fault: Mapping[str, Json], target: str, records: str) -> dict[str, Json]:
+    """Bring the target into the state that the fault supposes."""
+    with runs.step(records, names.PREPARE) as run:
+        deployment = _attach(ref)
+        # the way back is written down first: a death between here and the injection must leave nothing changed
+        run.prepared_entry = deployment.undo.record(
+            {"op": "fault", "fault": dict(fault), "target": target, "ref": dict(ref)}
+        )
+        _fault(fault).prepare(deployment, target)
+        return {"fault": fault["name"]}
+
+
+def wait_baseline(records: str, baseline_s: float) -> dict[str, Json]:
+    """Let the normal state be recorded."""
+    with runs.step(records, names.BASELINE):
+        clock.sleep(baseline_s)
+        return {"waited_s": baseline_s}
+
+
+def inject(
+    ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str, records: str
+) -> dict[str, Json]:
+    """Put the fault in; answer what was done, where in the code, and which instances were there to be hit."""
+    with runs.step(records, names.INJECT):
+        deployment, thing = _attach(ref), _fault(fault)
+        location = thing.locate(deployment, target)
+        instances = [one.instance_id for one in deployment.instances() if one.service == target]
+        done = catalog.find("injectors", injector).inject(thing, deployment, target)
+        return _plain(
+            {
+                **(done or {}),
+                "location": dataclasses.asdict(location) if location is not None else None,
+                "instances": instances,
+            }
+        )
+
+
+def seen(
+    ref: Mapping[str, Json],
+    injector: str,
+    fault: Mapping[str, Json],
+    target: str,
+    records: str,
+    streak_s: float,
+    looks: int,
+    every_s: float,
+    timeout_s: float,
+) -> dict[str, Json]:
+    """Look until the fault was there without a break for `streak_s` and `looks` looks, InjectionError after `timeout_s`."""
+    with runs.step(records, names.SEEN):
+        observe = _observer(ref, injector, fault, target)
+        found = _streak(observe, streak_s, looks, every_s, timeout_s, f"{fault['name']} was not seen on {target}")
+        return {"evidence": found["evidence"], "first_seen_unix_nano": found["first_ns"], "looks": found["looks"]}
+
+
+def hold(
+    records: str,
+    anomaly_s: float,
+    ref: Mapping[str, Json] | None = None,
+    injector: str = "",
+    fault: Mapping[str, Json] | None = None,
+    target: str = "",
+    every_s: float = 0.75,
+) -> dict[str, Json]:
+    """Let the anomaly be recorded and look at the fault meanwhile; without a fault (a control) only wait."""
+    with runs.step(records, names.HOLD) as run:
+        if fault is None or ref is None:
+            clock.sleep(anomaly_s)
+            run.held = True
+            return {"waited_s": anomaly_s}
+        held = _watch_fault(_observer(ref, injector, fault, target), anomaly_s, every_s)
+        run.held = True
+        return held
+
+
+def recover(
+    ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str, records: str
+) -> dict[str, Json]:
+    """Take the fault out; always acts, and doing it twice is fine."""
+    with runs.rollback(records, names.RECOVER):
+        deployment, run = _attach(ref), runs.find(records)
+        catalog.find("injectors", injector).recover(_fault(fault), deployment, target)
+        if run is not None and run.prepared_entry is not None:
+            deployment.undo.done(run.prepared_entry)
+            run.prepared_entry = None
+        return {"recovered": fault["name"]}
+
+
+def gone(
+    ref: Mapping[str, Json],
+    injector: str,
+    fault: Mapping[str, Json],
+    target: str,
+    records: str,
+    streak_s: float,
+    looks: int,
+    every_s: float,
+    timeout_s: float,
+) -> dict[str, Json]:
+    """Look until the fault is absent and every service answers, without a break; else InjectionError."""
+    with runs.rollback(records, names.GONE):
+        observe, deployment = _observer(ref, injector, fault, target), _attach(ref)
+
+        def absent() -> dict[str, Json]:
+            looked = observe()
+            unhealthy = list(deployment.unhealthy())
+            clean = not looked["active"] and "error" not in looked and not unhealthy
+            return {**looked, "active": clean, "unhealthy": unhealthy}
+
+        found = _streak(absent, streak_s, looks, every_s, timeout_s, f"{fault['name']} on {target} is not gone")
+        return {"evidence": found["evidence"], "first_gone_unix_nano": found["first_ns"], "looks": found["looks"]}
+
+
+def wait_recovery(records: str, recovery_s: float) -> dict[str, Json]:
+    """Let the way back to normal be recorded; only if the anomaly was held to its end and the fault is gone."""
+    with runs.rollback(records, names.RECOVERY):
+        run = runs.find(records)
+        if run is None or not run.held or runs.broken_off(records):
+            raise NotPlayedError(runs.broken_off(records) or "the case broke off before its anomaly window ended")
+        deadline = clock.monotonic_s() + recovery_s
+        while (left_s := deadline - clock.monotonic_s()) > 0:
+            if runs.must_hurry():
+                msg = f"the recovery window was cut short by a signal, {left_s:.1f} s before its end"
+                raise InjectionError(msg)
+            clock.sleep(min(0.1, left_s))
+        return {"waited_s": recovery_s}
+
+
+def end_workload(records: str) -> dict[str, Json]:
+    """End the workload; with none running there is nothing to do."""
+    with runs.watched():
+        run = runs.find(records)
+        if run is None:
+            return {"ended": False}
+        importlib.import_module(run.workload_module).stop(run.handle)
+        if run.undo_entry is not None:
+            _attach(run.ref).undo.done(run.undo_entry)
+        runs.drop(records)
+        return {"ended": True}
+
+
+def _start_workload(ref: Mapping[str, Json], workload: Mapping[str, Json], records: str) -> Run:
+    """Start the workload that the experiment names and keep its run; its process is in the undo log from the start."""
+    deployment = _attach(ref)
+    spec = {**workload["spec"], "entry_url": deployment.entry_url, "urls": dict(deployment.urls)}
+    start_ns = clock.now_ns()
+    handle = importlib.import_module(workload["module"]).start(spec, Path(records))
+    entry = None
+    if isinstance(handle, Mapping) and {"pid", "start_time"} <= handle.keys():
+        entry = deployment.undo.record({"op": "process", "pid": handle["pid"], "start_time": handle["start_time"]})
+    run = Run(
+        records=records,
+        ref=dict(ref),
+        workload_module=workload["module"],
+        handle=handle,
+        undo_entry=entry,
+        start_ns=start_ns,
+    )
+    runs.keep(run)
+    return run
+
+
+def _observer(
+    ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str
+) -> Callable[[], dict[str, Json]]:
+    """A function that looks at the world: {"active", "evidence", "time_unix_nano"}, and "error" if it could not."""
+    deployment, thing = _attach(ref), _fault(fault)
+    carrier = catalog.find("injectors", injector)
+
+    def observe() -> dict[str, Json]:
+        time_ns = clock.now_ns()
+        try:
+            looked = carrier.active(thing, deployment, target)
+        except Exception as error:
+            return {
+                "time_unix_nano": time_ns,
+                "active": False,
+                "evidence": {},
+                "error": f"{type(error).__name__}: {error}",
+            }
+        return {"time_unix_nano": time_ns, "active": looked.active, "evidence": _plain(dict(looked.evidence))}
+
+    return observe
+
+
+def _streak(
+    observe: Callable[[], dict[str, Json]], streak_s: float, looks: int, every_s: float, timeout_s: float, failure: str
+) -> dict[str, Json]:
+    """Look until `observe` was active without a break for `streak_s` and at least `looks` looks.
+
+    A streak that is under way at the timeout may still come to its end; one break after it is the end.
+    """
+    begin = clock.monotonic_s()
+    streak_begin, first_ns, in_streak, total = begin, 0, 0, 0
+    while True:
+        looked = observe()
+        total += 1
+        now = clock.monotonic_s()
+        if not looked["active"]:
+            in_streak = 0
+            if now - begin >= timeout_s:
+                rest = {key: value for key, value in looked.items() if key not in ("active", "time_unix_nano")}
+                msg = f"{failure} within {timeout_s:g} s and {total} looks; the last one: {json.dumps(rest)}"
+                raise InjectionError(msg)
+        else:
+            if in_streak == 0:
+                streak_begin, first_ns = now, looked["time_unix_nano"]
+            in_streak += 1
+            if in_streak >= looks and now - streak_begin >= streak_s:
+                return {"evidence": looked["evidence"], "first_ns": first_ns, "looks": total}
+        clock.sleep(every_s)
+
+
+def _watch_fault(observe: Callable[[], dict[str, Json]], length_s: float, every_s: float) -> dict[str, Json]:
+    """Look at the fault every `every_s` for `length_s`: in how many of the looks was it there?"""
+    deadline = clock.monotonic_s() + length_s
+    looks, missed = 0, 0
+    misses: list[dict[str, Json]] = []
+    evidence: Json = {}
+    while True:
+        looked = observe()
+        looks += 1
+        evidence = looked["evidence"] or evidence
+        if not looked["active"]:
+            missed += 1
+            misses.append({key: value for key, value in looked.items() if key != "active"})
+        left_s = deadline - clock.monotonic_s()
+        clock.sleep(min(every_s, left_s))
+        if left_s <= every_s:
+            break
+    return {
+        "held_ratio": (looks - missed) / looks,
+        "looks": looks,
+        "missed": missed,
+        "evidence": evidence,
+        "misses": misses[:MOST_MISSES],
+    }
+
+
+def _attach(ref: Mapping[str, Json]) -> Deployment:
+    return catalog.find("runtimes", ref["runtime"]).attach(ref)
+
+
+def _fault(fault: Mapping[str, Json]) -> Any:
+    return catalog.make_fault(fault["name"], dict(fault["parameters"]))
+
+
+def _plain(value: Json) -> Json:
+    """The value as JSON would give it back: tuples are lists, and what JSON does not know is its text."""
+    return json.loads(json.dumps(value, default=str))

@@ -1,0 +1,185 @@
+"""From a scenario to a Chaos Toolkit experiment: a plain, deterministic JSON document."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+
+from pytest_anomod.model import catalog
+from pytest_anomod.model import journal as names
+from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.fault import FaultDefaults, Json, parameters
+from pytest_anomod.model.scenario import Scenario
+
+ACTIVITIES = "pytest_anomod.chaos.activities"
+DOLLAR = "anomod_dollar"
+"""Configuration key that stands for a dollar sign: Chaos Toolkit replaces every $name it knows in an argument."""
+SLACK_S = 120.0
+"""How much longer than its windows a case may take before its workload ends by itself."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """How often and how long the experiment looks at the world, in seconds.
+
+    A fault is seen (or gone) when it was there (or not) for `streak_s` and `looks` looks without a break.
+    """
+
+    streak_s: float = 1.2
+    looks: int = 3
+    every_s: float = 0.3
+    seen_timeout_s: float = 8.0
+    gone_timeout_s: float = 10.0
+    hold_every_s: float = 0.75
+    steady_window_s: float = 3.0
+
+
+USUAL = Tempo()
+
+
+def compile_experiment(
+    scenario: Scenario, ref: Mapping[str, Json], *, injector: str, records: str, tempo: Tempo = USUAL
+) -> dict[str, Json]:
+    """The experiment of a scenario against the deployment behind `ref`; equal arguments give equal documents.
+
+    `injector` is the name of who carries the fault out, `records` the path of the file that the workload writes.
+    ScenarioError when something in it is no JSON.
+    """
+    aim = {
+        "ref": dict(ref),
+        "injector": injector,
+        "fault": {"name": scenario.fault.name, "parameters": parameters(scenario.fault)},
+        "target": scenario.target,
+    }
+    method, rollbacks = _control(scenario, records) if scenario.is_control else _anomaly(scenario, aim, records, tempo)
+    document = {
+        "title": scenario.name,
+        "description": _description(scenario),
+        "tags": [scenario.system, str(scenario.level), scenario.fault.name, scenario.target],
+        "extensions": [{"name": "pytest-anomod", "injector": injector, "scenario": scenario.to_json()}],
+        "steady-state-hypothesis": _hypothesis(scenario, ref, records, tempo),
+        "method": method,
+        "rollbacks": rollbacks,
+    }
+    try:
+        # a copy through JSON: what is played is exactly what a file of it would say
+        document = json.loads(json.dumps(document, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        msg = f"scenario {scenario.name!r} can't be compiled, something in it is no JSON: {error}"
+        raise ScenarioError(msg) from error
+    return _without_dollars(document)
+
+
+def _anomaly(
+    scenario: Scenario, aim: dict[str, Json], records: str, tempo: Tempo
+) -> tuple[list[dict[str, Json]], list[dict[str, Json]]]:
+    durations, kept = scenario.durations, {"records": records}
+    streak = {"streak_s": tempo.streak_s, "looks": tempo.looks, "every_s": tempo.every_s}
+    preparation = {key: value for key, value in aim.items() if key != "injector"}
+    method = [
+        _action(names.BASELINE, "wait_baseline", {"baseline_s": durations.baseline_s} | kept),
+        _action(names.INJECT, "inject", aim | kept),
+        _probe(names.SEEN, "seen", aim | kept | streak | {"timeout_s": tempo.seen_timeout_s}),
+        _probe(names.HOLD, "hold", aim | kept | {"anomaly_s": durations.anomaly_s, "every_s": tempo.hold_every_s}),
+    ]
+    if getattr(type(scenario.fault), "prepare", None) is not FaultDefaults.prepare:
+        method.insert(0, _action(names.PREPARE, "prepare", preparation | kept))
+    rollbacks = [
+        _action(names.RECOVER, "recover", aim | kept),
+        _probe(names.GONE, "gone", aim | kept | streak | {"timeout_s": tempo.gone_timeout_s}),
+        *_ending(scenario, records),
+    ]
+    return method, rollbacks
+
+
+def _control(scenario: Scenario, records: str) -> tuple[list[dict[str, Json]], list[dict[str, Json]]]:
+    durations, kept = scenario.durations, {"records": records}
+    method = [
+        _action(names.BASELINE, "wait_baseline", {"baseline_s": durations.baseline_s} | kept),
+        _probe(names.HOLD, "hold", {"anomaly_s": durations.anomaly_s} | kept),
+    ]
+    return method, _ending(scenario, records)
+
+
+def _ending(scenario: Scenario, records: str) -> list[dict[str, Json]]:
+    return [
+        _action(names.RECOVERY, "wait_recovery", {"records": records, "recovery_s": scenario.durations.recovery_s}),
+        _action(names.END_WORKLOAD, "end_workload", {"records": records}),
+    ]
+
+
+def _hypothesis(scenario: Scenario, ref: Mapping[str, Json], records: str, tempo: Tempo) -> dict[str, Json]:
+    warm_up = {
+        "ref": dict(ref),
+        "workload": {"module": scenario.workload.module, "spec": _spec(scenario)},
+        "records": records,
+        "warmup_s": scenario.durations.warmup_s,
+    }
+    steady = {"records": records, "window_s": min(tempo.steady_window_s, scenario.durations.warmup_s)}
+    return {
+        "title": "users are served as they should be",
+        "probes": [
+            # a list means: the answer's "status" is one of these
+            _probe(names.WARM_UP, "warm_up", warm_up) | {"tolerance": ["warm"]},
+            _probe(names.STEADY, "steady", steady) | {"tolerance": ["steady"]},
+        ],
+    }
+
+
+def _spec(scenario: Scenario) -> dict[str, Json]:
+    """What the workload needs to know; where the system's entry is, it hears when it is started."""
+    workload, durations = scenario.workload, scenario.durations
+    return {
+        "system": scenario.system,
+        "rate_rps": workload.rate_rps or catalog.find("systems", scenario.system).rate_rps,
+        "mix": dict(workload.mix) if workload.mix is not None else None,
+        "timeout_s": workload.timeout_s,
+        "seed": scenario.seed,
+        "deadline_s": sum(dataclasses.astuple(durations)) + SLACK_S,
+    }
+
+
+def _description(scenario: Scenario) -> str:
+    if scenario.is_control:
+        return f"Nothing is done to {scenario.system}: a control."
+    return f"{scenario.fault.name} on {scenario.target} of {scenario.system}: seen, held, taken out, seen to be gone."
+
+
+def _action(name: str, function: str, arguments: dict[str, Json]) -> dict[str, Json]:
+    provider = {"type": "python", "module": ACTIVITIES, "func": function, "arguments": arguments}
+    return {"type": "action", "name": name, "provider": provider}
+
+
+def _probe(name: str, function: str, arguments: dict[str, Json]) -> dict[str, Json]:
+    return _action(name, function, arguments) | {"type": "probe"}
+
+
+def _without_dollars(document: dict[str, Json]) -> dict[str, Json]:
+    """Spell every dollar sign of title and arguments as a configuration value, so that the toolkit gives it back."""
+    spelled = {**document, "title": _spell(document["title"])}
+    for part in ("method", "rollbacks"):
+        spelled[part] = [_spell_arguments(activity) for activity in document[part]]
+    hypothesis = document["steady-state-hypothesis"]
+    spelled["steady-state-hypothesis"] = {
+        **hypothesis,
+        "probes": [_spell_arguments(probe) for probe in hypothesis["probes"]],
+    }
+    if spelled != document:
+        spelled["configuration"] = {DOLLAR: "$"}
+    return spelled
+
+
+def _spell_arguments(activity: dict[str, Json]) -> dict[str, Json]:
+    provider = activity["provider"]
+    return {**activity, "provider": {**provider, "arguments": _spell(provider["arguments"])}}
+
+
+def _spell(value: Json) -> Json:
+    if isinstance(value, str):
+        return value.replace("$", f"${{{DOLLAR}}}")
+    if isinstance(value, list):
+        return [_spell(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _spell(item) for key, item in value.items()}
+    return value

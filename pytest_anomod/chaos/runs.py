@@ -1,0 +1,130 @@
+"""What the experiment under way has come to: the memory that the activities of one process share."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+from pytest_anomod.model.errors import InjectionError, NotPlayedError
+from pytest_anomod.model.fault import Json
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Run:
+    """One experiment under way; `stopped_by` says what failed first, and then nothing more of the method is played."""
+
+    records: str
+    ref: Mapping[str, Json]
+    workload_module: str
+    handle: Json
+    undo_entry: str | None
+    prepared_entry: str | None = None
+    start_ns: int
+    steady: Mapping[str, Json] | None = None
+    stopped_by: str = ""
+    held: bool = False
+
+
+@dataclasses.dataclass(slots=True)
+class _Process:
+    """All there is in this process: open runs by their record file, what escaped an activity, and whether to hurry."""
+
+    runs: dict[str, Run] = dataclasses.field(default_factory=dict)
+    escaped: list[BaseException] = dataclasses.field(default_factory=list)
+    hurry: bool = False
+    broken_off: str = ""
+
+
+_process = _Process()
+
+
+def reset() -> None:
+    """Forget what escaped and what was broken off; open runs stay until their workload is ended."""
+    _process.escaped.clear()
+    _process.hurry = False
+    _process.broken_off = ""
+
+
+def find(records: str) -> Run | None:
+    """The open run of a record file, or None."""
+    return _process.runs.get(records)
+
+
+def keep(run: Run) -> None:
+    """A workload was started: its run is open until `drop`."""
+    _process.runs[run.records] = run
+
+
+def drop(records: str) -> Run | None:
+    """Close a run and return it; None when it isn't open."""
+    return _process.runs.pop(records, None)
+
+
+def break_off(reason: str) -> None:
+    """Let no more activity of the method act, in any run of this process."""
+    _process.broken_off = _process.broken_off or reason
+
+
+def broken_off(records: str) -> str:
+    """Why no more activity acts; empty while all is well."""
+    run = find(records)
+    return (run.stopped_by if run else "") or _process.broken_off
+
+
+def escaped() -> tuple[BaseException, ...]:
+    """Exceptions beyond Exception (interrupts, outcomes of pytest) that left an activity since `reset`."""
+    return tuple(_process.escaped)
+
+
+def hurry() -> None:
+    """Someone waits for us to end: cut short what is only waiting."""
+    _process.hurry = True
+
+
+def must_hurry() -> bool:
+    """Whether waiting is to be cut short."""
+    return _process.hurry
+
+
+@contextlib.contextmanager
+def step(records: str, name: str) -> Iterator[Run]:
+    """An activity of the method acts: only if nothing before it failed; if it fails, nothing after it acts."""
+    run = find(records)
+    if run is None:
+        msg = f"{name}: no workload was started for {records}; play the experiment with its steady-state hypothesis"
+        raise InjectionError(msg)
+    if reason := broken_off(records):
+        raise NotPlayedError(reason)
+    try:
+        with watched():
+            yield run
+    except BaseException as error:
+        # interrupts too: whatever ends an activity ends the method
+        run.stopped_by = f"{name} ended with {type(error).__name__}"
+        raise
+
+
+@contextlib.contextmanager
+def rollback(records: str, name: str) -> Iterator[None]:
+    """A rollback acts, whatever failed before it; when it fails, nothing that is only waited for is played any more."""
+    try:
+        with watched():
+            yield
+    except BaseException as error:
+        run = find(records)
+        if run is not None and not run.stopped_by:
+            run.stopped_by = f"{name} ended with {type(error).__name__}"
+        raise
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[None]:
+    """Remember what Chaos Toolkit would swallow (KeyboardInterrupt, SystemExit) or lose, and pass it on."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as error:
+        _process.escaped.append(error)
+        raise
