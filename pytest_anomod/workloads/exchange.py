@@ -1,0 +1,278 @@
+"""One exchange after the other: sends a journey's requests, records each with its trace id the moment it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json as jsonlib
+import os
+from collections.abc import Callable, Mapping
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.redact import redact_body, redact_headers, redact_text
+from pytest_anomod.model.workload import Response
+from pytest_anomod.workloads.plan import Arrival, Load
+
+if TYPE_CHECKING:
+    import aiohttp
+
+USER_AGENT = "loadgenerator"
+_FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+class Records:
+    """The record file: JSON lines, each appended by one write call, so that a SIGKILL loses no finished exchange."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def write(self, record: Mapping[str, Json]) -> None:
+        """Append one record as one line."""
+        line = jsonlib.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+        os.write(self._descriptor, line.encode("utf-8", "replace"))
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Clock:
+    """Places moments of the event loop's clock on the wall clock: both were read together when the workload began."""
+
+    start_unix_nano: int
+    start_s: float
+
+    def unix_nano(self, moment_s: float) -> int:
+        """UTC nanoseconds of a moment of the event loop's clock."""
+        return self.start_unix_nano + round((moment_s - self.start_s) * 1e9)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Sending:
+    """What all journeys of a workload share. `is_open` turns false when no more requests may begin."""
+
+    load: Load
+    http: aiohttp.ClientSession
+    records: Records
+    clock: Clock
+    count: Callable[[str], None]
+    is_open: bool = True
+
+
+class JourneyClient:
+    """The client of one journey (model.workload.Client); cookies last as long as the journey, `state` longer."""
+
+    def __init__(self, sending: Sending, arrival: Arrival, due_s: float, state: dict[str, Any]) -> None:
+        self.state = state
+        self._sending = sending
+        self._arrival = arrival
+        self._due_s: float | None = due_s
+        self._cookies: dict[str, str] = {}
+        self._step = 0
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        route: str | None = None,
+        query: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | str | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        host: str | None = None,
+    ) -> Response:
+        """Send one request and record it; a text given as `form` is sent as it is. Never raises for what the net does.
+
+        error_kind is "" for a whole answer of any status, else connect, disconnect, timeout, protocol or cancelled.
+        """
+        if not self._sending.is_open:
+            raise asyncio.CancelledError  # the workload is ending: what the journey would do next is not done
+        exchange = self._begin(method, path, route, query, form, json, headers, host)
+        try:
+            answer = await self._exchange(exchange)
+        except asyncio.CancelledError:
+            exchange.error_kind = "cancelled"
+            raise
+        except Exception as error:  # every way a peer can fail a client is an observation, and recorded by its kind
+            exchange.error_kind = _error_kind(error)
+            answer = Response(status=0, body=b"", error_kind=exchange.error_kind)
+        finally:
+            self._end(exchange)
+        return answer
+
+    def _begin(
+        self,
+        method: str,
+        path: str,
+        route: str | None,
+        query: Mapping[str, str] | None,
+        form: Mapping[str, str] | str | None,
+        json: Any,
+        headers: Mapping[str, str] | None,
+        host: str | None,
+    ) -> _Exchange:
+        trace_id, span_id = os.urandom(16).hex(), os.urandom(8).hex()
+        sent = {"User-Agent": USER_AGENT, "traceparent": f"00-{trace_id}-{span_id}-01"}
+        body = b""
+        if form is not None:
+            sent["Content-Type"] = _FORM_TYPE
+            body = (form if isinstance(form, str) else urlencode(form)).encode()
+        elif json is not None:
+            sent["Content-Type"] = "application/json"
+            body = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
+        sent.update(headers or {})
+        if self._cookies:
+            sent.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self._cookies.items()))
+        now_s = asyncio.get_running_loop().time()
+        begun_s, self._due_s = now_s if self._due_s is None else self._due_s, None
+        self._step += 1
+        return _Exchange(
+            method=method,
+            url=self._url(path, query, host),
+            route=route or path.partition("?")[0],
+            service=host or self._sending.load.system.entry,
+            step=self._step,
+            trace_id=trace_id,
+            span_id=span_id,
+            headers=sent,
+            body=body,
+            begun_s=begun_s,
+            sent_s=now_s,
+        )
+
+    def _url(self, path: str, query: Mapping[str, str] | None, host: str | None) -> str:
+        load = self._sending.load
+        base = load.entry_url
+        if host is not None and host != load.system.entry:
+            if host not in load.urls:
+                msg = (
+                    f"journey {self._arrival.journey.name!r} asks for {host!r}; public services are {sorted(load.urls)}"
+                )
+                raise ScenarioError(msg)
+            base = load.urls[host]
+        if not query:
+            return base + path
+        return f"{base}{path}{'&' if '?' in path else '?'}{urlencode(query)}"
+
+    async def _exchange(self, exchange: _Exchange) -> Response:
+        from yarl import URL
+
+        async with self._sending.http.request(
+            exchange.method,
+            URL(exchange.url, encoded=True),  # sent as it is recorded
+            data=exchange.body or None,
+            headers=exchange.headers,
+            allow_redirects=False,
+        ) as response:
+            body = await response.read()
+            exchange.headers = dict(response.request_info.headers)  # with those that the client library adds
+            exchange.response_headers = [(name, value) for name, value in response.headers.items()]
+            exchange.status, exchange.response_body = response.status, body
+            self._keep_cookies(response.headers.getall("Set-Cookie", []))
+            return Response(status=response.status, body=body)
+
+    def _keep_cookies(self, lines: list[str]) -> None:
+        for line in lines:
+            try:
+                found: SimpleCookie = SimpleCookie(line)
+            except CookieError:
+                continue  # what no browser would keep either
+            self._cookies.update((name, morsel.value) for name, morsel in found.items())
+
+    def _end(self, exchange: _Exchange) -> None:
+        sending = self._sending
+        now_s = asyncio.get_running_loop().time()
+        sending.count(exchange.error_kind or "answered")
+        sending.records.write(exchange.record(self._arrival, sending.clock, now_s, sending.load.body_limit_bytes))
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class _Exchange:
+    """One request and what came of it; moments in seconds of the event loop's clock."""
+
+    method: str
+    url: str
+    route: str
+    service: str
+    step: int
+    trace_id: str
+    span_id: str
+    headers: dict[str, str]
+    body: bytes
+    begun_s: float
+    sent_s: float
+    status: int = 0
+    error_kind: str = ""
+    response_headers: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    response_body: bytes = b""
+
+    def record(self, arrival: Arrival, clock: Clock, now_s: float, limit: int) -> dict[str, Json]:
+        """The line of the record file: no secrets, bodies cut at `limit` bytes."""
+        request_body, request_cut = redact_body(self.body, limit)
+        response_body, response_cut = redact_body(self.response_body, limit)
+        return {
+            **base_record(arrival, clock.unix_nano(self.begun_s), self.service),
+            "step": self.step,
+            "method": self.method,
+            "route": self.route,
+            "url": redact_text(self.url),
+            "status_code": self.status,
+            "error_kind": self.error_kind,
+            "duration_ns": round((now_s - self.begun_s) * 1e9),
+            "delay_ns": round((self.sent_s - self.begun_s) * 1e9),
+            "trace_id": self.trace_id,
+            "span_id": self.span_id,
+            "request_headers": redact_headers(self.headers),
+            "request_body": request_body,
+            "request_truncated": request_cut,
+            "response_headers": redact_headers(self.response_headers),
+            "response_body": response_body,
+            "response_truncated": response_cut,
+            "response_bytes": len(self.response_body),
+        }
+
+
+def base_record(arrival: Arrival, time_unix_nano: int, service: str) -> dict[str, Json]:
+    """A record of a journey that sent nothing; the fields of an exchange, empty."""
+    return {
+        "time_unix_nano": time_unix_nano,
+        "service_name": service,
+        "journey": arrival.journey.name,
+        "journey_id": arrival.index,
+        "step": 0,
+        "method": "",
+        "route": "",
+        "url": "",
+        "status_code": 0,
+        "error_kind": "",
+        "duration_ns": 0,
+        "delay_ns": 0,
+        "trace_id": "",
+        "span_id": "",
+        "request_headers": {},
+        "request_body": "",
+        "request_truncated": False,
+        "response_headers": {},
+        "response_body": "",
+        "response_truncated": False,
+        "response_bytes": 0,
+    }
+
+
+def _error_kind(error: Exception) -> str:
+    import aiohttp
+
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "connect"
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | OSError):
+        return "disconnect"
+    return "protocol"
