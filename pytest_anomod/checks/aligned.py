@@ -1,0 +1,71 @@
+"""Do all modalities tell the same time: rows inside the timeline, spans inside each other, phases true to the clock?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_anomod.model.timeline import Timeline
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome
+
+SKEW_NS = 5_000_000
+"""A span may begin this much before the one above it: clocks of one host, read by different processes."""
+
+SKEWED_SHARE = 0.01
+WRONG_PHASES_SHOWN = 3
+
+
+def check_aligned(view: CaseView) -> Finding:
+    """Times and phases of every table against the timeline, and spans against those above them."""
+    problems: list[str] = []
+    figures: dict[str, Any] = {}
+    for name, frame in view.frames.items():
+        problems += _table_problems(name, frame, view.timeline)
+    early, children = _early_children(view.frames["traces"])
+    figures |= {"spans_with_parent": children, "spans_before_their_parent": early}
+    if children and early > SKEWED_SHARE * children:
+        problems.append(
+            f"{early} of {children} spans begin more than {SKEW_NS / 1e6:.0f} ms before the span above them"
+        )
+    orders = [activity.start_ns for activity in view.journal.played]
+    backward = sum(later < earlier for earlier, later in zip(orders, orders[1:], strict=False))
+    if backward:
+        problems.append(f"the journal's times step back {backward} times: the wall clock was set during the case")
+    message = "; ".join(problems) or (
+        f"all rows of {len(view.frames)} modalities lie inside the timeline with its phases, {children} spans with theirs"
+    )
+    return Finding(
+        check="aligned", question="aligned", outcome=Outcome.BROKEN if problems else Outcome.PROVEN,
+        message=message, evidence=figures,
+    )  # fmt: skip
+
+
+def _table_problems(name: str, frame: Any, timeline: Timeline) -> list[str]:
+    import numpy as np
+
+    times = frame["time_unix_nano"].to_numpy()
+    outside = int(((times < timeline.start_ns) | (times >= timeline.end_ns)).sum())
+    if outside:
+        return [f"{outside} rows of {name} lie outside the case's timeline"]
+    problems = []
+    starts = np.array([window.start_ns for window in timeline.windows])
+    phases = np.array([str(window.phase) for window in timeline.windows])
+    # of windows without length the last that starts at a moment holds it, as in Timeline.phase_at
+    wrong = int(
+        (phases[np.searchsorted(starts, times, side="right") - 1] != frame["phase"].to_numpy().astype(str)).sum()
+    )
+    if wrong:
+        problems.append(f"{wrong} rows of {name} carry another phase than the timeline gives their time")
+    if "duration_ns" in frame:
+        negative = int((frame["duration_ns"].to_numpy() < 0).sum())
+        if negative:
+            problems.append(f"{negative} rows of {name} have a negative duration")
+    return problems
+
+
+def _early_children(traces: Any) -> tuple[int, int]:
+    """Spans that begin well before the span above them, and all that have one."""
+    starts = traces.drop_duplicates("span_id").set_index("span_id")["time_unix_nano"]
+    parents = traces["parent_span_id"].map(starts)
+    known = parents.notna().to_numpy()
+    gap = traces["time_unix_nano"].to_numpy()[known] - parents.to_numpy()[known]
+    return int((gap < -SKEW_NS).sum()), int(known.sum())

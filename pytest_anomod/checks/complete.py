@@ -1,0 +1,94 @@
+"""Is everything there: rows of all modalities in every window, nothing lost, the load as ordered, answers with traces?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_anomod.model.timeline import Phase, Window
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome
+
+MODALITIES = ("logs", "metrics", "traces", "api_responses", "coverage")
+SHORT_S = 0.5
+"""Windows shorter than this may lack rows of a modality that samples once a second or logs little."""
+
+DROPPED_SHARE = 0.001
+JOINED_SHARE = 0.99
+STEADY_LOAD_SHARE = 0.7
+"""Least arrivals of a window against those of the baseline: the open-loop workload must not have been held up."""
+
+WINDOWS = (Phase.BASELINE, Phase.ONSET, Phase.ANOMALY, Phase.RELEASE, Phase.RECOVERY, Phase.CONTROL)
+
+
+def check_complete(view: CaseView) -> Finding:
+    """Count rows per modality and window, losses, arrivals and joins."""
+    problems = [f"while recording: {problem}" for problem in view.problems]
+    missing = [name for name in MODALITIES if name not in view.frames]
+    problems += [f"the modality {name} is missing" for name in missing]
+    counts = {name: _counts(view.frames[name]) for name in MODALITIES if name not in missing}
+    problems += _empty_windows(view, counts)
+    problems += _losses(view)
+    joined, answered = (0, 0) if missing else _joined(view)
+    if answered and joined < JOINED_SHARE * answered:
+        problems.append(
+            f"only {joined} of {answered} answers have a trace ({joined / answered:.1%}, {JOINED_SHARE:.0%} needed)"
+        )
+    rates = _rates(view) if "api_responses" in counts else {}
+    problems += _load_problems(rates)
+    totals = ", ".join(f"{name} {sum(rows.values()):,}" for name, rows in counts.items())
+    message = "; ".join(problems) or f"rows: {totals}; {joined} of {answered} answers have a trace; nothing is missing"
+    return Finding(
+        check="complete", question="complete", outcome=Outcome.BROKEN if problems else Outcome.PROVEN, message=message,
+        evidence={"rows": counts, "dropped": dict(view.dropped), "arrivals_per_second": rates, "joined": joined,
+                  "answered": answered},
+    )  # fmt: skip
+
+
+def _counts(frame: Any) -> dict[str, int]:
+    return {str(phase): int(count) for phase, count in frame["phase"].value_counts().items()}
+
+
+def _empty_windows(view: CaseView, counts: dict[str, dict[str, int]]) -> list[str]:
+    return [
+        f"no rows of {name} in the {window.phase} window of {window.length_s:.1f} s"
+        for window in view.timeline.windows
+        for name, rows in counts.items()
+        if window.phase in WINDOWS and window.length_s >= SHORT_S and not rows.get(str(window.phase))
+    ]
+
+
+def _losses(view: CaseView) -> list[str]:
+    problems = []
+    for name, dropped in view.dropped.items():
+        total = len(view.frames[name]) if name in view.frames else 0
+        if dropped > DROPPED_SHARE * (total + dropped):
+            problems.append(f"{dropped} records of {name} were lost beside {total} taken ({DROPPED_SHARE:.1%} may)")
+    return problems
+
+
+def _joined(view: CaseView) -> tuple[int, int]:
+    """Answers whose trace is recorded, and all answers that could have one (the last half second may be on its way)."""
+    responses = view.frames["api_responses"]
+    ends = responses["time_unix_nano"].to_numpy() + responses["duration_ns"].to_numpy()
+    answered = responses[
+        (responses["status_code"].fillna(0).to_numpy() > 0) & (ends < view.timeline.end_ns - 500_000_000)
+    ]
+    return int(answered["trace_id"].isin(set(view.frames["traces"]["trace_id"])).sum()), len(answered)
+
+
+def _rates(view: CaseView) -> dict[str, float]:
+    """Requests a second that were due in each window long enough to tell."""
+    times = view.frames["api_responses"]["time_unix_nano"].to_numpy()
+
+    def rate(window: Window) -> float:
+        return round(float(((times >= window.start_ns) & (times < window.end_ns)).sum() / window.length_s), 2)
+
+    return {str(w.phase): rate(w) for w in view.timeline.windows if w.phase in WINDOWS and w.length_s >= 3}
+
+
+def _load_problems(rates: dict[str, float]) -> list[str]:
+    usual = rates.get(str(Phase.BASELINE), 0.0)
+    return [
+        f"the workload fell behind: {rate:.1f} requests a second in the {phase} window, {usual:.1f} in the baseline"
+        for phase, rate in rates.items()
+        if rate < STEADY_LOAD_SHARE * usual - 1
+    ]

@@ -1,0 +1,149 @@
+"""Is all well again: fault out, rollback done, users served as before; and since when?"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from pytest_anomod.checks.cut import Cut, failed_responses
+from pytest_anomod.checks.series import GATEWAY_LATENCY
+from pytest_anomod.model import journal as names
+from pytest_anomod.model.timeline import Phase, Window
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TAIL_SHARE = 0.5
+TAIL_LEAST_S = 2.5
+"""The end of the recovery window that must be like the baseline."""
+
+ERROR_RISE = 0.02
+LATENCY_RATIO = 1.5
+BLOCK_S = 0.5
+
+
+def check_healed(view: CaseView) -> Finding:
+    """The probe saw the fault gone, the rollback worked, and the recovery window ends as the baseline was."""
+    gone, recover = view.journal.activity(names.GONE), view.journal.activity(names.RECOVER)
+    if not view.scenario.is_control:
+        if view.journal.activity(names.INJECT) is None:
+            return _finding(Outcome.ABSENT, "nothing was injected, so nothing healed", {})
+        for activity, what in ((recover, "taking the fault out"), (gone, "seeing it gone")):
+            if activity is None or not activity.succeeded:
+                why = (
+                    activity.error if activity is not None else ""
+                ) or "it was not played, or the fault was still seen"
+                return _finding(Outcome.BROKEN, f"{what} failed: {why}", {})
+    blocks = _recovery(view)
+    if blocks is None:
+        return _finding(Outcome.BROKEN, "there is no recovery window with requests in it to compare", {})
+    tail = blocks.tail()
+    evidence = {
+        "tail_s": round(tail.length_s, 3),
+        "baseline_errors": blocks.usual_errors,
+        "tail_errors": tail.errors,
+        "tail_requests": tail.rows,
+        "latency_ratio": round(tail.ratio, 3),
+        "steady_again_unix_nano": blocks.steady_again(),
+    }
+    figures = (
+        f"in the last {tail.length_s:.1f} s {tail.errors} of {tail.rows} requests failed, "
+        f"latency {tail.ratio:.2f} times the baseline's"
+    )
+    if tail.rows == 0:
+        return _finding(
+            Outcome.ABSENT, f"no request was made in the last {tail.length_s:.1f} s of the recovery", evidence
+        )
+    if tail.errors > max(1, (blocks.usual_errors + ERROR_RISE) * tail.rows) or tail.ratio > LATENCY_RATIO:
+        return _finding(Outcome.ABSENT, f"not back to normal: {figures}", evidence)
+    again = blocks.steady_again()
+    since = f", steady {(again - blocks.window.start_ns) / 1e9:.1f} s after the fault was gone" if again else ""
+    return _finding(Outcome.PROVEN, figures + since, evidence)
+
+
+def steady_again(view: CaseView) -> int | None:
+    """First moment of the recovery from which errors and latencies are like the baseline's; None when there is none."""
+    blocks = _recovery(view)
+    return None if blocks is None else blocks.steady_again()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Tail:
+    length_s: float
+    rows: int
+    errors: int
+    ratio: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Recovery:
+    """Requests of the recovery window: start in seconds, failed or not, duration in multiples of their kind's baseline."""
+
+    window: Window
+    times_s: np.ndarray
+    failed: np.ndarray
+    slow: np.ndarray
+    usual_errors: float
+
+    def tail(self) -> _Tail:
+        """The window's end, its latency taken from the better half of its blocks: a stall is no after-effect."""
+        length = min(self.window.length_s, max(self.window.length_s * TAIL_SHARE, TAIL_LEAST_S))
+        late = self.times_s >= self.window.length_s - length
+        medians = sorted(self._block_medians(late))
+        better = medians[: (len(medians) + 1) // 2]
+        return _Tail(
+            length_s=length, rows=int(late.sum()), errors=int(self.failed[late].sum()),
+            ratio=float(sum(better) / len(better)) if better else 1.0,
+        )  # fmt: skip
+
+    def steady_again(self) -> int | None:
+        """The first block after the last failed request (the tolerated few aside) whose answers are as fast as usual."""
+        import numpy as np
+
+        bad = self.times_s[self.failed]
+        spare = int(self.usual_errors * len(self.times_s))
+        last_bad = float(bad[-1 - spare]) if len(bad) > spare else -1.0
+        starts = np.arange(0.0, max(self.window.length_s, BLOCK_S), BLOCK_S)
+        for start in starts:
+            inside = (self.times_s >= start) & (self.times_s < start + BLOCK_S)
+            if start + BLOCK_S <= last_bad or not inside.any():
+                continue
+            since = max(float(start), last_bad + 1e-6)
+            rows = self.slow[inside & (self.times_s >= since)]
+            if len(rows) and float(np.median(rows)) <= LATENCY_RATIO:
+                return self.window.start_ns + int(since * 1e9)
+        return None
+
+    def _block_medians(self, rows: np.ndarray) -> list[float]:
+        import numpy as np
+
+        index = (self.times_s[rows] // BLOCK_S).astype(int)
+        known = ~np.isnan(self.slow[rows])
+        return [float(np.median(self.slow[rows][known & (index == block)])) for block in np.unique(index[known])]
+
+
+def _recovery(view: CaseView) -> _Recovery | None:
+    """Requests after the fault against those of the baseline; None without both."""
+    window, baseline = view.timeline.window(Phase.RECOVERY), view.timeline.window(Phase.BASELINE)
+    if window is None or baseline is None or window.length_s <= 0:
+        return None
+    cut = Cut(view=view, before=baseline, after=window)
+    before, after = cut.responses
+    if not len(before) or not len(after):
+        return None
+    usual = before.groupby("key")["ms"].median()
+    typical = after["key"].map(usual).to_numpy(dtype=float)
+    spare = GATEWAY_LATENCY.floor  # a difference below this is none, whatever its ratio
+    slow = after["ms"].to_numpy() / (typical + spare)
+    return _Recovery(
+        window=window,
+        times_s=(after["time_unix_nano"].to_numpy() - window.start_ns) / 1e9,
+        failed=failed_responses(after),
+        slow=slow,
+        usual_errors=float(before["failed"].mean()),
+    )
+
+
+def _finding(outcome: Outcome, message: str, evidence: dict[str, Any]) -> Finding:
+    return Finding(check="healed", question="healed", outcome=outcome, message=message, evidence=evidence)

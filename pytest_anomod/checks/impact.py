@@ -1,0 +1,37 @@
+"""Did a user feel it: errors, latency, content or throughput at the gateway?"""
+
+from __future__ import annotations
+
+from pytest_anomod.checks.cut import Cut, fault_cut
+from pytest_anomod.checks.series import impact_series, slowdown
+from pytest_anomod.checks.statistics import Shift, as_evidence, compare
+from pytest_anomod.checks.symptom import say
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome
+
+
+def check_impact(view: CaseView) -> Finding:
+    """Compare what users saw in the baseline with what they saw in the anomaly window."""
+    cut = fault_cut(view)
+    if cut is None:
+        return Finding(
+            check="impact", question="impact", outcome=Outcome.ABSENT,
+            message="the case has no baseline and anomaly windows to compare; see mechanism",
+        )  # fmt: skip
+    shifts = gateway_shifts(cut)
+    moved = [shift for shift in shifts if shift.moved]
+    before, after = cut.responses
+    counts = f"{int(before['failed'].sum())} of {len(before)} requests failed before, {int(after['failed'].sum())} of {len(after)} after"
+    if moved:
+        message = f"users were hit in {len(moved)} of {len(shifts)} figures: {say(moved)}"
+    else:
+        message = f"none of {len(shifts)} figures at the gateway moved ({counts}); nearest: {say(shifts, 2)}"
+    return Finding(
+        check="impact", question="impact", outcome=Outcome.PROVEN if moved else Outcome.ABSENT,
+        message=message, evidence=as_evidence(shifts),
+    )  # fmt: skip
+
+
+def gateway_shifts(cut: Cut) -> tuple[Shift, ...]:
+    """All figures at the gateway, strongest shift first."""
+    view = cut.view
+    return compare(impact_series(cut), slowdown=slowdown(cut, view.scenario, view.system))

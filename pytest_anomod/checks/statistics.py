@@ -1,0 +1,412 @@
+"""The statistics of the proof: how a figure moved between two windows, and whether that is more than noise.
+
+A figure moved only if four things hold at once: the test's p, corrected for all figures looked at (Holm 1979), is below
+ALPHA; the effect is large enough to matter; both still hold without the two seconds that speak most for it (a stall of a
+busy neighbour is no effect); and the windows' one-second blocks agree (rows of a queueing system are no independent
+draws). docs/proof.md gives sources and simulated error rates.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ALPHA = 0.01
+"""Family-wise error rate of one check, before the effect sizes and the guard against bursts cut it further."""
+
+BLOCK_S = 1.0
+BURST_S = 2.0
+"""Longest stretch that may be explained by a stall: 1.5 s and the time to work off its queue."""
+
+BURST_SHARE = 0.25
+"""A burst is never taken for longer than this share of its window, so that short windows keep something to look at."""
+
+MIN_ROWS = 5
+BLOCK_DELTA = 0.6
+TRIM_RELIEF = 0.75
+"""What is left after the worst burst must keep this much of the effect's threshold."""
+
+EXACT_ROWS = 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """One figure in one window: seconds since the window's start (sorted), the values there, the window's length."""
+
+    times_s: np.ndarray
+    values: np.ndarray
+    length_s: float
+
+    def where(self, mask: np.ndarray) -> Stretch:
+        """The rows of a boolean mask; the length stays."""
+        return Stretch(times_s=self.times_s[mask], values=self.values[mask], length_s=self.length_s)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """How far a figure must move to matter.
+
+    `ratio` of the typical values (or its inverse), `delta` Cliff's delta of the rows, `floor` the least difference in the
+    figure's own unit; for shares only `floor`, as a difference of shares. `direction` is 1 when only a rise counts, -1
+    when only a fall does, 0 for both.
+    """
+
+    ratio: float = 1.5
+    delta: float = 0.33
+    floor: float = 0.0
+    direction: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A figure to compare: a `level` (each row a measurement), a `share` (each row 0 or 1) or a `rate` (each row a block's count).
+
+    `reference` is (events, rows) to stand in for a baseline without any event of its own: the same share over everything.
+    `scale` turns a printed level into its unit when the rows are relative to their kind's baseline.
+    """
+
+    subject: str
+    figure: str
+    kind: str
+    before: Stretch
+    after: Stretch
+    bar: Bar
+    unit: str = ""
+    reference: tuple[int, int] | None = None
+    scale: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Subject and figure in one."""
+        return f"{self.subject} {self.figure}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """How a series moved. `before` and `after` are medians, shares or events a second; `why_not` is empty when it moved."""
+
+    subject: str
+    figure: str
+    kind: str
+    unit: str
+    rows_before: int
+    rows_after: int
+    before: float
+    after: float
+    ratio: float
+    delta: float
+    difference: float
+    p: float
+    p_corrected: float
+    moved: bool
+    why_not: str = ""
+
+    @property
+    def strength(self) -> float:
+        """Rank of a shift among others: 0 is none; what moved always ranks above what did not."""
+        size = abs(self.difference) if self.kind == "share" else abs(self.delta) * min(abs(math.log(self.ratio)), 3.0)
+        return size + (10.0 if self.moved else 0.0)
+
+    def sentence(self) -> str:
+        """The shift in words and numbers, and what it lacks when it did not move."""
+        if self.kind == "set":
+            text = f"{self.subject} {self.figure} {_figure(self.before)} -> {_figure(self.after)}{_unit(self.unit)}"
+        elif self.kind == "share":
+            text = (
+                f"{self.subject} {self.figure} {self.before:.1%} of {self.rows_before} -> "
+                f"{self.after:.1%} of {self.rows_after}, p {_p(self.p_corrected)}"
+            )
+        else:
+            typical = "p50" if self.kind == "level" else "mean"
+            text = (
+                f"{self.subject} {self.figure} {typical} {_figure(self.before)} -> {_figure(self.after)}"
+                f"{_unit(self.unit)}, ratio {_figure(self.ratio)}, delta {self.delta:+.2f}, p {_p(self.p_corrected)}"
+            )
+        return text if self.moved else f"{text} ({self.why_not})"
+
+    def evidence(self) -> dict[str, Any]:
+        """The shift as JSON."""
+        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+
+def compare(series: Sequence[Series], *, slowdown: float = 1.0) -> tuple[Shift, ...]:
+    """Test every series, correct for their number, and say which moved; strongest first.
+
+    `slowdown` is how much slower the whole machine was in the second window: a rise of a duration must exceed it too.
+    """
+    drafts = [_draft(one, slowdown if one.unit == "ms" else 1.0) for one in series]
+    corrected = holm([shift.p for shift in drafts])
+    shifts = [_settle(shift, p) for shift, p in zip(drafts, corrected, strict=True)]
+    return tuple(sorted(shifts, key=lambda shift: -shift.strength))
+
+
+def set_shift(
+    subject: str, figure: str, before: float, after: float, *, moved: bool, why_not: str = "", unit: str = ""
+) -> Shift:
+    """A shift of a figure that chance does not move (an instance's number, a setting, lines covered): no test needed."""
+    low, high = sorted((abs(before), abs(after)))
+    return Shift(
+        subject=subject, figure=figure, kind="set", unit=unit, rows_before=1, rows_after=1, before=before, after=after,
+        ratio=(high + 1.0) / (low + 1.0), delta=float((after > before) - (after < before)), difference=after - before,
+        p=0.0 if moved else 1.0, p_corrected=0.0 if moved else 1.0, moved=moved, why_not=why_not,
+    )  # fmt: skip
+
+
+def holm(values: Iterable[float]) -> list[float]:
+    """Holm's step-down correction of p values, in their own order."""
+    p = list(values)
+    order = sorted(range(len(p)), key=p.__getitem__)
+    corrected, running = [1.0] * len(p), 0.0
+    for rank, index in enumerate(order):
+        running = max(running, min(1.0, p[index] * (len(p) - rank)))
+        corrected[index] = running
+    return corrected
+
+
+def cliffs_delta(before: np.ndarray, after: np.ndarray) -> float:
+    """P(after > before) - P(after < before): 1 when every later value is above every earlier one."""
+    return _delta(before, after)
+
+
+def rank_test(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """Two-sided Mann-Whitney p and Cliff's delta; exact where the samples are small or wholly apart."""
+    from scipy import stats
+
+    n, m = len(before), len(after)
+    result = stats.mannwhitneyu(after, before, alternative="two-sided", method="asymptotic")
+    delta = 2.0 * float(result.statistic) / (n * m) - 1.0
+    p = float(result.pvalue)
+    if abs(delta) == 1.0:
+        # of all ways to split the rows into two groups of these sizes, two are this extreme, ties or not
+        return (min(1.0, 2.0 / math.comb(n + m, n)) if n + m < 400 else min(p, 1e-50)), delta
+    if n <= EXACT_ROWS and m <= EXACT_ROWS and _distinct(before, after):
+        p = float(stats.mannwhitneyu(after, before, alternative="two-sided", method="exact").pvalue)
+    return (p if p == p else 1.0), delta  # constant samples give NaN: no difference
+
+
+def block_values(stretch: Stretch, *, mean: bool = False) -> np.ndarray:
+    """The median (or mean) of each block of the window that holds a row; blocks last BLOCK_S, or an eighth of a short window."""
+    import numpy as np
+
+    length = block_length_s(stretch.length_s)
+    index = (stretch.times_s // length).astype(int)
+    if not len(index):
+        return np.empty(0)
+    cuts = np.flatnonzero(np.diff(index)) + 1
+    return np.array([(np.mean if mean else np.median)(part) for part in np.split(stretch.values, cuts)])
+
+
+def block_counts(times_s: np.ndarray, length_s: float) -> Stretch:
+    """Events a second in each whole block of a window, placed at the blocks' middles."""
+    import numpy as np
+
+    block = block_length_s(length_s)
+    count = max(1, int(length_s / block + 1e-9))
+    counts = np.bincount(np.clip((times_s // block).astype(int), 0, count), minlength=count + 1)[:count]
+    return Stretch(times_s=(np.arange(count) + 0.5) * block, values=counts / block, length_s=length_s)
+
+
+def block_length_s(length_s: float) -> float:
+    """Length of a block: a second, or an eighth of the window when that is less."""
+    return min(BLOCK_S, max(length_s, 1e-9) / 8)
+
+
+def without_burst(stretch: Stretch, scores: np.ndarray) -> np.ndarray:
+    """Mask of the rows left when the stretch of at most BURST_S with the highest sum of scores is taken out."""
+    import numpy as np
+
+    keep = np.ones(len(scores), dtype=bool)
+    if not len(scores):
+        return keep
+    width = min(BURST_S, stretch.length_s * BURST_SHARE)
+    ends = np.searchsorted(stretch.times_s, stretch.times_s + width, side="left")
+    total = np.concatenate(([0.0], np.cumsum(scores)))
+    begin = int(np.argmax(total[ends] - total[:-1]))
+    keep[begin : ends[begin]] = False
+    return keep
+
+
+def _draft(series: Series, slowdown: float) -> Shift:
+    """The shift of a series with its uncorrected p; `why_not` says what it lacks apart from that."""
+    return _share(series) if series.kind == "share" else _level(series, slowdown)
+
+
+def _settle(shift: Shift, p_corrected: float) -> Shift:
+    """The draft with its corrected p, and the word on whether it moved."""
+    why_not = shift.why_not
+    if not why_not and p_corrected > ALPHA:
+        why_not = f"p above {ALPHA:g}"
+    return dataclasses.replace(shift, p_corrected=p_corrected, why_not=why_not, moved=not why_not)
+
+
+def _level(series: Series, slowdown: float) -> Shift:
+    """A level or a rate: rank test on the rows, ratio of medians (means), guard on bursts and blocks."""
+    before, after, bar = series.before, series.after, series.bar
+    n, m = len(before.values), len(after.values)
+    if min(n, m) < MIN_ROWS:
+        return _shift(series, 0.0, 0.0, 1.0, 0.0, 1.0, f"only {n} and {m} rows, {MIN_ROWS} are needed")
+    p, delta = rank_test(before.values, after.values)
+    mean = series.kind == "rate"
+    left, right = _typical(before.values, mean), _typical(after.values, mean)
+    if mean:
+        p = _poisson_p(before, after)
+    ratio = _ratio(left, right)
+    sign = 1.0 if delta >= 0 else -1.0
+    needed = bar.ratio * (slowdown if sign > 0 else 1.0)
+    why_not = _level_lacks(sign, left * series.scale, right * series.scale, ratio, delta, bar, needed, slowdown)
+    return _shift(series, left, right, p, delta, ratio, why_not or _level_guard(series, sign, needed))
+
+
+def _level_lacks(
+    sign: float, left: float, right: float, ratio: float, delta: float, bar: Bar, needed: float, slowdown: float
+) -> str:
+    if bar.direction * sign < 0:
+        return "in the harmless direction"
+    if delta * sign < bar.delta:
+        return f"delta {abs(delta):.2f} < {bar.delta:g}"
+    if ratio**sign < needed:
+        whole = f" as other services got {slowdown:.2f} times slower too" if needed > bar.ratio else ""
+        return f"ratio {ratio**sign:.2f} < {needed:.2f}{whole}"
+    if abs(right - left) < bar.floor:
+        return f"difference {_figure(abs(right - left))} < {bar.floor:g}"
+    return ""
+
+
+def _level_guard(series: Series, sign: float, needed: float) -> str:
+    """What the shift lacks once the burst that speaks most for it is taken out of each window; empty: nothing."""
+    import numpy as np
+    from scipy import stats
+
+    before, after, bar = series.before, series.after, series.bar
+    ranks = stats.rankdata(np.concatenate((before.values, after.values)))
+    scores = (ranks - ranks.mean()) * sign
+    left = before.where(without_burst(before, -scores[: len(before.values)]))
+    right = after.where(without_burst(after, scores[len(before.values) :]))
+    if min(len(left.values), len(right.values)) < 3:
+        return f"too few rows outside the {BURST_S:g} s that speak most for it"
+    mean = series.kind == "rate"
+    ratio = _ratio(_typical(left.values, mean), _typical(right.values, mean)) ** sign
+    delta = _delta(left.values, right.values) * sign
+    relief = 1 + (needed - 1) * TRIM_RELIEF
+    if ratio < relief or delta < bar.delta * TRIM_RELIEF:
+        return f"a burst: without its strongest {BURST_S:g} s ratio {ratio:.2f}, delta {delta:.2f}"
+    blocks = _delta(block_values(left, mean=mean), block_values(right, mean=mean)) * sign
+    if blocks < BLOCK_DELTA:
+        return f"not steady: delta of its 1-s blocks {blocks:.2f} < {BLOCK_DELTA:g}"
+    return ""
+
+
+def _share(series: Series) -> Shift:
+    """A share of bad rows that may rise: Fisher's exact test, difference of shares, guard on bursts."""
+    before, after, bar = series.before, series.after, series.bar
+    n, m = len(before.values), len(after.values)
+    bad, worse = int(before.values.sum()), int(after.values.sum())
+    if n < 1 or m < 3:
+        return _shift(series, 0.0, 0.0, 1.0, 0.0, 1.0, f"only {n} and {m} rows, 1 and 3 are needed")
+    left, right = bad / n, worse / m
+    reference = series.reference if series.reference is not None and bad == 0 and series.reference[1] > n else (bad, n)
+    p = _fisher_p(reference, (worse, m))
+    why_not = ""
+    if n < MIN_ROWS and reference == (bad, n):
+        why_not = f"only {n} rows before"
+    elif right - left < bar.floor:
+        why_not = f"difference {right - left:.1%} < {bar.floor:.1%}"
+    else:
+        keep = without_burst(after, after.values - left)
+        rest = after.values[keep]
+        share = float(rest.mean()) if len(rest) else 0.0
+        if len(rest) < 2 or share - left < bar.floor * TRIM_RELIEF or rest.sum() < 2:
+            why_not = f"a burst: without its worst {BURST_S:g} s {share:.1%} of {len(rest)}"
+        elif _fisher_p(reference, (int(rest.sum()), len(rest))) > ALPHA:
+            why_not = f"a burst: too few without its worst {BURST_S:g} s ({int(rest.sum())} of {len(rest)})"
+    return _shift(series, left, right, p, right - left, _ratio(left, right), why_not)
+
+
+def _shift(series: Series, before: float, after: float, p: float, delta: float, ratio: float, why_not: str) -> Shift:
+    scale = series.scale if series.kind != "share" else 1.0
+    return Shift(
+        subject=series.subject, figure=series.figure, kind=series.kind, unit=series.unit,
+        rows_before=len(series.before.values), rows_after=len(series.after.values),
+        before=float(before) * scale, after=float(after) * scale, ratio=float(ratio), delta=float(delta),
+        difference=float(after - before) * scale, p=float(p), p_corrected=1.0, moved=False, why_not=why_not,
+    )  # fmt: skip
+
+
+def _typical(values: np.ndarray, mean: bool) -> float:
+    import numpy as np
+
+    return float(np.mean(values) if mean else np.median(values))
+
+
+def _ratio(left: float, right: float) -> float:
+    """right / left, kept finite: 1 when both are 0, a thousand (or its inverse) at most."""
+    if left == right:
+        return 1.0
+    if left <= 0 or right <= 0:
+        return 1000.0 if right > left else 0.001
+    return min(max(right / left, 0.001), 1000.0)
+
+
+def _delta(before: np.ndarray, after: np.ndarray) -> float:
+    import numpy as np
+
+    if not len(before) or not len(after):
+        return 0.0
+    ordered = np.sort(before)
+    below = np.searchsorted(ordered, after, side="left").sum()
+    above = (len(ordered) - np.searchsorted(ordered, after, side="right")).sum()
+    return float(below - above) / (len(before) * len(after))
+
+
+def _distinct(before: np.ndarray, after: np.ndarray) -> bool:
+    import numpy as np
+
+    return len(np.unique(np.concatenate((before, after)))) == len(before) + len(after)
+
+
+def _fisher_p(before: tuple[int, int], after: tuple[int, int]) -> float:
+    """One-sided Fisher p that the share of events rose; each argument is (events, rows)."""
+    from scipy import stats
+
+    # Fisher's exact test is a tail of the hypergeometric distribution
+    return float(min(1.0, stats.hypergeom.sf(after[0] - 1, before[1] + after[1], before[0] + after[0], after[1])))
+
+
+def _poisson_p(before: Stretch, after: Stretch) -> float:
+    """Conditional binomial test of two Poisson counts, from their block rates."""
+    from scipy import stats
+
+    first = round(float(before.values.sum()) * block_length_s(before.length_s))
+    second = round(float(after.values.sum()) * block_length_s(after.length_s))
+    share = len(after.values) / (len(before.values) + len(after.values))
+    if first + second == 0:
+        return 1.0
+    tail = min(stats.binom.cdf(second, first + second, share), stats.binom.sf(second - 1, first + second, share))
+    return float(min(1.0, 2.0 * tail))
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _unit(unit: str) -> str:
+    return f" {unit}" if unit else ""
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value >= 1e-12 else "< 1e-12"
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinity and no NaN."""
+    return value if not isinstance(value, float) or math.isfinite(value) else None
+
+
+def as_evidence(shifts: Sequence[Shift], *, most: int = 12) -> Mapping[str, Any]:
+    """The strongest shifts as a finding's evidence."""
+    return {"looked_at": len(shifts), "alpha": ALPHA, "shifts": [shift.evidence() for shift in shifts[:most]]}

@@ -1,0 +1,70 @@
+"""Was the baseline normal: served without errors, free of drift, and with requests passing through the target?"""
+
+from __future__ import annotations
+
+from pytest_anomod.checks.cut import Cut
+from pytest_anomod.checks.series import outcome_series, requests_per_second
+from pytest_anomod.checks.statistics import Shift, as_evidence, compare
+from pytest_anomod.model.timeline import Phase, Window
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome
+
+ERROR_SHARE = 0.005
+"""Requests of a baseline that may fail (no answer, or a status of 500 and above)."""
+
+
+def check_steady(view: CaseView) -> Finding:
+    """Errors, drift between the baseline's halves, the gate before it, and the target's own traffic."""
+    window = view.timeline.window(Phase.BASELINE)
+    if window is None or window.length_s <= 0:
+        return _finding(Outcome.BROKEN, "there is no baseline window; see the journal for what came before it", {})
+    halves = _halves(view, window)
+    drift = compare([*outcome_series(halves)])
+    whole = Cut(view=view, before=window, after=window)
+    rows = whole.responses[0]
+    errors = int(((rows["status_code"].fillna(0) == 0) | (rows["status_code"] >= 500)).sum())
+    through = requests_per_second(whole, view.scenario.target)
+    evidence = {
+        "requests": len(rows),
+        "errors": errors,
+        "requests_per_second_through_target": round(through, 3),
+        "steady_before": view.journal.steady_before,
+        "drift": as_evidence(drift),
+    }
+    outcome, message = _judge(view, len(rows), errors, through, drift, window)
+    return _finding(outcome, message, evidence)
+
+
+def _judge(
+    view: CaseView, count: int, errors: int, through: float, drift: tuple[Shift, ...], window: Window
+) -> tuple[Outcome, str]:
+    target, length = view.scenario.target, window.length_s
+    if not count:
+        return Outcome.BROKEN, f"no request was answered in the baseline of {length:.1f} s; is the workload running?"
+    if not through and not view.scenario.is_control:
+        return Outcome.BROKEN, (
+            f"no request passes through {target} in the baseline of {length:.1f} s ({count} requests in all): "
+            "no fault in it could show; aim elsewhere, or add a journey that needs it"
+        )
+    if view.journal.steady_before is False:
+        return Outcome.ABSENT, "the gate before the baseline failed: the system was not steady after warm-up"
+    if errors > ERROR_SHARE * count:
+        return Outcome.ABSENT, f"{errors} of {count} requests of the baseline failed, {ERROR_SHARE:.1%} may"
+    moved = [shift for shift in drift if shift.moved]
+    if moved:
+        return Outcome.ABSENT, f"the baseline drifts from its first half to its second: {moved[0].sentence()}"
+    return Outcome.PROVEN, (
+        f"{errors} of {count} requests of the baseline failed, {through:.1f} a second pass through {target}, no drift"
+    )
+
+
+def _halves(view: CaseView, window: Window) -> Cut:
+    middle = (window.start_ns + window.end_ns) // 2
+    return Cut(
+        view=view,
+        before=Window(phase=window.phase, start_ns=window.start_ns, end_ns=middle),
+        after=Window(phase=window.phase, start_ns=middle, end_ns=window.end_ns),
+    )
+
+
+def _finding(outcome: Outcome, message: str, evidence: dict[str, object]) -> Finding:
+    return Finding(check="steady", question="steady", outcome=outcome, message=message, evidence=evidence)

@@ -1,0 +1,62 @@
+"""Did the target itself show it: its spans, its callers' calls, its logs, metrics and executed lines?"""
+
+from __future__ import annotations
+
+from pytest_anomod.checks.cut import Cut, fault_cut
+from pytest_anomod.checks.gauges import gauge_series, instance_shift, setting_shifts
+from pytest_anomod.checks.lines import line_shifts
+from pytest_anomod.checks.series import answer_series, caller_series, log_series, server_series, slowdown
+from pytest_anomod.checks.statistics import Shift, as_evidence, compare
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome
+
+
+def check_symptom(view: CaseView) -> Finding:
+    """Compare every figure of the target between baseline and anomaly; for a control, of every service."""
+    cut = fault_cut(view)
+    if cut is None:
+        return Finding(
+            check="symptom", question="symptom", outcome=Outcome.ABSENT,
+            message="the case has no baseline and anomaly windows to compare; see mechanism",
+        )  # fmt: skip
+    shifts = everywhere(cut) if view.scenario.is_control else target_shifts(cut)
+    moved = [shift for shift in shifts if shift.moved]
+    where = "any service" if view.scenario.is_control else view.scenario.target
+    if moved:
+        message = f"{len(moved)} of {len(shifts)} figures of {where} moved: {say(moved)}"
+    else:
+        message = f"none of {len(shifts)} figures of {where} moved; nearest: {say(shifts, 2)}"
+    return Finding(
+        check="symptom", question="symptom", outcome=Outcome.PROVEN if moved else Outcome.ABSENT,
+        message=message, evidence=as_evidence(shifts),
+    )  # fmt: skip
+
+
+def target_shifts(cut: Cut) -> tuple[Shift, ...]:
+    """All figures of the target, strongest shift first."""
+    scenario = cut.view.scenario
+    target = scenario.target
+    series = [
+        *server_series(cut, target),
+        *caller_series(cut, target),
+        *log_series(cut, target),
+        *gauge_series(cut, target),
+        *answer_series(cut, target),
+    ]
+    tested = compare(series, slowdown=slowdown(cut, scenario, cut.view.system))
+    sets = [instance_shift(cut, target), *setting_shifts(cut, target), *line_shifts(cut, target)]
+    return tuple(sorted([*tested, *sets], key=lambda shift: -shift.strength))
+
+
+def everywhere(cut: Cut) -> tuple[Shift, ...]:
+    """The main figures of every service, strongest shift first."""
+    series, sets = [], []
+    for service in cut.view.system.services:
+        series += [*server_series(cut, service.name), *caller_series(cut, service.name)]
+        series += [*gauge_series(cut, service.name), *log_series(cut, service.name)]
+        sets += [instance_shift(cut, service.name), *setting_shifts(cut, service.name)]
+    return tuple(sorted([*compare(series), *sets], key=lambda shift: -shift.strength))
+
+
+def say(shifts: tuple[Shift, ...] | list[Shift], most: int = 3) -> str:
+    """The strongest shifts as one phrase."""
+    return "; ".join(shift.sentence() for shift in shifts[:most]) or "there was nothing to compare"
