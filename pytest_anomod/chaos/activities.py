@@ -80,13 +80,9 @@ def inject(
         location = thing.locate(deployment, target)
         instances = [one.instance_id for one in deployment.instances() if one.service == target]
         done = catalog.find("injectors", injector).inject(thing, deployment, target)
-        return _plain(
-            {
-                **(done or {}),
-                "location": dataclasses.asdict(location) if location is not None else None,
-                "instances": instances,
-            }
-        )
+        where = {"location": dataclasses.asdict(location) if location is not None else None, "instances": instances}
+        answer: dict[str, Json] = _plain({**(done or {}), **where})
+        return answer
 
 
 def seen(
@@ -100,7 +96,7 @@ def seen(
     every_s: float,
     timeout_s: float,
 ) -> dict[str, Json]:
-    """Look until the fault was there without a break for `streak_s` and `looks` looks, InjectionError after `timeout_s`."""
+    """Look until the fault was there for `streak_s` and `looks` looks without a break; else InjectionError."""
     with runs.step(records, names.SEEN):
         observe = _observer(ref, injector, fault, target)
         found = _streak(observe, streak_s, looks, every_s, timeout_s, f"{fault['name']} was not seen on {target}")
@@ -186,29 +182,22 @@ def end_workload(records: str) -> dict[str, Json]:
         run = runs.find(records)
         if run is None:
             return {"ended": False}
-        importlib.import_module(run.workload_module).stop(run.handle)
-        if run.undo_entry is not None:
-            _attach(run.ref).undo.done(run.undo_entry)
+        summary = importlib.import_module(run.workload_module).stop(run.handle)
         runs.drop(records)
-        return {"ended": True}
+        return {"ended": True, "summary": _plain(summary)}
 
 
 def _start_workload(ref: Mapping[str, Json], workload: Mapping[str, Json], records: str) -> Run:
-    """Start the workload that the experiment names and keep its run; its process is in the undo log from the start."""
+    """Start the workload that the experiment names and keep its run; it ends by itself should this process die."""
     deployment = _attach(ref)
     spec = {**workload["spec"], "entry_url": deployment.entry_url, "urls": dict(deployment.urls)}
     start_ns = clock.now_ns()
     handle = importlib.import_module(workload["module"]).start(spec, Path(records))
-    entry = None
-    if isinstance(handle, Mapping) and {"pid", "start_time"} <= handle.keys():
-        entry = deployment.undo.record({"op": "process", "pid": handle["pid"], "start_time": handle["start_time"]})
     run = Run(
         records=records,
-        ref=dict(ref),
         workload_module=workload["module"],
         handle=handle,
-        undo_entry=entry,
-        start_ns=start_ns,
+        start_ns=handle.get("start_unix_nano", start_ns),
     )
     runs.keep(run)
     return run
@@ -292,7 +281,8 @@ def _watch_fault(observe: Callable[[], dict[str, Json]], length_s: float, every_
 
 
 def _attach(ref: Mapping[str, Json]) -> Deployment:
-    return catalog.find("runtimes", ref["runtime"]).attach(ref)
+    deployment: Deployment = catalog.find("runtimes", ref["runtime"]).attach(ref)
+    return deployment
 
 
 def _fault(fault: Mapping[str, Json]) -> Any:

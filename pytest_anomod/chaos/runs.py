@@ -15,12 +15,10 @@ class Run:
     """One experiment under way; `stopped_by` says what failed first, and then nothing more of the method is played."""
 
     records: str
-    ref: Mapping[str, Json]
     workload_module: str
-    handle: Json
-    undo_entry: str | None
-    prepared_entry: str | None = None
+    handle: Mapping[str, Json]
     start_ns: int
+    prepared_entry: str | None = None
     steady: Mapping[str, Json] | None = None
     stopped_by: str = ""
     held: bool = False

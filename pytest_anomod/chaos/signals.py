@@ -38,7 +38,7 @@ class Interrupts:
             _set(number, handler)
 
     def install(self) -> None:
-        """Set our handlers; again once Chaos Toolkit has set its own, some of which lose the signal or the rollbacks."""
+        """Set our handlers; again once Chaos Toolkit has set its own: they lose signals or rollbacks."""
         for number in _ENDING:
             if self._originals[number] is not signal.SIG_IGN:
                 _set(number, self._arrived)

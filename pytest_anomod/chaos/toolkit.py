@@ -16,7 +16,7 @@ from typing import Any
 
 from chaoslib.activity import run_activity
 from chaoslib.configuration import load_configuration
-from chaoslib.exceptions import ActivityFailed, ChaosException
+from chaoslib.exceptions import ChaosException
 from chaoslib.experiment import ensure_experiment_is_valid, run_experiment
 from chaoslib.run import RunEventHandler
 from chaoslib.types import Strategy
@@ -45,16 +45,18 @@ def play(experiment: Mapping[str, Json], *, on_edge: Callable[[str], Any]) -> di
     """
     document = copy.deepcopy(dict(experiment))
     with contextlib.ExitStack() as stack:
+        _require_main_thread()
+        stack.enter_context(_only_one())
         stack.enter_context(_quiet())
         _check(document)
-        stack.enter_context(_only_one())
         runs.reset()
         interrupts = stack.enter_context(Interrupts())
         watch = _Watch(on_edge, interrupts, is_control=_is_control(document))
+        stack.push(functools.partial(_raise_what_came, watch))
         stack.push(functools.partial(_undo, document, watch))
         run_experiment(document, settings=_SETTINGS, strategy=Strategy.DEFAULT, event_handlers=[watch])
-    _raise_what_came(watch, interrupts)
-    return json.loads(json.dumps(watch.journal, default=str))
+    journal: dict[str, Json] = json.loads(json.dumps(watch.journal, default=str))
+    return journal
 
 
 def problems(journal: Journal) -> tuple[str, ...]:
@@ -89,7 +91,7 @@ def _why(activity: Activity) -> str:
     return str(output["status"]) if isinstance(output, Mapping) and "status" in output else f"it answered {output!r}"
 
 
-class _Watch(RunEventHandler):
+class _Watch(RunEventHandler):  # type: ignore[misc]
     """Keeps the live journal, calls `on_edge`, and sets our signal handlers once the toolkit has set its own.
 
     The toolkit swallows what an event handler raises: errors of `on_edge` are kept here, and they end the method.
@@ -99,16 +101,16 @@ class _Watch(RunEventHandler):
         self.journal: dict[str, Any] = {}
         self.errors: list[BaseException] = []
         self._on_edge = on_edge
-        self._interrupts = interrupts
+        self.interrupts = interrupts
         self._is_control = is_control
         self._passed: list[str] = []
 
     def started(self, experiment: dict[str, Any], journal: dict[str, Any]) -> None:
         self.journal = journal
-        self._interrupts.install()
+        self.interrupts.install()
 
     def start_rollbacks(self, experiment: dict[str, Any]) -> None:
-        self._interrupts.undoing = True
+        self.interrupts.undoing = True
 
     def start_activity(self, activity: dict[str, Any]) -> None:
         name = activity["name"]
@@ -154,7 +156,7 @@ def _undo(
     tb: TracebackType | None,
 ) -> None:
     """Do what the rollbacks had to and did not do; what fails becomes a note of the cause, never its replacement."""
-    watch._interrupts.undoing = True
+    watch.interrupts.undoing = True
     entries = watch.journal.setdefault("rollbacks", [])
     done = {entry["activity"]["name"] for entry in entries if entry.get("status") == "succeeded"}
     for activity in document.get("rollbacks", []):
@@ -173,9 +175,6 @@ def _play_again(activity: dict[str, Any], configuration: dict[str, Any]) -> dict
     except BaseException as error:
         entry["status"] = "failed"
         entry["exception"] = traceback.format_exception(type(error), error, None)
-        if not isinstance(error, ActivityFailed):
-            watch_error = f"{type(error).__name__}: {error}"
-            entry["exception"].append(watch_error)
     entry["end"] = _now()
     return entry
 
@@ -184,28 +183,35 @@ def _now() -> str:
     return dt.datetime.fromtimestamp(clock.now_ns() / clock.NS_PER_S, tz=dt.UTC).isoformat()
 
 
-def _raise_what_came(watch: _Watch, interrupts: Interrupts) -> None:
+def _raise_what_came(
+    watch: _Watch, kind: type[BaseException] | None, cause: BaseException | None, tb: TracebackType | None
+) -> None:
     """Raise what the toolkit swallowed, now that all is undone: a signal first, then what escaped, then edges."""
-    came = [error for error in (interrupts.error(), *runs.escaped(), *watch.errors) if error is not None]
+    candidates = (watch.interrupts.error(), cause, *runs.escaped(), *watch.errors)
+    came = list(dict.fromkeys(error for error in candidates if error is not None))
     if not came and watch.journal.get("status") == "interrupted":
         came = [KeyboardInterrupt("the experiment was interrupted")]
     if not came:
         return
     first, *others = came
     for other in others:
-        if type(other) is not type(first):
+        if not isinstance(other, type(first)):
             first.add_note(f"and there was {type(other).__name__}: {other}")
-    raise first
+    if first is not cause:
+        raise first
 
 
-def _check(document: dict[str, Any]) -> None:
-    """Refuse what can't be played safely, before anything is touched."""
+def _require_main_thread() -> None:
     if threading.current_thread() is not threading.main_thread():
         msg = (
             f"an experiment can only be played in the main thread, and this is {threading.current_thread().name!r}: "
             "signals must reach it; run tests in parallel with pytest-xdist, not in threads"
         )
         raise SafetyError(msg)
+
+
+def _check(document: dict[str, Any]) -> None:
+    """Refuse what can't be played safely, before anything is touched."""
     if document.get("secrets"):
         msg = f"experiment {document.get('title')!r} has secrets; Chaos Toolkit would write them into the journal"
         raise ScenarioError(msg)
@@ -221,9 +227,7 @@ def _check(document: dict[str, Any]) -> None:
 def _check_activity(activity: Any) -> None:
     provider = activity.get("provider") if isinstance(activity, dict) else None
     if not isinstance(provider, dict) or provider.get("type") != "python":
-        msg = (
-            f"activity {activity!r} has no python provider; failures of the others go unnoticed, so only that is played"
-        )
+        msg = f"activity {activity!r} has no python provider; failures of others go unnoticed"
         raise ScenarioError(msg)
     if activity.get("background"):
         msg = f"activity {activity['name']!r} is to run in the background; only one after the other is played"
