@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +30,16 @@ def write_index(out: Path) -> dict[str, Json]:
     from pytest_anomod.dataset import tables
 
     with files.directory_lock(out):
-        rows, table, document = build_index(out)
-        if _stored_table(out) != table:
+        table, document = build_index(out)
+        if stored_table(out) != table:
             tables.write_parquet(out / layout.CASES_FILE, table)
-        if _stored_document(out) != document:
+        if stored_document(out) != document:
             files.write_json(out / layout.DATASET_FILE, document)
     return document
 
 
-def build_index(out: Path) -> tuple[list[dict[str, Json]], pa.Table, dict[str, Json]]:
-    """What the index should hold now: rows of complete cases, the same as a table, and dataset.json."""
+def build_index(out: Path) -> tuple[pa.Table, dict[str, Json]]:
+    """What cases.parquet and dataset.json should hold now."""
     import pyarrow as pa
 
     complete, incomplete = [], []
@@ -51,19 +51,18 @@ def build_index(out: Path) -> tuple[list[dict[str, Json]], pa.Table, dict[str, J
             except DatasetError as error:
                 reason = f"damaged: {error}"
         else:
-            reason = _reason(directory)
+            reason = incomplete_reason(directory)
         incomplete.append({"path": directory.relative_to(out).as_posix(), "reason": reason})
-    schema = index_schema(complete)
-    table = pa.Table.from_pylist(complete, schema=schema)
+    table = pa.Table.from_pylist(complete, schema=index_schema(complete))
     document = {
         "format_version": layout.FORMAT_VERSION,
-        "created_unix_nano": (_stored_document(out) or {}).get("created_unix_nano") or clock.now_ns(),
+        "created_unix_nano": (stored_document(out) or {}).get("created_unix_nano") or clock.now_ns(),
         "cases": len(complete),
         "systems": _count(complete, "system"),
         "verdicts": _count(complete, "verdict"),
         "incomplete": incomplete,
     }
-    return complete, table, document
+    return table, document
 
 
 def case_row(out: Path, directory: Path) -> dict[str, Json]:
@@ -81,7 +80,7 @@ def case_row(out: Path, directory: Path) -> dict[str, Json]:
     }
 
 
-def index_schema(rows: list[dict[str, Json]]) -> pa.Schema:
+def index_schema(rows: Sequence[Mapping[str, Json]]) -> pa.Schema:
     """The schema of cases.parquet: the label's, then times, bytes, a row count for each modality of any case, path."""
     import pyarrow as pa
 
@@ -102,7 +101,7 @@ def _count(rows: list[dict[str, Json]], key: str) -> dict[str, int]:
     return {value: values.count(value) for value in sorted(set(values))}
 
 
-def _reason(directory: Path) -> str:
+def incomplete_reason(directory: Path) -> str:
     path = directory / layout.INCOMPLETE_FILE
     if not path.exists():
         return "it was never finished, and nobody said why (still being written, or its process was killed)"
@@ -112,7 +111,7 @@ def _reason(directory: Path) -> str:
         return f"unknown: {error}"
 
 
-def _stored_document(out: Path) -> Mapping[str, Any] | None:
+def stored_document(out: Path) -> Mapping[str, Any] | None:
     """The dataset.json there is; None when there is none or it is damaged. A newer one is never overwritten."""
     path = out / layout.DATASET_FILE
     try:
@@ -125,7 +124,7 @@ def _stored_document(out: Path) -> Mapping[str, Any] | None:
     return None
 
 
-def _stored_table(out: Path) -> pa.Table | None:
+def stored_table(out: Path) -> pa.Table | None:
     from pytest_anomod.dataset import tables
 
     try:

@@ -52,7 +52,7 @@ def load_dataset(
     format, when a file is damaged, or when a filter names what can't be.
     """
     root = Path(path)
-    _check_root(root)
+    check_root(root)
     rows = _rows(root)
     chosen_phases = _known("phase", phases, [str(phase) for phase in Phase])
     for key, wanted, known in (
@@ -74,9 +74,9 @@ def to_datetime(times: Any) -> Any:
 class Dataset:
     """Complete cases of a dataset. A table is read when first asked for and kept; copy it before you change it.
 
-    `.cases` has one row a case: the label, `is_control`, times, rows per modality, path. Each table has its own columns,
-    then those of LABEL_COLUMNS and `is_anomalous`: the row lies in the anomaly window of a case that is no control.
-    (A third party's column of one of these names is read as `row_<name>`.)
+    `.cases` has one row a case: the label, `is_control`, times, rows per modality, path. Each table has its own
+    columns, then those of LABEL_COLUMNS and `is_anomalous`: the row lies in the anomaly window of a case that is no
+    control. (A third party's column of one of these names is read as `row_<name>`.)
     Columns of few values are pandas categories (with pandas before 3, say observed=True when you group by them).
     """
 
@@ -89,7 +89,9 @@ class Dataset:
     @cached_property
     def cases(self) -> pd.DataFrame:
         """One row a case, in order of path; times are Int64 nanoseconds, <NA> where the case never got there."""
-        frame = tables.to_frame(pa.Table.from_pylist(list(self.rows), schema=index.index_schema(list(self.rows))))
+        frame = tables.to_frame(
+            pa.Table.from_pylist([dict(row) for row in self.rows], schema=index.index_schema(self.rows))
+        )
         frame.insert(frame.columns.get_loc("level") + 1, "is_control", frame["level"] == str(Level.NORMAL))
         return frame
 
@@ -162,9 +164,8 @@ class Dataset:
             parts = [f"{verdicts.count(verdict)} {verdict}" for verdict in sorted(set(verdicts))]
             names = len({row["scenario"] for row in mine})
             lines.append(f"  {system}: {len(mine)} cases of {names} scenarios ({', '.join(parts)})")
-        for name in self.modalities:
-            lines.append(f"  .{name}: {sum(row.get(f'rows_{name}') or 0 for row in self.rows):,} rows")
-        return "\n".join(lines)
+        totals = {name: sum(row.get(f"rows_{name}") or 0 for row in self.rows) for name in self.modalities}
+        return "\n".join([*lines, *(f"  .{name}: {rows:,} rows" for name, rows in totals.items())])
 
     def _case(self, row: Mapping[str, Json]) -> DatasetCase:
         return DatasetCase(directory=self.path / row["path"], label=row_label(row))
@@ -223,7 +224,7 @@ def _known(key: str, wanted: str | Iterable[str] | None, known: Sequence[str]) -
     return chosen
 
 
-def _check_root(root: Path) -> None:
+def check_root(root: Path) -> None:
     if not root.exists():
         msg = f"{root} does not exist; name the directory that holds {layout.DATASET_FILE} (pytest --anomod-out)"
         raise DatasetError(msg)
@@ -235,7 +236,9 @@ def _check_root(root: Path) -> None:
         layout.check_version(layout.read_json(document), document)
     elif not any(root.glob("system=*")):
         inside = next((parent for parent in root.resolve().parents if (parent / layout.DATASET_FILE).exists()), None)
-        hint = f"it lies inside the dataset {inside}, name that" if inside else "name the root that cases were written to"
+        hint = (
+            f"it lies inside the dataset {inside}, name that" if inside else "name the root that cases were written to"
+        )
         msg = f"{root} is not a dataset: it has no {layout.DATASET_FILE} and no system=* directory; {hint}"
         raise DatasetError(msg)
 

@@ -45,7 +45,7 @@ class DatasetCase:
     @cached_property
     def scenario(self) -> Mapping[str, Json]:
         """What was declared, as JSON."""
-        return layout.read_json(self.directory / layout.SCENARIO_FILE)
+        return dict(layout.read_json(self.directory / layout.SCENARIO_FILE))
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -111,9 +111,7 @@ def read_timeline(path: Path) -> Timeline:
     try:
         return Timeline(
             tuple(
-                Window(
-                    phase=Phase(entry["phase"]), start_ns=entry["start_unix_nano"], end_ns=entry["end_unix_nano"]
-                )
+                Window(phase=Phase(entry["phase"]), start_ns=entry["start_unix_nano"], end_ns=entry["end_unix_nano"])
                 for entry in entries
             )
         )

@@ -111,7 +111,7 @@ def build(modality: Modality, columns: Columns, timeline: Timeline, case_id: str
         column.name: _array(modality.name, column, columns.get(column.name, ()) or [None] * rows) for column in wanted
     }
     times = arrays["time_unix_nano"].to_numpy()
-    places, inside = _places(timeline, times)
+    places, inside = find_windows(timeline, times)
     names = pa.array([str(window.phase) for window in timeline.windows])
     arrays["case_id"] = pa.repeat(pa.scalar(case_id), rows)
     arrays["phase"] = names.take(pa.array(places))
@@ -130,7 +130,7 @@ def phase_counts(phases: pa.ChunkedArray) -> dict[str, int]:
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
-    """Write a table as zstd Parquet with dictionary-encoded strings, atomically; the same table gives the same bytes."""
+    """Write a table as zstd Parquet with dictionary-encoded strings, atomically; equal tables give equal bytes."""
     strings = [field.name for field in table.schema if pa.types.is_string(field.type)]
     with files.atomic(path) as file:
         pq.write_table(table, file, compression="zstd", use_dictionary=strings, row_group_size=ROW_GROUP_ROWS)
@@ -240,7 +240,7 @@ def _dump(value: Json) -> str:
     return json.dumps(files.plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def _places(timeline: Timeline, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_windows(timeline: Timeline, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each time the index of its window (0 where there is none), and whether it has one."""
     starts = np.array([window.start_ns for window in timeline.windows], dtype=np.int64)
     ends = np.array([window.end_ns for window in timeline.windows], dtype=np.int64)
@@ -255,7 +255,7 @@ def _phase_ends(name: str, timeline: Timeline, times: np.ndarray, durations: pa.
         row = next(i for i, length in enumerate(durations.to_pylist()) if length is None or length < 0)
         msg = f"{name}: column 'duration_ns', row {row}: {durations[row]} is no length; give nanoseconds, 0 or more"
         raise DatasetError(msg)
-    places, inside = _places(timeline, times + lengths.astype(np.int64))
+    places, inside = find_windows(timeline, times + lengths.astype(np.int64))
     return names.take(pa.array(places, mask=~inside))
 
 

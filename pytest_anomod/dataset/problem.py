@@ -1,0 +1,14 @@
+"""One thing that is wrong with a dataset."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Where (relative to the dataset's root), what is wrong, with figures, and what to do about it."""
+
+    path: str
+    what: str
+    todo: str
