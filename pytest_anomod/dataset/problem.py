@@ -12,3 +12,6 @@ class Problem:
     path: str
     what: str
     todo: str
+
+    def __str__(self) -> str:
+        return f"{self.path}\n    {self.what}\n    -> {self.todo}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from pytest_anomod.dataset.validate_telemetry import check_telemetry
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import DatasetError
 
-__all__ = ["Problem", "exit_status", "render", "validate"]
+__all__ = ["Problem", "validate"]
 
 COMPANIONS = frozenset(
     {"README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "croissant.json", ".git", ".gitattributes", ".gitignore"}
@@ -51,28 +51,16 @@ def validate(path: str | os.PathLike[str], modalities: Mapping[str, Any] | None 
     return problems
 
 
-def exit_status(problems: Sequence[Problem]) -> int:
-    """0 for a sound dataset, 1 for one with problems."""
-    return 1 if problems else 0
-
-
-def render(problems: Sequence[Problem]) -> str:
-    """Problems as text: path, what is wrong, what to do; grouped as they were found."""
-    if not problems:
-        return "no problems found"
-    lines = [f"{problem.path}\n    {problem.what}\n    -> {problem.todo}" for problem in problems]
-    return "\n".join([*lines, f"{len(problems)} problem{'s' if len(problems) > 1 else ''} found"])
-
-
 def _foreign(root: Path) -> Iterator[Problem]:
     """Entries that are no part of a dataset, down to the case directories."""
     own = {layout.DATASET_FILE, layout.CASES_FILE} | COMPANIONS
-    for level, prefix in enumerate(("system=", "scenario=", "case=")):
-        for parent in sorted(root.glob("/".join(("system=*", "scenario=*")[:level]) or ".")):
+    levels = (("system=", [root]), ("scenario=", root.glob("system=*")), ("case=", root.glob("system=*/scenario=*")))
+    for prefix, parents in levels:
+        for parent in sorted(parents):
             for entry in sorted(parent.iterdir()) if parent.is_dir() else ():
                 if entry.is_dir() and entry.name.startswith(prefix):
                     continue
-                if level == 0 and entry.name in own:
+                if parent == root and entry.name in own:
                     continue
                 yield _stray(entry, root)
 
@@ -104,7 +92,7 @@ def _duplicate(case_id: str, directory: Path, root: Path, seen: dict[str, Path])
 
 def _index(root: Path) -> Iterator[Problem]:
     """Whether dataset.json and cases.parquet say what is there."""
-    todo = "write it anew: python -c \"from pytest_anomod.dataset.write import write_index; write_index('PATH')\""
+    todo = "write it anew with pytest_anomod.dataset.write.write_index; pytest does at the end of each run"
     table, document = index.build_index(root)
     for name, stored, wanted in (
         (layout.CASES_FILE, index.stored_table(root), table),
