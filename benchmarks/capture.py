@@ -1,0 +1,165 @@
+"""What capture costs: throughput of SocialNetwork at saturation with capture on against off, as ratios.
+
+    python benchmarks/capture.py [--seconds 6] [--pairs 3]
+
+A closed loop of connections drives the gateway with the default mix of journeys as fast as it answers. "signals" are
+logs, traces, metrics (scraped at 1 Hz) and recorded API responses, with coverage off on both sides; "coverage" is line
+coverage on against off, with the signals on on both sides. Off and on take turns, and the median of the ratios counts,
+so that a machine whose speed drifts does not decide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+CONNECTIONS = 8
+USERS = 962
+
+
+def main() -> None:
+    """Measure both ratios and print them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=6.0, help="length of one measurement")
+    parser.add_argument("--pairs", type=int, default=3, help="how often off and on take turns")
+    options = parser.parse_args()
+    print(f"python {sys.version.split()[0]}, {os.cpu_count()} cores, {CONNECTIONS} connections")
+    compare("signals", ["--no-telemetry", "--no-coverage"], ["--no-coverage"], options)
+    compare("coverage", ["--no-coverage"], [], options)
+
+
+def compare(name: str, off: list[str], on: list[str], options: argparse.Namespace) -> None:
+    """Print the throughput of off and on in turn, and the median of their ratios."""
+    ratios = []
+    for turn in range(options.pairs):
+        without = measure(off, options.seconds, seed=turn)
+        with_it = measure(on, options.seconds, seed=turn)
+        ratios.append(with_it / without)
+        print(f"{name}: off {without:7.1f} req/s, on {with_it:7.1f} req/s, ratio {ratios[-1]:.3f}")
+    print(f"{name}: median ratio on/off {statistics.median(ratios):.3f}")
+
+
+def measure(flags: list[str], seconds: float, seed: int) -> float:
+    """Requests a second of one freshly started system."""
+    with tempfile.TemporaryDirectory() as directory, system(Path(directory), flags) as deployment:
+        scraping = "--no-telemetry" not in flags
+        stop = threading.Event()
+        scraper = threading.Thread(target=scrape, args=(deployment, stop), daemon=True)
+        if scraping:
+            scraper.start()
+        host, port = deployment["entry_url"].removeprefix("http://").split(":")
+        with open(Path(directory, "responses.jsonl"), "w") as sink:
+            asyncio.run(drive(host, int(port), 1.5, seed, None))
+            rate = asyncio.run(drive(host, int(port), seconds, seed + 1, sink if scraping else None))
+        stop.set()
+        return rate
+
+
+@contextlib.contextmanager
+def system(directory: Path, flags: list[str]) -> Iterator[dict]:
+    """A SocialNetwork of its own, on a free block of ports."""
+    argv = [sys.executable, "-m", "pytest_anomod.replicas.kit.host", "social_network", "--dir", str(directory)]
+    host = subprocess.Popen([*argv, "--base-port", str(free_block()), *flags], stderr=subprocess.PIPE)
+    try:
+        ready = directory / "deployment.json"
+        deadline = time.monotonic() + 30
+        while not ready.exists():
+            if host.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"SocialNetwork did not come up: {host.stderr.read().decode() if host.stderr else ''}")
+            time.sleep(0.02)
+        yield json.loads(ready.read_text())
+    finally:
+        host.send_signal(signal.SIGTERM)
+        host.wait(timeout=10)
+
+
+def free_block(size: int = 100) -> int:
+    """The first of `size` consecutive loopback ports that are free now."""
+    for base in range(12_000, 20_000, size):
+        try:
+            for port in range(base, base + size):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return base
+    sys.exit("no block of free ports between 12000 and 20000")
+
+
+def scrape(deployment: dict, stop: threading.Event) -> None:
+    """Read every /metrics once a second, as the metrics collector does."""
+    urls = [service["metrics_url"] for service in deployment["services"].values() if service["metrics_url"]]
+    while not stop.wait(1.0):
+        for url in urls:
+            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1) as answer:
+                answer.read()
+
+
+async def drive(host: str, port: int, seconds: float, seed: int, sink) -> float:
+    """Keep every connection busy for `seconds`; return requests a second."""
+    deadline = time.monotonic() + seconds
+    start = time.monotonic()
+    counts = await asyncio.gather(*(connection(host, port, deadline, f"{seed}:{n}", sink) for n in range(CONNECTIONS)))
+    return sum(counts) / (time.monotonic() - start)
+
+
+async def connection(host: str, port: int, deadline: float, seed: str, sink) -> int:
+    """One keep-alive connection, one request after the other."""
+    chance = random.Random(seed)
+    reader, writer = await asyncio.open_connection(host, port)
+    count = 0
+    while time.monotonic() < deadline:
+        trace = f"{chance.getrandbits(128):032x}"
+        writer.write(request(chance, trace))
+        began = time.time_ns()
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await read_chunks(reader)
+        if sink is not None:
+            record = {"time": began, "head": head.decode(), "body": body[:8192].decode("latin-1"), "trace_id": trace}
+            sink.write(json.dumps(record) + "\n")
+        count += 1
+    writer.close()
+    return count
+
+
+async def read_chunks(reader: asyncio.StreamReader) -> bytes:
+    """A chunked body, as the gateway sends all of its own answers."""
+    parts = []
+    while size := int(await reader.readline(), 16):
+        parts.append(await reader.readexactly(size))
+        await reader.readline()
+    await reader.readline()
+    return b"".join(parts)
+
+
+def request(chance: random.Random, trace: str) -> bytes:
+    """60 % home timelines, 30 % user timelines, 10 % new posts."""
+    user, draw, start = chance.randrange(USERS), chance.random(), chance.randrange(100)
+    head = f"Host: localhost\r\ntraceparent: 00-{trace}-{trace[:16]}-01\r\n"
+    if draw < 0.9:
+        kind = "home-timeline" if draw < 0.6 else "user-timeline"
+        return (
+            f"GET /wrk2-api/{kind}/read?user_id={user}&start={start}&stop={start + 10} HTTP/1.1\r\n{head}\r\n".encode()
+        )
+    text = "".join(chance.choices("abcdefghijklmnop", k=256)) + f" @username_{chance.randrange(USERS)} http://example"
+    body = f"username=username_{user}&user_id={user}&text={text}&media_ids=&media_types=&post_type=0"
+    return f"POST /wrk2-api/post/compose HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+if __name__ == "__main__":
+    main()
