@@ -1,1 +1,1 @@
-"""What brings a system up: one runtime, one file."""
+"""What brings a system up, takes it down for sure, and undoes everything when its owner dies."""

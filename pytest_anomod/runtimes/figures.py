@@ -1,0 +1,50 @@
+"""Resource figures of a service, summed over its process and the children of that."""
+
+from __future__ import annotations
+
+import contextlib
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.runtime import Stats
+from pytest_anomod.runtimes import processes
+
+
+def measure(pid: int, started: float | None) -> Stats | None:
+    """CPU, memory, disk bytes and threads now; None when that very process is gone.
+
+    Disk bytes are 0 where the platform does not tell. Memory is resident memory: pages that children share are counted
+    for each of them.
+    """
+    import psutil
+
+    if started is not None and not processes.is_same(pid, started):
+        return None
+    try:
+        main = psutil.Process(pid)
+        family = [main, *main.children(recursive=True)]
+        state = main.status()
+    except psutil.Error:
+        return None
+    if state == psutil.STATUS_ZOMBIE:
+        return None
+    cpu_s, memory, read, written, threads = 0.0, 0, 0, 0, 0
+    for process in family:
+        with contextlib.suppress(psutil.Error), process.oneshot():  # a child may end while we look
+            times = process.cpu_times()
+            cpu_s += times.user + times.system
+            cpu_s += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)  # those that ended
+            memory += process.memory_info().rss
+            threads += process.num_threads()
+            if hasattr(process, "io_counters"):
+                counters = process.io_counters()
+                read += counters.read_bytes
+                written += counters.write_bytes
+    return Stats(
+        time_unix_nano=clock.now_ns(),
+        cpu_s=cpu_s,
+        memory_bytes=memory,
+        read_bytes=read,
+        written_bytes=written,
+        threads=threads,
+        stopped=state == psutil.STATUS_STOPPED,
+    )

@@ -1,0 +1,114 @@
+"""Sessions: the private directory of one pytest process, and the search for what dead ones left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import uuid
+from pathlib import Path
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.runtime import Session
+from pytest_anomod.runtimes import files, guardian, processes, undo
+from pytest_anomod.runtimes.state import make_directory, state_root
+
+HALF_MADE_S = 60.0
+"""A session's directory without an owner is left alone for so long: it may be in the making."""
+REPORTS_KEPT_S = 7 * 86_400.0
+
+
+def new_session(out: Path, run_id: str, worker: str) -> Session:
+    """A session that the calling process owns; its directory is private. SafetyError when that can't be made."""
+    root = make_directory(state_root() / "sessions")
+    directory = make_directory(root / f"{run_id}-{worker}-{uuid.uuid4().hex[:6]}".replace("/", "_"))
+    owner = {
+        "pid": os.getpid(),
+        "start_time": processes.start_time(os.getpid()),
+        "boot_id": processes.boot_id(),
+        "tag": processes.own_tag(directory.name),
+        "executable": sys.executable,
+        "sys_path": [os.path.abspath(entry) for entry in sys.path],
+    }
+    files.write_json(directory / guardian.OWNER, owner)
+    return Session(run_id=run_id, worker=worker, directory=directory, out=out)
+
+
+def end_session(session: Session) -> tuple[str, ...]:
+    """Undo whatever is still open, send the guardian home, remove the directory; one line per thing undone.
+
+    Lines beginning with "could not" name what stays; then the directory stays too, for the sweep. Idempotent.
+    """
+    directory = session.directory
+    if not directory.is_dir():
+        return ()
+    lines, failures = undo.play(directory, limit_s=undo.OVERDUE_LIMIT_S)
+    guardian.dismiss_guardian(directory)
+    if not failures:
+        undo.remove_tree(directory)
+        guardian.report_path(directory).unlink(missing_ok=True)
+    return (*lines, *failures)
+
+
+def sweep() -> tuple[str, ...]:
+    """Remove what dead sessions of this user left behind; one line per thing removed.
+
+    Never touched: what belongs to a living session (a stopped one lives), to another user, or to another container.
+    """
+    lines: list[str] = []
+    root = make_directory(state_root() / "sessions")
+    for directory in sorted(root.iterdir()):
+        if _is_dead(directory):
+            lines += _clear(directory)
+    lines += _clear_untold()
+    _forget_old_reports(state_root() / "reports")
+    return tuple(lines)
+
+
+def _is_dead(directory: Path) -> bool:
+    try:
+        tag = files.read_json(directory / guardian.OWNER).get("tag", "")
+        age_s = clock.now_ns() / clock.NS_PER_S - directory.stat().st_mtime
+    except (OSError, ValueError):
+        return False
+    if not tag:
+        return age_s > HALF_MADE_S
+    return processes.owner_alive(tag) is False
+
+
+def _clear(directory: Path) -> list[str]:
+    try:
+        lines, failures = undo.play(directory)
+    except FileNotFoundError:
+        return []  # its guardian was at work and has just finished
+    if failures:
+        return [*lines, *failures]
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(directory)
+    return [*lines, f"removed the directory of dead session {directory.name}"]
+
+
+def _clear_untold() -> list[str]:
+    """End processes that carry the tag of a dead session, whether or not a journal tells of them."""
+    ended: dict[str, int] = {}
+
+    def find() -> dict[int, float]:
+        return processes.tagged(lambda tag: processes.owner_alive(tag) is False)
+
+    for pid in find():
+        ended[processes.tag_of(pid)] = ended.get(processes.tag_of(pid), 0) + 1
+    if not ended:
+        return []
+    processes.kill_all(find, what="processes of dead sessions")
+    return [f"ended {count} processes of dead session {tag.rpartition(':')[2]}" for tag, count in ended.items()]
+
+
+def _forget_old_reports(directory: Path) -> None:
+    """What guardians wrote is kept for a week."""
+    now_s = clock.now_ns() / clock.NS_PER_S
+    for report in directory.glob("*.log"):
+        with contextlib.suppress(FileNotFoundError):
+            status = report.stat()
+            if now_s - status.st_mtime > REPORTS_KEPT_S:
+                report.unlink()

@@ -1,0 +1,82 @@
+"""Takes a deployment down for sure: in good order if its host still listens, by force if not, and looks afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.runtimes import files, ports, processes, shm
+from pytest_anomod.runtimes.deployment import ProcessDeployment
+from pytest_anomod.runtimes.undo import remove_tree
+
+ORDERLY_LIMIT_S = 3.0
+STORES = ("postgres", "redis-server")
+
+
+def take_down(deployment: ProcessDeployment) -> None:
+    """End every process, free every port, remove shared memory and files; DeploymentError for what stays."""
+    ref, directory = deployment.ref, deployment.directory
+    document = files.read_json(directory / "deployment.json")
+    alive = processes.owner_alive(ref["tag"])
+    if document and alive:
+        _ask(deployment, document["host"])
+    segments = shm.segments_of(directory)
+    files_of_memory: set[Path] = set()
+
+    def left() -> dict[int, float]:
+        found = _processes_of(ref["tag"], directory)
+        files_of_memory.update(shm.posix_segments_of(list(found)))
+        return found
+
+    if alive is not None or document:
+        try:
+            processes.kill_all(left, what=f"deployment {directory}")
+        except TimeoutError as error:
+            msg = f"{error}: still there are processes {sorted(left())}; end them by hand"
+            raise DeploymentError(msg) from error
+    shm.remove(segments)
+    for path in files_of_memory:
+        path.unlink(missing_ok=True)
+    _check_ports(ref["base_port"], document)
+    remove_tree(directory)
+    for entry_id, entry in deployment.undo.open_entries():
+        if entry.get("ref", {}).get("directory") == str(directory):
+            deployment.undo.done(entry_id)
+
+
+def _ask(deployment: ProcessDeployment, host: dict[str, Any]) -> None:
+    """Have the host shut down by itself; whether it does is looked at afterwards."""
+    with contextlib.suppress(DeploymentError, TimeoutError):
+        deployment.shut_down(1.0)
+        clock.wait_until(lambda: _ended(host), timeout_s=ORDERLY_LIMIT_S, what="the host to end")
+
+
+def _ended(host: dict[str, Any]) -> bool:
+    processes.reap(host["pid"])
+    return not processes.is_same(host["pid"], host["start_time"])
+
+
+def _processes_of(tag: str, directory: Path) -> dict[int, float]:
+    """By tag, by descent from those, and stores by where they work: stores overwrite their environment."""
+    found = processes.tagged(lambda text: text == tag)
+    return found | processes.descendants(found) | processes.working_in(directory, STORES)
+
+
+def _check_ports(base_port: int, document: dict[str, Any]) -> None:
+    """DeploymentError when something still listens where the deployment did."""
+    taken: list[int] = []
+    entry_ports = {described["port"] for described in document.get("services", {}).values()}
+    used = sorted(entry_ports.union(range(base_port, base_port + ports.BLOCK)))
+
+    def free() -> bool:
+        taken[:] = [port for port in used if not ports.is_free(port)]
+        return not taken
+
+    try:
+        clock.wait_until(free, timeout_s=2.0, what="the ports to be free")
+    except TimeoutError as error:
+        msg = f"ports of a deployment taken down are still listened on: {taken}; {ports.who_listens(taken[0])} does"
+        raise DeploymentError(msg) from error
