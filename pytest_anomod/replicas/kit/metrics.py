@@ -62,7 +62,7 @@ class Metrics:
 
     def page(self) -> bytes:
         """The text a Prometheus server reads."""
-        return generate_latest(self._registry)
+        return generate_latest(self._registry) if self.enabled else b""
 
 
 class _Family:

