@@ -1,7 +1,7 @@
 """Public doubles for tests: a system, runtime, injector, fault and workload whose whole world is one small JSON file.
 
     ref = fake_deployment(tmp_path).ref
-    with offered():  # the catalog finds them by name
+    with offered():  # the catalog offers the fakes, and only them
         experiment = compile_experiment(fake_scenario(), ref, injector="fake", records=str(path), tempo=QUICK)
         journal = play(experiment, on_edge=edges.append)
 
@@ -370,22 +370,23 @@ def fake_scenario(*, fault: Any = None, control: bool = False, **changes: Any) -
 
 @contextlib.contextmanager
 def offered(*faults: Any) -> Iterator[None]:
-    """Put the fakes (and further fault classes) into the catalog, for as long as the block lasts."""
-    fakes: dict[str, Sequence[Any]] = {
+    """Have the catalog offer the fakes and these further fault classes, and nothing else, while the block lasts."""
+    fakes: dict[str, tuple[Any, ...]] = {
         "faults": (FakeFault, *faults),
         "systems": (FAKE_SYSTEM,),
         "runtimes": (FakeRuntime(),),
         "injectors": (FakeInjector(),),
     }
-    before = {group: dict(catalog.offers(group)) for group in fakes}
+    before = catalog.offers
+
+    def offers(group: str) -> dict[str, Any]:
+        return {one.name: one for one in fakes.get(group, ())}
+
+    catalog.offers = offers  # type: ignore[assignment]
     try:
-        for group, objects in fakes.items():
-            catalog.offers(group).update({one.name: one for one in objects})
         yield
     finally:
-        for group, known in before.items():
-            catalog.offers(group).clear()
-            catalog.offers(group).update(known)
+        catalog.offers = before
 
 
 class FakeClock:
