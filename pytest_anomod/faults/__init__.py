@@ -1,1 +1,29 @@
 """One fault, one file: what can be put in, how the world shows it, how it is taken out."""
+
+from pytest_anomod.faults.code_delay import CodeDelay
+from pytest_anomod.faults.code_exception import CodeException
+from pytest_anomod.faults.code_return import CodeReturn
+from pytest_anomod.faults.cpu_contention import CpuContention
+from pytest_anomod.faults.disk_stress import DiskStress
+from pytest_anomod.faults.http_abort import HttpAbort
+from pytest_anomod.faults.kill_service import KillService
+from pytest_anomod.faults.network_delay import NetworkDelay
+from pytest_anomod.faults.network_loss import NetworkLoss
+from pytest_anomod.faults.no_fault import NoFault
+from pytest_anomod.faults.redis_memory_limit import RedisMemoryLimit
+from pytest_anomod.faults.stop_service import StopService
+
+__all__ = [
+    "CodeDelay",
+    "CodeException",
+    "CodeReturn",
+    "CpuContention",
+    "DiskStress",
+    "HttpAbort",
+    "KillService",
+    "NetworkDelay",
+    "NetworkLoss",
+    "NoFault",
+    "RedisMemoryLimit",
+    "StopService",
+]

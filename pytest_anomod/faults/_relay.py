@@ -1,0 +1,58 @@
+"""What faults of the network share: the service's listener moves aside and a small relay takes its place."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, ClassVar
+
+from pytest_anomod.faults import _programs
+from pytest_anomod.faults._parameters import refuse_target
+from pytest_anomod.faults._speak import refuses, round_trip_s
+from pytest_anomod.model import clock
+from pytest_anomod.model.fault import Ability, FaultDefaults, Json
+from pytest_anomod.model.system import ServiceKind
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
+
+NAME = "relay"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RelayedFault(FaultDefaults):
+    """Everything but what the relay does to the traffic (`relay_options`) and how that is seen (`active`)."""
+
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.NETWORK})
+
+    def relay_options(self) -> Mapping[str, object]:
+        """Options of helpers/proxy.py."""
+        return {}
+
+    def check(self, system: System, target: str) -> None:
+        if system.service(target).kind not in (ServiceKind.APP, ServiceKind.GATEWAY):
+            refuse_target(self, target, "only services that speak HTTP can let a relay take their place")
+
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        """Start the relay, which waits for the port, and only then have the service let go of it: no gap."""
+        port, aside = deployment.instance(target).address[1], deployment.free_port()
+        helper = _programs.start(deployment, target, "proxy", NAME, listen=port, upstream=aside, **self.relay_options())
+        deployment.move_listener(target, aside)
+        address = deployment.instance(target).address
+        clock.wait_until(lambda: not refuses(address), timeout_s=5.0, what=f"the relay on port {port} of {target!r}")
+        _programs.wait_running(deployment, target, NAME, 0.0)
+        return {"port": port, "aside": aside, "helper_pid": helper}
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        """End the relay, which closes what went through it, and give the service its port back."""
+        deployment.end(target, NAME)
+        deployment.move_listener(target, None)
+
+
+def round_trips_s(deployment: Deployment, target: str, count: int, timeout_s: float) -> list[float]:
+    """Seconds of `count` round trips to the service's public address, each on a connection of its own, side by side."""
+    address = deployment.instance(target).address
+    with ThreadPoolExecutor(max_workers=min(count, 16)) as pool:
+        return sorted(pool.map(lambda _: round_trip_s(address, timeout_s), range(count)))

@@ -1,0 +1,41 @@
+"""A function that raises instead of doing its work."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from pytest_anomod.faults._code import CodeFault
+from pytest_anomod.faults._parameters import matches, unspoken
+from pytest_anomod.model.fault import Json, Observation
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CodeException(CodeFault):
+    """Every call of the function raises `exception` (a built-in one, or one the module knows) with `message`."""
+
+    name: ClassVar[str] = "code_exception"
+
+    exception: str = "RuntimeError"
+    message: str = "list index out of range"
+
+    def __post_init__(self) -> None:
+        CodeFault.__post_init__(self)
+        matches(self, "exception", r"[A-Za-z_]\w*", "RuntimeError, the name of an exception")
+        unspoken(self, "message")
+
+    def patch(self) -> Mapping[str, Json]:
+        return {"action": "raise", "exception": self.exception, "message": self.message}
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Whether the probe fails with that very message."""
+        answer, _ = self.ask(deployment, target)
+        said = str((answer.get("error") or {}).get("message", ""))
+        return Observation(active=self.message in said, evidence={"error": said, "answered": bool(answer)})
+
+
+OFFERS = (CodeException,)

@@ -1,0 +1,187 @@
+"""A store whose disk is busy: large synchronous writes fill the disk's queue while every commit waits for the disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import statistics
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pytest_anomod.faults import _postgres, _programs
+from pytest_anomod.faults._parameters import refuse, refuse_target, whole, within
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import InjectionError
+from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.system import ServiceKind
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
+
+_NAME = "writer"
+_DURABLE = {"fsync": "on", "synchronous_commit": "on"}
+_IN_MEMORY = ("tmpfs", "ramfs")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DiskStress(FaultDefaults):
+    """`writers` write `block_kb` at a time, synchronously and past the cache, over `total_mb` on the target's volume.
+
+    They rest as much as they can while a small write still waits about `stall_ms`, and end for good after `budget_gb`.
+    Replicas' stores don't wait for the disk, so `prepare` makes the target durable (fsync) before the baseline: it
+    alone then feels the disk. Whatever else on this machine waits for that disk feels it too, hence `host_wide`.
+    """
+
+    name: ClassVar[str] = "disk_stress"
+    level: ClassVar[Level] = Level.PERFORMANCE
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.STORE})
+    host_wide: ClassVar[bool] = True
+
+    writers: int = 6
+    block_kb: int = 16_384
+    total_mb: int = 192
+    stall_ms: float = 25
+    budget_gb: float = 200
+
+    def __post_init__(self) -> None:
+        whole(self, "writers", 1, 32, "threads")
+        whole(self, "block_kb", 64, 65_536, "kB")
+        whole(self, "total_mb", 8, 256, "MB")
+        within(self, "stall_ms", 2, 1_000, "ms")
+        within(self, "budget_gb", 0.1, 10_000, "GB")
+        if self.writers * self.block_kb > self.total_mb << 10:
+            refuse(self, "total_mb", f"must hold a block of {self.block_kb} kB for each of {self.writers} writers")
+
+    def check(self, system: System, target: str) -> None:
+        kind = system.service(target).kind
+        if kind is not ServiceKind.DOCSTORE:
+            refuse_target(self, target, f"it is of kind {kind} and writes nothing through; aim at a docstore")
+
+    def prepare(self, deployment: Deployment, target: str) -> None:
+        """Have the target wait for the disk at every commit, and measure how long that takes on a quiet disk."""
+        kind = _filesystem(deployment.directory)
+        if kind in _IN_MEMORY:
+            msg = f"{deployment.directory} is on {kind}: no disk to stress; set ANOMOD_STATE_DIR to a directory on one"
+            raise InjectionError(msg)
+
+        async def make_durable(session: Any) -> list[float]:
+            before = await _postgres.originals(session, _DURABLE)
+            deployment.remember(_originals(target), before)
+            await _postgres.set_all(session, _DURABLE)
+            await _postgres.commit_times_s(session, 5)
+            return await _postgres.commit_times_s(session, 25)
+
+        commits = _postgres.ask(deployment, target, make_durable)
+        deployment.forget(_quiet(target))
+        quiet = {"commit_s": statistics.median(commits), "write_s": _small_write_s(deployment.directory)}
+        deployment.remember(_quiet(target), quiet)
+
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        if deployment.recall(_originals(target)) is None:
+            self.prepare(deployment, target)
+        helper = _programs.start(
+            deployment,
+            target,
+            "writers",
+            _NAME,
+            directory=deployment.directory,
+            **dataclasses.asdict(self),
+        )
+        _programs.wait_running(deployment, target, _NAME, 0.3)
+        return {"helper_pid": helper, "quiet": deployment.recall(_quiet(target))}
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Whether commits of the target, and small writes of our own beside it, both wait for longer than they did."""
+        quiet = deployment.recall(_quiet(target))
+        if quiet is None:
+            return Observation(active=False, evidence={"quiet": None})
+
+        async def look(session: Any) -> dict[str, Json]:
+            syncs, waited_ms = await _postgres.log_syncs(session)
+            commits = await _postgres.commit_times_s(session, 15)
+            syncs_now, waited_now_ms = await _postgres.log_syncs(session)
+            count = syncs_now - syncs
+            return {
+                "fsync": await session.fetchval("SHOW fsync"),
+                "commit_s": statistics.median(commits),
+                "log_sync_ms": (waited_now_ms - waited_ms) / count if count else None,
+            }
+
+        seen = _postgres.ask(deployment, target, look)
+        seen["write_s"] = _small_write_s(deployment.directory)
+        slower = {name: seen[name] / quiet[name] for name in ("commit_s", "write_s")}
+        evidence = {**seen, "quiet": quiet, "slower": {name: round(times, 1) for name, times in slower.items()}}
+        waits = seen["commit_s"] >= 3 * quiet["commit_s"] and seen["write_s"] >= 2 * quiet["write_s"]
+        return Observation(active=seen["fsync"] == "on" and waits, evidence=evidence)
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        """End the writers, have the target as careless as it was."""
+        deployment.end(target, _NAME)
+        before = deployment.recall(_originals(target))
+        if before is None:
+            return
+
+        async def careless(session: Any) -> None:
+            await _postgres.put_back(session, before)
+
+        _postgres.ask(deployment, target, careless)
+        deployment.forget(_originals(target))
+
+    def blade(self, target: str) -> Mapping[str, Json]:
+        size = str(max(1, self.block_kb >> 10))
+        return {"args": ["cri", "disk", "burn", "--write", "--path", "/", "--size", size, "--container-name", target]}
+
+    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
+        """The delay itself, on the volume of a MongoDB."""
+        return {
+            "kind": "IOChaos",
+            "spec": {
+                "action": "latency",
+                "mode": "all",
+                "selector": {"labelSelectors": {"app": target}},
+                "volumePath": "/data/db",
+                "delay": f"{self.stall_ms:g}ms",
+                "percent": 100,
+            },
+        }
+
+
+def _originals(target: str) -> str:
+    return f"disk_stress {target}"
+
+
+def _quiet(target: str) -> str:
+    """Figures of the quiet disk: no originals, so they outlive the recovery, whose absence of stress they show."""
+    return f"disk_stress quiet {target}"
+
+
+def _small_write_s(directory: Path) -> float:
+    """Median seconds of a few small synchronous writes on the volume; the file has no name while it is used."""
+    with tempfile.TemporaryFile(dir=directory) as file:
+        times = []
+        for _ in range(11):
+            began = clock.monotonic_s()
+            os.pwrite(file.fileno(), b"\0" * 4096, 0)
+            os.fsync(file.fileno())
+            times.append(clock.monotonic_s() - began)
+    return statistics.median(times)
+
+
+def _filesystem(directory: Path) -> str:
+    """Kind of the file system a directory is on; "" where that can't be told (no /proc)."""
+    best = ("", "")
+    try:
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return ""
+    for fields in (line.split() for line in lines):
+        mount = fields[1].replace("\\040", " ")
+        if directory.resolve().is_relative_to(mount) and len(mount) >= len(best[0]):
+            best = (mount, fields[2])
+    return best[1]
+
+
+OFFERS = (DiskStress,)

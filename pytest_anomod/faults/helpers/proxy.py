@@ -1,0 +1,237 @@
+"""Stands in a service's place on its port and hands every connection on, with loss, delay or refused requests.
+
+A stand-alone program of the standard library: `proxy.py --listen P --upstream Q --deadline-s S [--loss X] [--delay-ms D
+--jitter-ms J] [--abort X --abort-status N --abort-method M --abort-prefix /P] [--seed N]`.
+
+Loss is what TCP makes of it: each chunk is a packet; a lost one is sent again after 0.2 s, then 0.4, 0.8 ... (a
+lost SYN after 1 s, 2 s ...), and what comes behind it in the same direction waits. After six losses in a row the
+connection is reset.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import random
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+RTO_S = 0.2
+SYN_RTO_S = 1.0
+TRIES = 6
+CHUNK = 16_384
+BIND_WITHIN_S = 10.0
+
+
+class Reset(Exception):  # noqa: N818 - an event of the network, no error of ours
+    """A connection is over: too many losses in a row."""
+
+
+class Road:
+    """What the way between the two sides does to a chunk."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.loss = arguments.loss
+        self.delay_s = arguments.delay_ms / 1e3
+        self.jitter_s = arguments.jitter_ms / 1e3
+        self.random = random.Random(arguments.seed)
+
+    async def stall(self, first_rto_s: float) -> None:
+        """Wait as long as the retransmissions of one packet take; Reset when it never gets through."""
+        for turn in range(TRIES):
+            if self.random.random() >= self.loss:
+                return
+            await asyncio.sleep(first_rto_s * 2**turn)
+        raise Reset
+
+    def lag(self) -> float:
+        """Seconds one chunk is under way."""
+        return max(0.0, self.delay_s + self.random.uniform(-self.jitter_s, self.jitter_s))
+
+
+class Proxy:
+    """Accepts, connects to the upstream, pumps both ways."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.road = Road(arguments)
+        self.connections: set[asyncio.Task[None]] = set()
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take a connection; each is a task of its own so that all can be ended together."""
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self.connections.add(task)
+        task.add_done_callback(self.connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers = [writer]
+        try:
+            await self.road.stall(SYN_RTO_S)
+            back, forth = await asyncio.open_connection("127.0.0.1", self.arguments.upstream)
+            writers.append(forth)
+            for end in writers:
+                end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await _first(self._requests(reader, forth, writer), self._pump(back, writer))
+            for end in writers:
+                end.close()  # what was written still goes out
+            writers.clear()
+        except (OSError, Reset):
+            pass  # the other side sees the connection end, as it would
+        finally:
+            for end in writers:
+                end.transport.abort()
+
+    async def _requests(
+        self, reader: asyncio.StreamReader, forth: asyncio.StreamWriter, writer: asyncio.StreamWriter
+    ) -> None:
+        if not self.arguments.abort:
+            await self._pump(reader, forth)
+            return
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if self._refused(head):
+                    await _drop_body(reader, head)
+                    writer.write(_answer(self.arguments.abort_status))
+                    await writer.drain()
+                    continue
+                forth.write(head)
+                await _copy_body(reader, forth, head)
+
+    def _refused(self, head: bytes) -> bool:
+        method, _, rest = head.partition(b" ")
+        path = rest.split(b" ", 1)[0]
+        wanted = self.arguments
+        return (
+            (not wanted.abort_method or method.decode("latin-1") == wanted.abort_method)
+            and path.decode("latin-1").startswith(wanted.abort_prefix)
+            and self.road.random.random() < wanted.abort
+        )
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Copy chunk by chunk; chunks under way are held in a queue, so that a delay does not become a bandwidth."""
+        queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=64)
+        await _first(self._send(queue, writer), self._receive(reader, queue))
+
+    async def _receive(self, reader: asyncio.StreamReader, queue: asyncio.Queue[tuple[float, bytes]]) -> None:
+        loop = asyncio.get_running_loop()
+        chunk = b"-"
+        while chunk:
+            chunk = await reader.read(CHUNK)
+            await queue.put((loop.time() + self.road.lag(), chunk))
+        await loop.create_future()  # the sender ends us when all has gone out
+
+    async def _send(self, queue: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due, chunk = await queue.get()
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            if not chunk:
+                return
+            await self.road.stall(RTO_S)
+            writer.write(chunk)
+            await writer.drain()
+
+
+async def _first(*ways: Coroutine[Any, Any, None]) -> None:
+    """Run them side by side until one ends, then end the others; an error of the first flies on."""
+    tasks = [asyncio.ensure_future(way) for way in ways]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _copy_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+    async for part in _body(reader, head):
+        writer.write(part)
+        await writer.drain()
+
+
+async def _drop_body(reader: asyncio.StreamReader, head: bytes) -> None:
+    async for _ in _body(reader, head):
+        pass
+
+
+async def _body(reader: asyncio.StreamReader, head: bytes) -> AsyncIterator[bytes]:
+    """The raw bytes of a request's body: by Content-Length or chunked, nothing otherwise."""
+    headers = {
+        name.strip().lower(): value.strip()
+        for name, _, value in (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    }
+    if b"chunked" in headers.get(b"transfer-encoding", b"").lower():
+        while True:
+            line = await reader.readuntil(b"\r\n")
+            size = int(line.split(b";", 1)[0], 16)
+            yield line + await reader.readexactly(size + 2)
+            if not size:
+                return
+    left = int(headers.get(b"content-length", b"0"))
+    while left:
+        part = await reader.read(min(left, CHUNK))
+        if not part:
+            return
+        left -= len(part)
+        yield part
+
+
+def _answer(status: int) -> bytes:
+    body = b'{"error":{"kind":"undeclared","code":%d,"message":"Service Unavailable"}}' % status
+    return (
+        b"HTTP/1.1 %d Unavailable\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
+    ) + body
+
+
+async def _listen(proxy: Proxy, port: int) -> asyncio.Server:
+    """Bind the port, waiting for its owner to let go of it."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + BIND_WITHIN_S
+    while True:
+        try:
+            return await asyncio.start_server(proxy.accept, "127.0.0.1", port, limit=1 << 17, backlog=256)
+        except OSError:
+            if loop.time() > until:
+                raise
+            await asyncio.sleep(0.005)
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, ended.set)
+    proxy = Proxy(arguments)
+    server = await _listen(proxy, arguments.listen)
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(ended.wait(), arguments.deadline_s)
+    server.close()
+    for task in list(proxy.connections):
+        task.cancel()
+    await asyncio.gather(*proxy.connections, return_exceptions=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--listen", type=int, required=True)
+    parser.add_argument("--upstream", type=int, required=True)
+    parser.add_argument("--deadline-s", type=float, required=True)
+    for name in ("--loss", "--delay-ms", "--jitter-ms", "--abort"):
+        parser.add_argument(name, type=float, default=0.0)
+    parser.add_argument("--abort-status", type=int, default=503)
+    parser.add_argument("--abort-method", default="")
+    parser.add_argument("--abort-prefix", default="/")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(_arguments()))
+    sys.exit(0)

@@ -1,0 +1,128 @@
+"""A Redis that may hold less than it holds: a real limit in bytes, below what is in use."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pytest_anomod.faults._parameters import one_of, refuse_target, within
+from pytest_anomod.model.errors import InjectionError
+from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.system import ServiceKind
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
+
+_SETTINGS = ("maxmemory", "maxmemory-policy")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RedisMemoryLimit(FaultDefaults):
+    """`maxmemory` becomes `percent_of_used` of what the target uses at injection, with that eviction policy.
+
+    noeviction: writes are refused, reads go on. allkeys-lru: keys are thrown out until the rest fits; below what an
+    empty Redis uses (about 1 MB) nothing fits and writes are refused as well. Evicted keys are not brought back.
+    """
+
+    name: ClassVar[str] = "redis_memory_limit"
+    level: ClassVar[Level] = Level.DATABASE
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.STORE})
+
+    percent_of_used: float = 50
+    policy: str = "noeviction"
+
+    def __post_init__(self) -> None:
+        within(self, "percent_of_used", 1, 95, "% of the memory in use")
+        one_of(self, "policy", ("noeviction", "allkeys-lru"))
+
+    def check(self, system: System, target: str) -> None:
+        kind = system.service(target).kind
+        if kind is not ServiceKind.CACHE:
+            refuse_target(self, target, f"it is of kind {kind}; a memory limit needs a Redis, kind {ServiceKind.CACHE}")
+
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        with _redis(deployment, target) as redis:
+            memory = redis.info()
+            originals = {name: redis.config_get(name)[name] for name in _SETTINGS}
+            deployment.remember(_key(target), {**originals, "evicted": memory["evicted_keys"]})
+            limit = max(1, int(memory["used_memory"] * self.percent_of_used / 100))
+            redis.config_set("maxmemory-policy", self.policy)
+            redis.config_set("maxmemory", limit)
+        return {"limit_bytes": limit, "used_bytes": memory["used_memory"], "originals": originals}
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Whether a limit bites: a write is refused for want of memory, or keys were evicted since the injection."""
+        before = deployment.recall(_key(target)) or {}
+        with _redis(deployment, target) as redis:
+            limit, policy = int(redis.config_get("maxmemory")["maxmemory"]), _policy(redis)
+            refused, now = _write_is_refused(redis), redis.info()
+        evicted = now["evicted_keys"] - before.get("evicted", now["evicted_keys"])
+        bites = refused or (self.policy == "allkeys-lru" and evicted > 0)
+        evidence = {
+            "maxmemory": limit,
+            "used_memory": now["used_memory"],
+            "policy": policy,
+            "write_refused": refused,
+            "evicted": evicted,
+        }
+        return Observation(active=limit > 0 and policy == self.policy and bites, evidence=evidence)
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        """Set both settings back to what they were and see that they are."""
+        originals = deployment.recall(_key(target))
+        if originals is None:
+            return
+        with _redis(deployment, target) as redis:
+            for name in _SETTINGS:
+                redis.config_set(name, originals[name])
+                now = redis.config_get(name)[name]
+                if now != originals[name]:
+                    msg = f"{name} of {target!r} is {now!r} although it was set back to {originals[name]!r}"
+                    raise InjectionError(msg)
+        deployment.forget(_key(target))
+
+
+def _key(target: str) -> str:
+    return f"redis_memory_limit {target}"
+
+
+@contextlib.contextmanager
+def _redis(deployment: Deployment, target: str) -> Iterator[Any]:
+    import redis
+
+    client = redis.Redis.from_url(
+        deployment.store_dsn(target), socket_timeout=2.0, socket_connect_timeout=1.0, decode_responses=True
+    )
+    try:
+        yield client
+    except redis.RedisError as error:
+        msg = f"Redis {target!r} gave no good answer: {error}"
+        raise InjectionError(msg) from error
+    finally:
+        client.close()
+
+
+def _policy(redis: Any) -> str:
+    return str(redis.config_get("maxmemory-policy")["maxmemory-policy"])
+
+
+def _write_is_refused(redis: Any) -> bool:
+    """Write a key that nobody can have and take it back."""
+    from redis.exceptions import OutOfMemoryError, ResponseError
+
+    key = secrets.token_hex(16)
+    try:
+        redis.set(key, "", px=1_000, nx=True)
+    except OutOfMemoryError:
+        return True
+    except ResponseError as error:
+        return str(error).startswith("OOM")
+    redis.delete(key)
+    return False
+
+
+OFFERS = (RedisMemoryLimit,)

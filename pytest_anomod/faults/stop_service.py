@@ -1,0 +1,54 @@
+"""A service that is stopped for good, in order, as `docker stop` does: its name is gone as well."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from pytest_anomod.faults._parameters import refuse_target
+from pytest_anomod.faults._speak import refuses
+from pytest_anomod.model import clock
+from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.system import ServiceKind
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StopService(FaultDefaults):
+    """The target is stopped and stays down until recovery starts it again; callers can't resolve its name."""
+
+    name: ClassVar[str] = "stop_service"
+    level: ClassVar[Level] = Level.SERVICE
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.LIFECYCLE})
+
+    def check(self, system: System, target: str) -> None:
+        if system.service(target).kind is ServiceKind.CACHE:
+            refuse_target(self, target, "a cache comes back empty, and recovery could not bring its content back")
+
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        stopped = deployment.instance(target)
+        deployment.stop(target)
+        return {"pid": stopped.pid, "start_time": stopped.start_time}
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Whether there is no process, none is on its way, and connections are refused."""
+        instance = deployment.instance(target)
+        refused = refuses(instance.address)
+        stopped = instance.state == "stopped" and instance.pid is None
+        evidence = {"state": instance.state, "pid": instance.pid, "refused": refused}
+        return Observation(active=stopped and refused, evidence=evidence)
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        deployment.start(target)
+        clock.wait_until(lambda: deployment.answers(target), timeout_s=10.0, what=f"{target!r} to answer again")
+
+    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
+        selector = {"labelSelectors": {"app": target}}
+        return {"kind": "PodChaos", "spec": {"action": "pod-failure", "mode": "all", "selector": selector}}
+
+
+OFFERS = (StopService,)

@@ -1,0 +1,77 @@
+"""Faults carried out by themselves, with nothing but the deployment: the way back is written down before the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import InjectionError
+from pytest_anomod.model.fault import Fault, Json, Observation, parameters
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+
+_GONE_WITHIN_S = 5.0
+
+
+class NativeInjector:
+    """Calls the fault's own methods; works in any process that has the deployment's ref."""
+
+    name = "native"
+
+    def prepare(self, fault: Fault, deployment: Deployment, target: str) -> None:
+        """Bring the target into the state the fault supposes; InjectionError when the deployment lacks an ability."""
+        missing = sorted(fault.needs - deployment.abilities)
+        if missing:
+            msg = f"fault {fault.name!r} needs {', '.join(missing)}, which runtime {deployment.runtime!r} can't do"
+            raise InjectionError(msg)
+        _record(fault, deployment, target)
+        fault.prepare(deployment, target)
+
+    def inject(self, fault: Fault, deployment: Deployment, target: str) -> Json:
+        """Write down how to undo it, then put the fault in; what was done, as JSON."""
+        missing = sorted(fault.needs - deployment.abilities)
+        if missing:
+            msg = f"fault {fault.name!r} needs {', '.join(missing)}, which runtime {deployment.runtime!r} can't do"
+            raise InjectionError(msg)
+        _record(fault, deployment, target)
+        return dict(fault.inject(deployment, target))
+
+    def active(self, fault: Fault, deployment: Deployment, target: str) -> Observation:
+        """What the fault's probe sees of the world now."""
+        return fault.active(deployment, target)
+
+    def recover(self, fault: Fault, deployment: Deployment, target: str) -> None:
+        """Take the fault out and see that it is gone; only then is it done. InjectionError while it is still seen."""
+        fault.recover(deployment, target)
+        until = clock.monotonic_s() + _GONE_WITHIN_S
+        while seen := fault.active(deployment, target):
+            if clock.monotonic_s() > until:
+                msg = f"fault {fault.name!r} is still seen on {target!r} after its recovery: {dict(seen.evidence)}"
+                raise InjectionError(msg)
+            clock.sleep(0.1)
+        entry = deployment.recall(_key(fault, target))
+        if entry is not None:
+            deployment.undo.done(entry)
+            deployment.forget(_key(fault, target))
+
+
+def _record(fault: Fault, deployment: Deployment, target: str) -> None:
+    """One open undo entry per fault and target, whoever asks."""
+    if deployment.recall(_key(fault, target)) is not None:
+        return
+    entry: Mapping[str, Json] = {
+        "op": "fault",
+        "fault": {"name": fault.name, "parameters": parameters(fault)},
+        "target": target,
+        "ref": dict(deployment.ref),
+    }
+    deployment.remember(_key(fault, target), deployment.undo.record(entry))
+
+
+def _key(fault: Fault, target: str) -> str:
+    return f"undo {fault.name} {target}"
+
+
+OFFERS = (NativeInjector(),)
