@@ -74,7 +74,15 @@ COVERAGE = Table(
 )
 TABLES = (LOGS, METRICS, TRACES, API_RESPONSES, COVERAGE)
 
-STEPS = (("baseline", 4.0), ("inject", 0.2), ("seen", 1.3), ("hold", 4.0), ("recover", 0.3), ("gone", 1.2), ("recovery", 2.0))
+STEPS = (
+    ("baseline", 4.0),
+    ("inject", 0.2),
+    ("seen", 1.3),
+    ("hold", 4.0),
+    ("recover", 0.3),
+    ("gone", 1.2),
+    ("recovery", 2.0),
+)
 CONTROL_STEPS = (("baseline", 4.0), ("hold", 4.0), ("recovery", 2.0))
 WARMUP_S = 1.0
 
