@@ -172,6 +172,21 @@ class ProcessDeployment:
         msg = f"no free port in the block of deployment {self.directory} (from {self.ref['base_port']}, {ports.BLOCK})"
         raise DeploymentError(msg)
 
+    def store_dsn(self, service: str) -> str:
+        """Where a store is reached by an administrator: postgresql://user:password@host:port/database or redis://..."""
+        described = self._described(service)
+        path = self.directory / "secret" / f"{service}.json"
+        login = files.read_json(path)
+        if not login:
+            msg = (
+                f"service {service!r} of {self.system!r} is of kind {described['kind']}, no store: {path} is not there"
+            )
+            raise DeploymentError(msg)
+        where = f"{login['host']}:{login['port']}"
+        if login["engine"] == "redis":
+            return f"redis://{where}/0"
+        return f"postgresql://{login['superuser']}:{login['superuser_password']}@{where}/{login['database']}"
+
     # originals
 
     def remember(self, key: str, value: Json) -> None:

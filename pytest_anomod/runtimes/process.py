@@ -10,7 +10,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest_anomod
@@ -80,7 +80,7 @@ class ProcessRuntime:
         """The deployment behind a ref, from any process; what is asked of one that is gone raises DeploymentError."""
         return ProcessDeployment(ref)
 
-    def down(self, deployment: ProcessDeployment) -> None:  # type: ignore[override]
+    def down(self, deployment: ProcessDeployment) -> None:
         """Take it down; nothing of it is left on return (no process, port, shared memory, file); idempotent.
 
         DeploymentError names what is left if that can't be done within some 10 s.
@@ -90,6 +90,26 @@ class ProcessRuntime:
     def sweep(self) -> tuple[str, ...]:
         """Remove what dead sessions of this user left; one line per thing removed. Living ones are not touched."""
         return sessions.sweep()
+
+    def up_in_foreground(
+        self, system: System, *, port: int | None = None, say: Callable[[str], None], seed: int = 1
+    ) -> int:
+        """Keep a system up until Ctrl-C, SIGTERM or SIGHUP, telling `say` where it is; exit code 0 if nothing stays.
+
+        DeploymentError when it does not come up or is lost.
+        """
+        from pytest_anomod.runtimes.foreground import up_in_foreground
+
+        def tell(deployment: ProcessDeployment) -> None:
+            for name, url in deployment.urls.items():
+                say(f"{name:24} {url}")
+            say(f"{'logs, spans':24} {deployment.directory}")
+            say(f"{system.name} is up at {deployment.entry_url}; Ctrl-C takes it down")
+
+        left = up_in_foreground(system, port, tell, seed=seed)
+        for line in left:
+            say(line)
+        return 1 if left else 0
 
     def _boot(self, system: System, session: Session, options: list[str]) -> ProcessDeployment:
         base_port, block = ports.claim_block()

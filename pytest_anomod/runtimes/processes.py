@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_anomod.model import clock
-from pytest_anomod.runtimes.guardian import read_boot_id
+from pytest_anomod.runtimes.helpers.watch import read_boot_id
 
 TAG = "ANOMOD_SESSION"
 """Environment variable that every process of a deployment carries, and nothing else does."""
@@ -130,7 +130,7 @@ def tag_of(pid: int) -> str:
         import psutil
 
         try:
-            return psutil.Process(pid).environ().get(TAG, "")
+            return str(psutil.Process(pid).environ().get(TAG, ""))
         except psutil.Error:
             return ""
     except (OSError, UnicodeDecodeError):

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import UndoLog
-from pytest_anomod.runtimes import bounded, files, processes
+from pytest_anomod.runtimes import files, processes
+from pytest_anomod.runtimes.helpers import bounded
 
 ALARM_AFTER_S = 0.5
 GUARDIAN_AFTER_S = 3.0
@@ -72,7 +74,7 @@ class Programs:
         for row in self._rows().values():
             self.end(row["service"], row["name"])
 
-    def _rows(self) -> Mapping[str, dict]:
+    def _rows(self) -> Mapping[str, dict[str, Any]]:
         return files.read_json(self._list)
 
     def _spawn(self, service: str, argv: Sequence[str], name: str, deadline_s: float) -> subprocess.Popen[bytes]:
@@ -102,7 +104,7 @@ class Programs:
             rows[_key(service, name)] = row
 
 
-def _runs(row: Mapping) -> bool:
+def _runs(row: Mapping[str, Any]) -> bool:
     processes.reap(row["pid"])
     return processes.is_same(row["pid"], row["start_time"])
 

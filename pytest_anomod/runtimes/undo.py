@@ -26,9 +26,11 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.errors import AnomodError, SafetyError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.runtimes import guardian, processes
+from pytest_anomod.runtimes.helpers import watch
 
 FAULTS_LIMIT_S = 2.5
 """How long all faults together may take to recover when their owner is dead: their deployments go anyway."""
+GONE_WITHIN_S = 5.0
 OVERDUE_LIMIT_S = 20.0
 """The same while the owner lives and the deployment stays."""
 
@@ -51,17 +53,17 @@ class UndoJournal:
             deadline = {"monotonic_s": clock.monotonic_s() + deadline_s, "boot_id": processes.boot_id()}
         entry_id = uuid.uuid4().hex[:12]
         line = {"id": entry_id, "at_unix_nano": clock.now_ns(), "entry": entry, "deadline": deadline}
-        guardian.append_line(self.path, line)
+        watch.append_line(self.path, line)
         return entry_id
 
     def done(self, entry_id: str) -> None:
         """The change is undone and that was verified; idempotent."""
         if self.path.parent.is_dir():
-            guardian.append_line(self.path, {"done": entry_id})
+            watch.append_line(self.path, {"done": entry_id})
 
     def open_entries(self) -> list[tuple[str, dict[str, Any]]]:
         """What is not undone yet, oldest first, as (id, entry)."""
-        return [(line["id"], line["entry"]) for line in guardian.read_lines(self.path)[0]]
+        return [(line["id"], line["entry"]) for line in watch.read_lines(self.path)[0]]
 
 
 def play(directory: Path, ids: Sequence[str] = (), *, limit_s: float = FAULTS_LIMIT_S) -> tuple[list[str], list[str]]:
@@ -143,9 +145,11 @@ def _recover(entry: Mapping[str, Any]) -> None:
     fault = make_fault(entry["fault"]["name"], entry["fault"]["parameters"])
     deployment = find("runtimes", entry["ref"]["runtime"]).attach(entry["ref"])
     fault.recover(deployment, entry["target"])
-    if fault.active(deployment, entry["target"]):
-        msg = f"fault {fault.name!r} is still in {entry['target']!r} after its recovery"
-        raise SafetyError(msg)
+    clock.wait_until(
+        lambda: not fault.active(deployment, entry["target"]),
+        timeout_s=GONE_WITHIN_S,
+        what=f"{fault.name!r} to be gone",
+    )
 
 
 def _describe(entry: Mapping[str, Any]) -> str:
