@@ -1,0 +1,272 @@
+"""A booted SocialNetwork replica as the conformance tests see it: HTTP, the control API, its files and its stores."""
+
+import asyncio
+import json
+import os
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import redis
+import requests
+
+BOOT_WITHIN_S = 60.0
+BLOCK = 100
+TRACE_PARENT = "00-{trace}-{span}-01"
+CALLER_SPAN = "00000000000000aa"
+
+
+class System:
+    """One deployment of the replica, booted by the host's command line."""
+
+    def __init__(self, directory: Path, process: subprocess.Popen, token: str) -> None:
+        self.directory = directory
+        self.process = process
+        self.deployment = json.loads((directory / "deployment.json").read_text())
+        self.url = self.deployment["entry_url"]
+        self.media_url = self.deployment["urls"]["media-frontend"]
+        self.services = self.deployment["services"]
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self.http = requests.Session()
+        # a browser's memory for cookies would log later tests in
+        self.http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._ids = iter(range(2_000_000, 3_000_000))
+
+    # ---- requests
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """GET on the gateway; redirects are not followed."""
+        return self.http.get(self.url + path, timeout=15, allow_redirects=False, **options)
+
+    def post(self, path: str, fields: dict[str, Any] | str | None = None, **options: Any) -> requests.Response:
+        """POST a percent-encoded form, or a body as it is, to the gateway; redirects are not followed."""
+        return self.http.post(self.url + path, data=fields, timeout=15, allow_redirects=False, **options)
+
+    def compose(self, user: int, text: str, **fields: Any) -> requests.Response:
+        """Compose a post by username_<user>."""
+        form = {"username": f"username_{user}", "user_id": user, "text": text, "post_type": 0} | fields
+        return self.post("/wrk2-api/post/compose", form)
+
+    def read(self, kind: str, user: int, start: int = 0, stop: int = 10) -> requests.Response:
+        """Read the "home" or "user" timeline."""
+        return self.get(f"/wrk2-api/{kind}-timeline/read?user_id={user}&start={start}&stop={stop}")
+
+    def register(self, user: int, username: str = "") -> requests.Response:
+        """Register a user under an id."""
+        form = {"first_name": "a", "last_name": "b", "username": username or f"username_{user}", "password": "secret"}
+        return self.post("/wrk2-api/user/register", form | {"user_id": user})
+
+    def raw(self, data: bytes) -> bytes:
+        """Send bytes on a connection of their own and return all that comes back."""
+        host, port = self.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=15) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def new_id(self) -> int:
+        """An id nobody has used."""
+        return next(self._ids)
+
+    def login(self, username: str, password: str) -> str:
+        """A login token."""
+        answer = self.post("/api/user/login", {"username": username, "password": password})
+        return answer.cookies["login_token"]
+
+    # ---- the control API and names
+
+    def stop(self, name: str) -> None:
+        """Stop a service or store as docker stop does."""
+        self._control(name, "stop")
+
+    def start(self, name: str) -> None:
+        """Start it again; healthy when this returns."""
+        self._control(name, "start")
+
+    def _control(self, name: str, verb: str) -> None:
+        url = f"{self.deployment['control_url']}/services/{name}/{verb}"
+        requests.post(url, headers=self._headers, timeout=30).raise_for_status()
+
+    def states(self) -> dict[str, Any]:
+        """State, pid and restarts of everything."""
+        url = f"{self.deployment['control_url']}/services"
+        return requests.get(url, headers=self._headers, timeout=10).json()
+
+    @contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """Without one service or store."""
+        self.stop(name)
+        try:
+            yield
+        finally:
+            self.start(name)
+
+    def refuse(self, name: str) -> None:
+        """Give a stopped name back, so that connects to it are refused instead of not resolved."""
+        file = self.directory / "hosts.json"
+        names = json.loads(file.read_text()) | {name: self.services[name]["port"]}
+        temporary = file.with_name("hosts.test")
+        temporary.write_text(json.dumps(names))
+        os.replace(temporary, file)
+
+    # ---- stores
+
+    def sql(self, store: str, statement: str, *arguments: Any) -> list[Any]:
+        """All rows of a statement on a document store."""
+        secret = json.loads((self.directory / "secret" / f"{store}.json").read_text())
+
+        async def fetch() -> list[Any]:
+            connection = await asyncpg.connect(
+                host=secret["host"],
+                port=secret["port"],
+                user=secret["user"],
+                password=secret["password"],
+                database=secret["database"],
+            )
+            try:
+                return await connection.fetch(statement, *arguments)
+            finally:
+                await connection.close()
+
+        return asyncio.run(fetch())
+
+    def redis(self, store: str) -> redis.Redis:
+        """A client of a cache."""
+        return redis.Redis(host="127.0.0.1", port=self.services[store]["port"], decode_responses=True)
+
+    # ---- telemetry
+
+    @contextmanager
+    def traced(self) -> Iterator["Trace"]:
+        """Requests made through the trace's headers belong to it."""
+        yield Trace(self, secrets.token_hex(16))
+
+    def spans(self) -> list[dict[str, Any]]:
+        """Every span written so far."""
+        return list(_lines(self.directory / "spans", "*.jsonl"))
+
+    def logs(self, service: str) -> list[dict[str, Any]]:
+        """Every log line of one service."""
+        return list(_lines(self.directory / "logs", f"{service}.log"))
+
+
+class Trace:
+    """All spans and log lines of one trace id."""
+
+    def __init__(self, system: System, trace_id: str) -> None:
+        self.system = system
+        self.trace_id = trace_id
+        self.headers = {"traceparent": TRACE_PARENT.format(trace=trace_id, span=CALLER_SPAN)}
+
+    def spans(self, count: int = 0) -> list[dict[str, Any]]:
+        """The spans, waiting until there are at least `count` (background work may end after the answer)."""
+        found: list[dict[str, Any]] = []
+
+        def enough() -> bool:
+            found[:] = [span for span in self.system.spans() if span["trace_id"] == self.trace_id]
+            return len(found) >= count
+
+        wait_for(enough, f"{count} spans")
+        return found
+
+    def tree(self, count: int = 0) -> str:
+        """Service and name of each span, indented by depth, siblings in the order of their text."""
+        children: dict[str, list[dict[str, Any]]] = {}
+        for span in self.spans(count):
+            children.setdefault(span["parent_span_id"], []).append(span)
+
+        def draw(span: dict[str, Any], depth: int) -> str:
+            below = sorted(draw(child, depth + 1) for child in children.get(span["span_id"], []))
+            peer = span["attributes"].get("peer.service", "")
+            line = f"{'  ' * depth}{span['service_name']} {span['span_name']}{' > ' + peer if peer else ''}\n"
+            return line + "".join(below)
+
+        return "".join(draw(root, 0) for root in children.get(CALLER_SPAN, []))
+
+    def lines(self) -> dict[str, int]:
+        """Number of log lines by service."""
+        counts = {}
+        for service in self.system.services:
+            if self.system.services[service]["log_format"] == "json":
+                number = sum(line["trace_id"] == self.trace_id for line in self.system.logs(service))
+                if number:
+                    counts[service] = number
+        return counts
+
+
+def _lines(directory: Path, pattern: str) -> Iterator[dict[str, Any]]:
+    for file in sorted(directory.glob(pattern)):
+        for line in file.read_text().splitlines():
+            yield json.loads(line)
+
+
+def wait_for(condition: Callable[[], bool], what: str, within_s: float = 5.0) -> None:
+    """Look at a condition until it holds."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {within_s} s in vain for {what}"
+        time.sleep(0.01)
+
+
+@contextmanager
+def booted(directory: Path, *options: str) -> Iterator[System]:
+    """A system of its own in an empty directory, gone when the block ends."""
+    token = secrets.token_hex(16)
+    token_file = directory / "token"
+    token_file.write_text(token)
+    token_file.chmod(0o600)
+    process = _launch(directory, token_file, options)
+    try:
+        yield System(directory / "system", process, token)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+def _launch(directory: Path, token_file: Path, options: tuple[str, ...]) -> subprocess.Popen:
+    target = directory / "system"
+    output = directory / "host.out"
+    command = [sys.executable, "-m", "pytest_anomod.replicas.kit.host", "social_network", "--dir", str(target)]
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            [*command, "--base-port", str(_free_block()), "--token-file", str(token_file), *options], stderr=stream
+        )
+
+    def up() -> bool:
+        assert process.poll() is None, f"the host ended: {output.read_text()}"
+        return (target / "deployment.json").exists()
+
+    try:
+        wait_for(up, "the system to be healthy", BOOT_WITHIN_S)
+    except BaseException:
+        process.kill()
+        process.wait(10)
+        raise
+    return process
+
+
+def _free_block() -> int:
+    """The first port of a block where all are free, below the ephemeral range."""
+    blocks = list(range(11_000, 31_000, BLOCK))
+    random.SystemRandom().shuffle(blocks)
+    return next(first for first in blocks if all(_free(port) for port in range(first, first + BLOCK)))
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
