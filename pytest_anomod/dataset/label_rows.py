@@ -19,6 +19,9 @@ from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.label import Label
 
+PARTITIONS = ("system", "scenario")
+"""Fields of a label that are in the path of its file as well."""
+
 _ARROW: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
 
@@ -42,7 +45,13 @@ def label_table(label: Label) -> pa.Table:
         except (pa.ArrowException, OverflowError) as error:
             msg = f"label of case {label.case_id}: {field.name}={value!r:.80} is no {field.type} ({error})"
             raise DatasetError(msg) from error
-    return pa.Table.from_pylist([row], schema=schema)
+    table = pa.Table.from_pylist([row], schema=schema)
+    for name in PARTITIONS:
+        # the type that Arrow gives to system= and scenario= of a path; with another one it refuses to read many labels
+        place = table.column_names.index(name)
+        encoded = pa.field(name, pa.dictionary(pa.int32(), pa.string()), nullable=False)
+        table = table.set_column(place, encoded, table[name].dictionary_encode())
+    return table
 
 
 def label_row(label: Label) -> dict[str, Json]:
