@@ -11,7 +11,6 @@ Sample = tuple[str, str, str, float, Mapping[str, str]]
 
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
 _SERIES = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{(.*)\})?\s*\Z", re.DOTALL)
-_VALUE = re.compile(r"(.*[\s}])(\S+?)(?:\s+-?\d{10,})?\s*\Z", re.DOTALL)
 _ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 _SUFFIXES = ("_bucket", "_count", "_sum")
 _UNITS = (("_seconds", "s"), ("_bytes", "By"), ("_milliseconds", "ms"))
@@ -32,13 +31,13 @@ def samples(text: str) -> Iterator[Sample | None]:
 
 
 def _sample(line: str, kinds: Mapping[str, str]) -> Sample | None:
-    match = _VALUE.match(line)
-    if match is None:
-        return None
-    series = _series(match[1].strip())
+    head, brace, tail = line.rpartition("}")
+    if not brace:
+        head, _, tail = line.partition(" ")
+    series = _series(head + brace)
     try:
-        value = float(match[2])
-    except ValueError:
+        value = float(tail.split()[0])  # a time may follow; the tick's own is used
+    except (ValueError, IndexError):
         return None
     if series is None:
         return None

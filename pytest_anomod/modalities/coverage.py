@@ -60,8 +60,8 @@ class CoverageCollector:
     """Asks every agent for the lines since the edge before, and has it begin anew.
 
     time_unix_nano of a row is the middle of its window, so that it lies in the window's phase however the edges and
-    the journal differ by some milliseconds. `dropped` counts windows of a service of which nothing could be had while
-    it ran; `truncated` all (service, edge) that are incomplete.
+    the journal differ by some milliseconds. `truncated` names all (service, window) that are incomplete, as they are
+    when a service is killed, stopped or held; `dropped` counts answers that were still awaited at the end.
     """
 
     def __init__(self, deployment: Deployment) -> None:
@@ -102,6 +102,7 @@ class CoverageCollector:
         self._close_window(FINAL_WAIT_S)
         for window in self._windows:
             self._learn(window)
+            self.dropped += sum(not answer.done.is_set() for answer in window.answers.values())
 
     def columns(self, start_ns: int, end_ns: int) -> Columns:
         """A row per executable line and window, in time order; windows partly in the stretch count as in it."""
@@ -152,7 +153,8 @@ class CoverageCollector:
 
     def _snapshot(self, service: str, answer: _Answer) -> None:
         try:
-            answer.snapshot = self._deployment.agent(service, "/coverage/snapshot", {"reset": True})
+            snapshot = self._deployment.agent(service, "/coverage/snapshot", {"reset": True})
+            answer.snapshot = {} if snapshot is None else snapshot
         except DeploymentError as error:
             answer.error = error  # killed, stopped or held: the window is truncated, and that is all
         except BaseException as error:  # anything else is a defect of ours; stop() says it, nobody sees a thread die
@@ -174,7 +176,6 @@ class CoverageCollector:
         for service in self._services:
             answer = window.answers.get(service)
             truncated = _is_truncated(window, answer)
-            self.dropped += answer is None or (answer.snapshot is None and answer.error is None)
             covered = {path: set(entry["covered"]) for path, entry in _files(service, answer)} if answer else {}
             instance = self._watch.at(service, window.end_ns)
             for path, lines in self._executable.get(service, {}).items():

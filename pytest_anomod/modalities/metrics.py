@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import zlib
@@ -131,10 +132,8 @@ class MetricCollector:
             self.late += clock.monotonic_s() - start_s - tick * INTERVAL_S > 0.1
 
     def _tick(self, scraper: Scraper) -> None:
-        try:
+        with contextlib.suppress(DeploymentError):  # no answer: we go on with what ran last, the dead show as down
             self._instances = self._deployment.instances()
-        except DeploymentError:
-            pass  # the runtime does not answer now: we go on with what ran last, and what is dead shows as down
         now = clock.now_ns()
         urls = {instance.service: instance.metrics_url for instance in self._instances if instance.metrics_url}
         pages = scraper.scrape(urls, TIMEOUT_S)

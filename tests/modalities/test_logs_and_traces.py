@@ -1,0 +1,184 @@
+"""Logs and traces are what was appended while the case ran, whole lines only, the rest counted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_anomod.modalities.logs import Logs
+from pytest_anomod.modalities.traces import Traces
+from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.errors import CaptureError
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+def log_line(time_unix_nano, body="hello", **more):
+    record = {
+        "time_unix_nano": time_unix_nano,
+        "severity_number": 9,
+        "severity_text": "INFO",
+        "body": body,
+        "trace_id": TRACE,
+        "span_id": SPAN,
+        "attributes": {"code.filepath": "social_network/text_service.py", "code.lineno": 3},
+        **more,
+    }
+    return json.dumps(record).encode() + b"\n"
+
+
+def span_line(start, name="compose_text_server", **more):
+    record = {
+        "trace_id": TRACE,
+        "span_id": SPAN,
+        "parent_span_id": "",
+        "span_name": name,
+        "span_kind": "SERVER",
+        "status_code": "UNSET",
+        "start_unix_nano": start,
+        "duration_ns": 1000,
+        "service_name": "text-service",
+        "service_instance_id": "text-service-2",
+        "attributes": {"peer.service": "x"},
+        **more,
+    }
+    return json.dumps(record).encode() + b"\n"
+
+
+def append(path, data):
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def collect(modality, deployment, during):
+    collector = modality.collector(deployment, {})
+    collector.start()
+    during(collector)
+    collector.stop()
+    collector.stop()
+    return collector
+
+
+def test_both_are_found_by_name():
+    assert catalog.find("modalities", "logs").name == "logs"
+    assert catalog.find("modalities", "traces").has_length is True
+
+
+def test_log_rows_carry_trace_severity_and_place_and_lie_in_the_stretch(deployment):
+    path = deployment.add("text-service").log_file
+    append(path, log_line(50, "before the start"))
+    collector = collect(
+        Logs(),
+        deployment,
+        lambda _: append(path, log_line(300, "late") + log_line(100, "a") + log_line(99) + log_line(200, "end")),
+    )
+    columns = collector.columns(100, 300)
+    assert columns["body"] == ["a", "end"]
+    assert columns["time_unix_nano"] == [100, 200]
+    assert columns["service_name"] == ["text-service"] * 2
+    assert columns["trace_id"] == [TRACE] * 2
+    assert columns["span_id"] == [SPAN] * 2
+    assert columns["severity_number"] == [9, 9]
+    assert columns["attributes"][0] == {"code.filepath": "social_network/text_service.py", "code.lineno": 3}
+    assert set(columns) == {"time_unix_nano", "service_name", "service_instance_id"} | {c.name for c in Logs.columns}
+    assert collector.dropped == 0
+
+
+def test_torn_and_foreign_lines_are_counted(deployment):
+    path = deployment.add("text-service").log_file
+    collector = collect(
+        Logs(), deployment, lambda _: append(path, log_line(1) + b"Traceback\n[1]\n" + log_line(2) + log_line(3)[:20])
+    )
+    assert len(collector.columns(0, 10)["body"]) == 2
+    assert collector.dropped == 3
+
+
+def test_secrets_are_taken_out_of_logs(deployment):
+    path = deployment.add("user-service").log_file
+    line = log_line(1, "login with password=hunter2", attributes={"form": "password=hunter2", "token": "hunter2"})
+    collector = collect(Logs(), deployment, lambda _: append(path, line))
+    assert "hunter2" not in repr(collector.columns(0, 10))
+
+
+def test_logs_of_stores_are_read_in_their_own_formats(deployment):
+    redis = deployment.add("home-timeline-redis", log_format="redis").log_file
+    postgres = deployment.add("user-mongodb", log_format="postgres").log_file
+    now = clock.now_ns()
+
+    def during(_):
+        append(redis, b"4711:M 22 Nov 2026 14:25:00.123 * Ready to accept connections tcp\n")
+        append(
+            postgres, b"%d.000 [5] ERROR:  no such table\n%d.001 [5] STATEMENT:  select\n\t1\n" % ((now // 10**9,) * 2)
+        )
+
+    columns = collect(Logs(), deployment, during).columns(0, now * 2)
+    assert set(columns["service_name"]) == {"home-timeline-redis", "user-mongodb"}
+    row = columns["service_name"].index("user-mongodb")
+    assert columns["severity_text"][row] == "ERROR"
+    assert columns["attributes"][row]["statement"] == "select\n1"
+
+
+def test_the_instance_is_the_one_that_ran_between_two_looks_and_unknown_while_it_changed(deployment):
+    path = deployment.add("text-service").log_file
+    times = []
+
+    def note(collector):
+        times.append(clock.now_ns())
+        append(path, log_line(times[-1]))
+        collector.edge("next")
+
+    def during(collector):
+        note(collector)
+        deployment.change("text-service", instance_id="text-service-2")
+        note(collector)
+        note(collector)
+
+    columns = collect(Logs(), deployment, during).columns(times[0], times[-1] + 1)
+    assert columns["service_instance_id"] == ["text-service-1", None, "text-service-2"]
+
+
+def test_span_rows_name_their_own_instance_and_are_placed_by_their_start(deployment):
+    path = deployment.add("text-service").span_file
+    collector = collect(Traces(), deployment, lambda _: append(path, span_line(200) + span_line(100, "early") + b"{"))
+    columns = collector.columns(0, 1000)
+    assert columns["span_name"] == ["early", "compose_text_server"]
+    assert columns["service_instance_id"] == ["text-service-2"] * 2
+    assert columns["duration_ns"] == [1000, 1000]
+    assert columns["attributes"] == [{"peer.service": "x"}] * 2
+    assert set(columns) == {"time_unix_nano", "service_name", "service_instance_id"} | {c.name for c in Traces.columns}
+    assert collector.dropped == 1
+
+
+def test_a_file_that_is_rotated_during_the_case_loses_nothing(deployment):
+    path = deployment.add("text-service").span_file
+    path.touch()
+
+    def during(collector):
+        append(path, span_line(1))
+        path.rename(path.with_suffix(".old"))
+        append(path, span_line(2))
+        collector.edge("onset")
+        path.unlink()
+        append(path, span_line(3))
+
+    assert collect(Traces(), deployment, during).columns(0, 10)["time_unix_nano"] == [1, 2, 3]
+
+
+def test_without_any_source_the_collector_says_so_at_the_start(deployment):
+    deployment.add("home-timeline-redis", log_format="redis")
+    with pytest.raises(CaptureError, match="traces"):
+        Traces().collector(deployment, {}).start()
+    with pytest.raises(CaptureError, match="never started"):
+        Logs().collector(deployment, {}).columns(0, 1)
+
+
+def test_a_host_that_is_gone_at_an_edge_does_not_end_the_case(deployment):
+    path = deployment.add("text-service").log_file
+
+    def during(collector):
+        deployment.lost = True
+        collector.edge("onset")
+        append(path, log_line(1))
+
+    assert collect(Logs(), deployment, during).columns(0, 10)["body"] == ["hello"]
