@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
+import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -12,10 +14,13 @@ from pathlib import Path
 from pytest_anomod.model import clock
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.runtimes import files, guardian, processes, undo
+from pytest_anomod.runtimes.helpers import watch
 from pytest_anomod.runtimes.state import make_directory, state_root
 
 HALF_MADE_S = 60.0
 """A session's directory without an owner is left alone for so long: it may be in the making."""
+LIMIT_S = 30.0
+"""How long the journal of one dead session may take to play."""
 REPORTS_KEPT_S = 7 * 86_400.0
 
 
@@ -78,15 +83,39 @@ def _is_dead(directory: Path) -> bool:
 
 
 def _clear(directory: Path) -> list[str]:
+    """Have a dead session's journal played as its guardian would: by its own interpreter, which knows its faults."""
+    lines = _played_by_its_own(directory)
+    if lines is None:
+        try:
+            lines, failures = undo.play(directory)
+        except FileNotFoundError:
+            return []  # its guardian was at work and has just finished
+        if failures:
+            return [*lines, *failures]
+        shutil.rmtree(directory, ignore_errors=True)
+    if not directory.exists():
+        lines.append(f"removed the directory of dead session {directory.name}")
+    return lines
+
+
+def _played_by_its_own(directory: Path) -> list[str] | None:
+    """What a player in the dead owner's environment says; None when there can be none any more."""
     try:
-        lines, failures = undo.play(directory)
-    except FileNotFoundError:
-        return []  # its guardian was at work and has just finished
-    if failures:
-        return [*lines, *failures]
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(directory)
-    return [*lines, f"removed the directory of dead session {directory.name}"]
+        owner = files.read_json(directory / guardian.OWNER)
+        argv = [owner["executable"], "-c", watch.PLAYER, json.dumps(owner["sys_path"]), str(directory)]
+        played = subprocess.run(
+            argv,
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=LIMIT_S,
+        )
+    except (OSError, KeyError, subprocess.TimeoutExpired):
+        return None
+    if played.returncode not in (0, 1) or (played.returncode == 1 and not played.stdout):
+        return None
+    return [line.partition(" ")[2] for line in played.stdout.splitlines()]
 
 
 def _clear_untold() -> list[str]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
+from pytest_anomod.runtimes import files, processes
+
+_NOTE = "undo/shared_memory.json"
 _IPC_RMID = 0
 
 
@@ -20,7 +24,19 @@ def segments_of(directory: Path) -> list[tuple[int, int]]:
     return found
 
 
-def posix_segments_of(pids: list[int]) -> list[Path]:
+def note(directory: Path) -> None:
+    """Write down which files of POSIX shared memory a deployment's servers use: once killed, nothing else tells."""
+    used = posix_segments_of(processes.working_in(directory, ("postgres",)))
+    with files.edited(directory / _NOTE) as noted:
+        noted |= {str(path): True for path in used}
+
+
+def noted(directory: Path) -> list[Path]:
+    """The files written down so far."""
+    return [Path(path) for path in files.read_json(directory / _NOTE)]
+
+
+def posix_segments_of(pids: Iterable[int]) -> list[Path]:
     """Files of POSIX shared memory that PostgreSQL processes have mapped."""
     found = set()
     for pid in pids:

@@ -24,11 +24,11 @@ def take_down(deployment: ProcessDeployment) -> None:
     if document and alive:
         _ask(deployment, document["host"])
     segments = shm.segments_of(directory)
-    files_of_memory: set[Path] = set()
+    files_of_memory = set(shm.noted(directory))
 
     def left() -> dict[int, float]:
-        found = _processes_of(ref["tag"], directory)
-        files_of_memory.update(shm.posix_segments_of(list(found)))
+        found = processes_of(ref["tag"], directory)
+        files_of_memory.update(shm.posix_segments_of(found))
         return found
 
     if alive is not None or document:
@@ -59,7 +59,7 @@ def _ended(host: dict[str, Any]) -> bool:
     return not processes.is_same(host["pid"], host["start_time"])
 
 
-def _processes_of(tag: str, directory: Path) -> dict[int, float]:
+def processes_of(tag: str, directory: Path) -> dict[int, float]:
     """By tag, by descent from those, and stores by where they work: stores overwrite their environment."""
     found = processes.tagged(lambda text: text == tag)
     return found | processes.descendants(found) | processes.working_in(directory, STORES)

@@ -144,11 +144,10 @@ def _recover(entry: Mapping[str, Any]) -> None:
 
     fault = make_fault(entry["fault"]["name"], entry["fault"]["parameters"])
     deployment = find("runtimes", entry["ref"]["runtime"]).attach(entry["ref"])
-    fault.recover(deployment, entry["target"])
+    target = entry["target"]
+    fault.recover(deployment, target)
     clock.wait_until(
-        lambda: not fault.active(deployment, entry["target"]),
-        timeout_s=GONE_WITHIN_S,
-        what=f"{fault.name!r} to be gone",
+        lambda: not fault.active(deployment, target), timeout_s=GONE_WITHIN_S, what=f"{fault.name!r} to be gone"
     )
 
 
@@ -207,6 +206,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         lines, failures = play(directory, ids, limit_s=OVERDUE_LIMIT_S if ids else FAULTS_LIMIT_S)
     except (AnomodError, OSError) as error:
+        if not directory.is_dir():
+            return 0  # another player has just finished
         lines, failures = [], [f"could not play {directory}: {error}"]
     if not failures and not ids:
         remove_tree(directory)

@@ -36,7 +36,7 @@ RETRIES_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0)
 TICK_S = 0.5
 """How often the journal is looked at for overdue entries."""
 
-_PLAYER = (
+PLAYER = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from pytest_anomod.runtimes.undo import main; sys.exit(main(sys.argv[2:]))"
 )
@@ -165,7 +165,7 @@ def _owner_watch(owner_pid: int, owner_fd: int) -> Callable[[float], bool]:
 def _play(directory: Path, ids: list[str]) -> None:
     """Have the journal (or the entries named) played by a fresh interpreter, again and again until it succeeds."""
     owner = json.loads((directory / OWNER).read_text())
-    argv = [owner["executable"], "-c", _PLAYER, json.dumps(owner["sys_path"]), str(directory), *ids]
+    argv = [owner["executable"], "-c", PLAYER, json.dumps(owner["sys_path"]), str(directory), *ids]
     for pause_s in RETRIES_S:
         time.sleep(pause_s)
         if _run(argv) == 0:
