@@ -1,0 +1,140 @@
+"""Changing code of a running process: every kind of function and action, and the way back."""
+
+import asyncio
+import importlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from pytest_anomod.replicas.kit.code_patches import CodePatches, Patch, PatchError
+
+SOURCE = '''"""Functions of every kind."""
+class Base:
+    def greet(self):
+        return "hello"
+class Child(Base):
+    def greet(self):
+        """Uses a closure cell."""
+        return super().greet() + "!"
+    @staticmethod
+    def add(a, b=2):
+        return a + b
+    @classmethod
+    def who(cls):
+        return cls.__name__
+    async def wait(self, x, *, y=1):
+        total = (x +
+                 y)
+        return total
+def numbers():
+    yield 1
+held = Child.add
+'''
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A module of a package "patched_package", freshly loaded."""
+    package = tmp_path / "patched_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "kinds.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("patched_package.kinds")
+    for name in ("patched_package.kinds", "patched_package"):
+        del sys.modules[name]
+
+
+@pytest.fixture
+def patches(module: ModuleType) -> CodePatches:
+    """Patches of that package."""
+    return CodePatches("patched_package")
+
+
+def test_location_is_that_of_the_original(patches: CodePatches) -> None:
+    """File, name and lines are told, to the last line of a statement that goes on, also while patched."""
+    expected = {"file": "patched_package/kinds.py", "function": "Child.wait", "first_line": 15, "last_line": 18}
+    assert patches.locate("kinds:Child.wait") == expected
+    patches.patch("kinds:Child.wait", Patch(action="return"))
+    assert patches.locate("kinds:Child.wait") == expected
+
+
+def test_references_taken_before_see_the_patch_and_its_end(module: ModuleType, patches: CodePatches) -> None:
+    """Bound methods, static methods and copies of the name all change, and all come back."""
+    greet = module.Child().greet
+    patches.patch("kinds:Child.greet", Patch(action="return", value={"k": 1}))
+    patches.patch("kinds:Child.add", Patch(action="return", value=-1))
+    patches.patch("kinds:Child.who", Patch(action="return", value="nobody"))
+    assert (greet(), module.held(1), module.Child.who()) == ({"k": 1}, -1, "nobody")
+    patches.restore(None)
+    assert (greet(), module.held(1), module.Child.who()) == ("hello!", 3, "Child")
+
+
+def test_raise_keeps_kind_and_message_and_later_patch_replaces_earlier(
+    module: ModuleType, patches: CodePatches
+) -> None:
+    """The exception is as asked; the second patch, not the first, is what is undone to the original."""
+    patches.patch("kinds:Child.greet", Patch(action="return", value=1))
+    patches.patch("kinds:Child.greet", Patch(action="raise", exception="KeyError", message="gone"))
+    with pytest.raises(KeyError, match="gone"):
+        module.Child().greet()
+    assert patches.patched() == ["kinds:Child.greet"]
+    patches.restore("kinds:Child.greet")
+    patches.restore("kinds:Child.greet")
+    assert module.Child().greet() == "hello!"
+
+
+def test_async_function_stays_async_for_every_action(module: ModuleType, patches: CodePatches) -> None:
+    """Raise, return and delay of a coroutine function, with its keyword arguments."""
+    wait = module.Child().wait
+    patches.patch("kinds:Child.wait", Patch(action="return", value=[1]))
+    assert asyncio.iscoroutinefunction(module.Child.wait)
+    assert asyncio.run(wait(1, y=5)) == [1]
+    patches.patch("kinds:Child.wait", Patch(action="raise", exception="RuntimeError", message="bad"))
+    with pytest.raises(RuntimeError, match="bad"):
+        asyncio.run(wait(1))
+    patches.patch("kinds:Child.wait", Patch(action="delay", delay_s=0.05))
+    started = time.monotonic()
+    assert asyncio.run(wait(1, y=5)) == 6
+    assert time.monotonic() - started >= 0.05
+    patches.restore("kinds:Child.wait")
+    assert asyncio.run(wait(1)) == 2
+
+
+def test_delay_of_a_plain_function_keeps_defaults_and_closure(module: ModuleType, patches: CodePatches) -> None:
+    """The original runs, late, with what it had."""
+    patches.patch("kinds:Child.add", Patch(action="delay", delay_s=0.02))
+    patches.patch("kinds:Child.greet", Patch(action="delay", delay_s=0.02))
+    started = time.monotonic()
+    assert (module.held(1), module.Child().greet()) == (3, "hello!")
+    assert time.monotonic() - started >= 0.04
+
+
+def test_patched_code_carries_the_place_of_the_original(module: ModuleType, patches: CodePatches) -> None:
+    """Tracebacks and coverage see the first line of the function's own body."""
+    patches.patch("kinds:Child.greet", Patch(action="raise", message="x"))
+    with pytest.raises(RuntimeError) as caught:
+        module.Child().greet()
+    entry = caught.traceback[1]
+    assert (Path(entry.path).name, entry.name, entry.lineno + 1) == ("kinds.py", "greet", 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "patch", "message"),
+    [
+        ("kinds:numbers", Patch(action="return"), "generator"),
+        ("kinds:Child", Patch(action="return"), "not a function"),
+        ("kinds:Child.nothing", Patch(action="return"), "'nothing' was not found"),
+        ("stranger:f", Patch(action="return"), "no module 'stranger'"),
+        ("kinds:Child.add", Patch(action="raise", exception="NoSuch"), "'NoSuch' is neither"),
+    ],
+)
+def test_what_cannot_be_patched_says_why(patches: CodePatches, name: str, patch: Patch, message: str) -> None:
+    """The error names what was wrong, and nothing is changed."""
+    with pytest.raises(PatchError, match=message):
+        patches.patch(name, patch)
+    assert patches.patched() == []

@@ -1,0 +1,220 @@
+"""Processes that die, are stopped, are started again; and deployments that end, each in its own way."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from running import wait_for
+
+
+def segments() -> str:
+    """Shared memory segments of System V as the kernel lists them."""
+    path = Path("/proc/sysvipc/shm")
+    return path.read_text() if path.exists() else ""
+
+
+def kill(deployment: Any, name: str) -> None:
+    """SIGKILL the process of a part."""
+    os.kill(deployment.services()[name]["pid"], signal.SIGKILL)
+
+
+def test_killed_service_refuses_then_comes_back_as_a_new_instance(deployment: Any) -> None:
+    """The name stays, the port refuses, and the next instance is up within a fraction of a second."""
+    before = deployment.services()["front"]
+    kill(deployment, "front")
+    wait_for(lambda: deployment.services()["front"]["state"] == "restarting")
+    assert deployment.note("seeded") == (502, "refused: connect() failed: Connection refused\n")
+    wait_for(lambda: deployment.services()["front"]["state"] == "running", 2)
+    assert deployment.services()["front"]["restarts"] == before["restarts"] + 1
+    assert deployment.note("seeded")[0] == 200
+    instance = deployment.lines("spans/front.jsonl")[-1]["service_instance_id"]
+    assert instance == f"front-{before['restarts'] + 2}"
+    deployment.pids |= {each["pid"]: each["start_time"] for each in deployment.services().values()}
+
+
+def test_back_off_grows(deployment: Any) -> None:
+    """A service killed again and again waits longer each time, at most a second."""
+    waits = []
+    for _ in range(3):
+        kill(deployment, "back")
+        started = time.monotonic()
+        wait_for(lambda: deployment.services()["back"]["state"] == "restarting")
+        wait_for(lambda: deployment.services()["back"]["state"] == "running", 3)
+        waits.append(time.monotonic() - started)
+    assert waits[0] < waits[1] < waits[2] < 1.5
+
+
+def test_stopped_service_loses_its_name_until_it_is_started(deployment: Any) -> None:
+    """Stop and start are idempotent; in between the name does not resolve and nobody restarts it."""
+    for _ in range(2):
+        assert deployment.control("/services/front/stop")[1]["state"] == "stopped"
+    assert deployment.note("seeded") == (502, "resolve: Could not resolve host for client socket.\n")
+    time.sleep(0.3)
+    assert deployment.services()["front"]["pid"] is None
+    started = time.monotonic()
+    for _ in range(2):
+        assert deployment.control("/services/front/start")[1]["state"] == "running"
+    assert time.monotonic() - started < 1.0
+    assert deployment.note("seeded")[0] == 200
+
+
+def test_stop_ends_a_process_that_does_not_listen(deployment: Any) -> None:
+    """A service held by SIGSTOP is killed after the grace."""
+    os.kill(deployment.services()["front"]["pid"], signal.SIGSTOP)
+    assert deployment.control("/services/front/stop")[1]["pid"] is None
+    assert deployment.control("/services/front/start")[1]["state"] == "running"
+
+
+def test_held_service_times_out(deployment: Any) -> None:
+    """A service held by SIGSTOP accepts and does not answer: the caller's timeout is what ends the call."""
+    pid = deployment.services()["front"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert deployment.note("seeded")[1].startswith("timeout")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert deployment.note("seeded")[0] == 200
+
+
+REFUSED = {
+    "counts": "Failed to connect to Redis: Connection refused",
+    "notes": "connection to server failed: Connection refused",
+}
+
+
+@pytest.mark.parametrize(("store", "text"), REFUSED.items())
+def test_killed_store_fails_calls_then_clients_reconnect(deployment: Any, store: str, text: str) -> None:
+    """While a store is away its callers say so; when it is back they find it again. PostgreSQL keeps its rows."""
+    deployment.control(f"/services/{store}/stop")
+    assert deployment.note("seeded")[0] == 500
+    deployment.control(f"/services/{store}/start")
+    assert deployment.note("seeded")[0] == 200
+    kill(deployment, store)
+    wait_for(lambda: deployment.services()[store]["state"] == "restarting")
+    status, body = deployment.note("seeded")
+    assert (status, text in body) == (500, True)
+    wait_for(lambda: deployment.services()[store]["state"] == "running", 5)
+    assert deployment.note("seeded")[0] == 200
+
+
+def test_redis_limit_is_told_in_redis_own_words(deployment: Any) -> None:
+    """A refused write travels up with Redis's text."""
+    port = deployment.value["services"]["counts"]["port"]
+    tell_redis(port, "CONFIG", "SET", "maxmemory", "1")
+    try:
+        assert "OOM command not allowed when used memory > 'maxmemory'." in deployment.note("seeded")[1]
+    finally:
+        tell_redis(port, "CONFIG", "SET", "maxmemory", "0")
+    assert deployment.note("seeded")[0] == 200
+
+
+def tell_redis(port: int, *command: str) -> None:
+    """Send one command to Redis in its own protocol and wait for the answer."""
+    parts = b"".join(b"$%d\r\n%b\r\n" % (len(part), part.encode()) for part in command)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"*%d\r\n%b" % (len(command), parts))
+        assert connection.recv(4096) == b"+OK\r\n"
+
+
+@pytest.mark.parametrize("ending", ["sigterm", "shutdown", "owner", "kill"])
+def test_every_ending_leaves_nothing(launch: Callable[..., Any], ending: str) -> None:
+    """Whatever ends the host: no process, no listening port, no shared memory segment stays."""
+    before = segments()
+    made = launch("--owner-pipe").wait()
+    with_backends = [child.pid for pid in made.pids for child in psutil.Process(pid).children(recursive=True)]
+    made.pids |= {pid: psutil.Process(pid).create_time() for pid in with_backends}
+    assert len(made.pids) >= 8  # five parts and the processes of PostgreSQL
+    started = time.monotonic()
+    if ending == "sigterm":
+        made.process.terminate()
+    elif ending == "shutdown":
+        made.control("/shutdown")
+    elif ending == "owner":
+        made.process.stdin.close()
+    else:
+        made.process.kill()
+    made.process.wait(5)
+    took_s = time.monotonic() - started
+    wait_for(lambda: not made.left_over() and not made.listening(), 3)
+    assert segments() == before
+    if ending in ("sigterm", "shutdown"):
+        assert (made.process.returncode, took_s < 1.0) == (0, True)
+        assert not (made.directory / "deployment.json").exists()
+
+
+def test_port_in_use_is_named(launch: Callable[..., Any]) -> None:
+    """Exit code 3, and the error says which port and whose."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        made = launch("--entry-port", str(port))
+        assert made.process.wait(10) == 3
+    text = (made.directory / "error.txt").read_text()
+    assert text.startswith(f"port {port} for gate cannot be used")
+    assert made.process.stderr.read() == text
+
+
+BROKEN = {
+    "service": ("raise RuntimeError('no luck today')\n", "None", "no luck today"),
+    "seed": ("SERVICE = Service\n", "seed", "division by zero"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_deployment_that_cannot_come_up_says_why(launch: Callable[..., Any], tmp_path: Path, what: str) -> None:
+    """A service or seed that fails ends the host with its last lines, and nothing is announced or left."""
+    body, seed, expected = BROKEN[what]
+    package = tmp_path / "broken" / "system"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from pytest_anomod.replicas.kit.system import ReplicaSystem, ServiceSpec\n"
+        "async def seed(context):\n    1 / 0\n"
+        f"SYSTEM = ReplicaSystem(name='broken', package=__name__, entry='bad', seed={seed},\n"
+        "    services=(ServiceSpec(name='bad', module='bad', kind='gateway'),))\n"
+    )
+    (package / "bad.py").write_text(f"from pytest_anomod.replicas.kit.service import Service\n{body}")
+    made = launch(system="broken.system")
+    assert made.process.wait(15) == 1
+    text = (tmp_path / "error.txt").read_text()
+    assert expected in text
+    assert ("service" if what == "service" else "seed") in text
+    assert not (tmp_path / "deployment.json").exists()
+    wait_for(lambda: not made.listening(), 3)
+
+
+def test_without_telemetry_and_coverage(launch: Callable[..., Any]) -> None:
+    """With both switched off requests work, and nothing is recorded or measured."""
+    made = launch("--no-telemetry", "--no-coverage").wait()
+    assert made.note("seeded")[0] == 200
+    assert not (made.directory / "logs" / "front.log").exists()
+    assert list((made.directory / "spans").iterdir()) == []
+    assert made.request(made.value["services"]["front"]["metrics_url"])[::2] == (200, "")
+    assert made.agent("front", "/coverage/snapshot", {})[0] == 400
+
+
+def test_seed_and_token_are_the_callers(launch: Callable[..., Any], tmp_path: Path) -> None:
+    """--seed reaches the seed function, --token-file the agents."""
+    (tmp_path / "secret").mkdir()
+    token = tmp_path / "secret" / "token"
+    token.write_text("chosen-by-the-caller\n")
+    made = launch("--seed", "17", "--token-file", str(token)).wait()
+    assert made.token == "chosen-by-the-caller"
+    assert '"body":"17"' in made.note("seeded")[1]
+    assert made.agent("front", "/code/patched", method="GET")[0] == 200
+
+
+def test_module_answers_on_the_command_line() -> None:
+    """A wrong call is told how to do it right."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_anomod.replicas.kit.host"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "--base-port" in done.stderr) == (2, True)
