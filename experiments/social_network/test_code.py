@@ -23,3 +23,52 @@ def test_code_stop_mediaservice(case):
     """The media service is stopped; new posts fail with or without media."""
     result = case.run()
     assert result.verdict is Verdict.EFFECTIVE, result.explain()
+
+
+@anomaly(
+    system="social_network",
+    fault=CodeException(
+        function="user_service:UserHandler.compose_creator_with_user_id",
+        exception="RuntimeError",
+        message="creator record is not readable",
+        probe="ComposeCreatorWithUserId",
+        arguments={"req_id": 1, "user_id": 1, "username": "username_1"},
+    ),
+    target="user-service",
+)
+def test_code_exception_userservice(case):
+    """Naming a post's creator throws; the rest of the user service is well."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()
+
+
+@anomaly(
+    system="social_network",
+    fault=CodeReturn(
+        function="text_service:TextHandler.compose_text",
+        value=None,
+        probe="ComposeText",
+        arguments={"req_id": 1, "text": "hello"},
+    ),
+    target="text-service",
+)
+def test_code_wrongvalue_textservice(case):
+    """The text service answers, swiftly and without an error, with nothing; its caller stumbles over it."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()
+
+
+@anomaly(
+    system="social_network",
+    fault=CodeDelay(
+        function="media_service:MediaHandler.compose_media",
+        delay_s=0.3,
+        probe="ComposeMedia",
+        arguments={"req_id": 1, "media_types": [], "media_ids": []},
+    ),
+    target="media-service",
+)
+def test_code_slow_mediaservice(case):
+    """Pairing media takes 0.3 s longer; every new post waits for it, and nothing fails."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()
