@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -17,7 +18,6 @@ from pytest_anomod.model.runtime import Deployment
 EDGE_WAIT_S = 0.6
 """So long an edge waits for agents; one that is held answers when it is let go, and what it says then is flagged."""
 FINAL_WAIT_S = 2.0
-_SLACK_NS = 1_000_000_000
 _MODULE = "<module>"
 
 COLUMNS = (
@@ -28,8 +28,8 @@ COLUMNS = (
     Column(
         name="truncated",
         type="bool",
-        doc="whether the window is incomplete for this service: it was killed or held, so lines may be missing, "
-        "or its agent answered late, so lines of the next window may be among these",
+        doc="whether the window is not exact for this service: it was killed or held, so lines may be missing, "
+        "or its agent could not be asked at an edge, so lines of a neighbouring window may be among these",
     ),
     Column(name="window_start_unix_nano", type="int64", doc="edge that opens the window"),
     Column(name="window_end_unix_nano", type="int64", doc="edge that closes it"),
@@ -69,8 +69,8 @@ class CoverageCollector:
         self._deployment = deployment
         self._watch = InstanceWatch(deployment)
         self._services: tuple[str, ...] = ()
+        self._opening = _Window(0, 0)
         self._windows: list[_Window] = []
-        self._open_ns = 0
         self._pending: dict[str, _Answer] = {}
         self._executable: dict[str, dict[str, _Lines]] = {}
         self._stopped = False
@@ -82,13 +82,13 @@ class CoverageCollector:
             msg = f"no service of {self._deployment.system!r} has an agent; the coverage collector has no source"
             raise CaptureError(msg)
         self._watch.look()
-        self._open_ns = clock.now_ns()
-        opening = self._ask(_Window(self._open_ns, self._open_ns), EDGE_WAIT_S)
-        if not any(answer.snapshot for answer in opening.answers.values()):
-            errors = "; ".join(sorted({str(answer.error) for answer in opening.answers.values()}))
+        now = clock.now_ns()
+        self._opening = self._ask(_Window(now, now), FINAL_WAIT_S)
+        answers = self._opening.answers.values()
+        if not any(answer.snapshot for answer in answers):
+            errors = "; ".join(sorted({str(answer.error or "no answer in time") for answer in answers}))
             msg = f"no agent of {self._deployment.system!r} gives coverage: {errors}"
             raise CaptureError(msg)
-        self._learn(opening)
 
     def edge(self, name: str) -> None:
         """Close the window that is open, and open the next."""
@@ -100,7 +100,7 @@ class CoverageCollector:
             return
         self._stopped = True
         self._close_window(FINAL_WAIT_S)
-        for window in self._windows:
+        for window in (self._opening, *self._windows):
             self._learn(window)
             self.dropped += sum(not answer.done.is_set() for answer in window.answers.values())
 
@@ -111,10 +111,10 @@ class CoverageCollector:
             msg = "the coverage collector was never started: it has nothing to give"
             raise CaptureError(msg)
         rows: list[Row] = []
-        for window in self._windows:
+        for before, window in itertools.pairwise((self._opening, *self._windows)):
             start, end = max(window.start_ns, start_ns), min(window.end_ns, end_ns)
             if start < end:
-                rows.extend(self._rows(window, (start + end) // 2))
+                rows.extend(self._rows(before, window, (start + end) // 2))
         return to_columns(rows, FIELDS, start_ns, end_ns)
 
     @property
@@ -122,15 +122,14 @@ class CoverageCollector:
         """(service, start of the window) of all that is incomplete."""
         return tuple(
             (service, window.start_ns)
-            for window in self._windows
+            for before, window in itertools.pairwise((self._opening, *self._windows))
             for service in self._services
-            if _is_truncated(window, window.answers.get(service))
+            if not _is_exact(before, window, service)
         )
 
     def _close_window(self, wait_s: float) -> None:
         now = clock.now_ns()
-        window = _Window(self._open_ns, now)
-        self._open_ns = now
+        window = _Window((self._windows or [self._opening])[-1].end_ns, now)
         self._windows.append(self._ask(window, wait_s))
         self._watch.look()
 
@@ -172,10 +171,10 @@ class CoverageCollector:
                 known = self._executable.setdefault(service, {}).setdefault(path, _Lines())
                 known.add(entry)
 
-    def _rows(self, window: _Window, time_unix_nano: int) -> Iterator[Row]:
+    def _rows(self, before: _Window, window: _Window, time_unix_nano: int) -> Iterator[Row]:
         for service in self._services:
             answer = window.answers.get(service)
-            truncated = _is_truncated(window, answer)
+            truncated = not _is_exact(before, window, service)
             covered = {path: set(entry["covered"]) for path, entry in _files(service, answer)} if answer else {}
             instance = self._watch.at(service, window.end_ns)
             for path, lines in self._executable.get(service, {}).items():
@@ -230,12 +229,16 @@ def _files(service: str, answer: _Answer) -> Iterator[tuple[str, Mapping[str, Js
         raise CaptureError(msg) from error
 
 
-def _is_truncated(window: _Window, answer: _Answer | None) -> bool:
-    """Whether a window of a service is not all there: no answer, a late one, or counted only since a restart."""
-    if answer is None or answer.late or answer.snapshot is None:
-        return True
-    since = answer.snapshot.get("since_unix_nano")
-    return since is not None and since > window.start_ns + _SLACK_NS
+def _is_exact(before: _Window, window: _Window, service: str) -> bool:
+    """Whether a service's lines are those of this window, no more and no less.
+
+    They are when its agent was asked at both edges, answered in time, and counted without a break from the one
+    question to the other: a process that was started in between counts from its own start.
+    """
+    opened, closed = before.answers.get(service), window.answers.get(service)
+    if opened is None or closed is None or opened.late or closed.late or not opened.snapshot or not closed.snapshot:
+        return False
+    return bool(closed.snapshot.get("since_unix_nano") == opened.snapshot.get("at_unix_nano"))
 
 
 class Coverage:

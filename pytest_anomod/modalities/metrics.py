@@ -135,16 +135,21 @@ class MetricCollector:
         with contextlib.suppress(DeploymentError):  # no answer: we go on with what ran last, the dead show as down
             self._instances = self._deployment.instances()
         now = clock.now_ns()
+        # first, for a service that is held makes the round of scrapes long, and these are placed at the tick's time
+        figures = {instance.service: self._stats(instance.service) for instance in self._instances}
         urls = {instance.service: instance.metrics_url for instance in self._instances if instance.metrics_url}
         pages = scraper.scrape(urls, TIMEOUT_S)
         for instance in self._instances:
-            self._scrapes.append(self._scrape(now, instance, pages.get(instance.service)))
+            service = instance.service
+            self._scrapes.append(self._scrape(now, instance, figures[service], pages.get(service)))
 
-    def _scrape(self, now: int, instance: Instance, page: Page | None) -> _Scrape:
+    def _stats(self, service: str) -> Stats | None:
         try:
-            stats = self._deployment.stats(instance.service)
+            return self._deployment.stats(service)
         except DeploymentError:
-            stats = None
+            return None
+
+    def _scrape(self, now: int, instance: Instance, stats: Stats | None, page: Page | None) -> _Scrape:
         if page is None:  # it has no page of its own: alive is all that can be asked
             reason = "" if stats is not None or instance.state == "running" else instance.state
         else:

@@ -19,9 +19,9 @@ FILE = "social_network/text_service.py"
 class Agent:
     """Answers snapshots from a list of covered lines, one after the other."""
 
-    def __init__(self, *windows, since=None):
+    def __init__(self, *windows):
         self.windows = list(windows)
-        self.since = since
+        self.since = 0
         self.held = None
 
     def __call__(self):
@@ -30,7 +30,8 @@ class Agent:
         lines = self.windows.pop(0) if self.windows else []
         if isinstance(lines, Exception):
             raise lines
-        now = clock.now_ns()
+        now, since = clock.now_ns(), self.since
+        self.since = now
         return {
             "files": {
                 FILE: {
@@ -39,7 +40,7 @@ class Agent:
                     "functions": {"TextHandler.compose_text": [2, 7], "TextHandler.compose_text.inner": [5, 6]},
                 }
             },
-            "since_unix_nano": now if self.since == "now" else 0,
+            "since_unix_nano": since,
             "at_unix_nano": now,
         }
 
@@ -113,7 +114,7 @@ def test_a_window_that_reaches_beyond_the_case_is_placed_within_it(deployment):
     assert columns["time_unix_nano"][0] == start + 500
 
 
-def test_an_agent_that_is_away_truncates_its_window_and_no_other(deployment):
+def test_an_agent_that_is_away_at_an_edge_truncates_the_windows_on_both_sides(deployment):
     deployment.add("text-service", agent=Agent([1], DeploymentError("refused"), [2], [5]))
     deployment.add("user-service", agent=Agent([1], [2], [2], [2]))
     collector = play(deployment)
@@ -121,9 +122,10 @@ def test_an_agent_that_is_away_truncates_its_window_and_no_other(deployment):
     assert all(row["truncated"] and not row["covered"] for row in first)
     assert covered(second) == [2]
     assert covered(third) == [5]
-    assert not any(row["truncated"] for row in second + third)
+    assert all(row["truncated"] for row in second), "it holds the lines of two windows"
+    assert not any(row["truncated"] for row in third)
     assert not any(row["truncated"] for rows in windows(collector, "user-service") for row in rows)
-    assert [service for service, _ in collector.truncated] == ["text-service"]
+    assert [service for service, _ in collector.truncated] == ["text-service"] * 2
 
 
 def test_a_held_agent_does_not_hold_the_edge_up_and_its_late_lines_are_flagged(deployment):
@@ -140,18 +142,26 @@ def test_a_held_agent_does_not_hold_the_edge_up_and_its_late_lines_are_flagged(d
     time.sleep(0.1)
     collector.edge("recovery")
     collector.stop()
-    first, second, third, _ = windows(collector)
+    first, second, third, fourth = windows(collector)
     assert covered(first) == [2]
     assert all(row["truncated"] for row in first + second)
     assert covered(second) == []
     assert covered(third) == [5]
-    assert not any(row["truncated"] for row in third)
+    assert not any(row["truncated"] for row in fourth)
 
 
-def test_a_service_that_restarted_in_a_window_truncates_it(deployment, monkeypatch):
-    monkeypatch.setattr(coverage, "_SLACK_NS", 5_000_000)
-    deployment.add("text-service", agent=Agent([1], [2], since="now"))
-    assert all(row["truncated"] for row in windows(play(deployment, edges=(), pause_s=0.05))[0])
+def test_a_service_that_restarted_in_a_window_truncates_that_one_alone(deployment):
+    agent = Agent([1], [2], [5], [6])
+    deployment.add("text-service", agent=agent)
+    collector = Coverage().collector(deployment, {})
+    collector.start()
+    time.sleep(0.01)
+    agent.since = clock.now_ns()
+    collector.edge("onset")
+    collector.stop()
+    first, second = windows(collector)
+    assert all(row["truncated"] for row in first)
+    assert not any(row["truncated"] for row in second)
 
 
 @pytest.mark.parametrize("answer", [ZeroDivisionError("boom"), {"files": {FILE: {}}}, {"files": [1]}, None])
