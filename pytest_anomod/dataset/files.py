@@ -127,7 +127,11 @@ def directory_lock(directory: Path) -> Iterator[None]:
 
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            msg = f"{directory} can't be locked ({error}), its file system has no locks; put the dataset elsewhere"
+            raise DatasetError(msg) from error
         yield
     finally:
         os.close(descriptor)

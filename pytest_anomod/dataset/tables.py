@@ -156,15 +156,14 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None, as_dictionary
 
 
 def to_frame(table: pa.Table) -> Any:
-    """A table as a pandas DataFrame; nullable whole numbers become Int64, never floats that lose nanoseconds."""
+    """A table as a pandas DataFrame; nullable whole numbers become Int64 or Int32, never floats (they round times)."""
     import pandas as pd
 
-    frame = table.to_pandas()
-    for field in table.schema:
-        if field.nullable and pa.types.is_integer(field.type):
-            frame[field.name] = table[field.name].to_pandas(types_mapper={field.type: pd.Int64Dtype()}.get)
-        elif field.nullable and pa.types.is_boolean(field.type):
-            frame[field.name] = table[field.name].to_pandas(types_mapper={field.type: pd.BooleanDtype()}.get)
+    dtypes = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
+    places = [place for place, field in enumerate(table.schema) if field.nullable and field.type in dtypes]
+    frame = table.drop_columns([table.column_names[place] for place in places]).to_pandas()
+    for place in places:
+        frame.insert(place, table.column_names[place], table.column(place).to_pandas(types_mapper=dtypes.get))
     return frame
 
 
@@ -222,11 +221,13 @@ def _check_types(name: str, column: Column, values: Sequence[Json]) -> None:
 def _json_texts(name: str, column: Column, values: Sequence[Json]) -> list[str | None]:
     """Objects as JSON text with sorted keys; text that is an object's JSON already is kept as it is."""
     texts: list[str | None] = []
+    checked: set[str] = set()
     for row, value in enumerate(values):
         try:
             if isinstance(value, str):
-                if not isinstance(json.loads(value), (dict, list)):
+                if value not in checked and not isinstance(json.loads(value), (dict, list)):
                     raise ValueError("not an object")
+                checked.add(value)
                 texts.append(value)
             else:
                 texts.append(None if value is None else _dump(value))
