@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import http.client
 import selectors
+import socket
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -93,7 +94,7 @@ class _Line:
             return self.ask()  # the kept connection was closed by a restart of the service: once more, on a new one
         return ""
 
-    def socket(self) -> object:
+    def socket(self) -> socket.socket:
         """The socket to wait on."""
         return self._connection.sock
 

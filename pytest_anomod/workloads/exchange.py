@@ -55,7 +55,7 @@ class Clock:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Sending:
-    """What all journeys of a workload share. `is_open` turns false when no more requests may begin."""
+    """What all journeys of a workload share. `is_open` turns false when the workload ends."""
 
     load: Load
     http: aiohttp.ClientSession
@@ -92,8 +92,8 @@ class JourneyClient:
 
         error_kind is "" for a whole answer of any status, else connect, disconnect, timeout, protocol or cancelled.
         """
-        if not self._sending.is_open:
-            raise asyncio.CancelledError  # the workload is ending: what the journey would do next is not done
+        if self._step and not self._sending.is_open:
+            raise asyncio.CancelledError  # the workload is ending: what a journey that began would do next is not done
         exchange = self._begin(method, path, route, query, form, json, headers, host)
         try:
             answer = await self._exchange(exchange)

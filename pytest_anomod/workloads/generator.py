@@ -105,6 +105,7 @@ class Generator:
         """Sleep until a moment of the loop's clock, or until we are to end."""
         left_s = moment_s - asyncio.get_running_loop().time()
         if left_s <= 0:
+            await asyncio.sleep(0)  # we are late: what is under way goes on all the same
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):

@@ -32,10 +32,9 @@ def start(spec: Mapping[str, Json], records: str | Path) -> dict[str, Json]:
     timeout_s = read_spec(spec).timeout_s  # what can't work is said here and not in the log of a process
     records = Path(records).absolute()
     spec_file = records.with_name(records.name + ".spec.json")
-    errors_file = records.with_name(records.name + ".stderr")
     state_path(records).unlink(missing_ok=True)
     write_json(spec_file, {**spec, "owner_pid": os.getpid()})
-    with errors_file.open("wb") as errors:
+    with _errors_path(records).open("wb") as errors:
         child = subprocess.Popen(
             [sys.executable, "-m", "pytest_anomod.workloads.open_loop", str(spec_file), str(records)],
             stdin=subprocess.DEVNULL,
@@ -45,8 +44,8 @@ def start(spec: Mapping[str, Json], records: str | Path) -> dict[str, Json]:
         )
     _children[child.pid] = child
     try:
-        state = clock.wait_until(
-            lambda: _read_state(records) or _raise_if_ended(child, errors_file),
+        clock.wait_until(
+            lambda: _has_begun(child, records),
             timeout_s=START_TIMEOUT_S,
             what=f"the workload of {spec['system']} to send",
         )
@@ -55,7 +54,7 @@ def start(spec: Mapping[str, Json], records: str | Path) -> dict[str, Json]:
         child.kill()
         child.wait()
         if isinstance(error, TimeoutError):
-            msg = f"the workload did not begin to send: {error}; its messages: {_tail(errors_file)}"
+            msg = f"the workload did not begin to send: {error}; its messages: {_tail(_errors_path(records))}"
             raise CaptureError(msg) from error
         raise
     return {
@@ -63,7 +62,7 @@ def start(spec: Mapping[str, Json], records: str | Path) -> dict[str, Json]:
         "start_time": _start_time(child.pid),
         "records": str(records),
         "timeout_s": timeout_s,
-        "start_unix_nano": state["start_unix_nano"],
+        "start_unix_nano": summary(records)["start_unix_nano"],
     }
 
 
@@ -138,10 +137,19 @@ def _read_state(records: Path) -> dict[str, Json] | None:
     return state
 
 
-def _raise_if_ended(child: subprocess.Popen[bytes], errors_file: Path) -> None:
+def _has_begun(child: subprocess.Popen[bytes], records: Path) -> bool:
+    """Whether the generator sends; CaptureError when it ended before that."""
+    if state_path(records).exists():
+        return True
     if child.poll() is not None:
-        msg = f"the workload ended with exit code {child.returncode} before it sent anything: {_tail(errors_file)}"
+        words = _tail(_errors_path(records))
+        msg = f"the workload ended with exit code {child.returncode} before it sent anything: {words}"
         raise CaptureError(msg)
+    return False
+
+
+def _errors_path(records: Path) -> Path:
+    return records.with_name(records.name + ".stderr")
 
 
 def _tail(path: Path) -> str:

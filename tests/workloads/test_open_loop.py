@@ -188,6 +188,14 @@ def test_it_ends_by_itself_at_the_deadline(entry, begin):
     assert report["arrivals"] == 10
 
 
+def test_every_arrival_of_the_plan_is_sent_even_those_right_before_the_end(entry, begin):
+    entry.mode = "slow"
+    handle = begin(entry, deadline_s=0.2, rate_rps=500.0)
+    clock.wait_until(lambda: not open_loop.is_running(handle), timeout_s=15, what="the end")
+    assert open_loop.stop(handle)["arrivals"] == 100
+    assert sorted(row["journey_id"] for row in records(handle)) == list(range(100))
+
+
 def test_stopping_twice_is_fine_and_a_fresh_process_can_do_it(entry, begin):
     handle = begin(entry)
     entry.wait_for(2)
