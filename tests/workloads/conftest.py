@@ -61,7 +61,7 @@ def fake_entry() -> Iterator[FakeEntry]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST = _answer  # noqa: N815
+        do_GET = do_POST = do_PUT = _answer  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             return None
