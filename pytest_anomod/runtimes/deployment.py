@@ -193,6 +193,9 @@ class ProcessDeployment:
 
     def remember(self, key: str, value: Json) -> None:
         """Write an original down, durably and outside the target, before it is changed; the first value stays."""
+        if not self._own.is_dir():
+            msg = f"deployment {self.directory} is gone: there is nothing to remember {key!r} for"
+            raise DeploymentError(msg)
         with files.edited(self._own / "originals.json") as originals:
             originals.setdefault(key, value)
 
@@ -202,8 +205,13 @@ class ProcessDeployment:
 
     def forget(self, key: str) -> None:
         """Drop a remembered value, once it is restored and that was verified; idempotent."""
-        with files.edited(self._own / "originals.json") as originals:
-            originals.pop(key, None)
+        if self._own.is_dir():
+            with files.edited(self._own / "originals.json") as originals:
+                originals.pop(key, None)
+
+    def end_programs(self) -> None:
+        """End all helper programs, of whatever service."""
+        self._programs.end_all()
 
     def shut_down(self, timeout_s: float) -> None:
         """Ask the host to end everything in good order; it answers before it is done."""

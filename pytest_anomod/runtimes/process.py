@@ -167,7 +167,7 @@ def _prepare(system: System, session: Session, base_port: int) -> ProcessDeploym
 def _start_host(system: System, deployment: ProcessDeployment, options: list[str], block: int) -> None:
     """Start the host program, which dies with us by the pipe we hold, and wait until everything is healthy."""
     directory, ref = deployment.directory, deployment.ref
-    argv = [sys.executable, "-m", HOST_MODULE, str(system.replica), "--dir", str(directory)]
+    argv = [sys.executable, "-P", "-m", HOST_MODULE, str(system.replica), "--dir", str(directory)]
     argv += ["--base-port", str(ref["base_port"]), "--token-file", ref["token_file"], "--owner-pipe", *options]
     with (directory / "undo" / "host.out").open("wb") as output:
         process = subprocess.Popen(

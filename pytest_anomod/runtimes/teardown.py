@@ -20,8 +20,7 @@ def take_down(deployment: ProcessDeployment) -> None:
     """End every process, free every port, remove shared memory and files; DeploymentError for what stays."""
     ref, directory = deployment.ref, deployment.directory
     document = files.read_json(directory / "deployment.json")
-    alive = processes.owner_alive(ref["tag"])
-    if document and alive:
+    if document and processes.owner_alive(ref["tag"]):
         _ask(deployment, document["host"])
     segments = shm.segments_of(directory)
     files_of_memory = set(shm.noted(directory))
@@ -31,16 +30,16 @@ def take_down(deployment: ProcessDeployment) -> None:
         files_of_memory.update(shm.posix_segments_of(found))
         return found
 
-    if alive is not None or document:
-        try:
-            processes.kill_all(left, what=f"deployment {directory}")
-        except TimeoutError as error:
-            msg = f"{error}: still there are processes {sorted(left())}; end them by hand"
-            raise DeploymentError(msg) from error
+    try:
+        processes.kill_all(left, what=f"deployment {directory}")
+    except TimeoutError as error:
+        msg = f"{error}: still there are processes {sorted(left())}; end them by hand"
+        raise DeploymentError(msg) from error
     shm.remove(segments)
     for path in files_of_memory:
         path.unlink(missing_ok=True)
     _check_ports(ref["base_port"], document)
+    deployment.end_programs()
     remove_tree(directory)
     for entry_id, entry in deployment.undo.open_entries():
         if entry.get("ref", {}).get("directory") == str(directory):

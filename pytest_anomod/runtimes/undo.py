@@ -46,7 +46,7 @@ class UndoJournal:
         if not guardian.guardian_alive(self.path.parent):
             msg = f"no guardian watches {self.path.parent}, so {entry.get('op')!r} is refused; start the run again"
             raise SafetyError(msg)
-        entry = dict(entry)
+        entry = {**entry, "boot_id": processes.boot_id()}
         deadline_s = entry.pop("deadline_s", None)
         deadline = None
         if deadline_s is not None:
@@ -98,7 +98,9 @@ def _undo(entry: Mapping[str, Any], faults_until: float) -> str:
     """Undo one entry; what was done, or "" when there was nothing to do."""
     match entry["op"]:
         case "process":
-            ended = processes.end(entry["pid"], entry["start_time"], grace_s=0.3)
+            # start times count from the boot: in another one they may hit a stranger
+            same_boot = entry["boot_id"] == processes.boot_id()
+            ended = same_boot and processes.end(entry["pid"], entry["start_time"], grace_s=0.3)
             return f"ended process {entry['pid']}" if ended else ""
         case "fault":
             _recover_within(entry, max(0.2, faults_until - clock.monotonic_s()))
