@@ -2,6 +2,7 @@
 
 import os
 import select
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -11,6 +12,15 @@ from pytest_anomod.replicas.kit.errors import TransportError
 HOST = "127.0.0.1"
 
 _STALE_EVENTS = select.POLLIN | getattr(select, "POLLRDHUP", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who connects where."""
+
+    user: str
+    password: str
+    database: str = "postgres"
 
 
 class NameTable:

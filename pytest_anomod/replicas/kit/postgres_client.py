@@ -3,22 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
 from pytest_anomod.replicas.kit.errors import StoreError, TransportError
-from pytest_anomod.replicas.kit.net import HOST, NameTable
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Who connects where."""
-
-    user: str
-    password: str
-    database: str = "postgres"
+from pytest_anomod.replicas.kit.net import HOST, Login, NameTable
 
 
 class PostgresClient:

@@ -5,8 +5,8 @@ import importlib
 import random
 from collections.abc import Mapping
 
-from pytest_anomod.replicas.kit.net import FixedNames
-from pytest_anomod.replicas.kit.postgres_client import Login, PostgresClient
+from pytest_anomod.replicas.kit.net import FixedNames, Login
+from pytest_anomod.replicas.kit.postgres_client import PostgresClient
 from pytest_anomod.replicas.kit.processes import set_title
 from pytest_anomod.replicas.kit.redis_client import RedisClient
 from pytest_anomod.replicas.kit.service_process import new_event_loop

@@ -27,8 +27,8 @@ from pytest_anomod.replicas.kit.http import Request, Response, Route, Router, te
 from pytest_anomod.replicas.kit.http_client import HttpPeer
 from pytest_anomod.replicas.kit.logs import Log
 from pytest_anomod.replicas.kit.metrics import Metrics
-from pytest_anomod.replicas.kit.net import NameTable
-from pytest_anomod.replicas.kit.postgres_client import Login, PostgresClient
+from pytest_anomod.replicas.kit.net import Login, NameTable
+from pytest_anomod.replicas.kit.postgres_client import PostgresClient
 from pytest_anomod.replicas.kit.redis_client import RedisClient
 from pytest_anomod.replicas.kit.rpc import RpcPeer, error_response, result_response
 from pytest_anomod.replicas.kit.spans import incoming_context, process_context

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, ModuleType
 
+from coverage import Coverage
+
 from pytest_anomod.replicas.kit.agent import Agent
 from pytest_anomod.replicas.kit.code_patches import CodePatches
 from pytest_anomod.replicas.kit.coverage_meter import CoverageMeter
@@ -35,7 +37,7 @@ class ServicePlan:
     port: int
     agent_port: int
     token: str
-    coverage: bool
+    coverage: Coverage | None
 
 
 def compile_module(package: str, module: str) -> CodeType:
@@ -51,7 +53,7 @@ def compile_module(package: str, module: str) -> CodeType:
 def run_service(plan: ServicePlan, report: int) -> None:
     """Become the service: measure, load, listen, tell the host through the pipe `report`, serve until SIGTERM."""
     set_title(plan.environment.name)
-    meter = CoverageMeter(f"{plan.package}.{plan.module}") if plan.coverage else None
+    meter = CoverageMeter(plan.coverage) if plan.coverage is not None else None
     if meter is not None:
         meter.start()  # before the module is loaded, so that its top-level lines count
         meter.loaded(plan.code)

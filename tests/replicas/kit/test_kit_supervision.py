@@ -218,3 +218,16 @@ def test_module_answers_on_the_command_line() -> None:
         [sys.executable, "-m", "pytest_anomod.replicas.kit.host"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, "--base-port" in done.stderr) == (2, True)
+
+
+def test_missing_library_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
+    """Without the extra the host says what to install, where its owner looks for it."""
+    code = (
+        "import importlib.util as u, sys; real = u.find_spec\n"
+        "u.find_spec = lambda name, *more: None if name == 'hiredis' else real(name, *more)\n"
+        "from pytest_anomod.replicas.kit.host import main\n"
+        f"sys.exit(main(['any', '--dir', {str(tmp_path / 'd')!r}, '--base-port', '20000']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'hiredis: pip install "pytest-anomod[replicas]"' in (tmp_path / "d" / "error.txt").read_text()
