@@ -184,6 +184,10 @@ class FakeDeployment:
     def free_port(self) -> int:
         return 1
 
+    def store_dsn(self, service: str) -> str:
+        self._known(service)
+        return f"fake://{service}"
+
     def remember(self, key: str, value: Json) -> None:
         self.world.write(remembered={key: value, **self._now("remembered", {})})
 

@@ -1,0 +1,57 @@
+"""Things on offer are found by name, our own and third parties'; errors name the nearest."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_anomod.model import catalog
+from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.testing import FakeFault, offered
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """Let a group's folder be an empty package, and entry points what a test says."""
+    points: list[object] = []
+    package = SimpleNamespace(__name__="pytest_anomod.modalities", __path__=[str(tmp_path)])
+    monkeypatch.setattr(catalog.importlib, "import_module", lambda name: package)
+    monkeypatch.setattr(catalog, "entry_points", lambda group: [SimpleNamespace(load=lambda p=p: p) for p in points])
+    catalog.offers.cache_clear()
+    yield points
+    catalog.offers.cache_clear()
+
+
+def test_an_entry_point_is_on_offer(folder):
+    folder.append(SimpleNamespace(name="sounds"))
+    assert catalog.find("modalities", "sounds") is folder[0]
+
+
+def test_two_of_one_name_are_refused(folder):
+    folder += [SimpleNamespace(name="sounds"), SimpleNamespace(name="sounds", second=True)]
+    with pytest.raises(ScenarioError, match="two modalities are named 'sounds'"):
+        catalog.find("modalities", "sounds")
+
+
+def test_an_unknown_name_gets_the_nearest(folder):
+    folder.append(SimpleNamespace(name="sounds"))
+    with pytest.raises(ScenarioError, match="no modality named 'sound'; did you mean sounds"):
+        catalog.find("modalities", "sound")
+
+
+def test_an_empty_group_says_so(folder):
+    with pytest.raises(ScenarioError, match=r"none is on offer in pytest_anomod\.modalities"):
+        catalog.find("modalities", "sounds")
+
+
+def test_an_unknown_group_is_refused():
+    with pytest.raises(ScenarioError, match="no group 'colours' in the catalog"):
+        catalog.offers("colours")
+
+
+def test_a_fault_is_made_from_json():
+    with offered():
+        assert catalog.make_fault("fake_fault", {"text": "x"}) == FakeFault(text="x")
+        with pytest.raises(ScenarioError, match=r"fault 'fake_fault' can't be made with parameters \{'size': 1\}"):
+            catalog.make_fault("fake_fault", {"size": 1})
