@@ -60,6 +60,9 @@ class Backend(Service):
         slot = self._slots.get(peer)
         if slot is None:
             slot = self._slots[peer] = asyncio.Semaphore(MOST_CONNECTIONS)
+        if not slot.locked():
+            await slot.acquire()  # the usual case, without a timer
+            return slot
         try:
             async with asyncio.timeout(POOL_WAIT_S):
                 await slot.acquire()

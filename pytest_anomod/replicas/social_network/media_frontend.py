@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from pytest_anomod.replicas.kit.http import Request, Response
 from pytest_anomod.replicas.kit.service import Service, route
@@ -16,6 +17,7 @@ INSERT = "INSERT INTO media (filename, file) VALUES ($1, $2)"
 FIND = "SELECT file FROM media WHERE filename = $1 LIMIT 1"
 
 _BOUNDARY = re.compile(r'multipart/form-data.*;\s*boundary="?([^";,]+)"?', re.IGNORECASE)
+_UNSAFE = re.compile(r"[^A-Za-z0-9.+_-]")
 _FILENAME = re.compile(rb'filename="([^"]*)"', re.IGNORECASE)
 
 
@@ -55,7 +57,8 @@ class MediaFrontend(Service):
             return answers.text(f"failed to read: {error}\n", content_type=answers.JSON)
         # the first 15 hex digits of a request id, as a number
         media_id = str(self.random.getrandbits(60))
-        await self._media.insert(request.ctx, "", INSERT, f"{media_id}.{uploaded.extension}", uploaded.content)
+        ctx: Any = request.ctx
+        await self._media.insert(ctx, "", INSERT, f"{media_id}.{uploaded.extension}", uploaded.content)
         return answers.json({"media_id": media_id, "media_type": uploaded.extension})
 
     @route("*", "/get-media")
@@ -65,10 +68,12 @@ class MediaFrontend(Service):
         filename = fields.get("filename", "")
         if not filename:
             return answers.text("Incomplete arguments\n", 400)
-        row = await self._media.find_one(request.ctx, "", FIND, filename)
-        content_type = f"image/{filename.rpartition('.')[2]}"
+        ctx: Any = request.ctx
+        row = await self._media.find_one(ctx, "", FIND, filename)
+        # nothing that a client says may end the header
+        extension = _UNSAFE.sub("", filename.rpartition(".")[2])
         body = b"" if row is None else bytes(row["file"]) + b"\n"
-        return Response(200, body, answers.headers(content_type), chunked=True)
+        return Response(200, body, answers.headers(f"image/{extension}"), chunked=True)
 
     @route("*", "/{path:path}", span="/")
     async def other(self, request: Request) -> Response:

@@ -198,7 +198,7 @@ class Gateway(Service):
     @route("*", "/{path:path}", span="/")
     async def static(self, request: Request) -> Response:
         """A static page, 404 for what is none, 405 for anything but reading one."""
-        with request.ctx.span("/") as _:
+        with location(request, "/"):
             if request.method == "OPTIONS":
                 return answers.preflight()
             found = pages.static_files().get(request.path)
@@ -228,6 +228,7 @@ class Gateway(Service):
                 return answers.preflight()
             fields = forms.parse(request.body)
             ids, names = ("user_id", "followee_id"), ("user_name", "followee_name")
+            arguments: dict[str, Any]
             if complete(fields, *ids):
                 method, arguments = action, {name: integer(fields[name]) for name in ids}
             elif complete(fields, *names):
@@ -342,10 +343,10 @@ class Gateway(Service):
         ctx.log.error(answers.error_line(request, text))
 
 
-def location(request: Request) -> Any:
+def location(request: Request, name: str = "") -> Any:
     """The span of the location inside that of the request; both have the same name, as nginx names them."""
     ctx: Any = request.ctx
-    return ctx.span(request.path)
+    return ctx.span(name or request.path)
 
 
 def login_token(request: Request) -> str | None:

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from . import graph, ids
 
@@ -46,7 +47,7 @@ class SeedPost:
     user_id: int
     timestamp: int
     mentioned: tuple[int, ...]
-    document: dict[str, object]
+    document: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -476,6 +476,9 @@ def test_media_errors(system: System):
     url = system.media_url
     unknown = system.http.get(f"{url}/get-media?filename=1.png", timeout=10)
     assert (unknown.status_code, unknown.content) == (200, b"")
+    split = system.http.get(f"{url}/get-media?filename=1.png%0d%0aSet-Cookie:a=b", timeout=10)
+    assert split.headers["Content-Type"] == "image/pngSet-Cookieab"
+    assert "Set-Cookie" not in split.headers
     missing = system.http.get(f"{url}/get-media", timeout=10)
     assert (missing.status_code, missing.text) == (400, "Incomplete arguments\n")
     assert is_page(system.http.post(f"{url}/upload-media", data={"a": "b"}, timeout=10), 500)
