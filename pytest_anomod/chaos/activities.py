@@ -214,7 +214,7 @@ def _observer(
         time_ns = clock.now_ns()
         try:
             looked = carrier.active(thing, deployment, target)
-        except Exception as error:
+        except Exception as error:  # a probe into a broken world may fail in any way; it saw nothing
             return {
                 "time_unix_nano": time_ns,
                 "active": False,

@@ -109,7 +109,7 @@ def rollback(records: str, name: str) -> Iterator[None]:
     try:
         with watched():
             yield
-    except BaseException as error:
+    except BaseException as error:  # interrupts too: whatever ends a rollback leaves nothing to wait for
         run = find(records)
         if run is not None and not run.stopped_by:
             run.stopped_by = f"{name} ended with {type(error).__name__}"
@@ -121,8 +121,8 @@ def watched() -> Iterator[None]:
     """Remember what Chaos Toolkit would swallow (KeyboardInterrupt, SystemExit) or lose, and pass it on."""
     try:
         yield
-    except Exception:
+    except Exception:  # an ordinary failure is in the journal: the toolkit keeps it
         raise
-    except BaseException as error:
+    except BaseException as error:  # the rest it swallows or lets fly: interrupts, exits, outcomes of pytest
         _process.escaped.append(error)
         raise

@@ -143,7 +143,7 @@ class _Watch(RunEventHandler):  # type: ignore[misc]
         self._passed.append(edge)
         try:
             self._on_edge(edge)
-        except BaseException as error:
+        except BaseException as error:  # kept, and raised once everything is undone
             self.errors.append(error)
             runs.break_off(f"the edge {edge!r} ended with {type(error).__name__}")
 
@@ -172,7 +172,7 @@ def _play_again(activity: dict[str, Any], configuration: dict[str, Any]) -> dict
     entry: dict[str, Any] = {"activity": activity, "output": None, "start": _now(), "status": "succeeded"}
     try:
         entry["output"] = run_activity(activity, configuration, {})
-    except BaseException as error:
+    except BaseException as error:  # the other undoing must still be done; the entry tells
         entry["status"] = "failed"
         entry["exception"] = traceback.format_exception(type(error), error, None)
     entry["end"] = _now()
