@@ -53,9 +53,9 @@ class MetricCollector:
     """Samples all instances on a grid of one second, in one daemon thread.
 
     Every tick gives every service an `up` of 1 or 0, so a dead service is never just silent. All rows of a tick carry
-    the tick's time. `dropped` counts ticks that were left out because the one before took too long, and lines of
-    pages that can't be read; `unanswered` counts scrapes without an answer (each is a row `up` 0), and `late` the
-    ticks that began more than a tenth of a second late.
+    the tick's time. `late` counts ticks that began more than a tenth of a second late because the one before took too
+    long, and `dropped` those that were left out for it, and lines of pages that can't be read; `unanswered` counts
+    scrapes without an answer, each of them a row `up` 0.
     """
 
     def __init__(self, deployment: Deployment) -> None:
@@ -125,11 +125,12 @@ class MetricCollector:
         tick = 0
         while not self._ending.is_set():
             self._tick(scraper)
-            due = int((clock.monotonic_s() - start_s) / INTERVAL_S) + 1
-            self.dropped += due - tick - 1
-            tick = due
-            self._ending.wait(max(0.0, start_s + tick * INTERVAL_S - clock.monotonic_s()))
-            self.late += clock.monotonic_s() - start_s - tick * INTERVAL_S > 0.1
+            elapsed = (clock.monotonic_s() - start_s) / INTERVAL_S
+            missed = max(0, int(elapsed) - tick - 1)  # the next is made up for at once, those before it are lost
+            self.dropped += missed
+            tick += missed + 1
+            self.late += elapsed - tick > 0.1
+            self._ending.wait(max(0.0, (tick - elapsed) * INTERVAL_S))
 
     def _tick(self, scraper: Scraper) -> None:
         with contextlib.suppress(DeploymentError):  # no answer: we go on with what ran last, the dead show as down

@@ -68,7 +68,7 @@ def watch(deployment, records):
         for collector in collectors.values():
             collector.edge(name)
         act()
-    clock.sleep(1.0)
+    clock.sleep(2.0)
     report = open_loop.stop(handle)
     edges.append(clock.now_ns())
     for collector in collectors.values():
