@@ -81,14 +81,15 @@ async def _reload(session: Any, wanted: Mapping[str, str]) -> None:
             raise InjectionError(msg)
 
 
-async def commit_times_s(session: Any, count: int) -> list[float]:
-    """Seconds of up to `count` small commits, each a few bytes of log that no table sees; sorted, at least one."""
+async def commit_times_s(session: Any, count: int, every_s: float = 0.0) -> list[float]:
+    """Seconds of up to `count` small commits, sorted, at least one; each a few bytes of log that no table sees."""
     times: list[float] = []
     began = clock.monotonic_s()
     while len(times) < count and clock.monotonic_s() - began < _AT_MOST_S:
         start = clock.monotonic_s()
         await session.execute("SELECT pg_logical_emit_message(true, '', '')")
         times.append(clock.monotonic_s() - start)
+        await asyncio.sleep(every_s)
     return sorted(times)
 
 

@@ -36,14 +36,16 @@ class RelayedFault(FaultDefaults):
             refuse_target(self, target, "only services that speak HTTP can let a relay take their place")
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """Start the relay, which waits for the port, and only then have the service let go of it: no gap."""
-        port, aside = deployment.instance(target).address[1], deployment.free_port()
-        helper = _programs.start(deployment, target, "proxy", NAME, listen=port, upstream=aside, **self.relay_options())
-        deployment.move_listener(target, aside)
+        """Start the relay, which waits for the port, and only then have the service let go of it: hardly a gap."""
         address = deployment.instance(target).address
-        clock.wait_until(lambda: not refuses(address), timeout_s=5.0, what=f"the relay on port {port} of {target!r}")
+        aside, ready = deployment.free_port(), deployment.free_port()
+        ports = {"listen": address[1], "upstream": aside, "ready": ready}
+        helper = _programs.start(deployment, target, "proxy", NAME, **ports, **self.relay_options())
+        _wait_for((address[0], ready), f"the relay of {target!r} to be ready")
+        deployment.move_listener(target, aside)
+        _wait_for(address, f"the relay on port {address[1]} of {target!r}")
         _programs.wait_running(deployment, target, NAME, 0.0)
-        return {"port": port, "aside": aside, "helper_pid": helper}
+        return {**ports, "helper_pid": helper}
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """End the relay, which closes what went through it, and give the service its port back."""
@@ -56,3 +58,7 @@ def round_trips_s(deployment: Deployment, target: str, count: int, timeout_s: fl
     address = deployment.instance(target).address
     with ThreadPoolExecutor(max_workers=min(count, 16)) as pool:
         return sorted(pool.map(lambda _: round_trip_s(address, timeout_s), range(count)))
+
+
+def _wait_for(address: tuple[str, int], what: str) -> None:
+    clock.wait_until(lambda: not refuses(address), timeout_s=5.0, what=what, every_s=0.005)

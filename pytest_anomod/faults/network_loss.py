@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
 
 _SLOW_S = 0.18  # a little less than the first retransmission timeout
-_GIVE_UP_S = 0.45
+_GIVE_UP_S = 0.7
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,12 @@ class NetworkLoss(RelayedFault):
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         expected = 1 - (1 - self.percent / 100) ** 3
-        count = min(100, max(12, math.ceil(6 / expected)))
+        count = min(100, max(16, math.ceil(6 / expected)))
         times = round_trips_s(deployment, target, count, _GIVE_UP_S)
         slow = sum(time > _SLOW_S for time in times)
         evidence = {"round_trips": count, "slow": slow, "slow_beyond_s": _SLOW_S, "expected_share": round(expected, 3)}
-        # not answering at all is another fault's doing, or the target's
-        answered = any(time < math.inf for time in times) or self.percent > 70
+        # no answer at all tells of something else, unless so much is lost that this is to be expected
+        answered = any(time < math.inf for time in times) or self.percent > 50
         return Observation(active=answered and slow >= max(2, 0.35 * expected * count), evidence=evidence)
 
     def blade(self, target: str) -> Mapping[str, Json]:

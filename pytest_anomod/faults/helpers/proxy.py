@@ -1,7 +1,7 @@
 """Stands in a service's place on its port and hands every connection on, with loss, delay or refused requests.
 
-A stand-alone program of the standard library: `proxy.py --listen P --upstream Q --deadline-s S [--loss X] [--delay-ms D
---jitter-ms J] [--abort X --abort-status N --abort-method M --abort-prefix /P] [--seed N]`.
+A stand-alone program of the standard library: `proxy.py --listen P --upstream Q --ready R --deadline-s S [--loss X]
+[--delay-ms D --jitter-ms J] [--abort X --abort-status N --abort-method M --abort-prefix /P] [--seed N]`.
 
 Loss is what TCP makes of it: each chunk is a packet; a lost one is sent again after 0.2 s, then 0.4, 0.8 ... (a
 lost SYN after 1 s, 2 s ...), and what comes behind it in the same direction waits. After six losses in a row the
@@ -209,10 +209,12 @@ async def _run(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
     proxy = Proxy(arguments)
+    ready = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", arguments.ready)
     server = await _listen(proxy, arguments.listen)
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(ended.wait(), arguments.deadline_s)
     server.close()
+    ready.close()
     for task in list(proxy.connections):
         task.cancel()
     await asyncio.gather(*proxy.connections, return_exceptions=True)
@@ -222,6 +224,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--listen", type=int, required=True)
     parser.add_argument("--upstream", type=int, required=True)
+    parser.add_argument("--ready", type=int, required=True)
     parser.add_argument("--deadline-s", type=float, required=True)
     for name in ("--loss", "--delay-ms", "--jitter-ms", "--abort"):
         parser.add_argument(name, type=float, default=0.0)
