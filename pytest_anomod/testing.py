@@ -231,6 +231,9 @@ class FakeInjector:
 
     name = "fake"
 
+    def prepare(self, fault: Any, deployment: Any, target: str) -> None:
+        fault.prepare(deployment, target)
+
     def inject(self, fault: Any, deployment: Any, target: str) -> Mapping[str, Json]:
         done: Mapping[str, Json] = fault.inject(deployment, target)
         return done

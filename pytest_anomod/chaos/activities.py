@@ -52,15 +52,12 @@ def steady(records: str, window_s: float) -> dict[str, Json]:
         return {**seen, "looks": looks}
 
 
-def prepare(ref: Mapping[str, Json], fault: Mapping[str, Json], target: str, records: str) -> dict[str, Json]:
-    """Bring the target into the state that the fault supposes."""
-    with runs.step(records, names.PREPARE) as run:
-        deployment = _attach(ref)
-        # the way back is written down first: a death between here and the injection must leave nothing changed
-        run.prepared_entry = deployment.undo.record(
-            {"op": "fault", "fault": dict(fault), "target": target, "ref": dict(ref)}
-        )
-        _fault(fault).prepare(deployment, target)
+def prepare(
+    ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str, records: str
+) -> dict[str, Json]:
+    """Bring the target into the state that the fault supposes; undone by `recover`."""
+    with runs.step(records, names.PREPARE):
+        catalog.find("injectors", injector).prepare(_fault(fault), _attach(ref), target)
         return {"fault": fault["name"]}
 
 
@@ -128,11 +125,7 @@ def recover(
 ) -> dict[str, Json]:
     """Take the fault out; always acts, and doing it twice is fine."""
     with runs.rollback(records, names.RECOVER):
-        deployment, run = _attach(ref), runs.find(records)
-        catalog.find("injectors", injector).recover(_fault(fault), deployment, target)
-        if run is not None and run.prepared_entry is not None:
-            deployment.undo.done(run.prepared_entry)
-            run.prepared_entry = None
+        catalog.find("injectors", injector).recover(_fault(fault), _attach(ref), target)
         return {"recovered": fault["name"]}
 
 

@@ -76,7 +76,6 @@ def _anomaly(
 ) -> tuple[list[dict[str, Json]], list[dict[str, Json]]]:
     durations, kept = scenario.durations, {"records": records}
     streak = {"streak_s": tempo.streak_s, "looks": tempo.looks, "every_s": tempo.every_s}
-    preparation = {key: value for key, value in aim.items() if key != "injector"}
     method = [
         _action(names.BASELINE, "wait_baseline", {"baseline_s": durations.baseline_s} | kept),
         _action(names.INJECT, "inject", aim | kept),
@@ -84,7 +83,7 @@ def _anomaly(
         _probe(names.HOLD, "hold", aim | kept | {"anomaly_s": durations.anomaly_s, "every_s": tempo.hold_every_s}),
     ]
     if getattr(type(scenario.fault), "prepare", None) is not FaultDefaults.prepare:
-        method.insert(0, _action(names.PREPARE, "prepare", preparation | kept))
+        method.insert(0, _action(names.PREPARE, "prepare", aim | kept))
     rollbacks = [
         _action(names.RECOVER, "recover", aim | kept),
         _probe(names.GONE, "gone", aim | kept | streak | {"timeout_s": tempo.gone_timeout_s}),

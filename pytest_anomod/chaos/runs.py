@@ -18,7 +18,6 @@ class Run:
     workload_module: str
     handle: Mapping[str, Json]
     start_ns: int
-    prepared_entry: str | None = None
     steady: Mapping[str, Json] | None = None
     stopped_by: str = ""
     held: bool = False

@@ -138,13 +138,11 @@ def test_what_follows_a_failure_refuses_and_rollbacks_do_not(now, aim, see, play
     assert activities.end_workload(records="r") == {"ended": False}
 
 
-def test_the_way_back_of_a_preparation_is_written_down_until_it_was_gone(aim, player):
-    arguments = {key: value for key, value in aim.items() if key != "injector"}
-    activities.prepare(**arguments)
-    assert player.world["undo"]["entry-0"]["op"] == "fault"
-    assert player.world["undo"]["entry-0"]["fault"] == FAULT
+def test_what_was_prepared_is_taken_back_with_the_fault(aim, player):
+    activities.prepare(**aim)
+    assert player.world["prepared"] is True
     activities.recover(**aim)
-    assert player.world["undo"] == {"entry-0": None}
+    assert player.world["prepared"] is False
 
 
 def test_warm_up_starts_one_workload_only(player):
