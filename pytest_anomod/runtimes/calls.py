@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from urllib.parse import urlsplit
 
@@ -14,6 +13,8 @@ def call_json(
     url: str, *, who: str, payload: Json = None, verb: str = "POST", token: str = "", timeout_s: float
 ) -> Json:
     """Send JSON, return the JSON answer; DeploymentError names `who` did not answer, or what it said instead."""
+    from http.client import HTTPException
+
     body = None if payload is None else json.dumps(payload).encode()
     headers = {"Connection": "close"}
     if body is not None:
@@ -22,7 +23,7 @@ def call_json(
         headers["Authorization"] = f"Bearer {token}"
     try:
         status, answer = _exchange(verb, url, body, headers, timeout_s)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, HTTPException) as error:
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
         msg = f"{who} can't be reached at {verb} {url}: {reason} (limit {timeout_s:g} s)"
         raise DeploymentError(msg) from error
@@ -37,8 +38,10 @@ def call_json(
 
 
 def _exchange(verb: str, url: str, body: bytes | None, headers: dict[str, str], timeout_s: float) -> tuple[int, bytes]:
+    from http.client import HTTPConnection
+
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
         connection.request(verb, parts.path + (f"?{parts.query}" if parts.query else ""), body, headers)
         response = connection.getresponse()

