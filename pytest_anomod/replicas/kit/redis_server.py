@@ -55,6 +55,7 @@ class RedisServer:
             "daemonize": "no",
             "logfile": "",
             "databases": "1",
+            "hz": "1",  # nothing expires here, and ten ticks a second of ten stores would be felt
             **self._settings,
         }
         arguments = [text for key, value in options.items() for text in (f"--{key}", value)]

@@ -80,6 +80,19 @@ def test_invalid_trace_context_begins_a_new_trace(deployment: Any, header: str) 
     assert deployment.lines("spans/gate.jsonl")[-1]["parent_span_id"] == ""
 
 
+def test_health_of_the_public_port_leaves_no_trace(deployment: Any) -> None:
+    """A probe of the listener is answered and neither traced, logged nor counted."""
+
+    def traces() -> list[Any]:
+        agent = deployment.value["services"]["gate"]["metrics_url"]
+        counted = [line for line in deployment.request(agent)[2].splitlines() if "requests_total" in line]
+        return [counted, deployment.lines("spans/gate.jsonl"), deployment.lines("logs/gate.log")]
+
+    before = traces()
+    assert deployment.request(f"{deployment.value['entry_url']}/healthz")[::2] == (200, '{"status":"ok"}')
+    assert traces() == before
+
+
 def test_failed_span_carries_the_message(deployment: Any) -> None:
     """The spans a failure passes through are ERROR and say why."""
     deployment.note("missing")

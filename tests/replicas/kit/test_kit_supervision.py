@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ import pytest
 from running import wait_for
 
 
-def segments() -> str:
-    """Shared memory segments of System V as the kernel lists them."""
-    path = Path("/proc/sysvipc/shm")
-    return path.read_text() if path.exists() else ""
+def segments_of(pids: Iterable[int]) -> list[str]:
+    """System V shared memory segments these processes made, and POSIX ones they have mapped."""
+    table = Path("/proc/sysvipc/shm")
+    rows = [line.split() for line in table.read_text().splitlines()[1:]] if table.exists() else []
+    made = [row[1] for row in rows if int(row[4]) in set(pids)]
+    maps = [Path(f"/proc/{pid}/maps") for pid in pids]
+    return made + [str(each) for each in maps if each.exists() and "/dev/shm/" in each.read_text()]
 
 
 def kill(deployment: Any, name: str) -> None:
@@ -127,11 +130,11 @@ def tell_redis(port: int, *command: str) -> None:
 @pytest.mark.parametrize("ending", ["sigterm", "shutdown", "owner", "kill"])
 def test_every_ending_leaves_nothing(launch: Callable[..., Any], ending: str) -> None:
     """Whatever ends the host: no process, no listening port, no shared memory segment stays."""
-    before = segments()
     made = launch("--owner-pipe").wait()
     with_backends = [child.pid for pid in made.pids for child in psutil.Process(pid).children(recursive=True)]
     made.pids |= {pid: psutil.Process(pid).create_time() for pid in with_backends}
     assert len(made.pids) >= 8  # five parts and the processes of PostgreSQL
+    assert not [each for each in segments_of(made.pids) if "/proc/" in each]  # a kill would leave them in /dev/shm
     started = time.monotonic()
     if ending == "sigterm":
         made.process.terminate()
@@ -144,7 +147,7 @@ def test_every_ending_leaves_nothing(launch: Callable[..., Any], ending: str) ->
     made.process.wait(5)
     took_s = time.monotonic() - started
     wait_for(lambda: not made.left_over() and not made.listening(), 3)
-    assert segments() == before
+    assert segments_of(made.pids) == []
     if ending in ("sigterm", "shutdown"):
         assert (made.process.returncode, took_s < 1.0) == (0, True)
         assert not (made.directory / "deployment.json").exists()
