@@ -119,7 +119,7 @@ class ProcessRuntime:
             try:
                 _start_host(system, deployment, options, block)
                 shm.note(deployment.directory)
-            except BaseException:
+            except BaseException:  # an interrupt too must not leave half a system
                 with contextlib.suppress(AnomodError):  # the first error says more; the guardian has what stays
                     self.down(deployment)
                 raise

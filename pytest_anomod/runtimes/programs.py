@@ -46,7 +46,7 @@ class Programs:
             assert process.stdin is not None
             process.stdin.write(b"go\n")
             process.stdin.close()
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave a program that nobody knows of
             process.kill()
             process.wait()
             raise
