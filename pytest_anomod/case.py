@@ -96,11 +96,10 @@ class Case:
             msg = f"case.run() was called twice in {self.scenario.name}: one test is one case"
             raise AnomodError(msg)
         self._begun = True
-        from pytest_anomod.dataset.write import CaseWriter, new_case_id
+        from pytest_anomod.dataset.write import CaseWriter
 
         deployment = self.deployment
-        case_id = new_case_id()
-        writer = CaseWriter(self.session.out, self.system.name, self.scenario.name, case_id)
+        writer = CaseWriter(self.session.out, self.system.name, self.scenario.name)
         self._hook.pytest_anomod_case_starting(scenario=self.scenario, deployment=deployment)
         try:
             self.result = self._play(deployment, writer)

@@ -126,6 +126,7 @@ class Summary:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.rows: list[dict[str, str]] = []
+        self.trouble = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the headline of a case."""
@@ -134,12 +135,18 @@ class Summary:
             self.rows.append(row | {"seconds": f"{report.duration:.1f}", "outcome": report.outcome})
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Finish the dataset's index and the report's run files, once: workers leave it to the controller."""
-        if self.rows and not hasattr(self.config, "workerinput"):
-            from pytest_anomod.sessions import finish_run
+        if hasattr(self.config, "workerinput") or not any("anomod_case" in row for row in self.rows):
+            return
+        from pytest_anomod.model.errors import AnomodError
+        from pytest_anomod.sessions import finish_run
 
+        try:
             finish_run(self.config)
+        except AnomodError as error:
+            self.trouble = str(error)
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """One line per case: verdict, proof, where it is."""
@@ -148,6 +155,8 @@ class Summary:
             from pytest_anomod.sessions import out_directory
 
             write_summary(terminalreporter, self.rows, out_directory(self.config))
+        if self.trouble:
+            terminalreporter.write_line(f"the dataset's index was not written: {self.trouble}", red=True)
 
 
 def _session(config: pytest.Config) -> CaseSession:

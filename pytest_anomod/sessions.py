@@ -54,7 +54,7 @@ class CaseSession:
 
     def __init__(self, config: pytest.Config) -> None:
         from pytest_anomod.runtimes.guardian import ensure_guardian
-        from pytest_anomod.runtimes.process import new_session
+        from pytest_anomod.runtimes.sessions import new_session
 
         self.config = config
         worker = getattr(config, "workerinput", {})
@@ -94,7 +94,7 @@ class CaseSession:
 
     def close(self) -> None:
         """Take everything down and leave no directory behind."""
-        from pytest_anomod.runtimes.process import end_session
+        from pytest_anomod.runtimes.sessions import end_session
 
         for (runtime, _), deployment in list(self._up.items()):
             self.discard(catalog.find("runtimes", runtime), deployment)
