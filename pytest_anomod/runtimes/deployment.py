@@ -16,7 +16,7 @@ from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, Json
 from pytest_anomod.model.runtime import Instance, Stats
 from pytest_anomod.model.system import ServiceKind
-from pytest_anomod.runtimes import files, health, ports, processes, shm
+from pytest_anomod.runtimes import files, health, ports, processes
 from pytest_anomod.runtimes.calls import call_json
 from pytest_anomod.runtimes.programs import Programs
 from pytest_anomod.runtimes.undo import UndoJournal
@@ -125,8 +125,6 @@ class ProcessDeployment:
     def start(self, service: str) -> None:
         """Start a stopped service and wait until it answers; idempotent."""
         self._order(service, "start")
-        if self._described(service)["log_format"] == "postgres":
-            shm.note(self.directory)
 
     def exec(self, service: str, argv: Sequence[str], *, name: str, deadline_s: float) -> int:
         """Start a helper program on behalf of a service; return its pid. It ends at the deadline at the latest.

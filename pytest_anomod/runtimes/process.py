@@ -19,7 +19,7 @@ from pytest_anomod.model.errors import AnomodError, DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes import ports, processes, sessions, shm, teardown
+from pytest_anomod.runtimes import ports, processes, sessions, teardown
 from pytest_anomod.runtimes.deployment import ABILITIES, ProcessDeployment
 from pytest_anomod.runtimes.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.runtimes.locks import boot_lock
@@ -118,7 +118,6 @@ class ProcessRuntime:
             deployment.undo.record({"op": "deployment", "ref": dict(deployment.ref)})
             try:
                 _start_host(system, deployment, options, block)
-                shm.note(deployment.directory)
             except BaseException:  # an interrupt too must not leave half a system
                 with contextlib.suppress(AnomodError):  # the first error says more; the guardian has what stays
                     self.down(deployment)

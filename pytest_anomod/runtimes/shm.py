@@ -1,16 +1,11 @@
-"""Shared memory that PostgreSQL servers leave behind when they are killed: found before, removed after."""
+"""System V shared memory that PostgreSQL servers leave behind when they are killed: found before, removed after."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
-from pytest_anomod.runtimes import files, processes
-
-_NOTE = "undo/shared_memory.json"
 _IPC_RMID = 0
 
 
@@ -22,27 +17,6 @@ def segments_of(directory: Path) -> list[tuple[int, int]]:
             key, identifier = pid_file.read_text().splitlines()[6].split()
             found.append((int(key), int(identifier)))
     return found
-
-
-def note(directory: Path) -> None:
-    """Write down which files of POSIX shared memory a deployment's servers use: once killed, nothing else tells."""
-    used = posix_segments_of(processes.working_in(directory, ("postgres",)))
-    with files.edited(directory / _NOTE) as noted:
-        noted |= {str(path): True for path in used}
-
-
-def noted(directory: Path) -> list[Path]:
-    """The files written down so far."""
-    return [Path(path) for path in files.read_json(directory / _NOTE)]
-
-
-def posix_segments_of(pids: Iterable[int]) -> list[Path]:
-    """Files of POSIX shared memory that PostgreSQL processes have mapped."""
-    found = set()
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            found.update(re.findall(r"/dev/shm/PostgreSQL\.\d+", Path(f"/proc/{pid}/maps").read_text()))
-    return sorted(Path(path) for path in found)
 
 
 def remove(segments: list[tuple[int, int]]) -> int:

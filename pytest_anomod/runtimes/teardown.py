@@ -23,12 +23,9 @@ def take_down(deployment: ProcessDeployment) -> None:
     if document and processes.owner_alive(ref["tag"]):
         _ask(deployment, document["host"])
     segments = shm.segments_of(directory)
-    files_of_memory = set(shm.noted(directory))
 
     def left() -> dict[int, float]:
-        found = processes_of(ref["tag"], directory)
-        files_of_memory.update(shm.posix_segments_of(found))
-        return found
+        return processes_of(ref["tag"], directory)
 
     try:
         processes.kill_all(left, what=f"deployment {directory}")
@@ -36,8 +33,6 @@ def take_down(deployment: ProcessDeployment) -> None:
         msg = f"{error}: still there are processes {sorted(left())}; end them by hand"
         raise DeploymentError(msg) from error
     shm.remove(segments)
-    for path in files_of_memory:
-        path.unlink(missing_ok=True)
     _check_ports(document)
     deployment.end_programs()
     remove_tree(directory)

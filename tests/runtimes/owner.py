@@ -15,7 +15,7 @@ from demo_faults import Hang, Scribble
 
 from pytest_anomod.model.fault import parameters
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes import processes, shm, teardown
+from pytest_anomod.runtimes import processes, teardown
 from pytest_anomod.runtimes.guardian import ensure_guardian
 from pytest_anomod.runtimes.process import ProcessRuntime
 from pytest_anomod.runtimes.sessions import new_session
@@ -30,6 +30,12 @@ def inject(deployment, fault, **more):
     fault.inject(deployment, "back")
 
 
+def shared_memory_of(pids):
+    """Files of shared memory that these processes have mapped."""
+    lines = [line for pid in pids for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    return {line.partition("/dev/shm/")[2] and "/dev/shm/" + line.partition("/dev/shm/")[2] for line in lines} - {""}
+
+
 def main(words: list[str]) -> None:
     """Do what the words say, tell it, wait."""
     session = new_session(Path.cwd(), "owner", "main")
@@ -39,7 +45,7 @@ def main(words: list[str]) -> None:
         deployment = ProcessRuntime().up(DEMO, session, coverage=False)
         told["ref"] = dict(deployment.ref)
         found = teardown.processes_of(deployment.ref["tag"], deployment.directory)
-        told["shared_memory"] = [str(path) for path in shm.posix_segments_of(found)]
+        told["shared_memory"] = sorted(shared_memory_of(found))
         told["host"] = deployment.document["host"]["pid"]
         if "helper" in words:
             argv = ["sh", "-c", "sleep 300 & trap '' TERM; while :; do wait; done"]
