@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from pytest_anomod.model.timeline import Timeline
@@ -11,7 +12,6 @@ SKEW_NS = 5_000_000
 """A span may begin this much before the one above it: clocks of one host, read by different processes."""
 
 SKEWED_SHARE = 0.01
-WRONG_PHASES_SHOWN = 3
 
 
 def check_aligned(view: CaseView) -> Finding:
@@ -23,15 +23,13 @@ def check_aligned(view: CaseView) -> Finding:
     early, children = _early_children(view.frames["traces"])
     figures |= {"spans_with_parent": children, "spans_before_their_parent": early}
     if children and early > SKEWED_SHARE * children:
-        problems.append(
-            f"{early} of {children} spans begin more than {SKEW_NS / 1e6:.0f} ms before the span above them"
-        )
+        problems.append(f"{early} of {children} spans begin over {SKEW_NS / 1e6:.0f} ms before the span above them")
     orders = [activity.start_ns for activity in view.journal.played]
-    backward = sum(later < earlier for earlier, later in zip(orders, orders[1:], strict=False))
+    backward = sum(later < earlier for earlier, later in itertools.pairwise(orders))
     if backward:
         problems.append(f"the journal's times step back {backward} times: the wall clock was set during the case")
     message = "; ".join(problems) or (
-        f"all rows of {len(view.frames)} modalities lie inside the timeline with its phases, {children} spans with theirs"
+        f"all rows of {len(view.frames)} modalities lie in their windows, {children} spans below theirs"
     )
     return Finding(
         check="aligned", question="aligned", outcome=Outcome.BROKEN if problems else Outcome.PROVEN,

@@ -1,4 +1,4 @@
-"""What the content of answers looks like: their shape without their values, so that poorer or foreign answers stand out."""
+"""What the content of answers looks like: their shape without their values, so that poorer ones stand out."""
 
 from __future__ import annotations
 

@@ -14,6 +14,11 @@ from pytest_anomod.model.verdict import CaseView
 if TYPE_CHECKING:
     import numpy as np
 
+ERROR = 17
+"""OpenTelemetry's severity number from which a line is an error."""
+
+CUT_OFF_S = 1.0
+
 _PEER = re.compile(r'"peer\.service":\s*"([^"]+)"')
 
 
@@ -44,7 +49,7 @@ class Cut:
         before, after = self.pair("api_responses")
         ends = before["time_unix_nano"].to_numpy() + before["duration_ns"].to_numpy()
         routes = _route_names(self.view.frames["api_responses"])
-        return _responses(before[ends < self.before.end_ns], routes), _responses(after, routes)
+        return _responses(before[ends < self.before.end_ns], routes), _responses(_not_cut_off(after), routes)
 
     @cached_property
     def servers(self) -> tuple[Any, Any]:
@@ -56,6 +61,67 @@ class Cut:
         """CLIENT spans of both windows, with `failed`, `ms` and `peer`: whom they call."""
         before, after = self._spans("CLIENT")
         return before.assign(peer=_peers(before)), after.assign(peer=_peers(after))
+
+    def served(self, service: str) -> tuple[Any, Any]:
+        """SERVER spans of one service in both windows."""
+        return _part(self._served, service, self.servers)
+
+    def called(self, service: str) -> tuple[Any, Any]:
+        """CLIENT spans of calls to one service in both windows."""
+        return _part(self._called, service, self.clients)
+
+    @cached_property
+    def answered(self) -> dict[str, set[str]]:
+        """Per service the ids of the spans that have one of its SERVER spans below them, at any time of the case."""
+        frame = self.view.frames["traces"]
+        frame = frame[frame["span_kind"] == "SERVER"]
+        return {str(name): set(ids) for name, ids in frame.groupby("service_name", observed=True)["parent_span_id"]}
+
+    @cached_property
+    def own_times(self) -> tuple[Any, Any]:
+        """Spans that did not fail with `own_ms`, the time outside the spans below them, and `owner`, who spends it.
+
+        A call to a service without spans of its own (a store) is that service's time. Spans whose children overlap in
+        time, so that nothing would be left, are not there.
+        """
+        frame = self.view.frames["traces"]
+        below = frame.groupby("parent_span_id", observed=True)["duration_ns"].sum()
+        return _own(self.servers[0], self.clients[0], below), _own(self.servers[1], self.clients[1], below)
+
+    @cached_property
+    def error_lines(self) -> tuple[Any, Any]:
+        """Log lines of severity ERROR and above in both windows."""
+        before, after = self.pair("logs")
+        return before[before["severity_number"].fillna(0) >= ERROR], after[after["severity_number"].fillna(0) >= ERROR]
+
+    @cached_property
+    def scrapes(self) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
+        """Times and values of each (service, metric), summed over its attributes at each scrape."""
+        frame = self.view.frames["metrics"]
+        sums = frame.groupby(["service_name", "metric_name", "time_unix_nano"], observed=True, sort=True)["value"].sum()
+        flat = sums.reset_index()
+        return {
+            (str(service), str(metric)): (rows["time_unix_nano"].to_numpy(), rows["value"].to_numpy(dtype=float))
+            for (service, metric), rows in flat.groupby(["service_name", "metric_name"], observed=True)
+        }
+
+    @cached_property
+    def instances(self) -> Any:
+        """Each instance of each service in the metrics, with when it was seen first and last."""
+        frame = self.view.frames["metrics"]
+        frame = frame[frame["service_instance_id"].fillna("") != ""]
+        times = frame.groupby(["service_name", "service_instance_id"], observed=True)["time_unix_nano"]
+        return times.agg(["min", "max"]).reset_index()
+
+    @cached_property
+    def _served(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        before, after = self.servers
+        return _grouped(before, "service_name"), _grouped(after, "service_name")
+
+    @cached_property
+    def _called(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        before, after = self.clients
+        return _grouped(before, "peer"), _grouped(after, "peer")
 
     @cached_property
     def _traces(self) -> tuple[Any, Any]:
@@ -87,8 +153,36 @@ def fault_cut(view: CaseView) -> Cut | None:
 
 def failed_responses(frame: Any) -> np.ndarray:
     """True for API responses that are no success: no answer, an error on the way, or a status of 400 and above."""
+    import numpy as np
+
     status = frame["status_code"].fillna(0).to_numpy()
-    return (status == 0) | (status >= 400) | (frame["error_kind"].fillna("") != "").to_numpy()
+    failed = (status == 0) | (status >= 400) | (frame["error_kind"].fillna("") != "").to_numpy()
+    return np.asarray(failed, dtype=bool)
+
+
+def _own(servers: Any, clients: Any, below: Any) -> Any:
+    """Own times of one window's spans; `below` is the total length of the spans under each span."""
+    import pandas as pd
+
+    spans = pd.concat([servers.assign(owner=servers["service_name"]), clients.assign(owner=clients["peer"])])
+    own = spans["duration_ns"].to_numpy() - spans["span_id"].map(below).fillna(0).to_numpy()
+    asked = (spans["span_kind"] == "CLIENT").to_numpy() & spans["span_id"].isin(below.index).to_numpy()
+    spans = spans.assign(own_ms=own / 1e6)
+    return spans[(own > 0) & ~asked & ~spans["failed"].to_numpy(dtype=bool)]
+
+
+def _part(grouped: tuple[dict[str, Any], dict[str, Any]], name: str, whole: tuple[Any, Any]) -> tuple[Any, Any]:
+    return grouped[0].get(name, whole[0].iloc[:0]), grouped[1].get(name, whole[1].iloc[:0])
+
+
+def _grouped(frame: Any, column: str) -> dict[str, Any]:
+    return {str(name): rows for name, rows in frame.groupby(column, observed=True)}
+
+
+def _not_cut_off(frame: Any) -> Any:
+    """Without requests that had hardly begun when the workload ended (CUT_OFF_S): nobody knows how they would end."""
+    cut_off = (frame["error_kind"] == "cancelled").to_numpy() & (frame["duration_ns"].to_numpy() < CUT_OFF_S * 1e9)
+    return frame[~cut_off]
 
 
 def _route_names(frame: Any) -> dict[tuple[str, str, str], str]:

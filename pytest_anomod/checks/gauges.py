@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pytest_anomod.checks.cut import Cut
 from pytest_anomod.checks.statistics import Bar, Series, Shift, Stretch, set_shift
 from pytest_anomod.model.timeline import Window
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MEBIBYTE = 1024.0 * 1024.0
 
@@ -23,6 +26,8 @@ class Gauge:
     bar: Bar
     growth: bool = False
     over: str = ""
+    is_part: bool = False
+    """The metric and `over` add up to the whole: hits over hits and misses."""
 
 
 WATCHED = (
@@ -42,7 +47,7 @@ WATCHED = (
     Gauge(figure="open files", metric="process_open_fds", unit="", bar=Bar(ratio=2.0, delta=0.9, floor=20)),
     Gauge(figure="requests in flight", metric="rpc_server_in_flight", unit="", bar=Bar(ratio=2.0, delta=0.8, floor=3)),
     Gauge(figure="cache hits", metric="redis_keyspace_hits_total", unit="of lookups", growth=True,
-          over="redis_keyspace_misses_total", bar=Bar(ratio=1.2, delta=0.8, floor=0.15)),
+          over="redis_keyspace_misses_total", is_part=True, bar=Bar(ratio=1.2, delta=0.8, floor=0.15)),
     Gauge(figure="evicted keys", metric="redis_evicted_keys_total", unit="/s", growth=True,
           bar=Bar(ratio=3.0, delta=0.8, floor=1)),
     Gauge(figure="error replies", metric="redis_error_replies_total", unit="/s", growth=True,
@@ -65,10 +70,10 @@ SETTINGS = ("redis_maxmemory_bytes",)
 
 def gauge_series(cut: Cut, service: str) -> Iterator[Series]:
     """The watched metrics of a service as a sample a scrape; those it has none of are left out."""
-    frame = cut.view.frames["metrics"]
-    frame = frame[frame["service_name"] == service]
     for gauge in WATCHED:
-        before, after = _samples(frame, gauge, cut.before), _samples(frame, gauge, cut.after)
+        if (service, gauge.metric) not in cut.scrapes:
+            continue
+        before, after = _samples(cut, service, gauge, cut.before), _samples(cut, service, gauge, cut.after)
         if len(before.values) and len(after.values):
             yield Series(
                 subject=service, figure=gauge.figure, kind="level", unit=gauge.unit, bar=gauge.bar,
@@ -78,52 +83,46 @@ def gauge_series(cut: Cut, service: str) -> Iterator[Series]:
 
 def setting_shifts(cut: Cut, service: str) -> Iterator[Shift]:
     """Settings that were constant in the first window and had another value in the second."""
-    before, after = (rows[rows["service_name"] == service] for rows in cut.pair("metrics"))
     for name in SETTINGS:
-        left = set(before.loc[before["metric_name"] == name, "value"])
-        right = set(after.loc[after["metric_name"] == name, "value"])
+        left = set(_scrapes(cut, service, name, cut.before)[1].tolist())
+        right = set(_scrapes(cut, service, name, cut.after)[1].tolist())
         if len(left) == 1 and right:
-            value = sorted(right - left or right)[0]
+            value = min(right - left or right)
             why_not = "" if right - left else "unchanged"
-            yield set_shift(service, name, left.pop(), float(value), moved=not why_not, why_not=why_not)
+            yield set_shift(service, name, left.pop(), value, moved=not why_not, why_not=why_not)
 
 
 def instance_shift(cut: Cut, service: str) -> Shift:
-    """Instances of the service that were not there in the first window: each is a restart."""
-    start, known, fresh = cut.before.start_ns, set(), set()
-    for modality in ("metrics", "traces", "logs"):
-        frame = cut.view.frames[modality]
-        frame = frame[(frame["service_name"] == service) & frame["service_instance_id"].notna()]
-        times = frame["time_unix_nano"].to_numpy()
-        instances = frame["service_instance_id"].to_numpy()
-        known |= set(instances[(times >= start) & (times < cut.before.end_ns)])
-        fresh |= set(instances[(times >= cut.before.end_ns) & (times < cut.after.end_ns)])
-    new = len({name for name in fresh - known if name}) if known else 0
+    """Instances of the service first seen between the first window's end and the second's: each is a restart."""
+    own = cut.instances
+    own = own[own["service_name"] == service]
+    known = (own["min"] < cut.before.end_ns).any()
+    new = int(((own["min"] >= cut.before.end_ns) & (own["min"] < cut.after.end_ns)).sum()) if known else 0
     return set_shift(service, "new instances", 0, new, moved=new > 0, why_not="" if new else "none was restarted")
 
 
-def _samples(frame: Any, gauge: Gauge, window: Window) -> Stretch:
+def _samples(cut: Cut, service: str, gauge: Gauge, window: Window) -> Stretch:
     """One value per scrape in a window; growth is taken between neighbouring scrapes of the window."""
     import numpy as np
 
-    times, values = _summed(frame, gauge.metric, window)
+    times, values = _scrapes(cut, service, gauge.metric, window)
     if not gauge.growth:
         return Stretch(times_s=(times - window.start_ns) / 1e9, values=values, length_s=window.length_s)
     lengths, growth = np.diff(times) / 1e9, np.diff(values)
     if gauge.over:
-        other_times, other = _summed(frame, gauge.over, window)
-        if len(other_times) != len(times):
+        _, other = _scrapes(cut, service, gauge.over, window)
+        if len(other) != len(values):
             return Stretch(times_s=np.empty(0), values=np.empty(0), length_s=window.length_s)
-        lengths = np.diff(other) + (growth if gauge.over.endswith("misses_total") else 0.0)
+        lengths = np.diff(other) + (growth if gauge.is_part else 0.0)
     good = (growth >= 0) & (lengths > 0)  # a counter that fell was restarted; no events have no ratio
     return Stretch(
         times_s=(times[1:][good] - window.start_ns) / 1e9, values=growth[good] / lengths[good], length_s=window.length_s
     )
 
 
-def _summed(frame: Any, metric: str, window: Window) -> tuple[Any, Any]:
-    """Times and values of a metric in a window, summed over its attributes at each scrape."""
-    times = frame["time_unix_nano"].to_numpy()
-    rows = frame[(frame["metric_name"] == metric).to_numpy() & (times >= window.start_ns) & (times < window.end_ns)]
-    totals = rows.groupby("time_unix_nano", sort=True)["value"].sum()
-    return totals.index.to_numpy(), totals.to_numpy(dtype=float)
+def _scrapes(cut: Cut, service: str, metric: str, window: Window) -> tuple[np.ndarray, np.ndarray]:
+    import numpy as np
+
+    times, values = cut.scrapes.get((service, metric), (np.empty(0), np.empty(0)))
+    inside = (times >= window.start_ns) & (times < window.end_ns)
+    return times[inside], values[inside]

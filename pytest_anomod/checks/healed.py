@@ -78,7 +78,7 @@ class _Tail:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Recovery:
-    """Requests of the recovery window: start in seconds, failed or not, duration in multiples of their kind's baseline."""
+    """Requests of the recovery: start in seconds, failed or not, duration in multiples of their kind's baseline."""
 
     window: Window
     times_s: np.ndarray
@@ -98,7 +98,7 @@ class _Recovery:
         )  # fmt: skip
 
     def steady_again(self) -> int | None:
-        """The first block after the last failed request (the tolerated few aside) whose answers are as fast as usual."""
+        """The first block after the last failed request (a tolerated few aside) with answers as fast as usual."""
         import numpy as np
 
         bad = self.times_s[self.failed]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_anomod.checks.cut import Cut, fault_cut
-from pytest_anomod.checks.series import impact_series, slowdown
+from pytest_anomod.checks.series import impact_series, pace
 from pytest_anomod.checks.statistics import Shift, as_evidence, compare
 from pytest_anomod.checks.symptom import say
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
@@ -20,7 +20,8 @@ def check_impact(view: CaseView) -> Finding:
     shifts = gateway_shifts(cut)
     moved = [shift for shift in shifts if shift.moved]
     before, after = cut.responses
-    counts = f"{int(before['failed'].sum())} of {len(before)} requests failed before, {int(after['failed'].sum())} of {len(after)} after"
+    failed = [int(rows["failed"].sum()) for rows in (before, after)]
+    counts = f"{failed[0]} of {len(before)} requests failed before, {failed[1]} of {len(after)} after"
     if moved:
         message = f"users were hit in {len(moved)} of {len(shifts)} figures: {say(moved)}"
     else:
@@ -33,5 +34,4 @@ def check_impact(view: CaseView) -> Finding:
 
 def gateway_shifts(cut: Cut) -> tuple[Shift, ...]:
     """All figures at the gateway, strongest shift first."""
-    view = cut.view
-    return compare(impact_series(cut), slowdown=slowdown(cut, view.scenario, view.system))
+    return compare(impact_series(cut), pace=pace(cut))

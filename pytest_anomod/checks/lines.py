@@ -13,7 +13,7 @@ from pytest_anomod.model.verdict import CaseView
 LINES_LEAST = 5
 LOST_SHARE = 0.2
 NEW_SHARE = 0.2
-"""Shares of the baseline's lines; rare branches (a cache miss, a retry) come and go by chance, a fifth of a service does not."""
+"""Shares of the baseline's lines; rare branches (a cache miss) come and go by chance, a fifth of a service does not."""
 
 FUNCTION_SHARE = 0.3
 FUNCTION_LINES = 2

@@ -48,12 +48,12 @@ def _judge(view: CaseView, inject: Activity | None, seen: Activity | None, ratio
     if ratio < HELD_RATIO:
         return (
             Outcome.ABSENT,
-            f"{what} was seen but held for {ratio:.0%} of the window only, {HELD_RATIO:.0%} are needed",
+            f"{what} was seen but held for only {ratio:.0%} of the window, not {HELD_RATIO:.0%}",
         )
     delay_s = (seen.end_ns - inject.start_ns) / 1e9
     return (
         Outcome.PROVEN,
-        f"{what} was seen {delay_s:.2f} s after its injection began and held {ratio:.0%} of the window",
+        f"{what} was seen {delay_s:.2f} s after injection began, held {ratio:.0%} of the window",
     )
 
 

@@ -14,7 +14,7 @@ MOST = 40
 
 
 def top_shifts(view: CaseView, *, most: int = MOST) -> list[dict[str, Any]]:
-    """The strongest shifts between baseline and anomaly (or control), strongest first, as flat rows; empty without both."""
+    """The strongest shifts between baseline and anomaly (or control) as flat rows; empty without both windows."""
     cut = fault_cut(view)
     if cut is None:
         return []

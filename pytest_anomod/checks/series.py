@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.checks.content import novel, shape_of
 from pytest_anomod.checks.cut import Cut
-from pytest_anomod.checks.statistics import MIN_ROWS, Bar, Series, block_counts
-from pytest_anomod.model.scenario import Scenario
-from pytest_anomod.model.system import System
+from pytest_anomod.checks.statistics import MIN_ROWS, Bar, Series, block_counts, calm
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,17 +16,21 @@ GATEWAY_LATENCY = Bar(ratio=1.5, delta=0.33, floor=2.0, direction=1)
 SPAN_LATENCY = Bar(ratio=1.5, delta=0.33, floor=0.2)
 SLOW_RATIO = 3.0
 SLOW_P95S = 2.0
-"""A slow answer takes SLOW_RATIO times its kind's baseline median and SLOW_P95S times the baseline's 95th percentile."""
+"""A slow answer takes SLOW_RATIO times its kind's baseline median and SLOW_P95S times the baseline's p95."""
 
 BODIES_MOST = 3_000
 """Bodies read per window; longer windows are thinned evenly."""
+
+MOST_PACE = 2.0
+LEAST_KINDS = 3
+"""Kinds of spans beside the target's that are needed to tell the machine's pace, and how much of a shift it may excuse."""
 
 LARGEST = 8
 """Routes and RPCs looked at one by one: the most frequent ones; the rest counts in the figures over all."""
 
 
 def impact_series(cut: Cut) -> list[Series]:
-    """What users see: errors, latency, slow answers and answers a second, over all and per route; contents per route."""
+    """What users see: errors, latency, slow answers, answers a second, over all and per route; contents per route."""
     series = [*outcome_series(cut)]
     before, after = cut.responses
     total = (int(before["failed"].sum()), len(before))
@@ -68,9 +70,9 @@ def content_series(cut: Cut, subject: str, before: Any, after: Any) -> Iterator[
     )  # fmt: skip
 
 
-def server_series(cut: Cut, service: str) -> Iterator[Series]:
-    """The service's own spans: duration and errors over all and per RPC, requests a second."""
-    before, after = (rows[rows["service_name"] == service] for rows in cut.servers)
+def server_series(cut: Cut, service: str, *, each: bool = True) -> Iterator[Series]:
+    """The service's own spans: duration and errors over all and (with `each`) per RPC, requests a second."""
+    before, after = cut.served(service)
     if not len(before) and not len(after):
         return
     yield _rate(cut, service, "requests served", before, after, Bar(ratio=2.0, delta=0.5, floor=0.3))
@@ -78,7 +80,7 @@ def server_series(cut: Cut, service: str) -> Iterator[Series]:
     yield _bad_share(cut, service, "errors", before, after, "failed", 0.05)
     yield from _relative(cut, service, before, after, "span_name", SPAN_LATENCY)
     names = _largest(before, after, "span_name")
-    for name in names if len(names) > 1 else ():
+    for name in names if each and len(names) > 1 else ():
         left, right = before[before["span_name"] == name], after[after["span_name"] == name]
         yield _bad_share(cut, f"{service} {name}", "errors", left, right, "failed", 0.1, total)
         yield _level(cut, f"{service} {name}", "duration", left, right, "ms", SPAN_LATENCY, "ms")
@@ -86,7 +88,7 @@ def server_series(cut: Cut, service: str) -> Iterator[Series]:
 
 def caller_series(cut: Cut, service: str) -> Iterator[Series]:
     """The service as its callers see it: duration, errors and unanswered calls, calls a second."""
-    before, after = (rows[rows["peer"] == service] for rows in cut.clients)
+    before, after = cut.called(service)
     if not len(before):
         return
     subject = f"calls to {service}"
@@ -96,7 +98,7 @@ def caller_series(cut: Cut, service: str) -> Iterator[Series]:
     later = after["service_name"].astype(str) + " " + after["span_name"].astype(str)
     before, after = before.assign(kind=kind), after.assign(kind=later)
     yield from _relative(cut, subject, before, after, "kind", SPAN_LATENCY)
-    answers = _answered(cut, service)
+    answers = cut.answered.get(service, set())
     before = before.assign(silent=~before["span_id"].isin(answers))
     if before["silent"].mean() < 0.5:  # stores and untraced services never have a span of their own
         after = after.assign(silent=~after["span_id"].isin(answers))
@@ -105,7 +107,7 @@ def caller_series(cut: Cut, service: str) -> Iterator[Series]:
 
 def log_series(cut: Cut, service: str) -> Iterator[Series]:
     """Lines of severity ERROR and above: written by the service, and by others with its name in them."""
-    before, after = (rows[rows["severity_number"].fillna(0) >= 17] for rows in cut.pair("logs"))
+    before, after = cut.error_lines
     bar = Bar(ratio=3.0, delta=0.5, floor=0.3, direction=1)
     own = [rows[rows["service_name"] == service] for rows in (before, after)]
     yield _rate(cut, service, "error lines", own[0], own[1], bar)
@@ -118,58 +120,42 @@ def log_series(cut: Cut, service: str) -> Iterator[Series]:
 
 def answer_series(cut: Cut, service: str) -> Iterator[Series]:
     """Contents of the answers in whose trace the service has a part."""
-    traces = set()
-    for servers, clients in zip(cut.servers, cut.clients, strict=True):
-        traces.update(servers.loc[servers["service_name"] == service, "trace_id"])
-        traces.update(clients.loc[clients["peer"] == service, "trace_id"])
+    traces: set[str] = set()
+    for rows in (*cut.served(service), *cut.called(service)):
+        traces.update(rows["trace_id"])
     before, after = (rows[rows["trace_id"].isin(traces)] for rows in cut.responses)
     for key in _largest(before, after, "key"):
         left, right = before[before["key"] == key], after[after["key"] == key]
         yield from content_series(cut, f"{key} through {service}", left, right)
 
 
-def slowdown(cut: Cut, scenario: Scenario, system: System) -> float:
-    """How much slower services got that the target neither calls nor serves: the machine's part in any slowness.
+def pace(cut: Cut) -> float:
+    """How many times slower the machine was in the second window: the typical change of other services' own time.
 
-    1 for controls (where any shift counts), for faults of the whole host, and when there is no such service.
+    Own time is what a span spends outside the spans below it, so a slow target does not slow those that wait for it.
+    Failed spans and the target's are left out. At most MOST_PACE either way; 1 for a fault of the whole host.
     """
     import numpy as np
 
-    if scenario.is_control or scenario.fault.host_wide:
+    scenario = cut.view.scenario
+    if scenario.fault.host_wide:
         return 1.0
-    related = _related(system, scenario.target)
-    before, after = (rows[~rows["service_name"].isin(related)] for rows in cut.servers)
-    left, right, _ = _relative_values(before, after, ["service_name", "span_name"])
-    if min(len(left[1]), len(right[1])) < 30:
+    before, after = (rows[(rows["owner"] != scenario.target) | scenario.is_control] for rows in cut.own_times)
+    kinds = ["owner", "service_name", "span_name"]
+    left, right = (rows.groupby(kinds, observed=True)["own_ms"].agg(["median", "size"]) for rows in (before, after))
+    both = left.join(right, lsuffix="_before", rsuffix="_after", how="inner")
+    both = both[(both["size_before"] >= MIN_ROWS) & (both["size_after"] >= MIN_ROWS) & (both["median_before"] > 0)]
+    if len(both) < LEAST_KINDS:
         return 1.0
-    return float(np.clip(np.median(right[1]) / max(np.median(left[1]), 1e-9), 1.0, 3.0))
+    ratios = (both["median_after"] / both["median_before"]).to_numpy()
+    return float(np.clip(np.median(ratios), 1 / MOST_PACE, MOST_PACE))
 
 
 def requests_per_second(cut: Cut, service: str) -> float:
     """Requests a second that reach the service in the first window: spans of its own, or calls to it."""
-    served = int((cut.servers[0]["service_name"] == service).sum())
-    called = int((cut.clients[0]["peer"] == service).sum())
+    served, called = len(cut.served(service)[0]), len(cut.called(service)[0])
     direct = int((cut.responses[0]["service_name"] == service).sum())
     return max(served, called, direct) / cut.before.length_s
-
-
-def _related(system: System, target: str) -> set[str]:
-    """The target, all that lead to it and all it leads to."""
-    calls = {service.name: set(service.calls) for service in system.services}
-    related = {target}
-    for step in (lambda names: {name for name in calls if calls[name] & names},
-                 lambda names: set().union(*(calls.get(name, set()) for name in names))):  # fmt: skip
-        reached = {target}
-        while fresh := step(reached) - reached:
-            reached |= fresh
-        related |= reached
-    return related
-
-
-def _answered(cut: Cut, service: str) -> set[str]:
-    """Ids of the spans that have a SERVER span of the service below them, at any time of the case."""
-    frame = cut.view.frames["traces"]
-    return set(frame.loc[(frame["service_name"] == service) & (frame["span_kind"] == "SERVER"), "parent_span_id"])
 
 
 def _largest(before: Any, after: Any, column: str) -> list[str]:
@@ -220,9 +206,10 @@ def _relative(cut: Cut, subject: str, before: Any, after: Any, kinds: str, bar: 
         subject=subject, figure="latency", kind="level", unit="ms", bar=bar, scale=typical_ms,
         before=cut.stretch(left[0], left[1], cut.before), after=cut.stretch(right[0], right[1], cut.after),
     )  # fmt: skip
-    limit = max(SLOW_RATIO, SLOW_P95S * float(np.percentile(left[1], 95)))
+    calm_rows = calm(cut.stretch(left[0], left[1], cut.before)).values
+    limit = max(SLOW_RATIO, SLOW_P95S * float(np.percentile(calm_rows, 95))) * max(1.0, pace(cut))
     yield Series(
-        subject=subject, figure=f"answers {limit:.0f} times slower than usual", kind="share", bar=Bar(floor=0.05),
+        subject=subject, figure=f"answers {limit:.0f} times slower than usual", kind="share", steady=True, bar=Bar(floor=0.05),
         before=cut.stretch(left[0], left[1] > limit, cut.before),
         after=cut.stretch(right[0], right[1] > limit, cut.after),
     )  # fmt: skip

@@ -1,8 +1,8 @@
-"""Makes whole cases out of a seed: a small system under a Poisson load on a noisy machine, with a fault's effect or none.
+"""Makes whole cases out of a seed: a small system under a Poisson load on a noisy machine, with a fault or without.
 
-The noise is what four busy systems on two cores do to each other (measured: the median of four seconds varies by 8-14 %,
-the 95th percentile by 14-40 %): a slowly wandering level, short bursts, heavy tails, a stall of 1.5 s. Rows have
-the columns of real tables. Not a model of any system: only of what the checks must not be fooled by.
+The noise is what four busy systems on two cores do to each other (measured: the median of four seconds varies by 8 to
+14 %, the 95th percentile by 14 to 40 %): a slowly wandering level, short bursts, heavy tails, a stall of 1.5 s. Rows
+have the columns of real tables. Not a model of any system: only of what the checks must not be fooled by.
 """
 
 from __future__ import annotations
@@ -27,16 +27,46 @@ START_NS = 1_795_321_500 * SECOND
 ONSET_S = RELEASE_S = 1.3
 APP, STORE = ServiceKind.APP, ServiceKind.CACHE
 
-# journey -> (share, spans); a span: (service, name, index of the one above, own milliseconds); a store has no span itself
+# journey -> (share, spans); a span: (service, name, index of the one above, own milliseconds); stores have none themselves
 TREES: Mapping[str, tuple[float, tuple[tuple[str, str, int, float], ...]]] = {
-    "read-home": (0.55, (("gateway", "GET /home", -1, 2.0), ("home", "ReadHome", 0, 1.5), ("home-cache", "zrange", 1, 0.4),
-                         ("posts", "ReadPosts", 1, 1.5), ("posts-db", "find", 3, 1.2))),
-    "read-user": (0.30, (("gateway", "GET /user", -1, 2.0), ("user", "ReadUser", 0, 1.5), ("posts", "ReadPosts", 1, 1.5),
-                         ("posts-db", "find", 2, 1.2))),
-    "compose": (0.10, (("gateway", "POST /compose", -1, 2.5), ("compose", "Compose", 0, 2.0), ("text", "ComposeText", 1, 1.5),
-                       ("posts", "StorePost", 1, 1.0), ("posts-db", "insert", 3, 1.5))),
-    "follow": (0.05, (("gateway", "POST /follow", -1, 2.0), ("graph", "Follow", 0, 1.0), ("graph-cache", "zadd", 1, 0.4))),
-}  # fmt: skip
+    "read-home": (
+        0.55,
+        (
+            ("gateway", "GET /home", -1, 2.0),
+            ("home", "ReadHome", 0, 1.5),
+            ("home-cache", "zrange", 1, 0.4),
+            ("posts", "ReadPosts", 1, 1.5),
+            ("posts-db", "find", 3, 1.2),
+        ),
+    ),
+    "read-user": (
+        0.30,
+        (
+            ("gateway", "GET /user", -1, 2.0),
+            ("user", "ReadUser", 0, 1.5),
+            ("posts", "ReadPosts", 1, 1.5),
+            ("posts-db", "find", 2, 1.2),
+        ),
+    ),
+    "compose": (
+        0.10,
+        (
+            ("gateway", "POST /compose", -1, 2.5),
+            ("compose", "Compose", 0, 2.0),
+            ("text", "ComposeText", 1, 1.5),
+            ("posts", "StorePost", 1, 1.0),
+            ("posts-db", "insert", 3, 1.5),
+        ),
+    ),
+    "follow": (
+        0.05,
+        (
+            ("gateway", "POST /follow", -1, 2.0),
+            ("graph", "Follow", 0, 1.0),
+            ("graph-cache", "zadd", 1, 0.4),
+        ),
+    ),
+}
 STORES = ("home-cache", "posts-db", "graph-cache")
 SERVICES = ("gateway", "home", "user", "compose", "text", "posts", "graph", *STORES)
 
@@ -88,8 +118,9 @@ QUIET = Noise(level_sd=0.03, step_sd=0.0, tail_share=0.01, burst_rate=0.0)
 class Effect:
     """What a fault does while it is in; the default does nothing at all.
 
-    `slower` multiplies the target's own time, `delay_ms` is added to `share` of its calls, `errors` is the share of calls
-    that fail, `gone` lets it answer nothing, `wrong` empties the answers of journeys through it.
+    `slower` multiplies the target's own time, `all_slower` that of every service, `delay_ms` is added to `share` of the
+    target's calls, `errors` is the share of calls that fail, `gone` lets it answer nothing (the gateway: no answer at
+    all), `wrong` empties the answers of journeys through it, `stays` leaves the effect in after the fault is gone.
     """
 
     slower: float = 1.0
@@ -256,7 +287,8 @@ def _play(
         failing = failing | (waiting > 0.5)
     trace = base + np.arange(count)
     rows = [_spans(spans, index, arrivals, total, failing, hit, effect, target, trace) for index in range(len(spans))]
-    return pd.concat(rows), _answers(rng, name, arrivals, total[0], failing, hit & effect.wrong, trace)
+    silent = hit & effect.gone & (target == "gateway")
+    return pd.concat(rows), _answers(rng, name, arrivals, total[0], failing, hit & effect.wrong, silent, trace)
 
 
 def _hex(numbers: np.ndarray, digits: int) -> list[str]:
@@ -271,7 +303,11 @@ def _spans(
     service, name, above, _ = spans[index]
     ids = trace * 100 + 1
     start = START_NS + (arrivals * SECOND).astype(np.int64) + index * 100_000
-    common = {"time_unix_nano": start, "duration_ns": (total[index] * 1e6).astype(np.int64), "trace_id": _hex(trace, 32)}
+    common = {
+        "time_unix_nano": start,
+        "duration_ns": (total[index] * 1e6).astype(np.int64),
+        "trace_id": _hex(trace, 32),
+    }
     below = _under(spans, index, target)
     cut = failing & below
     parts = []
@@ -307,17 +343,19 @@ def _leads(spans: Any, index: int, target: str) -> bool:
 
 def _answers(
     rng: np.random.Generator, name: str, arrivals: np.ndarray, ms: np.ndarray, failing: np.ndarray, wrong: np.ndarray,
-    trace: np.ndarray,
+    silent: np.ndarray, trace: np.ndarray,
 ) -> pd.DataFrame:  # fmt: skip
     posts = rng.integers(3, 11, len(arrivals)).tolist()
-    body = ['{"posts": [' + ", ".join('{"text": "words and words", "urls": []}' for _ in range(n)) + "]}" for n in posts]
+    body = [
+        '{"posts": [' + ", ".join('{"text": "words and words", "urls": []}' for _ in range(n)) + "]}" for n in posts
+    ]
     if name in ("compose", "follow"):
         body = ["Success"] * len(arrivals)
     body = np.where(wrong, "{}", np.where(failing, "failure: connect() failed", body))
     return pd.DataFrame({
         "time_unix_nano": START_NS + (arrivals * SECOND).astype(np.int64), "duration_ns": (ms * 1e6).astype(np.int64),
         "service_name": "gateway", "journey": name, "method": "GET", "route": f"/{name}",
-        "status_code": np.where(failing, 500, 200), "error_kind": "", "response_body": body,
+        "status_code": np.where(silent, 0, np.where(failing, 500, 200)), "error_kind": np.where(silent, "connect", ""), "response_body": body,
         "trace_id": _hex(trace, 32),
     })  # fmt: skip
 
@@ -364,9 +402,7 @@ def _metrics(rng: np.random.Generator, timeline: Timeline, effect: Effect, targe
     return pd.DataFrame(rows, columns=columns).assign(unit="", kind="", attributes="{}")
 
 
-def _coverage(
-    rng: np.random.Generator, timeline: Timeline, rate: float, effect: Effect, target: str
-) -> pd.DataFrame:
+def _coverage(rng: np.random.Generator, timeline: Timeline, rate: float, effect: Effect, target: str) -> pd.DataFrame:
     """Sixty lines a service in six functions; the last twelve are rare branches that run once in a while."""
     rows = []
     for window in timeline.windows:
@@ -376,7 +412,14 @@ def _coverage(
             if service == target and window.phase is Phase.ANOMALY:
                 covered[: effect.lost_lines] = False
             rows += [
-                (window.end_ns - 1, service, f"synthetic/{service}.py", f"Handler.part_{line // 10}", line + 1, bool(on))
+                (
+                    window.end_ns - 1,
+                    service,
+                    f"synthetic/{service}.py",
+                    f"Handler.part_{line // 10}",
+                    line + 1,
+                    bool(on),
+                )
                 for line, on in enumerate(covered)
             ]
     columns = ["time_unix_nano", "service_name", "file", "function", "line", "covered"]

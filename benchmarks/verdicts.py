@@ -1,0 +1,84 @@
+"""How often the checks are wrong: many synthetic cases with known truth, and the table of verdicts they get.
+
+Run `python benchmarks/verdicts.py [CASES_PER_ROW] [FIRST_SEED]`; with 300 cases it takes about 20 minutes on one core.
+Negatives are cases in which nothing was done; each carries the noise of a busy machine, most a neighbour's stall too.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "checks"))
+
+from synthetic import QUIET, Effect, Noise, make_case
+
+from pytest_anomod.checks import judge, run_checks
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome
+
+ROWS = {
+    "control, quiet machine": {"noise": QUIET},
+    "control, busy machine": {},
+    "control, 20/s": {"rate": 20.0},
+    "control, stall in the baseline": {"noise": Noise(stall="baseline")},
+    "control, stall in its window": {"noise": Noise(stall="control")},
+    "control, stall with failed requests": {"noise": Noise(stall="control", stall_errors=True)},
+    "fault without effect": {"effect": Effect()},
+    "fault without effect, stall in the baseline": {"effect": Effect(), "noise": Noise(stall="baseline")},
+    "fault without effect, stall in the anomaly": {"effect": Effect(), "noise": Noise(stall="anomaly")},
+    "total outage": {"effect": Effect(gone=True), "target": "gateway"},
+    "outage of 10 % of requests": {"effect": Effect(gone=True), "target": "text"},
+    "outage of 10 % of requests, 20/s": {"effect": Effect(gone=True), "target": "text", "rate": 20.0},
+    "outage of 5 % of requests": {"effect": Effect(gone=True), "target": "graph"},
+    "outage of 5 % of requests, 20/s": {"effect": Effect(gone=True), "target": "graph", "rate": 20.0},
+    "half the calls of 10 % fail": {"effect": Effect(errors=0.5), "target": "text"},
+    "latency 2 times, 85 % of requests": {"effect": Effect(slower=5.6), "target": "posts"},
+    "latency 2 times, 85 %, stall in the baseline": {
+        "effect": Effect(slower=5.6), "target": "posts", "noise": Noise(stall="baseline")},
+    "latency 5 times, 10 % of requests": {"effect": Effect(slower=25), "target": "text"},
+    "200 ms on a tenth of the calls": {"effect": Effect(share=0.1, delay_ms=200), "target": "posts"},
+    "empty answers, 55 % of requests": {"effect": Effect(wrong=True), "target": "home"},
+}  # fmt: skip
+"""What is simulated; those with an effect should be effective, all others should find nothing."""
+
+
+def main(cases: int, first_seed: int) -> None:
+    """Print one line per kind of case: verdicts, how often anything was found, and the time the checks took."""
+    print(f"{cases} cases a row, from seed {first_seed}")
+    print(f"{'truth':46} {'found':>14} {'ms':>5}  verdicts; what was found wrongly")
+    for name, arguments in ROWS.items():
+        verdicts: Counter[str] = Counter()
+        wrong: Counter[str] = Counter()
+        found, spent_s = 0, 0.0
+        for seed in range(first_seed, first_seed + cases):
+            view = make_case(seed, **arguments)
+            start = time.perf_counter()
+            findings = run_checks(view)
+            spent_s += time.perf_counter() - start
+            verdicts[str(judge(view, findings))] += 1
+            found += _something(findings)
+            if arguments.get("effect", Effect()) == Effect():
+                wrong.update(_first_figures(view, findings))
+        share = f"{found} ({found / cases:.1%})"
+        tally = ", ".join(f"{verdict} {count}" for verdict, count in verdicts.most_common())
+        print(f"{name:46} {share:>14} {spent_s / cases * 1e3:5.0f}  {tally} {dict(wrong) or ''}", flush=True)
+
+
+def _something(findings: tuple[Finding, ...]) -> bool:
+    """Whether symptom or impact was found."""
+    return any(f.outcome is Outcome.PROVEN for f in findings if f.question in ("symptom", "impact"))
+
+
+def _first_figures(view: CaseView, findings: tuple[Finding, ...]) -> list[str]:
+    return [
+        f"{f.question}: {f.message[:150]}"
+        for f in findings
+        if (f.question in ("symptom", "impact") and f.outcome is Outcome.PROVEN)
+        or (f.question in ("steady", "healed", "complete", "aligned") and f.outcome is not Outcome.PROVEN)
+    ]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50, int(sys.argv[2]) if len(sys.argv) > 2 else 1)
