@@ -8,6 +8,7 @@ gets an IPC namespace, too, so that its one small shared memory segment ends wit
 import base64
 import ctypes
 import fcntl
+import functools
 import hashlib
 import hmac
 import importlib.util
@@ -111,6 +112,7 @@ def leave_root() -> bool:
     return private
 
 
+@functools.cache  # one look for all stores of a deployment
 def cluster_template() -> tuple[Path, str]:
     """An empty cluster in the user's cache, made once for a version and its options, and its superuser's password."""
     binaries = find_postgres()
