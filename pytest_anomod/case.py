@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import platform
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from pytest_anomod.model.errors import AnomodError, CaptureError
 from pytest_anomod.model.fault import Json, parameters
 from pytest_anomod.model.journal import Journal, read_journal
 from pytest_anomod.model.label import Label
+from pytest_anomod.model.quiet import quietly
 from pytest_anomod.model.timeline import Phase, Timeline
 from pytest_anomod.model.verdict import CaseView, Finding, Verdict
 
@@ -133,22 +135,38 @@ class Case:
 
     def _play(self, deployment: Deployment, writer: CaseWriter) -> CaseResult:
         from pytest_anomod.chaos.compile import compile_experiment
-        from pytest_anomod.chaos.toolkit import play, problems
+        from pytest_anomod.chaos.toolkit import play
 
-        records = self.session.directory / f"{writer.case_id}.responses.jsonl"
+        records = self.session.directory / writer.case_id / "responses.jsonl"
+        records.parent.mkdir()
         experiment = compile_experiment(
             self.scenario, deployment.ref, injector=self.injector.name, records=str(records)
         )
         writer.write_json("scenario.json", self.scenario.to_json())
         writer.write_json("experiment.json", experiment)
         with self._host(), self._collecting(deployment, records) as collectors:
-            raw = play(experiment, on_edge=lambda edge: [collector.edge(edge) for collector in collectors.values()])
+            raw = play(experiment, on_edge=lambda edge: _pass_edge(collectors, edge))
         writer.write_json("journal.json", raw)
-        journal = read_journal(raw)
-        timeline = timelines.derive(journal, _workload_start(journal))
+        timeline = _timeline(read_journal(raw))
         writer.write_json("timeline.json", timeline.to_json())
+        result = quietly(lambda: self._harvest(deployment, writer, collectors, timeline, experiment, raw))
+        shutil.rmtree(records.parent)
+        return result
+
+    def _harvest(
+        self,
+        deployment: Deployment,
+        writer: CaseWriter,
+        collectors: Mapping[str, Collector],
+        timeline: Timeline,
+        experiment: Mapping[str, Json],
+        raw: Mapping[str, Json],
+    ) -> CaseResult:
+        """Write the tables, then judge what was written."""
+        from pytest_anomod.chaos.toolkit import problems
+
+        journal = read_journal(raw)
         frames, dropped = _write_tables(writer, collectors, timeline)
-        records.unlink(missing_ok=True)
         view = CaseView(
             case_id=writer.case_id,
             scenario=self.scenario,
@@ -230,6 +248,11 @@ class Case:
             error.add_note(f"and taking the system down failed: {second}")
 
 
+def _pass_edge(collectors: Mapping[str, Collector], edge: str) -> None:
+    for collector in collectors.values():
+        collector.edge(edge)
+
+
 def _write_tables(
     writer: CaseWriter, collectors: Mapping[str, Collector], timeline: Timeline
 ) -> tuple[dict[str, Any], dict[str, int]]:
@@ -246,12 +269,12 @@ def _write_tables(
     return frames, dropped
 
 
-def _workload_start(journal: Journal) -> int:
-    """When the workload began: the start of the gate's first probe, which starts it."""
+def _timeline(journal: Journal) -> Timeline:
+    """The timeline from the first request on; the gate's first probe starts the workload and says when that was."""
     for activity in journal.before:
-        if activity.name == names.WARM_UP:
-            return activity.start_ns
-    return journal.start_ns
+        if activity.name == names.WARM_UP and isinstance(activity.output, Mapping):
+            return timelines.derive(journal, int(activity.output.get("workload_start_unix_nano") or activity.start_ns))
+    return timelines.derive(journal, journal.start_ns)
 
 
 def _left_clean(result: CaseResult, deployment: Deployment) -> bool:

@@ -115,14 +115,12 @@ def _level(level: Level | str | None, fault: Fault) -> Level:
 
 def _expected(expects: Verdict | str | None, *, control: bool) -> Verdict:
     allowed = (Verdict.NORMAL,) if control else EXPECTABLE
-    try:
-        wanted = Verdict(expects) if expects is not None else allowed[0]
-    except ValueError:
-        wanted = None
-    if wanted not in allowed:
+    if expects is None:
+        return allowed[0]
+    if expects not in list(allowed):
         msg = f"expects={expects!r} is none of {', '.join(allowed)} (of a {'control' if control else 'fault'})"
         raise ScenarioError(msg)
-    return wanted
+    return Verdict(expects)
 
 
 def _checked_mix(workload: OpenLoop, system: System) -> OpenLoop:

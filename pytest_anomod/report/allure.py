@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model.journal import Activity
+from pytest_anomod.model.quiet import quietly
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.model.verdict import Outcome
 from pytest_anomod.report import samples
@@ -52,7 +53,7 @@ def attach_case(config: pytest.Config, result: CaseResult) -> None:
     """Fill the running test's Allure result: labels, description, steps, picture and evidence."""
     from allure_commons.model2 import Label
 
-    listener = config.pluginmanager.get_plugin("allure_listener")
+    listener: Any = config.pluginmanager.get_plugin("allure_listener")
     test = listener.allure_logger.get_test(None) if listener is not None else None
     if test is None:
         return
@@ -166,11 +167,11 @@ def _attachments(logger: Any, result: CaseResult) -> None:
     from allure_commons.utils import uuid4
 
     left = BUDGET_BYTES
-    for name, body, kind in _bodies(result):
+    for name, body, kind in quietly(lambda: list(_bodies(result))):
         data = body if isinstance(body, bytes) else body.encode()
         if len(data) > left:
-            data = f"{name} is {len(data)} bytes, more than this report may still hold; see {result.directory.name}"
-            kind = "TEXT"
+            said = f"{name} is {len(data)} bytes, more than this report may still hold; see {result.directory.name}"
+            data, kind = said.encode(), "TEXT"
         left -= len(data)
         logger.attach_data(uuid4(), data, name=name, attachment_type=getattr(AttachmentType, kind))
 

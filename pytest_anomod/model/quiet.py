@@ -1,0 +1,42 @@
+"""Work that can wait: done at low priority, so that a case in another worker keeps its steady baseline."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+NICENESS = 10
+
+
+def quietly(work: Callable[[], Result]) -> Result:
+    """Do the work in a thread of low priority and return its result, or raise what it raised.
+
+    Reading tables, testing and drawing cost seconds of CPU, and parallel cases share the cores. On Linux niceness
+    belongs to a thread, and a thread of our own can be given up afterwards: a raised niceness can't be lowered again.
+    Elsewhere the work is done at usual priority.
+    """
+    if sys.platform != "linux":
+        return work()
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        try:
+            results.append(work())
+        except BaseException as error:  # whatever it is, it belongs to the caller
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="quietly")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
