@@ -7,7 +7,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.checks.statistics import Stretch
+from pytest_anomod.checks.statistics import MIN_ROWS, Stretch
 from pytest_anomod.model.timeline import Phase, Window
 from pytest_anomod.model.verdict import CaseView
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 ERROR = 17
 """OpenTelemetry's severity number from which a line is an error."""
+
+MOST_PACE = 2.0
+LEAST_KINDS = 3
+"""Kinds of spans beside the target's that are needed to tell the machine's pace, and how much it may excuse."""
 
 CUT_OFF_S = 1.0
 
@@ -87,6 +91,28 @@ class Cut:
         frame = self.view.frames["traces"]
         below = frame.groupby("parent_span_id", observed=True)["duration_ns"].sum()
         return _own(self.servers[0], self.clients[0], below), _own(self.servers[1], self.clients[1], below)
+
+    @cached_property
+    def pace(self) -> float:
+        """How many times slower the machine was in the second window: the typical change of other services' own times.
+
+        A slow target does not slow the own time of those that wait for it. Failed spans and the target's are left out.
+        At most MOST_PACE either way, so that a whole system that got slower still shows; 1 for faults of the whole host.
+        """
+        import numpy as np
+
+        scenario = self.view.scenario
+        if scenario.fault.host_wide:
+            return 1.0
+        before, after = (rows[(rows["owner"] != scenario.target) | scenario.is_control] for rows in self.own_times)
+        kinds = ["owner", "service_name", "span_name"]
+        left, right = (rows.groupby(kinds, observed=True)["own_ms"].agg(["median", "size"]) for rows in (before, after))
+        both = left.join(right, lsuffix="_before", rsuffix="_after", how="inner")
+        both = both[(both["size_before"] >= MIN_ROWS) & (both["size_after"] >= MIN_ROWS) & (both["median_before"] > 0)]
+        if len(both) < LEAST_KINDS:
+            return 1.0
+        ratios = (both["median_after"] / both["median_before"]).to_numpy()
+        return float(np.clip(np.median(ratios), 1 / MOST_PACE, MOST_PACE))
 
     @cached_property
     def error_lines(self) -> tuple[Any, Any]:

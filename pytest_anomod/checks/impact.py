@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_anomod.checks.cut import Cut, fault_cut
-from pytest_anomod.checks.series import impact_series, pace
+from pytest_anomod.checks.series import impact_series
 from pytest_anomod.checks.statistics import Shift, as_evidence, compare
 from pytest_anomod.checks.symptom import say
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
@@ -34,4 +34,4 @@ def check_impact(view: CaseView) -> Finding:
 
 def gateway_shifts(cut: Cut) -> tuple[Shift, ...]:
     """All figures at the gateway, strongest shift first."""
-    return compare(impact_series(cut), pace=pace(cut))
+    return compare(impact_series(cut), pace=cut.pace)

@@ -21,10 +21,6 @@ SLOW_P95S = 2.0
 BODIES_MOST = 3_000
 """Bodies read per window; longer windows are thinned evenly."""
 
-MOST_PACE = 2.0
-LEAST_KINDS = 3
-"""Kinds of spans beside the target's that are needed to tell the machine's pace, and how much of a shift it may excuse."""
-
 LARGEST = 8
 """Routes and RPCs looked at one by one: the most frequent ones; the rest counts in the figures over all."""
 
@@ -129,28 +125,6 @@ def answer_series(cut: Cut, service: str) -> Iterator[Series]:
         yield from content_series(cut, f"{key} through {service}", left, right)
 
 
-def pace(cut: Cut) -> float:
-    """How many times slower the machine was in the second window: the typical change of other services' own time.
-
-    Own time is what a span spends outside the spans below it, so a slow target does not slow those that wait for it.
-    Failed spans and the target's are left out. At most MOST_PACE either way; 1 for a fault of the whole host.
-    """
-    import numpy as np
-
-    scenario = cut.view.scenario
-    if scenario.fault.host_wide:
-        return 1.0
-    before, after = (rows[(rows["owner"] != scenario.target) | scenario.is_control] for rows in cut.own_times)
-    kinds = ["owner", "service_name", "span_name"]
-    left, right = (rows.groupby(kinds, observed=True)["own_ms"].agg(["median", "size"]) for rows in (before, after))
-    both = left.join(right, lsuffix="_before", rsuffix="_after", how="inner")
-    both = both[(both["size_before"] >= MIN_ROWS) & (both["size_after"] >= MIN_ROWS) & (both["median_before"] > 0)]
-    if len(both) < LEAST_KINDS:
-        return 1.0
-    ratios = (both["median_after"] / both["median_before"]).to_numpy()
-    return float(np.clip(np.median(ratios), 1 / MOST_PACE, MOST_PACE))
-
-
 def requests_per_second(cut: Cut, service: str) -> float:
     """Requests a second that reach the service in the first window: spans of its own, or calls to it."""
     served, called = len(cut.served(service)[0]), len(cut.called(service)[0])
@@ -207,9 +181,10 @@ def _relative(cut: Cut, subject: str, before: Any, after: Any, kinds: str, bar: 
         before=cut.stretch(left[0], left[1], cut.before), after=cut.stretch(right[0], right[1], cut.after),
     )  # fmt: skip
     calm_rows = calm(cut.stretch(left[0], left[1], cut.before)).values
-    limit = max(SLOW_RATIO, SLOW_P95S * float(np.percentile(calm_rows, 95))) * max(1.0, pace(cut))
+    limit = max(SLOW_RATIO, SLOW_P95S * float(np.percentile(calm_rows, 95))) * max(1.0, cut.pace)
+    slow = f"answers {limit:.0f} times slower than usual"
     yield Series(
-        subject=subject, figure=f"answers {limit:.0f} times slower than usual", kind="share", steady=True, bar=Bar(floor=0.05),
+        subject=subject, figure=slow, kind="share", steady=True, bar=Bar(floor=0.05),
         before=cut.stretch(left[0], left[1] > limit, cut.before),
         after=cut.stretch(right[0], right[1] > limit, cut.after),
     )  # fmt: skip

@@ -67,7 +67,7 @@ class Series:
     """A figure to compare: a `level` (rows are measurements), a `share` (rows are 0 or 1), a `rate` (counts of blocks).
 
     `reference` is (events, rows) to stand in for a baseline without any event of its own: the share over everything.
-    `scale` turns a printed level into its unit when the rows are relative to their kind's baseline. `steady` demands of a
+    `scale` turns a printed level into its unit when the rows are relative to their kind's baseline. `steady` asks of a
     share that it rises in most blocks, as slowness does that is no series of bursts.
     """
 
@@ -279,7 +279,7 @@ def _level(series: Series, pace: float) -> Shift:
 
 
 def _level_lacks(series: Series, pace: float) -> str:
-    """What the shift lacks in effect, at the machine's pace and without the highest burst of each window; empty: nothing."""
+    """What the shift lacks in effect, beyond the machine's pace and each window's highest burst; empty: nothing."""
     bar, mean = series.bar, series.kind == "rate"
     before, after = calm(series.before), calm(series.after)
     later = Stretch(times_s=after.times_s, values=after.values / pace, length_s=after.length_s)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_anomod.checks.cut import Cut
-from pytest_anomod.checks.series import outcome_series, pace, requests_per_second
+from pytest_anomod.checks.series import outcome_series, requests_per_second
 from pytest_anomod.checks.statistics import Shift, as_evidence, compare
 from pytest_anomod.model.timeline import Phase, Window
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
@@ -21,7 +21,7 @@ def check_steady(view: CaseView) -> Finding:
     if window is None or window.length_s <= 0:
         return _finding(Outcome.BROKEN, "there is no baseline window; see the journal for what came before it", {})
     halves = _halves(view, window)
-    drift = compare([*outcome_series(halves)], pace=pace(halves))
+    drift = compare([*outcome_series(halves)], pace=halves.pace)
     whole = Cut(view=view, before=window, after=window)
     rows = whole.responses[0]
     errors = int(((rows["status_code"].fillna(0) == 0) | (rows["status_code"] >= 500)).sum())

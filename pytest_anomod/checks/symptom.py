@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_anomod.checks.cut import Cut, fault_cut
 from pytest_anomod.checks.gauges import gauge_series, instance_shift, setting_shifts
 from pytest_anomod.checks.lines import line_shifts
-from pytest_anomod.checks.series import answer_series, caller_series, log_series, pace, server_series
+from pytest_anomod.checks.series import answer_series, caller_series, log_series, server_series
 from pytest_anomod.checks.statistics import Shift, as_evidence, compare
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
@@ -41,7 +41,7 @@ def target_shifts(cut: Cut) -> tuple[Shift, ...]:
         *gauge_series(cut, target),
         *answer_series(cut, target),
     ]
-    tested = compare(series, pace=pace(cut))
+    tested = compare(series, pace=cut.pace)
     sets = [instance_shift(cut, target), *setting_shifts(cut, target), *line_shifts(cut, target)]
     return tuple(sorted([*tested, *sets], key=lambda shift: -shift.strength))
 
@@ -53,7 +53,7 @@ def everywhere(cut: Cut) -> tuple[Shift, ...]:
         series += [*server_series(cut, service.name, each=False), *caller_series(cut, service.name)]
         series += [*gauge_series(cut, service.name), *log_series(cut, service.name)]
         sets += [instance_shift(cut, service.name), *setting_shifts(cut, service.name)]
-    return tuple(sorted([*compare(series, pace=pace(cut)), *sets], key=lambda shift: -shift.strength))
+    return tuple(sorted([*compare(series, pace=cut.pace), *sets], key=lambda shift: -shift.strength))
 
 
 def say(shifts: tuple[Shift, ...] | list[Shift], most: int = 3) -> str:

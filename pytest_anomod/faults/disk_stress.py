@@ -43,9 +43,9 @@ class DiskStress(FaultDefaults):
     host_wide: ClassVar[bool] = True
 
     writers: int = 6
-    block_kb: int = 16_384
+    block_kb: int = 32_768
     total_mb: int = 192
-    stall_ms: float = 15
+    stall_ms: float = 25
     budget_gb: float = 1_500
 
     def __post_init__(self) -> None:

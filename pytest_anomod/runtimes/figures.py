@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.runtime import Stats
 from pytest_anomod.runtimes import processes
+
+if TYPE_CHECKING:
+    import psutil
 
 
 def measure(pid: int, started: float | None) -> Stats | None:
@@ -21,7 +26,7 @@ def measure(pid: int, started: float | None) -> Stats | None:
         return None
     try:
         main = psutil.Process(pid)
-        family = [main, *main.children(recursive=True)]
+        family = [main, *_children(main)]
         state = main.status()
     except psutil.Error:
         return None
@@ -48,3 +53,29 @@ def measure(pid: int, started: float | None) -> Stats | None:
         threads=threads,
         stopped=state == psutil.STATUS_STOPPED,
     )
+
+
+def _children(main: psutil.Process) -> list[psutil.Process]:
+    """All descendants. Linux lists a process's children; psutil would look at every process of the machine for them."""
+    import psutil
+
+    if not Path(f"/proc/{main.pid}/task/{main.pid}/children").exists():
+        return main.children(recursive=True)
+    found: list[psutil.Process] = []
+    waiting = [main.pid]
+    while waiting:
+        for pid in _children_of(waiting.pop()):
+            waiting.append(pid)
+            with contextlib.suppress(psutil.Error):  # it may end while we look
+                found.append(psutil.Process(pid))
+    return found
+
+
+def _children_of(pid: int) -> list[int]:
+    children: list[int] = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += map(int, (task / "children").read_text().split())
+    except OSError:
+        return []
+    return children

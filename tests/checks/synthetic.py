@@ -27,7 +27,7 @@ START_NS = 1_795_321_500 * SECOND
 ONSET_S = RELEASE_S = 1.3
 APP, STORE = ServiceKind.APP, ServiceKind.CACHE
 
-# journey -> (share, spans); a span: (service, name, index of the one above, own milliseconds); stores have none themselves
+# journey -> (share, spans); a span: (service, name, index of the one above, own milliseconds); stores record none
 TREES: Mapping[str, tuple[float, tuple[tuple[str, str, int, float], ...]]] = {
     "read-home": (
         0.55,
@@ -355,7 +355,8 @@ def _answers(
     return pd.DataFrame({
         "time_unix_nano": START_NS + (arrivals * SECOND).astype(np.int64), "duration_ns": (ms * 1e6).astype(np.int64),
         "service_name": "gateway", "journey": name, "method": "GET", "route": f"/{name}",
-        "status_code": np.where(silent, 0, np.where(failing, 500, 200)), "error_kind": np.where(silent, "connect", ""), "response_body": body,
+        "status_code": np.where(silent, 0, np.where(failing, 500, 200)),
+        "error_kind": np.where(silent, "connect", ""), "response_body": body,
         "trace_id": _hex(trace, 32),
     })  # fmt: skip
 

@@ -29,7 +29,7 @@ class Pace:
     """What the writers share: how long to rest per second of writing, bytes left, and whether to end."""
 
     def __init__(self, budget_bytes: float) -> None:
-        self.rest = 0.3
+        self.rest = 0.1
         self.left = budget_bytes
         self.over = threading.Event()
 
