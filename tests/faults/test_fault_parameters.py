@@ -1,0 +1,161 @@
+"""What a declaration of a fault accepts, what it refuses, and how it survives JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from pytest_anomod import faults
+from pytest_anomod.model import catalog
+from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.fault import parameters
+from pytest_anomod.model.system import Service, ServiceKind, System
+
+SYSTEM = System(
+    name="shop",
+    services=(
+        Service(name="front", kind=ServiceKind.GATEWAY, calls=("cart",)),
+        Service(name="cart", kind=ServiceKind.APP, calls=("cart-redis", "cart-db")),
+        Service(name="cart-redis", kind=ServiceKind.CACHE),
+        Service(name="cart-db", kind=ServiceKind.DOCSTORE),
+    ),
+    entry="front",
+    journeys=(),
+)
+CODE = {"function": "cart:Cart.add", "probe": "Add"}
+
+BAD = [
+    ("cpu_contention", {"duty_ms": 95, "period_ms": 100}, "duty_ms"),
+    ("cpu_contention", {"duty_ms": 0}, "duty_ms"),
+    ("cpu_contention", {"period_ms": "100"}, "period_ms"),
+    ("cpu_contention", {"burners": 1.5}, "burners"),
+    ("network_loss", {"percent": 0}, "percent"),
+    ("network_loss", {"percent": 100}, "percent"),
+    ("network_loss", {"percent": True}, "percent"),
+    ("network_loss", {"percent": float("nan")}, "percent"),
+    ("network_delay", {"delay_ms": 5}, "delay_ms"),
+    ("network_delay", {"delay_ms": 50, "jitter_ms": 60}, "jitter_ms"),
+    ("http_abort", {"status": 404}, "status"),
+    ("http_abort", {"path": "orders"}, "path"),
+    ("http_abort", {"method": "post"}, "method"),
+    ("disk_stress", {"writers": 0}, "writers"),
+    ("disk_stress", {"total_mb": 1_000}, "total_mb"),
+    ("disk_stress", {"block_kb": 65_536, "total_mb": 64}, "total_mb"),
+    ("disk_stress", {"budget_gb": -1}, "budget_gb"),
+    ("kill_service", {"period_s": 0}, "period_s"),
+    ("redis_memory_limit", {"percent_of_used": 0}, "percent_of_used"),
+    ("redis_memory_limit", {"policy": "volatile-ttl"}, "policy"),
+    ("code_exception", {**CODE, "function": "Cart.add"}, "function"),
+    ("code_exception", {**CODE, "message": "Injected by a test"}, "message"),
+    ("code_exception", {**CODE, "message": ""}, "message"),
+    ("code_exception", {**CODE, "exception": "os.system('x')"}, "exception"),
+    ("code_return", {**CODE, "value": {1, 2}}, "value"),
+    ("code_return", {**CODE, "arguments": [1]}, "arguments"),
+    ("code_delay", {**CODE, "delay_s": 0}, "delay_s"),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "field"), BAD)
+def test_a_bad_parameter_is_refused_with_its_name_and_value(name, given, field):
+    """The author of a scenario reads which field is wrong and what it was."""
+    with pytest.raises(ScenarioError) as caught:
+        catalog.make_fault(name, given)
+    assert f"{field}={given.get(field)!r}" in str(caught.value)
+
+
+def test_a_parameter_that_no_fault_has_is_refused():
+    """A misspelt parameter is not ignored."""
+    with pytest.raises(ScenarioError, match="percentage"):
+        catalog.make_fault("network_loss", {"percentage": 50})
+
+
+@pytest.mark.parametrize(
+    ("fault", "target"),
+    [
+        (faults.NetworkLoss(), "cart-redis"),
+        (faults.NetworkDelay(), "cart-db"),
+        (faults.HttpAbort(), "cart-redis"),
+        (faults.DiskStress(), "cart-redis"),
+        (faults.DiskStress(), "cart"),
+        (faults.RedisMemoryLimit(), "cart-db"),
+        (faults.KillService(), "cart-redis"),
+        (faults.StopService(), "cart-redis"),
+        (faults.CodeDelay(**CODE), "cart-db"),
+        (faults.CpuContention(), "card"),
+    ],
+)
+def test_a_target_that_can_not_be_hit_is_refused_at_collection(fault, target):
+    """Each fault knows the kinds of services it can be aimed at, and names the target it refuses."""
+    with pytest.raises(ScenarioError, match=f"'{target}'"):
+        fault.check(SYSTEM, target)
+
+
+@pytest.mark.parametrize(
+    ("fault", "target"),
+    [
+        (faults.CpuContention(), "cart-db"),
+        (faults.NetworkLoss(), "front"),
+        (faults.DiskStress(), "cart-db"),
+        (faults.RedisMemoryLimit(), "cart-redis"),
+        (faults.KillService(), "cart-db"),
+        (faults.StopService(), "cart"),
+        (faults.CodeReturn(**CODE), "cart"),
+        (faults.NoFault(), "cart"),
+    ],
+)
+def test_a_target_that_can_be_hit_is_let_through(fault, target):
+    """The check refuses nothing that works."""
+    fault.check(SYSTEM, target)
+
+
+def test_a_mapping_parameter_survives_json():
+    """Code faults carry the arguments of their probe, nested as they may be."""
+    fault = faults.CodeReturn(**CODE, arguments={"ids": [1, {"a": None}]}, value={"total": 0.5})
+    again = catalog.make_fault(fault.name, json.loads(json.dumps(parameters(fault))))
+    assert again == fault
+
+
+def test_disk_stress_tells_that_it_reaches_neighbours():
+    """The case takes the host-wide lock for it, and for it alone."""
+    reaching = {name for name, fault in catalog.offers("faults").items() if fault.host_wide}
+    assert reaching == {"disk_stress"}
+
+
+def test_translations_are_plain_data_that_names_the_target():
+    """For ChaosBlade arguments, for Chaos Mesh kind and spec; None only where the tool can't do it."""
+    samples = [faults.CpuContention(), faults.NetworkLoss(), faults.NetworkDelay(), faults.DiskStress()]
+    for fault in samples:
+        blade, mesh = fault.blade("cart-db"), fault.chaos_mesh("cart-db")
+        assert blade["args"][-1] == "cart-db"
+        assert mesh["spec"]["selector"]["labelSelectors"] == {"app": "cart-db"}
+        assert json.loads(json.dumps([blade, mesh])) == [blade, mesh]
+
+
+@pytest.mark.parametrize(
+    ("fault", "blade", "mesh"),
+    [
+        (faults.KillService(once=True), True, "pod-kill"),
+        (faults.KillService(), False, "pod-failure"),
+        (faults.StopService(), False, "pod-failure"),
+    ],
+)
+def test_a_single_kill_and_an_outage_are_different_things_for_other_tools(fault, blade, mesh):
+    """ChaosBlade kills once; Chaos Mesh's lasting outage is pod-failure."""
+    assert (fault.blade("cart") is not None) is blade
+    assert fault.chaos_mesh("cart")["spec"]["action"] == mesh
+
+
+def test_a_redis_limit_has_no_chaosblade_translation():
+    """Its percentage is of maxmemory, not of what is in use: on a stock Redis it limits nothing."""
+    assert faults.RedisMemoryLimit().blade("cart-redis") is None
+    assert faults.RedisMemoryLimit().chaos_mesh("cart-redis") is None
+
+
+def test_faults_are_values():
+    """Frozen, equal by value, keyword only."""
+    fault = faults.NetworkLoss(percent=20)
+    assert fault == faults.NetworkLoss(percent=20) != faults.NetworkLoss(percent=21)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        fault.percent = 3

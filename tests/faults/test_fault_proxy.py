@@ -1,0 +1,130 @@
+"""The relay that stands in a service's place: that it hands on everything unchanged, late, lost or refused as told."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import http.server
+import socket
+import statistics
+import threading
+import time
+
+import pytest
+from programs import free_port, running, until
+
+from pytest_anomod.faults._speak import refuses, round_trip_s
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with the body it got, over kept connections."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def upstream():
+    """The port of a small HTTP server."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@contextlib.contextmanager
+def relay(upstream: int, **options: object):
+    port, ready = free_port(), free_port()
+    with running("proxy", listen=port, upstream=upstream, ready=ready, deadline_s=20, **options) as child:
+        until(lambda: not refuses(("127.0.0.1", port)))
+        yield port, child
+
+
+def post(connection: http.client.HTTPConnection, body: bytes, path: str = "/x") -> tuple[int, bytes]:
+    connection.request("POST", path, body)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def test_without_a_task_it_hands_on_everything_unchanged(upstream):
+    """Many requests on one connection, among them one of a megabyte."""
+    with relay(upstream) as (port, _):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        for body in (b"one", b"x" * 1_000_000, b"", b"last"):
+            assert post(connection, body) == (200, body)
+        connection.close()
+
+
+def test_a_delay_counts_each_way_and_is_no_bandwidth(upstream):
+    """A large body takes two delays like a small one: its chunks travel side by side."""
+    with relay(upstream, delay_ms=60) as (port, _):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        for body in (b"small", b"x" * 800_000):
+            began = time.monotonic()
+            assert post(connection, body) == (200, body)
+            assert 0.11 < time.monotonic() - began < 0.9
+        connection.close()
+
+
+def test_loss_shows_as_retransmissions_and_loses_no_byte(upstream):
+    """With every second packet lost, about 7 of 8 round trips wait at least 0.2 s; bodies arrive whole."""
+    with relay(upstream, loss=0.5) as (port, _):
+        times: list[float] = []
+        threads = [
+            threading.Thread(target=lambda: times.append(round_trip_s(("127.0.0.1", port), 8.0))) for _ in range(40)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        slow = [time for time in times if time >= 0.18]
+        assert 0.6 <= len(slow) / len(times) <= 0.99
+        assert statistics.median(slow) >= 0.38
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        assert post(connection, b"abc") == (200, b"abc")
+        connection.close()
+
+
+def test_refused_requests_never_reach_the_service_and_the_connection_lives_on(upstream):
+    """Only the method and path asked for are refused, body and all."""
+    with relay(upstream, abort=1.0, abort_status=503, abort_method="POST", abort_prefix="/orders") as (port, _):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        assert post(connection, b"abc", "/orders/1")[0] == 503
+        assert post(connection, b"abc", "/other") == (200, b"abc")
+        assert post(connection, b"x" * 100_000, "/orders/2")[0] == 503
+        assert post(connection, b"still there", "/other") == (200, b"still there")
+        connection.close()
+
+
+def test_it_waits_for_its_port_and_is_ready_before(upstream):
+    """The service lets go of the port only when the relay is there to take it."""
+    with socket.create_server(("127.0.0.1", 0)) as owner:
+        port, ready = owner.getsockname()[1], free_port()
+        with running("proxy", listen=port, upstream=upstream, ready=ready, deadline_s=20):
+            until(lambda: not refuses(("127.0.0.1", ready)))
+            owner.close()
+            until(lambda: round_trip_s(("127.0.0.1", port), 0.5) < 0.5)
+
+
+def test_when_it_ends_its_connections_end_too(upstream):
+    """Kept connections of callers must not go on through a relay that is gone."""
+    with relay(upstream, delay_ms=30) as (port, child):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as kept:
+            until(lambda: round_trip_s(("127.0.0.1", port), 1.0) < 1.0)
+            child.terminate()
+            assert child.wait(2) == 0
+            with contextlib.suppress(ConnectionResetError):
+                assert kept.recv(1) == b""
+        assert refuses(("127.0.0.1", port))
