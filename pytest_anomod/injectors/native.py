@@ -21,20 +21,14 @@ class NativeInjector:
     name = "native"
 
     def prepare(self, fault: Fault, deployment: Deployment, target: str) -> None:
-        """Bring the target into the state the fault supposes; InjectionError when the deployment lacks an ability."""
-        missing = sorted(fault.needs - deployment.abilities)
-        if missing:
-            msg = f"fault {fault.name!r} needs {', '.join(missing)}, which runtime {deployment.runtime!r} can't do"
-            raise InjectionError(msg)
+        """Write down how to undo it, then bring the target into the state the fault supposes."""
+        _require(fault, deployment)
         _record(fault, deployment, target)
         fault.prepare(deployment, target)
 
     def inject(self, fault: Fault, deployment: Deployment, target: str) -> Json:
-        """Write down how to undo it, then put the fault in; what was done, as JSON."""
-        missing = sorted(fault.needs - deployment.abilities)
-        if missing:
-            msg = f"fault {fault.name!r} needs {', '.join(missing)}, which runtime {deployment.runtime!r} can't do"
-            raise InjectionError(msg)
+        """Write down how to undo it, if `prepare` did not, then put the fault in; what was done, as JSON."""
+        _require(fault, deployment)
         _record(fault, deployment, target)
         return dict(fault.inject(deployment, target))
 
@@ -55,6 +49,13 @@ class NativeInjector:
         if entry is not None:
             deployment.undo.done(entry)
             deployment.forget(_key(fault, target))
+
+
+def _require(fault: Fault, deployment: Deployment) -> None:
+    missing = sorted(fault.needs - deployment.abilities)
+    if missing:
+        msg = f"fault {fault.name!r} needs {', '.join(missing)}, which runtime {deployment.runtime!r} can't do"
+        raise InjectionError(msg)
 
 
 def _record(fault: Fault, deployment: Deployment, target: str) -> None:
