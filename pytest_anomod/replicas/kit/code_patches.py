@@ -163,8 +163,8 @@ def _body_line(code: CodeType) -> int:
 # the "ACT" below is a constant of the code object and is replaced by the callable itself: the code then needs nothing
 # of the module it is put into
 def _template(*arguments: Any, **named: Any) -> Any:
-    return "ACT".__call__(*arguments, **named)  # type: ignore[attr-defined]
+    return "ACT".__call__(*arguments, **named)  # type: ignore[operator]
 
 
 async def _async_template(*arguments: Any, **named: Any) -> Any:
-    return await "ACT".__call__(*arguments, **named)  # type: ignore[attr-defined]
+    return await "ACT".__call__(*arguments, **named)  # type: ignore[operator]

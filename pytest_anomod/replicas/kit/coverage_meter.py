@@ -14,8 +14,6 @@ import coverage
 
 from pytest_anomod.replicas.kit.telemetry import source_path
 
-_MONITORED = sys.version_info >= (3, 12)
-
 
 def warmed_coverage(modules: Sequence[str]) -> coverage.Coverage:
     """A measurement of service modules that was started and stopped once, to be made in the parent.
@@ -26,7 +24,7 @@ def warmed_coverage(modules: Sequence[str]) -> coverage.Coverage:
     """
     measured = coverage.Coverage(data_file=None, config_file=False, messages=False, source_pkgs=list(modules))
     measured.set_option("run:disable_warnings", ["no-data-collected", "module-not-imported", "module-not-measured"])
-    if _MONITORED:
+    if sys.version_info >= (3, 12):
         measured.set_option("run:core", "sysmon")
     measured.start()
     measured.stop()
@@ -66,7 +64,7 @@ class CoverageMeter:
         answer = {"files": files, "since_unix_nano": self._since, "at_unix_nano": now}
         if reset:
             data.erase()
-            if _MONITORED:
+            if sys.version_info >= (3, 12):
                 sys.monitoring.restart_events()  # else a line seen once would never be reported again
             self._since = now
         return answer

@@ -19,7 +19,7 @@ from pytest_anomod.replicas.kit.coverage_meter import warmed_coverage
 from pytest_anomod.replicas.kit.http_server import HttpServer
 from pytest_anomod.replicas.kit.layout import Layout
 from pytest_anomod.replicas.kit.net import HOST, write_atomically
-from pytest_anomod.replicas.kit.parts import PartError
+from pytest_anomod.replicas.kit.parts import Part, PartError
 from pytest_anomod.replicas.kit.processes import fork, last_lines
 from pytest_anomod.replicas.kit.seeding import run_seed
 from pytest_anomod.replicas.kit.service import Environment
@@ -71,8 +71,8 @@ class Deployment:
         self._stores = stores
         self._boot = boot
         stores.connect()
-        services = self._service_parts()
-        self._supervisor = Supervisor(options.directory, [*stores.parts, *services])
+        parts: list[Part] = [*stores.parts, *self._service_parts()]
+        self._supervisor = Supervisor(options.directory, parts)
         boot.done("warm_up")
 
     async def run(self) -> None:
@@ -128,7 +128,7 @@ class Deployment:
             async with asyncio.timeout(SEED_WITHIN_S):
                 status = await self._supervisor.wait_for_exit(pid)
         except TimeoutError:
-            status = f"not done in {SEED_WITHIN_S:.0f} s"
+            raise PartError(f"the seed function was not done in {SEED_WITHIN_S:.0f} s") from None
         if status != 0:
             raise PartError(f"the seed function failed ({status}); its last lines:\n{last_lines(output)}")
         self._boot.figures["stores_and_seed"] = round(time.monotonic() - started, 3)

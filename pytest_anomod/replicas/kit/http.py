@@ -1,6 +1,7 @@
 """Requests, responses and routes: the values that HTTP handlers meet, free of sockets."""
 
 import re
+from bisect import insort
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -93,16 +94,16 @@ class Route:
 
 
 class Router:
-    """Finds the route of a request: exact paths by a table, then patterns in the order they were added."""
+    """Finds the route of a request: exact paths by a table, then patterns, those with more literal segments first."""
 
     def __init__(self) -> None:
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], Route]] = []
 
     def add(self, route: Route) -> None:
-        """Add a route; the first of two equal ones wins for patterns, the last for exact paths."""
+        """Add a route; the first of two equally open patterns wins, the last of two equal exact paths."""
         if "{" in route.path:
-            self._patterns.append((route.pattern, route))
+            insort(self._patterns, (route.pattern, route), key=lambda entry: _openness(entry[1].path))
         else:
             self._exact.setdefault(route.path, {})[route.method] = route
 
@@ -124,6 +125,11 @@ class Router:
                 return route, []
             allowed.append(route.method)
         return None, sorted(set(allowed))
+
+
+def _openness(path: str) -> list[int]:
+    """What each segment takes: 0 one text, 1 any one segment, 2 all the rest."""
+    return [2 if ":path}" in part else "{" in part for part in path.split("/")]
 
 
 def _by_method(methods: dict[str, Route], method: str) -> Route | None:

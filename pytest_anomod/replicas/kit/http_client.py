@@ -39,7 +39,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: asyncio.Transport = transport  # type: ignore[assignment] - a stream transport
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # a stream transport
         self._watch = idle_watch(transport.get_extra_info("socket").fileno())
 
     def usable(self) -> bool:

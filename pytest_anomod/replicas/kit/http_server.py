@@ -28,7 +28,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Request | Response] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._transport: asyncio.Transport = None  # type: ignore[assignment] - set before any other callback
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # set before any other callback
         self._writable: asyncio.Future[None] | None = None
         self._in_head = True
         self._head_fed = 0
@@ -48,7 +48,7 @@ class _Connection(asyncio.Protocol):
     # transport callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment] - a stream transport
+        self._transport = transport  # type: ignore[assignment]  # a stream transport
         self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -239,7 +239,7 @@ class _Connection(asyncio.Protocol):
             self._transport.write(head + body)
 
     async def _stream(self, response: Response, chunked: bool) -> None:
-        async for piece in response.body:  # type: ignore[union-attr] - not bytes, the caller looked
+        async for piece in response.body:  # type: ignore[union-attr]  # not bytes, the caller looked
             if self._writable is not None:
                 await self._writable
             if self._lost:
@@ -291,7 +291,7 @@ class HttpServer:
         self.connections: set[_Connection] = set()
         self.in_flight = 0
         self.port: int | None = None
-        self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment] - set by start
+        self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]  # set by start
         self._listener: asyncio.Server | None = None
 
     async def start(self, port: int) -> None:

@@ -1,6 +1,7 @@
 """The Prometheus metrics of one service process, in a registry of its own."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import prometheus_client
 import psutil
@@ -38,12 +39,17 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         if not enabled:
             return
-        registry.register(_ProcessFigures())  # type: ignore[arg-type] - collectors are duck-typed
+        registry.register(_ProcessFigures())
         self._server = _Family("rpc_server", "Calls answered.", ("method", "status"), registry)
         self._client = _Family("rpc_client", "Calls made.", ("peer", "status"), registry)
         self._http = _Family("http", "HTTP requests answered.", ("route", "status"), registry, "request_duration")
         gauge = Gauge("rpc_server_in_flight", "Requests being answered.", registry=registry)
         gauge.set_function(in_flight)
+
+    def register(self, collector: Any) -> None:
+        """Add a collector of a service's own: an object whose `collect()` yields metric families."""
+        if self.enabled:
+            self._registry.register(collector)
 
     def server_call(self, method: str, status: str, seconds: float) -> None:
         """Count a call answered; status ok, declared or undeclared."""

@@ -154,7 +154,7 @@ def _run_as_user(command: list[str], text: str = "") -> None:
 class PostgresServer:
     """One store: how it is prepared, started, asked whether it is up, and stopped."""
 
-    stop_signal = signal.SIGINT  # "fast": SIGTERM would wait for every client to leave
+    stop_signal: int = signal.SIGINT  # "fast": SIGTERM would wait for every client to leave
 
     def __init__(self, directory: Path, port: int, settings: Mapping[str, str], template: Path) -> None:
         self._binary = find_postgres() / "postgres"

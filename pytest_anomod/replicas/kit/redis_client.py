@@ -35,13 +35,13 @@ class _Connection(asyncio.Protocol):
     """One connection; commands of many callers share it, replies come in their order."""
 
     def __init__(self, decode: bool) -> None:
-        text = {"encoding": "utf-8", "errors": "surrogateescape"} if decode else {}
-        self._reader = hiredis.Reader(notEnoughData=_NOTHING, **text)
+        encoding = "utf-8" if decode else None
+        self._reader = hiredis.Reader(encoding=encoding, errors="surrogateescape", notEnoughData=_NOTHING)
         self._waiting: deque[_Waiting] = deque()
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: asyncio.Transport = transport  # type: ignore[assignment] - a stream transport
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # a stream transport
         self._watch = idle_watch(transport.get_extra_info("socket").fileno())
 
     def usable(self) -> bool:

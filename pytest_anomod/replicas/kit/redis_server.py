@@ -6,6 +6,7 @@ It has no password: the port is open to this machine's users, the data are made 
 import importlib.util
 import os
 import shutil
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def find_redis() -> Path:
 class RedisServer:
     """One store: how it is prepared, started, asked whether it is up, and stopped."""
 
-    stop_signal = 15  # SIGTERM
+    stop_signal: int = signal.SIGTERM
 
     def __init__(self, directory: Path, port: int, settings: Mapping[str, str]) -> None:
         self._binary = find_redis()

@@ -85,10 +85,6 @@ def result_response(result: Any) -> Response:
 
 def error_response(error: Exception) -> Response:
     """The answer of a method that raised: a ServiceException is declared, any other is not and keeps its text."""
-    declared = isinstance(error, ServiceException)
-    value = {
-        "kind": "declared" if declared else "undeclared",
-        "code": error.code if declared else 0,
-        "message": str(error),
-    }
+    kind, code = ("declared", error.code) if isinstance(error, ServiceException) else ("undeclared", 0)
+    value = {"kind": kind, "code": code, "message": str(error)}
     return Response(500, orjson.dumps({"error": value}), JSON_HEADERS)

@@ -158,7 +158,7 @@ class ServiceApp:
         self._router = Router()
         for attribute in dir(type(service)):
             function = getattr(type(service), attribute)
-            bound = getattr(service, attribute, None)
+            bound: Callable = getattr(service, attribute)
             if hasattr(function, "rpc_method"):
                 name, span = function.rpc_method
                 self._methods[f"/{name}"] = (name, span, bound)

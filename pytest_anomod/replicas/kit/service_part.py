@@ -14,7 +14,7 @@ from pytest_anomod.replicas.kit.service_process import READY, ServicePlan, run_s
 class ServicePart:
     """A service: forked from the warmed host; it reports through a pipe when it listens."""
 
-    stop_signal = signal.SIGTERM
+    stop_signal: int = signal.SIGTERM
 
     def __init__(self, plan: ServicePlan, output: Path) -> None:
         self.plan = plan

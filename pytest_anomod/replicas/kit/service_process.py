@@ -21,7 +21,7 @@ from pytest_anomod.replicas.kit.service import Environment, Service, ServiceApp
 try:
     from uvloop import new_event_loop
 except ImportError:  # uvloop has no wheel for every platform; plain asyncio is slower and otherwise the same
-    from asyncio import new_event_loop
+    from asyncio import new_event_loop  # type: ignore[assignment]
 
 READY = b"ready"
 
@@ -65,7 +65,7 @@ def run_service(plan: ServicePlan, report: int) -> None:
 def _load(plan: ServicePlan) -> ModuleType:
     name = f"{plan.package}.{plan.module}"
     spec = importlib.util.find_spec(name)
-    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type] - compile_module found it
+    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]  # compile_module found it
     sys.modules[name] = module
     exec(plan.code, module.__dict__)
     return module
@@ -82,7 +82,7 @@ async def _serve(
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     if sys.platform != "linux":
         _watch_parent(loop, os.getppid())
-    listener = HttpServer(None)  # type: ignore[arg-type] - set in the next lines, before it listens
+    listener = HttpServer(None)  # type: ignore[arg-type]  # set in the next lines, before it listens
     service = make(plan.environment, lambda: listener.in_flight)
     listener.app = ServiceApp(service)
     agent = HttpServer(

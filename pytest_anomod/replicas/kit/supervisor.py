@@ -184,7 +184,7 @@ class Supervisor:
 
     def _gone(self, each: _Supervised) -> None:
         pid, each.pid, each.start_time = each.pid, None, None
-        kill_group(pid)  # type: ignore[arg-type] - what it left in its group: backends of a database, say
+        kill_group(pid)  # type: ignore[arg-type]  # what it left in its group: backends of a database, say
         each.part.cleanup()
         was_up = each.state == "running"
         each.ended.set()

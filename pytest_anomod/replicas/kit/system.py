@@ -1,7 +1,7 @@
 """The declaration of a replica: its services, its stores, how it is seeded and where users come in."""
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,7 +34,7 @@ class StoreSpec:
 
     name: str
     engine: Literal["redis", "postgres"]
-    kind: Literal["cache", "docstore"]
+    kind: Literal["cache", "docstore", "queue"]
     settings: Mapping[str, str] = field(default_factory=dict)
     schema: str = ""
 
@@ -62,11 +62,11 @@ class ReplicaSystem:
     services: tuple[ServiceSpec, ...]
     stores: tuple[StoreSpec, ...] = ()
     entry: str
-    seed: Callable[[SeedContext], Awaitable[None]] | str | None = None
+    seed: Callable[[SeedContext], Coroutine[Any, Any, None]] | str | None = None
 
     def __post_init__(self) -> None:
         """Refuse unknown names early: a wrong call list would make wrong labels later."""
-        names = [spec.name for spec in (*self.services, *self.stores)]
+        names = [service.name for service in self.services] + [store.name for store in self.stores]
         doubles = {name for name in names if names.count(name) > 1}
         if doubles:
             raise ValueError(f"system {self.name!r}: names used twice: {sorted(doubles)}")
