@@ -97,7 +97,7 @@ class Cut:
         """How many times slower the machine was in the second window: the typical change of other services' own times.
 
         A slow target does not slow the own time of those that wait for it. Failed spans and the target's are left out.
-        At most MOST_PACE either way, so that a whole system that got slower still shows; 1 for faults of the whole host.
+        At most MOST_PACE either way, so that a whole system grown slower still shows; 1 for faults of the whole host.
         """
         import numpy as np
 
