@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def measure(pid: int, started: float | None) -> Stats | None:
     """CPU, memory, disk bytes and threads now; None when that very process is gone.
 
-    Disk bytes are 0 where the platform does not tell. Memory is resident memory: pages that children share are counted
-    for each of them.
+    Disk bytes are 0 where the platform does not tell. Memory is resident memory; of children only what they don't
+    share, where the platform tells: a store's buffers would else count once for every connection that touched them.
     """
     import psutil
 
@@ -38,7 +38,8 @@ def measure(pid: int, started: float | None) -> Stats | None:
             times = process.cpu_times()
             cpu_s += times.user + times.system
             cpu_s += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)  # those that ended
-            memory += process.memory_info().rss
+            resident = process.memory_info()
+            memory += resident.rss - (getattr(resident, "shared", 0) if process is not main else 0)
             threads += process.num_threads()
             if hasattr(process, "io_counters"):
                 counters = process.io_counters()

@@ -41,7 +41,7 @@ def start(options: argparse.Namespace) -> "Deployment":
             owner_pipe=options.owner_pipe,
         )
         return Deployment(system, wanted, layout, stores, Phases())
-    except BaseException:
+    except BaseException:  # also an interrupt must not leave programs behind
         stores.kill_ahead()
         raise
 

@@ -48,7 +48,7 @@ def _child(main: Callable[[], None], output: Path, keep: tuple[int, ...], parent
         gc.freeze()  # what the parent made is never collected here
         main()
         status = 0
-    except BaseException:
+    except BaseException:  # nothing may escape into the parent's code below us on the stack
         traceback.print_exc()
     finally:
         with contextlib.suppress(OSError, ValueError):

@@ -187,7 +187,7 @@ class ServiceApp:
             status = "ok"
         except ServiceException as error:
             status, response = "declared", error_response(error)
-        except Exception as error:
+        except Exception as error:  # whatever a handler raises is the answer of its method
             status, response = "undeclared", error_response(error)
         self._service.metrics.server_call(name, status, time.perf_counter() - started)
         return response
@@ -203,7 +203,7 @@ class ServiceApp:
             span.attributes["http.host"] = request.header("host")
             try:
                 response = await (found.handler(request) if found else service.fallback(request, allowed))
-            except Exception as error:
+            except Exception as error:  # whatever a handler raises becomes an answer
                 span.fail(str(error) or type(error).__name__)
                 response = await service.crashed(request, error)
             span.attributes["http.status_code"] = response.status
