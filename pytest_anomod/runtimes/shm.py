@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 from pathlib import Path
 
 _IPC_RMID = 0
@@ -12,9 +13,11 @@ _IPC_RMID = 0
 def segments_of(directory: Path) -> list[tuple[int, int]]:
     """(key, id) of the System V segments of all PostgreSQL servers whose data is below a directory."""
     found = []
-    for pid_file in directory.glob("**/postmaster.pid"):
+    for folder, _, files in os.walk(directory):  # which bears that a dying host removes things meanwhile; glob does not
+        if "postmaster.pid" not in files:
+            continue
         with contextlib.suppress(OSError, ValueError, IndexError):  # a server that starts or ends right now
-            key, identifier = pid_file.read_text().splitlines()[6].split()
+            key, identifier = Path(folder, "postmaster.pid").read_text().splitlines()[6].split()
             found.append((int(key), int(identifier)))
     return found
 

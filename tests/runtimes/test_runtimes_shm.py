@@ -63,3 +63,17 @@ def test_an_id_given_to_another_is_anothers(segment):
     """Ids are used again; the key tells."""
     assert shm.remove([(KEY ^ 1, segment)]) == 0
     assert listed(segment)
+
+
+def test_a_directory_that_vanishes_while_it_is_searched_is_no_error(data, segment, monkeypatch):
+    """A dying host removes its own files while its guardian looks at them."""
+    (data / "stores/gone").mkdir()
+    scandir = os.scandir
+
+    def vanishing(path="."):
+        if str(path).endswith("gone"):
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert len(shm.segments_of(data)) == 1
