@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,8 @@ _AT_MOST_S = 1.5
 
 def ask(deployment: Deployment, target: str, question: Callable[[Any], Awaitable[Any]]) -> Any:
     """Open a session, hand it to `question`, return its answer; InjectionError when the store can't be reached."""
+    import asyncio
+
     return asyncio.run(_ask(deployment, target, question))
 
 
@@ -67,6 +68,8 @@ async def put_back(session: Any, before: Mapping[str, Json]) -> None:
 
 
 async def _reload(session: Any, wanted: Mapping[str, str]) -> None:
+    import asyncio
+
     until = clock.monotonic_s() + 5.0
     while True:
         await session.execute("SELECT pg_reload_conf()")
@@ -83,6 +86,8 @@ async def _reload(session: Any, wanted: Mapping[str, str]) -> None:
 
 async def commit_times_s(session: Any, count: int, every_s: float = 0.0) -> list[float]:
     """Seconds of up to `count` small commits, sorted, at least one; each a few bytes of log that no table sees."""
+    import asyncio
+
     times: list[float] = []
     began = clock.monotonic_s()
     while len(times) < count and clock.monotonic_s() - began < _AT_MOST_S:

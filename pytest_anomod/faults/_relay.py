@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _programs
@@ -55,6 +54,8 @@ class RelayedFault(FaultDefaults):
 
 def round_trips_s(deployment: Deployment, target: str, count: int, timeout_s: float) -> list[float]:
     """Seconds of `count` round trips to the service's public address, each on a connection of its own, side by side."""
+    from concurrent.futures import ThreadPoolExecutor
+
     address = deployment.instance(target).address
     with ThreadPoolExecutor(max_workers=min(count, 16)) as pool:
         return sorted(pool.map(lambda _: round_trip_s(address, timeout_s), range(count)))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import secrets
-import socket
+import os
 from collections.abc import Mapping
 
 from pytest_anomod.model import clock
@@ -18,6 +16,8 @@ _ROUND_TRIP = b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n"
 
 def round_trip_s(address: tuple[str, int], timeout_s: float) -> float:
     """Seconds from the first SYN to the first byte of an HTTP answer; infinite when none came in time."""
+    import socket
+
     began = clock.monotonic_s()
     try:
         with socket.create_connection(address, timeout=timeout_s) as connection:
@@ -32,6 +32,8 @@ def round_trip_s(address: tuple[str, int], timeout_s: float) -> float:
 
 def refuses(address: tuple[str, int]) -> bool:
     """Whether nothing listens there: the connection is refused at once."""
+    import socket
+
     try:
         with socket.create_connection(address, timeout=0.5):
             return False
@@ -46,12 +48,14 @@ def call(address: tuple[str, int], method: str, arguments: Mapping[str, Json], t
 
     DeploymentError when there is no whole answer.
     """
+    import http.client
+
     began = clock.monotonic_s()
     connection = http.client.HTTPConnection(*address, timeout=timeout_s)
     headers = {
         "Content-Type": "application/json",
         "Connection": "close",
-        "traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00",
+        "traceparent": f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00",
     }
     try:
         connection.request("POST", f"/{method}", json.dumps(dict(arguments)), headers)

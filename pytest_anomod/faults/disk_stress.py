@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import statistics
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -166,6 +165,8 @@ def _small_writes_s(directory: Path) -> list[float]:
 
     The file has no name while it is used.
     """
+    import tempfile
+
     with tempfile.TemporaryFile(dir=directory) as file:
         os.pwrite(file.fileno(), b"\0" * 4096, 0)
         os.fsync(file.fileno())

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import http.client
 import math
-import secrets
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -64,9 +63,11 @@ class HttpAbort(RelayedFault):
 
 def _ask(address: tuple[str, int], method: str, prefix: str) -> int:
     """Status of one request below the prefix; a body that is no JSON and no Host keep it from doing anything."""
+    import http.client
+
     connection = http.client.HTTPConnection(*address, timeout=1.0)
     try:
-        connection.putrequest(method, f"{prefix}{secrets.token_hex(4)}", skip_host=True)
+        connection.putrequest(method, f"{prefix}{os.urandom(4).hex()}", skip_host=True)
         connection.putheader("Connection", "close")
         connection.endheaders()
         return connection.getresponse().status

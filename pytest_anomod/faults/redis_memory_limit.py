@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import secrets
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -114,7 +114,7 @@ def _write_is_refused(redis: Any) -> bool:
     """Write a key that nobody can have and take it back."""
     from redis.exceptions import OutOfMemoryError, ResponseError
 
-    key = secrets.token_hex(16)
+    key = os.urandom(16).hex()
     try:
         redis.set(key, "", px=1_000, nx=True)
     except OutOfMemoryError:

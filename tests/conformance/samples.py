@@ -1,0 +1,54 @@
+"""One sample of every fault on offer, with a target of SocialNetwork; a fault without one fails its conformance."""
+
+from __future__ import annotations
+
+from pytest_anomod.faults import (
+    CodeDelay,
+    CodeException,
+    CodeReturn,
+    CpuContention,
+    DiskStress,
+    HttpAbort,
+    KillService,
+    NetworkDelay,
+    NetworkLoss,
+    NoFault,
+    RedisMemoryLimit,
+    StopService,
+)
+
+_TEXT = {"probe": "ComposeText", "arguments": {"req_id": 1, "text": "hello"}}
+_MEDIA = {"probe": "ComposeMedia", "arguments": {"req_id": 1, "media_types": ["png"], "media_ids": [7]}}
+
+SAMPLES = {
+    "no_fault": (NoFault(), "text-service"),
+    "cpu_contention": (CpuContention(), "home-timeline-service"),
+    "network_loss": (NetworkLoss(percent=50), "post-storage-service"),
+    "network_delay": (NetworkDelay(delay_ms=80), "post-storage-service"),
+    "http_abort": (HttpAbort(percent=70), "text-service"),
+    "disk_stress": (DiskStress(), "post-storage-mongodb"),
+    "kill_service": (KillService(), "user-timeline-service"),
+    "stop_service": (StopService(), "text-service"),
+    "redis_memory_limit": (RedisMemoryLimit(percent_of_used=50), "home-timeline-redis"),
+    "code_exception": (
+        CodeException(function="text_service:TextHandler.compose_text", message="no such text", **_TEXT),
+        "text-service",
+    ),
+    "code_return": (
+        CodeReturn(function="media_service:MediaHandler.compose_media", value=[], **_MEDIA),
+        "media-service",
+    ),
+    "code_delay": (
+        CodeDelay(function="media_service:MediaHandler.compose_media", delay_s=0.2, **_MEDIA),
+        "media-service",
+    ),
+}
+
+VARIANTS = {
+    "redis_memory_limit, evicting": (RedisMemoryLimit(percent_of_used=10, policy="allkeys-lru"), "social-graph-redis"),
+    "kill_service, once": (KillService(once=True), "media-service"),
+    "cpu_contention of a store": (CpuContention(), "user-mongodb"),
+    "stop_service of a store": (StopService(), "url-shorten-mongodb"),
+    "network_loss of the gateway": (NetworkLoss(percent=20), "nginx-thrift"),
+}
+"""The same faults with other parameters or targets: they go through the edges of the cycle as well."""

@@ -1,0 +1,91 @@
+"""How far faults reach: the target is clearly hurt, a neighbour of the same deployment is not."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import pytest
+from samples import SAMPLES
+
+from pytest_anomod.faults import _postgres, _speak
+from pytest_anomod.model import catalog, clock
+
+INJECTOR = catalog.find("injectors", "native")
+NEIGHBOUR = "media-service"
+NEIGHBOUR_STORE = "user-mongodb"
+
+
+def answers_s(deployment, service: str) -> list[float]:
+    """Seconds of round trips to a service, one after the other for more than half a second."""
+    address = deployment.instance(service).address
+    times = []
+    end = time.monotonic() + 0.6
+    while time.monotonic() < end or len(times) < 8:
+        times.append(min(1.0, _speak.round_trip_s(address, 1.0)))
+        time.sleep(0.01)
+    return times
+
+
+def commit_s(deployment, store: str) -> float:
+    """Median seconds of a commit in a store."""
+    times = _postgres.ask(deployment, store, lambda session: _postgres.commit_times_s(session, 40, every_s=0.01))
+    return statistics.median(times)
+
+
+@pytest.mark.parametrize("name", ["cpu_contention", "network_loss", "network_delay"])
+def test_a_service_is_hurt_and_its_neighbour_is_not(deployment, name):
+    """The target answers at least ten times as late; the neighbour keeps within a few milliseconds."""
+    fault, target = SAMPLES[name]
+    before = {service: answers_s(deployment, service) for service in (target, NEIGHBOUR)}
+    INJECTOR.inject(fault, deployment, target)
+    try:
+        during = {service: answers_s(deployment, service) for service in (target, NEIGHBOUR)}
+    finally:
+        INJECTOR.recover(fault, deployment, target)
+    assert statistics.mean(during[target]) > 10 * statistics.median(before[target])
+    assert statistics.median(during[NEIGHBOUR]) < 3 * statistics.median(before[NEIGHBOUR]) + 0.004
+
+
+def test_a_store_waits_for_the_disk_and_its_neighbour_does_not(deployment):
+    """Commits of the target take at least five times as long, those of another store on the same disk do not."""
+    fault, target = SAMPLES["disk_stress"]
+    INJECTOR.prepare(fault, deployment, target)
+    before = {store: commit_s(deployment, store) for store in (target, NEIGHBOUR_STORE)}
+    INJECTOR.inject(fault, deployment, target)
+    try:
+        assert any(INJECTOR.active(fault, deployment, target) for _ in range(10))
+        during = {store: commit_s(deployment, store) for store in (target, NEIGHBOUR_STORE)}
+    finally:
+        INJECTOR.recover(fault, deployment, target)
+    assert during[target] > 5 * before[target]
+    assert during[NEIGHBOUR_STORE] < 3 * before[NEIGHBOUR_STORE] + 0.002
+
+
+def test_a_killed_target_loses_its_patch_and_the_probe_says_so(deployment):
+    """A patch lives in a process; after a restart nobody may believe that it is still in."""
+    fault, target = SAMPLES["code_exception"]
+    INJECTOR.inject(fault, deployment, target)
+    assert INJECTOR.active(fault, deployment, target)
+    killed = deployment.instance(target)
+    deployment.kill(target)
+    clock.wait_until(lambda: deployment.instance(target).pid not in (None, killed.pid), timeout_s=5, what="another pid")
+    clock.wait_until(lambda: deployment.answers(target), timeout_s=5, what="an answer of it")
+    assert not INJECTOR.active(fault, deployment, target)
+    INJECTOR.recover(fault, deployment, target)
+
+
+def test_probes_leave_no_trace_in_the_telemetry(deployment):
+    """Looking for a fault that is not in adds no span, no log line and no request metric."""
+    names = ("network_loss", "network_delay", "http_abort", "stop_service", "cpu_contention", "kill_service")
+    looks = [SAMPLES[name] for name in names]
+
+    def written() -> int:
+        files = [deployment.directory / "spans", deployment.directory / "logs"]
+        targets = {target for _, target in looks}
+        return sum(path.stat().st_size for folder in files for path in folder.iterdir() if path.stem in targets)
+
+    before = written()
+    for fault, target in looks:
+        fault.active(deployment, target)
+        assert written() == before, fault.name
