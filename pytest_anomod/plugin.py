@@ -107,7 +107,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     begun = item.stash.get(_case_key, None)
     if report.when == "call" and begun is not None:
-        report.user_properties.extend(begun.properties().items())
+        headline = begun.properties().items()
+        report.user_properties.extend(headline)
+        item.user_properties.extend(headline)  # JUnit XML takes them from the report of the teardown, made after this
         _draw(item, begun)
     return report
 
