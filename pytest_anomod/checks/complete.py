@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_anomod.checks.cut import member
+from pytest_anomod.model import journal as names
 from pytest_anomod.model.timeline import Phase, Window
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
@@ -21,7 +23,7 @@ WINDOWS = (Phase.BASELINE, Phase.ONSET, Phase.ANOMALY, Phase.RELEASE, Phase.RECO
 
 def check_complete(view: CaseView) -> Finding:
     """Count rows per modality and window, losses, arrivals and joins."""
-    problems = [f"while recording: {problem}" for problem in view.problems]
+    problems = [f"while recording: {problem}" for problem in _mishaps(view)]
     missing = [name for name in MODALITIES if name not in view.frames]
     problems += [f"the modality {name} is missing" for name in missing]
     counts = {name: _counts(view.frames[name]) for name in MODALITIES if name not in missing}
@@ -43,6 +45,18 @@ def check_complete(view: CaseView) -> Finding:
     )  # fmt: skip
 
 
+def _mishaps(view: CaseView) -> list[str]:
+    """What went wrong on the way, but for a fault that did not get in: that is for `mechanism` to say, not a loss.
+
+    What was not played because of that is its consequence.
+    """
+    failed = [activity.name for activity in view.journal.played if not activity.succeeded]
+    if not failed or failed[0] not in (names.INJECT, names.SEEN):
+        return list(view.problems)
+    known = (f"{failed[0]} failed: ", "not played because of what failed before: ")
+    return [problem for problem in view.problems if not problem.startswith(known)]
+
+
 def _counts(frame: Any) -> dict[str, int]:
     return {str(phase): int(count) for phase, count in frame["phase"].value_counts().items()}
 
@@ -50,14 +64,18 @@ def _counts(frame: Any) -> dict[str, int]:
 def _empty_windows(view: CaseView, counts: dict[str, dict[str, int]]) -> list[str]:
     """Windows without rows of a modality; a window in which nobody was answered may well have no logs and no traces."""
     problems = []
-    for window in view.timeline.windows:
-        if window.phase not in WINDOWS or window.length_s < SHORT_S:
-            continue
+    for window in _watched(view, SHORT_S):
         empty = [name for name, rows in counts.items() if not rows.get(str(window.phase))]
         if empty and not _answered(view, window):
             empty = [name for name in empty if name not in ("logs", "traces")]
         problems += [f"no rows of {name} in the {window.phase} window of {window.length_s:.1f} s" for name in empty]
     return problems
+
+
+def _watched(view: CaseView, least_s: float) -> list[Window]:
+    """The windows that must be whole; a recovery that was not played is only what was left until the end."""
+    skipped = {Phase.RECOVERY} if names.RECOVERY in view.journal.refused else set()
+    return [w for w in view.timeline.windows if w.phase in WINDOWS and w.phase not in skipped and w.length_s >= least_s]
 
 
 def _answered(view: CaseView, window: Window) -> bool:
@@ -84,7 +102,7 @@ def _joined(view: CaseView) -> tuple[int, int]:
     answered = responses[
         (responses["status_code"].fillna(0).to_numpy() > 0) & (ends < view.timeline.end_ns - 500_000_000)
     ]
-    return int(answered["trace_id"].isin(set(view.frames["traces"]["trace_id"])).sum()), len(answered)
+    return int(member(answered["trace_id"], set(view.frames["traces"]["trace_id"])).sum()), len(answered)
 
 
 def _rates(view: CaseView) -> dict[str, float]:
@@ -94,7 +112,7 @@ def _rates(view: CaseView) -> dict[str, float]:
     def rate(window: Window) -> float:
         return round(float(((times >= window.start_ns) & (times < window.end_ns)).sum() / window.length_s), 2)
 
-    return {str(w.phase): rate(w) for w in view.timeline.windows if w.phase in WINDOWS and w.length_s >= 3}
+    return {str(window.phase): rate(window) for window in _watched(view, 3.0)}
 
 
 def _load_problems(rates: dict[str, float]) -> list[str]:

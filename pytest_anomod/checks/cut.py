@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,7 @@ class Cut:
         before, after = (rows[(rows["owner"] != scenario.target) | scenario.is_control] for rows in self.own_times)
         kinds = ["owner", "service_name", "span_name"]
         left, right = (rows.groupby(kinds, observed=True)["own_ms"].agg(["median", "size"]) for rows in (before, after))
-        both = left.join(right, lsuffix="_before", rsuffix="_after", how="inner")
+        both = left.add_suffix("_before").join(right.add_suffix("_after"), how="inner")
         both = both[(both["size_before"] >= MIN_ROWS) & (both["size_after"] >= MIN_ROWS) & (both["median_before"] > 0)]
         if len(both) < LEAST_KINDS:
             return 1.0
@@ -188,13 +189,23 @@ def failed_responses(frame: Any) -> np.ndarray:
 
 def _own(servers: Any, clients: Any, below: Any) -> Any:
     """Own times of one window's spans; `below` is the total length of the spans under each span."""
+    import numpy as np
     import pandas as pd
 
     spans = pd.concat([servers.assign(owner=servers["service_name"]), clients.assign(owner=clients["peer"])])
-    own = spans["duration_ns"].to_numpy() - spans["span_id"].map(below).fillna(0).to_numpy()
-    asked = (spans["span_kind"] == "CLIENT").to_numpy() & spans["span_id"].isin(below.index).to_numpy()
+    lengths = below.to_dict()
+    inside = np.array([lengths.get(span, np.nan) for span in spans["span_id"].tolist()], dtype=float)
+    asked = ~np.isnan(inside) & (spans["span_kind"] == "CLIENT").to_numpy(dtype=bool)
+    own = spans["duration_ns"].to_numpy(dtype=float) - np.nan_to_num(inside)
     spans = spans.assign(own_ms=own / 1e6)
     return spans[(own > 0) & ~asked & ~spans["failed"].to_numpy(dtype=bool)]
+
+
+def member(column: Any, names: Collection[str]) -> np.ndarray:
+    """Whether each value of a column is one of the names (much faster than isin for Arrow strings)."""
+    import numpy as np
+
+    return np.fromiter((value in names for value in column.tolist()), dtype=bool, count=len(column))
 
 
 def _part(grouped: tuple[dict[str, Any], dict[str, Any]], name: str, whole: tuple[Any, Any]) -> tuple[Any, Any]:

@@ -35,6 +35,8 @@ def check_healed(view: CaseView) -> Finding:
                     activity.error if activity is not None else ""
                 ) or "it was not played, or the fault was still seen"
                 return _finding(Outcome.BROKEN, f"{what} failed: {why}", {})
+    if names.RECOVERY in view.journal.refused:
+        return _finding(Outcome.ABSENT, "no recovery was watched: what came before it failed", {})
     blocks = _recovery(view)
     if blocks is None:
         return _finding(Outcome.BROKEN, "there is no recovery window with requests in it to compare", {})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.checks.content import novel, shape_of
-from pytest_anomod.checks.cut import Cut
+from pytest_anomod.checks.cut import Cut, member
 from pytest_anomod.checks.statistics import MIN_ROWS, Bar, Series, block_counts, calm
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ def caller_series(cut: Cut, service: str) -> Iterator[Series]:
     before, after = before.assign(kind=kind), after.assign(kind=later)
     yield from _relative(cut, subject, before, after, "kind", SPAN_LATENCY)
     answers = cut.answered.get(service, set())
-    before = before.assign(silent=~before["span_id"].isin(answers))
+    before = before.assign(silent=~member(before["span_id"], answers))
     if before["silent"].mean() < 0.5:  # stores and untraced services never have a span of their own
-        after = after.assign(silent=~after["span_id"].isin(answers))
+        after = after.assign(silent=~member(after["span_id"], answers))
         yield _bad_share(cut, subject, "unanswered", before, after, "silent", 0.05)
 
 
@@ -119,7 +119,7 @@ def answer_series(cut: Cut, service: str) -> Iterator[Series]:
     traces: set[str] = set()
     for rows in (*cut.served(service), *cut.called(service)):
         traces.update(rows["trace_id"])
-    before, after = (rows[rows["trace_id"].isin(traces)] for rows in cut.responses)
+    before, after = (rows[member(rows["trace_id"], traces)] for rows in cut.responses)
     for key in _largest(before, after, "key"):
         left, right = before[before["key"] == key], after[after["key"] == key]
         yield from content_series(cut, f"{key} through {service}", left, right)

@@ -28,6 +28,9 @@ BURST_SHARE = 0.4
 
 MIN_ROWS = 5
 BLOCK_DELTA = 0.6
+SLOW_BLOCK_DELTA = 0.5
+"""Least Cliff's delta of the blocks: of their medians, and of their shares of slow answers (which are grainy)."""
+
 TRIM_RELIEF = 0.75
 """What is left of a share of failures without its worst burst must keep this much of its threshold."""
 
@@ -302,33 +305,35 @@ def _level_lacks(series: Series, pace: float) -> str:
 
 def _share(series: Series) -> Shift:
     """A share of bad rows that may rise: Fisher's exact test, difference of shares, guard on bursts."""
-    before, after, bar = series.before, series.after, series.bar
+    before, after = series.before, series.after
     n, m = len(before.values), len(after.values)
     bad, worse = int(before.values.sum()), int(after.values.sum())
     if n < 1 or m < 3:
         return _shift(series, 0.0, 0.0, 1.0, 0.0, 1.0, f"only {n} and {m} rows, 1 and 3 are needed")
+    stand_in = series.reference is not None and bad == 0 and series.reference[1] > n
+    reference = series.reference if stand_in and series.reference else (bad, n)
     left, right = bad / n, worse / m
-    reference = series.reference if series.reference is not None and bad == 0 and series.reference[1] > n else (bad, n)
+    why_not = "" if stand_in or n >= MIN_ROWS else f"only {n} rows before"
+    why_not = why_not or _share_lacks(series, left, right, reference)
     p = _fisher_p(reference, (worse, m))
-    if series.steady:
-        calm_left, calm_right = calm(before), calm(after)
-        blocks = _delta(block_values(calm_left, mean=True), block_values(calm_right, mean=True))
-    why_not = ""
-    if n < MIN_ROWS and reference == (bad, n):
-        why_not = f"only {n} rows before"
-    elif right - left < bar.floor:
-        why_not = f"difference {right - left:.1%} < {bar.floor:.1%}"
-    elif series.steady and blocks < BLOCK_DELTA:
-        why_not = f"not steady: delta of its 1-s blocks {blocks:.2f} < {BLOCK_DELTA:g}"
-    else:
-        keep = without_burst(after, after.values - left)
-        rest = after.values[keep]
-        share = float(rest.mean()) if len(rest) else 0.0
-        if len(rest) < 2 or share - left < bar.floor * TRIM_RELIEF or rest.sum() < 2:
-            why_not = f"a burst: without its worst {BURST_S:g} s {share:.1%} of {len(rest)}"
-        elif _fisher_p(reference, (int(rest.sum()), len(rest))) > ALPHA:
-            why_not = f"a burst: too few without its worst {BURST_S:g} s ({int(rest.sum())} of {len(rest)})"
     return _shift(series, left, right, p, right - left, _ratio(left, right), why_not)
+
+
+def _share_lacks(series: Series, left: float, right: float, reference: tuple[int, int]) -> str:
+    """What the rise of a share lacks in effect, in steadiness, and without its worst burst; empty: nothing."""
+    before, after, floor = series.before, series.after, series.bar.floor
+    if right - left < floor:
+        return f"difference {right - left:.1%} < {floor:.1%}"
+    if series.steady:
+        blocks = _delta(block_values(calm(before), mean=True), block_values(calm(after), mean=True))
+        if blocks < SLOW_BLOCK_DELTA:
+            return f"not steady: delta of its 1-s blocks {blocks:.2f} < {SLOW_BLOCK_DELTA:g}"
+    rest = after.values[without_burst(after, after.values - left)]
+    events = int(rest.sum())
+    share = events / len(rest) if len(rest) else 0.0
+    if events < 2 or share - left < floor * TRIM_RELIEF or _fisher_p(reference, (events, len(rest))) > ALPHA:
+        return f"a burst: without its worst {BURST_S:g} s {events} of {len(rest)}"
+    return ""
 
 
 def _shift(series: Series, before: float, after: float, p: float, delta: float, ratio: float, why_not: str) -> Shift:
