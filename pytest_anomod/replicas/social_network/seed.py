@@ -2,7 +2,8 @@
 
 Bulk loads only: COPY for the document stores, pipelines for the caches. Registrations leave users and graph documents,
 follows both sides of the graph in both stores and the user ids in memcached (they are by name), posts leave themselves,
-their short urls and the timelines they went to. The memcached of the posts stays empty: only reads fill it.
+their short urls and the timelines they went to. Every post has been read once, so memcached holds it: a system that has run for
+a while has warm caches, and a cold one would get faster all through its first cases.
 """
 
 import asyncio
@@ -67,6 +68,8 @@ async def _fill_graph(context: SeedContext, follows: Sequence[SeedFollow]) -> No
 async def _fill_posts(context: SeedContext, posts: Sequence[SeedPost]) -> None:
     rows = [(post.post_id, _text(post.document)) for post in posts]
     await context.pg("post-storage-mongodb").copy("post", ("post_id", "document"), rows)
+    cached = [("SET", post.post_id, document) for post, (_, document) in zip(posts, rows, strict=True)]
+    await _send(context.redis("post-storage-memcached"), cached)
     urls = [(url["shortened_url"], url["expanded_url"]) for post in posts for url in post.document["urls"]]
     await context.pg("url-shorten-mongodb").copy("url_shorten", ("shortened_url", "expanded_url"), urls)
 

@@ -82,11 +82,14 @@ def test_users_are_stored_and_can_log_in(fresh: System, people: population.Popul
     assert fresh.login("username_961", "password_961").count(".") == 2
 
 
-def test_user_ids_are_in_memcached_and_posts_are_not(fresh: System):
+def test_user_ids_and_posts_are_in_memcached(fresh: System):
     cache = fresh.redis("user-memcached")
     assert cache.get("username_7:user_id") == "7"
     assert len(cache.keys("*:user_id")) == 962
-    assert fresh.redis("post-storage-memcached").dbsize() == 0
+    posts = fresh.redis("post-storage-memcached")
+    some = posts.randomkey()
+    assert json.loads(posts.get(some))["post_id"] == int(some)
+    assert posts.dbsize() == fresh.sql("post-storage-mongodb", "SELECT count(*) AS n FROM post")[0]["n"]
 
 
 def test_documents_and_sets_hold_the_same_graph(fresh: System, people: population.Population):
