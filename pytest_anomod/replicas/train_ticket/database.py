@@ -1,0 +1,146 @@
+"""The database as a service sees it: a pool with a limit, and a repository a table in the manner of the original.
+
+One PostgreSQL server named tsdb-mysql stands in for the original's MySQL; spans therefore say "mysql". Statement and
+lock time-outs are settings of the server (see `stores.py`), so that they can be changed while it runs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import asyncpg
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from pytest_anomod.replicas.kit.errors import StoreError
+from pytest_anomod.replicas.kit.net import Login, NameTable
+from pytest_anomod.replicas.kit.postgres_client import PostgresClient
+
+from .tables import Table
+
+if TYPE_CHECKING:
+    from .calls import Call
+
+DATABASE = "tsdb-mysql"
+POOL_SIZE = 10  # connections of one service at most
+POOL_WAIT_S = 3.0  # for a connection of the pool
+STATEMENT_S = 60.0  # the client's own limit, far above the server's
+
+UNIQUE_VIOLATION = "23505"
+
+
+class Pool(PostgresClient):
+    """At most `size` connections; who waits longer than POOL_WAIT_S for one gets StoreError of kind "pool"."""
+
+    def __init__(self, names: NameTable, login: Login, owner: str, size: int = POOL_SIZE) -> None:
+        super().__init__(names, DATABASE, login, size=size, timeout_s=STATEMENT_S)
+        self.size = size
+        self.in_use = self.waiting = self.timeouts = 0
+        self._owner = owner
+        self._permits = asyncio.Semaphore(size)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the pool, waited for."""
+        await self._wait()
+        self.in_use += 1
+        try:
+            async with super().connection() as connection:
+                yield connection
+        finally:
+            self.in_use -= 1
+            self._permits.release()
+
+    async def _wait(self) -> None:
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(POOL_WAIT_S):
+                await self._permits.acquire()
+        except TimeoutError:
+            self.timeouts += 1
+            text = f"pool of {self._owner} - Connection is not available, request timed out after {POOL_WAIT_S:g} s."
+            raise StoreError("pool", text) from None
+        finally:
+            self.waiting -= 1
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures of the pool, for the service's metrics."""
+        yield GaugeMetricFamily("db_pool_size", "Connections the pool may hold.", value=self.size)
+        yield GaugeMetricFamily("db_pool_in_use", "Connections at work.", value=self.in_use)
+        yield GaugeMetricFamily("db_pool_waiting", "Requests that wait for a connection.", value=self.waiting)
+        yield CounterMetricFamily("db_pool_timeouts", "Requests that got no connection in time.", value=self.timeouts)
+
+
+class Repository:
+    """The rows of one table as dicts by JSON names.
+
+    Conditions are JSON names: `find(call, accountId=x)`; None matches null. Every statement is a CLIENT span.
+    """
+
+    def __init__(self, pool: Pool, table: Table) -> None:
+        self.table = table
+        self._pool = pool
+
+    async def find(self, call: "Call", **equals: Any) -> list[dict[str, Any]]:
+        """The rows that match, in the order they are kept in."""
+        return await self.select(call, *self.table.condition(equals))
+
+    async def one(self, call: "Call", **equals: Any) -> dict[str, Any] | None:
+        """The first row that matches."""
+        rows = await self.find(call, **equals)
+        return rows[0] if rows else None
+
+    async def select(self, call: "Call", where: str, *arguments: Any) -> list[dict[str, Any]]:
+        """The rows under an SQL condition with $1, $2 ...; "" is all."""
+        statement = f"{self.table.select}{f' WHERE {where}' if where else ''} ORDER BY {self.table.order}"
+        with self._span(call, "SELECT"):
+            rows = await self._pool.fetch(statement, *arguments)
+        return [self.table.row(record) for record in rows]
+
+    async def insert(self, call: "Call", row: dict[str, Any]) -> dict[str, Any]:
+        """Store a new row and return it as stored; a key that is made on insert replaces the given one."""
+        stored = self._keyed(row)
+        with self._span(call, "INSERT"):
+            await self._pool.execute(self.table.insert, *self.table.values(stored))
+        return stored
+
+    async def insert_all(self, call: "Call", rows: Sequence[dict[str, Any]]) -> None:
+        """Store new rows in one transaction."""
+        values = [self.table.values(self._keyed(row)) for row in rows]
+        with self._span(call, "INSERT"):
+            await self._pool.executemany(self.table.insert, values)
+
+    async def save(self, call: "Call", row: dict[str, Any]) -> dict[str, Any]:
+        """Store a row: over the one with its key if there is one, else as a new one. Returns it as stored."""
+        key = row[self.table.key]
+        if key is None:
+            return await self.insert(call, row)
+        async with self._pool.transaction() as connection:
+            with self._span(call, "SELECT"):
+                known = await connection.fetchval(self.table.exists, key)
+            stored = row if known else self._keyed(row)
+            with self._span(call, "UPDATE" if known else "INSERT"):
+                statement = self.table.update if known else self.table.insert
+                await connection.execute(statement, *self.table.values(stored))
+        return stored
+
+    async def update(self, call: "Call", row: dict[str, Any]) -> bool:
+        """Write a row over the one with its key; false when there is none."""
+        with self._span(call, "UPDATE"):
+            status = await self._pool.execute(self.table.update, *self.table.values(row))
+        return status != "UPDATE 0"
+
+    async def delete(self, call: "Call", **equals: Any) -> int:
+        """Delete the rows that match and return how many there were."""
+        where, *arguments = self.table.condition(equals)
+        with self._span(call, "DELETE"):
+            status = await self._pool.execute(f"DELETE FROM {self.table.name} WHERE {where}", *arguments)
+        return int(status.split()[1])
+
+    def _keyed(self, row: dict[str, Any]) -> dict[str, Any]:
+        key = self.table.key
+        return {**row, key: str(uuid4())} if self.table.fresh_key or row[key] is None else row
+
+    def _span(self, call: "Call", operation: str) -> Any:
+        return call.ctx.client_span(f"{operation} ts.{self.table.name}", DATABASE, system="mysql", operation=operation)

@@ -1,0 +1,10 @@
+"""ts-admin-basic-info-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

@@ -1,0 +1,10 @@
+"""ts-admin-route-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

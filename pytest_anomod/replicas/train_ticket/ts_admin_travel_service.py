@@ -1,0 +1,10 @@
+"""ts-admin-travel-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

@@ -1,0 +1,10 @@
+"""ts-assurance-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

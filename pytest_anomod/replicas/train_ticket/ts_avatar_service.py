@@ -1,0 +1,10 @@
+"""ts-avatar-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

@@ -1,0 +1,10 @@
+"""ts-consign-price-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

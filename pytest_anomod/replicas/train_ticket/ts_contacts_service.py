@@ -1,0 +1,10 @@
+"""ts-contacts-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

@@ -1,0 +1,10 @@
+"""ts-news-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

@@ -1,0 +1,10 @@
+"""ts-order-other-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

@@ -1,0 +1,10 @@
+"""ts-station-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

@@ -1,0 +1,10 @@
+"""ts-ticket-office-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty

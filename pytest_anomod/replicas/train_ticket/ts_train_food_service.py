@@ -1,0 +1,10 @@
+"""ts-train-food-service."""
+
+from .backend import Backend
+
+
+class Empty(Backend):
+    """Empty."""
+
+
+SERVICE = Empty
