@@ -89,11 +89,11 @@ class _Recovery:
     usual_errors: float
 
     def tail(self) -> _Tail:
-        """The window's end, its latency taken from the better half of its blocks: a stall is no after-effect."""
+        """The window's end, its latency taken from the best third of its blocks: a stall is no after-effect."""
         length = min(self.window.length_s, max(self.window.length_s * TAIL_SHARE, TAIL_LEAST_S))
         late = self.times_s >= self.window.length_s - length
         medians = sorted(self._block_medians(late))
-        better = medians[: (len(medians) + 1) // 2]
+        better = medians[: (len(medians) + 2) // 3]
         return _Tail(
             length_s=length, rows=int(late.sum()), errors=int(self.failed[late].sum()),
             ratio=float(sum(better) / len(better)) if better else 1.0,
@@ -137,7 +137,7 @@ def _recovery(view: CaseView) -> _Recovery | None:
     usual = before.groupby("key")["ms"].median()
     typical = after["key"].map(usual).to_numpy(dtype=float)
     spare = GATEWAY_LATENCY.floor  # a difference below this is none, whatever its ratio
-    slow = after["ms"].to_numpy() / (typical + spare)
+    slow = after["ms"].to_numpy() / (typical + spare) / max(1.0, cut.pace)
     return _Recovery(
         window=window,
         times_s=(after["time_unix_nano"].to_numpy() - window.start_ns) / 1e9,

@@ -46,7 +46,7 @@ def explain(view: CaseView, findings: Sequence[Finding], verdict: Verdict) -> st
     scenario = view.scenario
     lines = [f"{scenario.name} ({scenario.fault.name} in {scenario.target}): {verdict}, expected {scenario.expects}"]
     lines.append(f"  {MEANING[verdict]}")
-    if verdict is Verdict.CONTAMINATED and _found(findings, "impact") and not scenario.is_control:
+    if verdict is Verdict.CONTAMINATED and _found(findings, "steady") and not scenario.is_control:
         lines.append("  users were hit, yet the target shows nothing: something else may have hit them")
     decisive = set(_decisive(findings, verdict))
     for finding in findings:

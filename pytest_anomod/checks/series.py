@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 GATEWAY_LATENCY = Bar(ratio=1.5, delta=0.33, floor=2.0, direction=1)
-SPAN_LATENCY = Bar(ratio=1.5, delta=0.33, floor=0.2)
+SPAN_LATENCY = Bar(ratio=1.5, delta=0.33, floor=0.2, fall=3.0)
+"""A baseline beside a starting neighbour is slow, so what is merely faster after it proves little."""
+
 SLOW_RATIO = 3.0
 SLOW_P95S = 2.0
 """A slow answer takes SLOW_RATIO times its kind's baseline median and SLOW_P95S times the baseline's p95."""

@@ -35,6 +35,7 @@ TRIM_RELIEF = 0.75
 """What is left of a share of failures without its worst burst must keep this much of its threshold."""
 
 EXACT_ROWS = 20
+HARMLESS = "in the harmless direction"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,8 @@ class Bar:
     delta: float = 0.33
     floor: float = 0.0
     direction: int = 0
+    fall: float = 0.0
+    """Least ratio of a fall, where it must be larger than that of a rise; 0: the same."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,9 @@ class Shift:
 
     @property
     def strength(self) -> float:
-        """Rank of a shift among others: 0 is none; what moved always ranks above what did not."""
+        """Rank of a shift among others: 0 is none; what moved ranks above what did not, what can't count below all."""
+        if self.why_not == HARMLESS:
+            return 0.0
         size = abs(self.difference) if self.kind == "share" else abs(self.delta) * min(abs(math.log(self.ratio)), 3.0)
         return size + (10.0 if self.moved else 0.0)
 
@@ -292,11 +297,12 @@ def _level_lacks(series: Series, pace: float) -> str:
     ratio = _ratio(left, right) ** sign
     beyond = f" beyond the machine's {pace:.2f}" if abs(pace - 1) > 0.05 else ""
     if bar.direction * sign < 0:
-        return "in the harmless direction"
+        return HARMLESS
     if delta * sign < bar.delta:
         return f"delta {abs(delta):.2f} < {bar.delta:g}{beyond}"
-    if ratio < bar.ratio:
-        return f"ratio {ratio:.2f} < {bar.ratio:g}{beyond}"
+    needed = max(bar.ratio, bar.fall) if sign < 0 else bar.ratio
+    if ratio < needed:
+        return f"ratio {ratio:.2f} < {needed:g}{beyond}"
     if abs(right - left) * series.scale < bar.floor:
         return f"difference {_figure(abs(right - left) * series.scale)} < {bar.floor:g}"
     blocks = _delta(block_values(before, mean=mean), block_values(later, mean=mean)) * sign
