@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _speak
 from pytest_anomod.faults._parameters import matches, refuse, refuse_target
+from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import Ability, CodeLocation, FaultDefaults, Json, Level
 from pytest_anomod.model.system import ServiceKind
@@ -56,9 +57,16 @@ class CodeFault(FaultDefaults):
         return {"location": location, "instance": deployment.instance(target).instance_id}
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        """Restore the function; a service that is down has lost the change with its process."""
-        if deployment.instance(target).pid is not None:
-            _agent(deployment, target, "/code/restore", {"function": self.function})
+        """Restore the function; a process that is gone has taken the change with it."""
+        while deployment.instance(target).state == "running":
+            before = deployment.instance(target)
+            try:
+                _agent(deployment, target, "/code/restore", {"function": self.function})
+                return
+            except InjectionError:
+                clock.sleep(0.2)  # it may have died just now, which the deployment finds out soon
+                if deployment.instance(target) == before:
+                    raise
 
     def ask(self, deployment: Deployment, target: str, timeout_s: float = 5.0) -> tuple[Json, float]:
         """Call the probe: its answer ({"result": ...} or {"error": ...}, {} if none came) and the seconds it took."""

@@ -98,6 +98,16 @@ async def commit_times_s(session: Any, count: int, every_s: float = 0.0) -> list
     return sorted(times)
 
 
+async def calm_commits_s(session: Any) -> list[float]:
+    """Have all that was not yet on disk written, then time commits until they are even (or for 5 s); sorted seconds."""
+    await session.execute("CHECKPOINT")
+    until = clock.monotonic_s() + 5.0
+    while True:
+        times = await commit_times_s(session, 25, every_s=0.01)
+        if times[len(times) * 9 // 10] < 4 * times[len(times) // 2] or clock.monotonic_s() > until:
+            return times
+
+
 async def log_syncs(session: Any) -> tuple[int, float]:
     """How often the server has flushed its log to disk so far, and the milliseconds it has waited for that."""
     await session.execute("SELECT pg_stat_force_next_flush()")

@@ -10,6 +10,7 @@ from pytest_anomod.faults import _programs
 from pytest_anomod.faults._parameters import refuse_target
 from pytest_anomod.faults._speak import refuses, round_trip_s
 from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json
 from pytest_anomod.model.system import ServiceKind
 
@@ -49,7 +50,8 @@ class RelayedFault(FaultDefaults):
     def recover(self, deployment: Deployment, target: str) -> None:
         """End the relay, which closes what went through it, and give the service its port back."""
         deployment.end(target, NAME)
-        deployment.move_listener(target, None)
+        # a target that died meanwhile could not come back while the relay had its port: give it the time now
+        clock.wait_until(lambda: _is_home(deployment, target), timeout_s=5.0, what=f"{target!r} on its own port")
 
 
 def round_trips_s(deployment: Deployment, target: str, count: int, timeout_s: float) -> list[float]:
@@ -59,6 +61,16 @@ def round_trips_s(deployment: Deployment, target: str, count: int, timeout_s: fl
     address = deployment.instance(target).address
     with ThreadPoolExecutor(max_workers=min(count, 16)) as pool:
         return sorted(pool.map(lambda _: round_trip_s(address, timeout_s), range(count)))
+
+
+def _is_home(deployment: Deployment, target: str) -> bool:
+    if deployment.instance(target).state == "stopped":
+        return True  # when it is started again, it is on its own port
+    try:
+        deployment.move_listener(target, None)
+    except DeploymentError:
+        return False
+    return True
 
 
 def _wait_for(address: tuple[str, int], what: str) -> None:

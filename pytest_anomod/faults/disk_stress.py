@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import statistics
@@ -62,7 +63,10 @@ class DiskStress(FaultDefaults):
             refuse_target(self, target, f"it is of kind {kind} and writes nothing through; aim at a docstore")
 
     def prepare(self, deployment: Deployment, target: str) -> None:
-        """Have the target wait for the disk at every commit, and measure how long that takes on a quiet disk."""
+        """Have the target wait for the disk at every commit, and measure how long that takes on a quiet disk.
+
+        What it had not written through so far goes to disk first: that would slow the baseline.
+        """
         kind = _filesystem(deployment.directory)
         if kind in _IN_MEMORY:
             msg = f"{deployment.directory} is on {kind}: no disk to stress; set ANOMOD_STATE_DIR to a directory on one"
@@ -72,8 +76,7 @@ class DiskStress(FaultDefaults):
             before = await _postgres.originals(session, _DURABLE)
             deployment.remember(_originals(target), before)
             await _postgres.set_all(session, _DURABLE)
-            await _postgres.commit_times_s(session, 5)
-            return await _postgres.commit_times_s(session, 25, every_s=0.01)
+            return await _postgres.calm_commits_s(session)
 
         commits = _postgres.ask(deployment, target, make_durable)
         writes = _small_writes_s(deployment.directory)
@@ -96,7 +99,10 @@ class DiskStress(FaultDefaults):
         return {"helper_pid": helper, "quiet": deployment.recall(_quiet(target))}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        """Whether commits of the target, and small writes of our own beside it, both wait for longer than they did."""
+        """Whether commits of the target, and small writes of our own beside it, both wait for longer than they did.
+
+        That the writers write is seen as well: whoever else uses this disk may make others wait.
+        """
         quiet = deployment.recall(_quiet(target))
         if quiet is None:
             return Observation(active=False, evidence={"quiet": None})
@@ -112,12 +118,15 @@ class DiskStress(FaultDefaults):
                 "log_sync_ms": (waited_now_ms - waited_ms) / count if count else None,
             }
 
+        helper = deployment.executed(target).get(_NAME)
+        written = _written_bytes(helper)
         seen = _postgres.ask(deployment, target, look)
         seen["write_s"] = statistics.median(_small_writes_s(deployment.directory))
         least = {"commit_s": max(3 * quiet["commit_s"], 2e-4 * self.stall_ms), "write_s": 2 * quiet["write_s"]}
+        written = _written_bytes(helper) - written
         waits = all(seen[name] >= seconds for name, seconds in least.items())
-        evidence = {**seen, "quiet": quiet, "at_least": least}
-        return Observation(active=seen["fsync"] == "on" and waits, evidence=evidence)
+        evidence = {**seen, "written_mb": round(written / 1e6, 1), "quiet": quiet, "at_least": least}
+        return Observation(active=seen["fsync"] == "on" and written > 0 and waits, evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """End the writers, have the target as careless as it was."""
@@ -158,6 +167,19 @@ def _originals(target: str) -> str:
 def _quiet(target: str) -> str:
     """Figures of the quiet disk: no originals, so they outlive the recovery, whose absence of stress they show."""
     return f"disk_stress quiet {target}"
+
+
+def _written_bytes(pid: int | None) -> float:
+    """What a program has sent to the disk so far; its CPU seconds where the system does not count bytes (macOS)."""
+    import psutil
+
+    if pid is None:
+        return 0
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        counters = getattr(process, "io_counters", None)
+        return counters().write_bytes if counters else sum(process.cpu_times()[:2]) * 1e9
+    return 0
 
 
 def _small_writes_s(directory: Path) -> list[float]:

@@ -44,6 +44,11 @@ class RedisMemoryLimit(FaultDefaults):
         if kind is not ServiceKind.CACHE:
             refuse_target(self, target, f"it is of kind {kind}; a memory limit needs a Redis, kind {ServiceKind.CACHE}")
 
+    def prepare(self, deployment: Deployment, target: str) -> None:
+        """See that the target answers, and load the client now rather than between inject and effect."""
+        with _redis(deployment, target) as redis:
+            redis.ping()
+
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
         with _redis(deployment, target) as redis:
             memory = redis.info()

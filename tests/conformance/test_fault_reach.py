@@ -75,6 +75,17 @@ def test_a_killed_target_loses_its_patch_and_the_probe_says_so(deployment):
     INJECTOR.recover(fault, deployment, target)
 
 
+@pytest.mark.parametrize("name", ["network_loss", "code_return", "cpu_contention"])
+def test_a_target_that_dies_under_a_fault_can_be_recovered(deployment, name):
+    """It comes back on its own port, running, with its own code."""
+    fault, target = SAMPLES[name]
+    INJECTOR.inject(fault, deployment, target)
+    deployment.kill(target)
+    INJECTOR.recover(fault, deployment, target)
+    clock.wait_until(lambda: deployment.answers(target), timeout_s=5, what="an answer of it")
+    assert not INJECTOR.active(fault, deployment, target)
+
+
 def test_probes_leave_no_trace_in_the_telemetry(deployment):
     """Looking for a fault that is not in adds no span, no log line and no request metric."""
     names = ("network_loss", "network_delay", "http_abort", "stop_service", "cpu_contention", "kill_service")
