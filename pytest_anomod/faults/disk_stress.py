@@ -42,10 +42,10 @@ class DiskStress(FaultDefaults):
     needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.STORE})
     host_wide: ClassVar[bool] = True
 
-    writers: int = 6
+    writers: int = 8
     block_kb: int = 32_768
-    total_mb: int = 192
-    stall_ms: float = 25
+    total_mb: int = 256
+    stall_ms: float = 40
     budget_gb: float = 1_500
 
     def __post_init__(self) -> None:

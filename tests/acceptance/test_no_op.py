@@ -1,0 +1,57 @@
+"""A fault that does nothing is found out: every scenario's case is ineffective, its test red, with the numbers."""
+
+from __future__ import annotations
+
+import re
+import runpy
+
+import pytest
+from outside import ROOT, pytest_words, verdicts
+
+from pytest_anomod.declare import ATTRIBUTE
+
+DISARM = '''
+"""Every fault on offer says that it was put in, and does nothing."""
+
+from pytest_anomod.model import catalog
+
+
+def pytest_configure(config):
+    for fault in catalog.offers("faults").values():
+        fault.inject = lambda self, deployment, target: {}
+'''
+SYSTEMS = sorted(path.name for path in (ROOT / "experiments").iterdir() if any(path.glob("test_*.py")))
+
+
+def declared(system):
+    """Fault and target of every scenario of a system that has a fault, by scenario."""
+    found = {}
+    for path in (ROOT / "experiments" / system).glob("test_*.py"):
+        for name, item in runpy.run_path(str(path)).items():
+            declaration = getattr(item, ATTRIBUTE, None)
+            if declaration is not None and declaration.fault.name != "no_fault":
+                found[name.removeprefix("test_").lower()] = f"{declaration.fault.name} in {declaration.target}"
+    return found
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_fault_that_is_not_put_in_turns_its_test_red(system, start, tmp_path):
+    """Not one scenario may pass, and none may be put down to anything but the fault that was never there."""
+    (tmp_path / "disarm.py").write_text(DISARM)
+    scenarios = declared(system)
+    assert len(scenarios) > 10
+    chosen = " or ".join(f"test_{scenario}" for scenario in scenarios)
+    run = start(
+        *pytest_words("-p", "disarm", "-n", 4, "--anomod-scale=0.3", "-k", chosen, "--junitxml=junit.xml"),
+        f"--anomod-out={tmp_path / 'dataset'}",
+        ROOT / "experiments" / system,
+    )
+    assert run.wait(240) == pytest.ExitCode.TESTS_FAILED, run.output
+    rows = verdicts(tmp_path / "junit.xml")
+    assert {name: row["anomod_verdict"] for name, row in rows.items()} == dict.fromkeys(scenarios, "ineffective"), (
+        "\n".join(row["failure"] for row in rows.values() if row["anomod_verdict"] != "ineffective")
+    )
+    for scenario, what in scenarios.items():
+        said = rows[scenario]["failure"]
+        assert f"{scenario} ({what}): ineffective, expected effective" in said
+        assert re.search(rf"> mechanism: absent: {what} was injected but not seen: .* within \d+ s and \d+ looks", said)
