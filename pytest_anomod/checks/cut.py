@@ -8,7 +8,8 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.checks.statistics import MIN_ROWS, Stretch
+from pytest_anomod.checks.shifts import Stretch
+from pytest_anomod.checks.statistics import MIN_ROWS
 from pytest_anomod.model.timeline import Phase, Window
 from pytest_anomod.model.verdict import CaseView
 

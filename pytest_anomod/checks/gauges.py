@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pytest_anomod.checks.cut import Cut
-from pytest_anomod.checks.statistics import Bar, Series, Shift, Stretch, set_shift
+from pytest_anomod.checks.shifts import Bar, Series, Shift, Stretch, set_shift
 from pytest_anomod.model.timeline import Window
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pytest_anomod.checks.cut import Cut, fault_cut
 from pytest_anomod.checks.series import impact_series
-from pytest_anomod.checks.statistics import Shift, as_evidence, compare
+from pytest_anomod.checks.shifts import Shift, as_evidence
+from pytest_anomod.checks.statistics import compare
 from pytest_anomod.checks.symptom import say
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pytest_anomod.checks.cut import Cut
-from pytest_anomod.checks.statistics import Shift, set_shift
+from pytest_anomod.checks.shifts import Shift, set_shift
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.model.verdict import CaseView
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.checks.content import novel, shape_of
 from pytest_anomod.checks.cut import Cut, member
-from pytest_anomod.checks.statistics import MIN_ROWS, Bar, Series, block_counts, calm
+from pytest_anomod.checks.shifts import Bar, Series
+from pytest_anomod.checks.statistics import MIN_ROWS, block_counts, calm
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,8 @@ from typing import Any
 
 from pytest_anomod.checks.cut import Cut
 from pytest_anomod.checks.series import outcome_series, requests_per_second
-from pytest_anomod.checks.statistics import Shift, as_evidence, compare
+from pytest_anomod.checks.shifts import Shift, as_evidence
+from pytest_anomod.checks.statistics import compare
 from pytest_anomod.model.timeline import Phase, Window
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 

@@ -6,7 +6,8 @@ from pytest_anomod.checks.cut import Cut, fault_cut
 from pytest_anomod.checks.gauges import gauge_series, instance_shift, setting_shifts
 from pytest_anomod.checks.lines import line_shifts
 from pytest_anomod.checks.series import answer_series, caller_series, log_series, server_series
-from pytest_anomod.checks.statistics import Shift, as_evidence, compare
+from pytest_anomod.checks.shifts import Shift, as_evidence
+from pytest_anomod.checks.statistics import compare
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
 

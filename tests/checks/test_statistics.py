@@ -8,17 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_anomod.checks.statistics import (
-    ALPHA,
-    Bar,
-    Series,
-    Stretch,
-    block_counts,
-    cliffs_delta,
-    compare,
-    holm,
-    rank_test,
-)
+from pytest_anomod.checks.shifts import Bar, Series, Stretch
+from pytest_anomod.checks.statistics import ALPHA, block_counts, cliffs_delta, compare, holm, rank_test
 
 RNG = np.random.default_rng(7)
 
