@@ -91,12 +91,23 @@ class Repository:
         rows = await self.find(call, **equals)
         return rows[0] if rows else None
 
+    async def get(self, call: "Call", key: str | None) -> dict[str, Any] | None:
+        """The row with this key; ValueError (so 500) for None, as the original's repositories do."""
+        if key is None:
+            raise ValueError("The given id must not be null!")
+        return await self.one(call, **{self.table.key: key})
+
     async def select(self, call: "Call", where: str, *arguments: Any) -> list[dict[str, Any]]:
         """The rows under an SQL condition with $1, $2 ...; "" is all."""
         statement = f"{self.table.select}{f' WHERE {where}' if where else ''} ORDER BY {self.table.order}"
         with self._span(call, "SELECT"):
             rows = await self._pool.fetch(statement, *arguments)
         return [self.table.row(record) for record in rows]
+
+    async def fetch(self, call: "Call", statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        """The rows of another query on this table."""
+        with self._span(call, "SELECT"):
+            return await self._pool.fetch(statement, *arguments)
 
     async def insert(self, call: "Call", row: dict[str, Any]) -> dict[str, Any]:
         """Store a new row and return it as stored; a key that is made on insert replaces the given one."""

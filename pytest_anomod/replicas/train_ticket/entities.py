@@ -387,7 +387,7 @@ VOUCHER = Entity(
 )
 VOUCHERS = Table(name="voucher", entity=VOUCHER, key="voucher_id", fresh_key=False, unique=(("order_id",),))
 OFFICE = Entity("Office", *_texts("name", "city", "province", "region", "address", "workTime"), Field("windowNum", INT))
-OFFICES = Table(name="office", entity=OFFICE, key="name", fresh_key=False)
+OFFICES = Table(name="office", entity=Entity("Office", Field("id", TEXT36), *OFFICE.fields))
 
 TABLES = (
     STATIONS, TRAIN_TYPES, ROUTES, PRICES, CONFIGS, SECURITY_CONFIGS, TRIPS, TRIPS2, CONTACTS, AUTH_USERS, USERS,

@@ -100,7 +100,7 @@ def rows(new_id: Callable[[], str]) -> dict[str, Rows]:
              "beyondPrice": 4.0}
         ],
         "office": [
-            {"name": "Jinqiao Road ticket sales outlets", "city": "Shanghai", "province": "Shanghai",
+            {"id": new_id(), "name": "Jinqiao Road ticket sales outlets", "city": "Shanghai", "province": "Shanghai",
              "region": "Pudong New Area", "address": "Jinqiao Road 1320, Shanghai, Pudong New Area",
              "workTime": "08:00-18:00", "windowNum": 1}
         ],
