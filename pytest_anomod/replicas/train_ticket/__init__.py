@@ -15,6 +15,10 @@ from . import dates as dates
 from . import entities as entities
 from . import envelope as envelope
 from . import messaging as messaging
+from . import orders as orders
+from . import passwords as passwords
+from . import stations as stations
+from . import texts as texts
 from .catalogue import GATEWAY, SERVICES
 from .stores import STORES
 

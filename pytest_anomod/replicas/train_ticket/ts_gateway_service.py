@@ -25,6 +25,7 @@ HOP_BY_HOP = frozenset(
         "te", "traceparent", "trailer", "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
+NOT_REGISTERED = ("ts-avatar-service",)  # routed, though the registry never hears of it
 STATUS_OF_LOSS = {"resolve": 503, "timeout": 504}  # any other loss is 500
 
 
@@ -51,6 +52,8 @@ class GatewayService(Service):
         """Send the request to the service as it came, and its answer back."""
         if peer == LIMITED and not self._admit():
             return json_response({"code": 429, "message": "Blocked by Sentinel: ParamFlowException"}, 429)
+        if peer in NOT_REGISTERED:
+            return failed(request, 503)
         ctx = request.ctx
         ctx.log.info(f"Route matched: {peer} {request.method} {request.path}")
         started, status = time.perf_counter(), "undeclared"
