@@ -109,7 +109,7 @@ class DiskStress(FaultDefaults):
 
         async def look(session: Any) -> dict[str, Json]:
             syncs, waited_ms = await _postgres.log_syncs(session)
-            commits = await _postgres.commit_times_s(session, 15, every_s=0.02)
+            commits = await _postgres.commit_times_s(session, 9, every_s=0.02)
             syncs_now, waited_now_ms = await _postgres.log_syncs(session)
             count = syncs_now - syncs
             return {
@@ -193,7 +193,7 @@ def _small_writes_s(directory: Path) -> list[float]:
         os.pwrite(file.fileno(), b"\0" * 4096, 0)
         os.fsync(file.fileno())
         times = []
-        for _ in range(11):
+        for _ in range(7):
             clock.sleep(0.01)
             began = clock.monotonic_s()
             os.pwrite(file.fileno(), b"\1" * 4096, 0)
