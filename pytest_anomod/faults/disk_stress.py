@@ -46,7 +46,7 @@ class DiskStress(FaultDefaults):
     block_kb: int = 32_768
     total_mb: int = 256
     stall_ms: float = 40
-    budget_gb: float = 1_500
+    budget_gb: float = 400
 
     def __post_init__(self) -> None:
         whole(self, "writers", 1, 32, "threads")
