@@ -60,6 +60,7 @@ def attach_case(config: pytest.Config, result: CaseResult) -> None:
     scenario = result.scenario
     for name, value in (("epic", scenario.system), ("feature", str(scenario.level)), ("story", scenario.name)):
         test.labels.append(Label(name, value))
+    test.name = _title(result)
     test.descriptionHtml = _description(result, test.description)
     _parameters(test, result)
     _steps(listener.allure_logger, result)
@@ -73,6 +74,13 @@ def write_run_files(directory: Path, properties: Mapping[str, str]) -> None:
     lines = {"Python": platform.python_version(), "Platform": platform.platform(), **properties}
     text = "".join(f"{name.replace(' ', '_')}={value}\n" for name, value in lines.items())
     (directory / "environment.properties").write_text(text, encoding="utf-8")
+
+
+def _title(result: CaseResult) -> str:
+    scenario = result.scenario
+    if scenario.is_control:
+        return f"{scenario.name}: nothing is broken"
+    return f"{scenario.name}: {scenario.fault.name} in {scenario.target}"
 
 
 def _description(result: CaseResult, docstring: str | None) -> str:
@@ -111,9 +119,8 @@ def _parameters(test: Any, result: CaseResult) -> None:
     from allure_commons.model2 import Parameter
 
     shown = {"verdict": str(result.verdict), "target": result.scenario.target, "case": result.view.case_id}
-    test.parameters.extend(
-        Parameter(name=name, value=value, excluded=True if name == "case" else None) for name, value in shown.items()
-    )
+    # excluded, or a new verdict would begin a new history instead of being a change in the old one
+    test.parameters.extend(Parameter(name=name, value=value, excluded=True) for name, value in shown.items())
 
 
 def _steps(logger: Any, result: CaseResult) -> None:
