@@ -106,13 +106,12 @@ def _description(result: CaseResult, docstring: str | None) -> str:
         for finding in result.findings
         if finding.question not in dict(QUESTIONS) and finding.outcome is not Outcome.PROVEN
     )
+    # paragraphs, not a table: Allure does not wrap the cells of one
     body = "".join(
-        f"<tr><td style='padding:3px 12px 3px 0;vertical-align:top;white-space:nowrap'>{title}</td>"
-        f"<td style='padding:3px 0;{f'color:{colour}' if colour else ''}'>{text}</td></tr>"
+        f"<p><b>{title}</b><br><span style='color:{colour or 'inherit'}'>{text}</span></p>"
         for title, text, colour in rows
     )
-    intro = f"<p>{html.escape(docstring)}</p>" if docstring else ""
-    return f"{intro}<table>{body}</table>"
+    return (f"<p>{html.escape(docstring)}</p>" if docstring else "") + body
 
 
 def _parameters(test: Any, result: CaseResult) -> None:
