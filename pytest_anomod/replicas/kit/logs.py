@@ -57,6 +57,7 @@ class Log:
                 "body": body,
                 "trace_id": context.trace_id,
                 "span_id": context.span_id,
+                "service_instance_id": telemetry.instance,
                 "attributes": place | attributes if attributes else place,
             }
         )
