@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pytest_anomod.model import journal as names
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome, Verdict
 
 MEANING = {
@@ -27,6 +28,9 @@ def judge(view: CaseView, findings: Sequence[Finding]) -> Verdict:
         return Verdict.BROKEN
     if not {"complete", "aligned"} <= proven:
         return Verdict.BROKEN
+    if "mechanism" not in proven and view.journal.activity(names.INJECT) is not None:
+        # whatever the machine did meanwhile: a calmer one would not have shown a fault that was not in
+        return Verdict.INEFFECTIVE
     if "steady" not in proven:
         return Verdict.CONTAMINATED
     if view.scenario.is_control:

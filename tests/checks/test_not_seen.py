@@ -61,6 +61,17 @@ def test_a_fault_that_did_not_get_in_is_ineffective(failing):
     assert "within 8 s and 24 looks" in said
 
 
+def test_an_unsteady_baseline_is_no_excuse():
+    """A fault that was tried and never seen is the fault's own affair; a calmer machine would not have shown it."""
+    view = without_the_fault("seen", ["seen failed: within 8 s and 24 looks", REFUSED])
+    answers = view.frames["api_responses"]
+    failing = (answers["phase"] == "baseline") & (answers.index % 3 == 0)
+    answers = answers.assign(status_code=answers["status_code"].mask(failing, 500))
+    verdict, said = judged(dataclasses.replace(view, frames={**view.frames, "api_responses": answers}))
+    assert "  steady: absent" in said
+    assert verdict is Verdict.INEFFECTIVE, said
+
+
 def test_whatever_else_failed_still_breaks_the_case():
     """The fault was not seen, and on top of that its way back failed."""
     problems = ["seen failed: not within 8 s", REFUSED, "recover failed: the store gave no answer"]
