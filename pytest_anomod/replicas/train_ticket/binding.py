@@ -21,12 +21,14 @@ class WrongTypeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type of field: how it is read, its column type, and what a missing one is."""
+    """A type of field: how it is read, its column type, what a missing one is, and for descriptions what is in it."""
 
     name: str
     read: Callable[[Any], Any]
     column: str
     blank: Any = None
+    items: "Kind | Entity | None" = None
+    values: tuple[str, ...] = ()
 
 
 def read_text(value: Any) -> str | None:
@@ -116,7 +118,7 @@ def one_of(*names: str) -> Kind:
             return value
         raise WrongTypeError(f"{value!r:.60} is none of {names}")
 
-    return Kind("enum", read, "varchar(255)")
+    return Kind("enum", read, "varchar(255)", values=names)
 
 
 def list_of(kind: "Kind | Entity") -> Kind:
@@ -130,7 +132,7 @@ def list_of(kind: "Kind | Entity") -> Kind:
         return [kind.read(item) for item in value]
 
     column = "jsonb" if isinstance(kind, Entity) else f"{kind.column}[]"
-    return Kind(f"[{kind.name}]", read, column)
+    return Kind("list", read, column, items=kind)
 
 
 @dataclass(frozen=True, slots=True)

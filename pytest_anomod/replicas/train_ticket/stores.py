@@ -9,7 +9,7 @@ DATABASE_SETTINGS = {
     "max_connections": "300",
     "shared_buffers": "32MB",
     "statement_timeout": "10s",
-    "lock_timeout": "3s",
+    "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
     "deadlock_timeout": "500ms",
     "default_toast_compression": "pglz",

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from pytest_anomod.replicas.kit.errors import TransportError
 from pytest_anomod.replicas.kit.http import REASONS, Request, Response, json_response
@@ -46,7 +47,17 @@ class GatewayService(Service):
     async def start(self) -> None:
         """Nobody has asked for anything yet."""
         self._admissions: deque[float] = deque()
+        self._document: dict[str, Any] | None = None
         self.log.info(f"Started GatewayApplication with {len(PREFIXES)} routes")
+
+    @route("GET", "/openapi.json")
+    async def openapi(self, request: Request) -> Response:
+        """The OpenAPI document of what is behind the gateway; the original has none."""
+        if self._document is None:
+            from .openapi import document  # it imports every service, which only those who ask for it shall pay
+
+            self._document = document()
+        return json_response(self._document)
 
     async def pass_on(self, request: Request, peer: str) -> Response:
         """Send the request to the service as it came, and its answer back."""

@@ -46,13 +46,19 @@ def zero(msg: str, data: Any = None) -> dict[str, Any]:
     return {"status": 0, "msg": msg, "data": data}
 
 
-def check(system: System, example: Example) -> None:
-    """Send the request and compare."""
+def send(system: System, example: Example) -> tuple[Mapping[str, Any], Any]:
+    """Send the request; the values it was filled with and the answer."""
+    system.sent.add(example.title)
     known = example.given(system) if example.given else {}
     verb, _, path = example.endpoint.partition(" ")
     body = _filled(example.body, known)
     target = (example.path or path).format(**known)
-    answer = system.ask(verb, target, body, token=example.token, service=example.service)
+    return known, system.ask(verb, target, body, token=example.token, service=example.service)
+
+
+def check(system: System, example: Example) -> None:
+    """Send the request and compare."""
+    known, answer = send(system, example)
     assert answer.status_code == example.status, answer.text
     if isinstance(example.wanted, str):
         assert answer.text == example.wanted

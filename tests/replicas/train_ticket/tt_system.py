@@ -36,6 +36,7 @@ class System:
         self.services = self.deployment["services"]
         self._control = {"Authorization": f"Bearer {token}"}
         self.http = requests.Session()
+        self.sent: set[str] = set()  # titles of the examples that were sent
         self.tokens = {
             "user": self.login("fdse_microservice", "111111"),
             "admin": self.login("admin", "222222"),
@@ -106,13 +107,17 @@ class System:
         """The metrics page of a service or store."""
         return requests.get(self.services[service]["metrics_url"], timeout=10).text
 
-    def sql(self, statement: str, *arguments: Any) -> list[Any]:
-        """All rows of a statement on the database."""
+    async def connect(self) -> asyncpg.Connection:
+        """A connection to the database, with the services' login."""
         secret = json.loads((self.directory / "secret" / "tsdb-mysql.json").read_text())
         login = {name: secret[name] for name in ("host", "port", "user", "password", "database")}
+        return await asyncpg.connect(**login)
+
+    def sql(self, statement: str, *arguments: Any) -> list[Any]:
+        """All rows of a statement on the database."""
 
         async def fetch() -> list[Any]:
-            connection = await asyncpg.connect(**login)
+            connection = await self.connect()
             try:
                 return await connection.fetch(statement, *arguments)
             finally:
