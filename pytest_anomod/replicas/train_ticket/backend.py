@@ -40,7 +40,7 @@ from pytest_anomod.replicas.kit.telemetry import source_path
 
 from . import access, failures
 from .binding import INT_MAX, INT_MIN, Entity, Kind, WrongTypeError, read_number
-from .calls import Call
+from .calls import Call, context_of
 from .database import DATABASE, POOL_SIZE, Pool, Repository
 from .failures import JSON_HEADERS, TEXT_HEADERS, HttpFailure, PeerFailure, error_response
 from .tables import Table
@@ -73,7 +73,7 @@ def endpoint(verb: str, path: str, *, body: Kind | Entity | None = None, status:
         async def handle(self: "Backend", request: Request) -> Response:
             return await self.serve(request, operation, function)
 
-        handle.operation = operation  # type: ignore[attr-defined] - read by __init_subclass__
+        vars(handle)["operation"] = operation  # read by __init_subclass__
         return handle
 
     return mark
@@ -169,27 +169,27 @@ class Backend(Service):
         """A handler raised: the log has the reason, the client learns only that."""
         kind = type(error).__name__
         lost = "; nested exception" if isinstance(error, _LOST) else ""
-        request.ctx.log.error(f"Request processing failed{lost}: {kind}: {error}")  # type: ignore[union-attr]
+        context_of(request).log.error(f"Request processing failed{lost}: {kind}: {error}")
         return error_response(request, 500)
 
     def _admitted(self, request: Request) -> Call:
         if not self.checks_tokens:
-            return Call(self, request.ctx, request, None)  # type: ignore[arg-type] - set by the kit
+            return Call(self, context_of(request), request, None)
         if any(text in request.path for text in _NOT_IN_PATHS):
             raise HttpFailure(400, "the path holds what the firewall refuses")
         try:
             identity = access.identify(request.header("authorization"))
         except access.BadTokenError as error:
-            request.ctx.log.warning(f"JWT is not valid: {error}")  # type: ignore[union-attr] - set by the kit
+            context_of(request).log.warning(f"JWT is not valid: {error}")
             raise _Refused(Response(403, b"", failures.SECURITY_HEADERS)) from None
         path = request.path.removeprefix(self.base)
         if not access.allowed(self.rules, request.method, path, identity):
             raise _Refused(error_response(request, 403))
-        return Call(self, request.ctx, request, identity)  # type: ignore[arg-type] - set by the kit
+        return Call(self, context_of(request), request, identity)
 
     def _failed(self, request: Request, failure: Exception) -> Response:
         status = failure.status if isinstance(failure, HttpFailure) else 400
-        request.ctx.log.warning(f"Resolved [{type(failure).__name__}: {failure}]")  # type: ignore[union-attr]
+        context_of(request).log.warning(f"Resolved [{type(failure).__name__}: {failure}]")
         return error_response(request, status)
 
 

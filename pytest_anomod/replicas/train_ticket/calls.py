@@ -38,6 +38,13 @@ NOT_PASSED_ON = frozenset(
 _VARIABLE = re.compile(r"\{\w*\}")
 
 
+def context_of(request: Request) -> Context:
+    """The span a request is answered in; the kit sets one for every request."""
+    if request.ctx is None:
+        raise RuntimeError("the request came without a context")
+    return request.ctx
+
+
 def expand(template: str, values: tuple[Any, ...]) -> str:
     """A path with its `{variables}` filled in, each percent-encoded as one segment."""
     given = iter(values)

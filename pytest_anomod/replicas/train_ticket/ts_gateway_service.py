@@ -16,7 +16,7 @@ from pytest_anomod.replicas.kit.http import REASONS, Request, Response, json_res
 from pytest_anomod.replicas.kit.http_client import ClientResponse
 from pytest_anomod.replicas.kit.service import Service, route
 
-from .calls import NO_LIMIT_S
+from .calls import NO_LIMIT_S, context_of
 from .catalogue import PREFIXES
 
 LIMITED, LIMIT, PERIOD_S = "ts-admin-basic-info-service", 20, 1.0
@@ -65,7 +65,7 @@ class GatewayService(Service):
             return json_response({"code": 429, "message": "Blocked by Sentinel: ParamFlowException"}, 429)
         if peer in NOT_REGISTERED:
             return failed(request, 503)
-        ctx = request.ctx
+        ctx = context_of(request)
         ctx.log.info(f"Route matched: {peer} {request.method} {request.path}")
         started, status = time.perf_counter(), "undeclared"
         try:
@@ -109,7 +109,7 @@ class GatewayService(Service):
 
     async def crashed(self, request: Request, error: Exception) -> Response:
         """Passing on failed in a way of its own."""
-        request.ctx.log.error(f"500 Server Error for HTTP {request.method} {request.path}: {error}")
+        context_of(request).log.error(f"500 Server Error for HTTP {request.method} {request.path}: {error}")
         return failed(request, 500)
 
 

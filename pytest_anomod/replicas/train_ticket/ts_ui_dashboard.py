@@ -4,7 +4,7 @@ from pytest_anomod.replicas.kit.errors import TransportError
 from pytest_anomod.replicas.kit.http import Request, Response, text_response
 from pytest_anomod.replicas.kit.service import Service, route
 
-from .calls import NO_LIMIT_S, NOT_PASSED_ON
+from .calls import NO_LIMIT_S, NOT_PASSED_ON, context_of
 from .catalogue import GATEWAY
 
 PAGE = """<!DOCTYPE html>
@@ -29,13 +29,13 @@ class Dashboard(Service):
         headers = [each for each in request.headers if each[0] not in NOT_PASSED_ON or each[0] == "content-type"]
         method = "GET" if request.method == "HEAD" else request.method
         try:
-            with request.ctx.client_span(f"{method} {GATEWAY}", GATEWAY) as span:
+            with context_of(request).client_span(f"{method} {GATEWAY}", GATEWAY) as span:
                 headers.append(("traceparent", span.traceparent()))
                 answer = await self.http(GATEWAY).request(
                     method, request.target, headers=headers, body=request.body, timeout_s=NO_LIMIT_S
                 )
         except TransportError as error:
-            request.ctx.log.error(f"{error} while connecting to upstream")
+            context_of(request).log.error(f"{error} while connecting to upstream")
             return text_response("<html><body><h1>502 Bad Gateway</h1></body></html>\n", 502, HTML)
         kept = [each for each in answer.headers if each[0] not in NOT_PASSED_ON or each[0] == "content-type"]
         return Response(answer.status, answer.body, kept)

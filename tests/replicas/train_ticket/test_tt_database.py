@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 import requests
-from tt_system import System, wait_for
+from tt_system import System, new_trace, wait_for
 
 from pytest_anomod.replicas.train_ticket.database import POOL_SIZE, POOL_WAIT_S
 
@@ -75,8 +75,9 @@ def test_without_the_database_services_answer_500_and_recover(system: System, st
 
 def test_each_statement_is_a_span_with_its_table(system: System) -> None:
     """CLIENT spans to the database, as the agent of the original makes them."""
-    system.get(f"{CONFIGS}/DirectTicketAllocationProportion")
-    span = next(span for span in system.spans() if span["span_name"] == "SELECT ts.config")
+    trace, headers = new_trace()
+    system.get(f"{CONFIGS}/DirectTicketAllocationProportion", headers=headers)
+    span = next(span for span in system.spans(trace) if span["span_name"] == "SELECT ts.config")
     assert span["attributes"] == {"peer.service": "tsdb-mysql", "db.system": "mysql", "db.operation": "SELECT"}
 
 
