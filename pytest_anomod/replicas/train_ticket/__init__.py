@@ -10,15 +10,20 @@ from pytest_anomod.replicas.kit.system import ReplicaSystem
 from . import access as access
 from . import backend as backend
 from . import binding as binding
+from . import booking as booking
 from . import calls as calls
 from . import dates as dates
 from . import entities as entities
 from . import envelope as envelope
+from . import mail as mail
 from . import messaging as messaging
+from . import money as money
 from . import orders as orders
 from . import passwords as passwords
+from . import rail as rail
 from . import stations as stations
 from . import texts as texts
+from . import tickets as tickets
 from .catalogue import GATEWAY, SERVICES
 from .stores import STORES
 

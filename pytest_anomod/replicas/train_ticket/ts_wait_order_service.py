@@ -1,15 +1,127 @@
 """ts-wait-order-service: a waiting list."""
 
+import asyncio
+from datetime import timedelta
+
+from pytest_anomod.replicas.kit.errors import TransportError
+
 from .access import ANY_TOKEN
-from .backend import Backend, welcome
+from .backend import Backend, endpoint, welcome
+from .calls import Call
+from .dates import now, now_text, parse, text_of
+from .entities import WAIT_ORDER, WAIT_ORDER_VO, WAIT_ORDERS
+from .envelope import Envelope, found, ok, refused
+from .failures import PeerFailure
+from .rail import Row
+
+NOT_PAID, PAID, COLLECTED, CANCELLED, REFUNDED, EXPIRED = range(6)
+PERIOD_S = 300.0
+WAITS_AT_MOST = timedelta(days=1)
+WORKERS = 64
+SAME = ("accountId", "contactsId", "trainNumber", "seatType", "travelTime", "from", "to", "price")
 
 
 class WaitOrderService(Backend):
-    """A waiting list."""
+    """A table of what could not be booked, and for each a worker that tries again."""
 
     base = "/api/v1/waitorderservice"
     rules = ANY_TOKEN
     welcome = welcome("/welcome", "Welcome to [ Wait Order Service ] !")
+
+    async def start(self) -> None:
+        """Name the table; nobody waits yet."""
+        self.orders = self.repository(WAIT_ORDERS)
+        self.workers = 0
+        await super().start()
+
+    @endpoint("POST", "/order", body=WAIT_ORDER_VO)
+    async def create_new_order(self, call: Call, wanted: Row) -> Envelope:
+        """Wait for a ticket."""
+        order = _order(wanted)
+        waiting = await self.orders.find(call, accountId=order["accountId"], status=NOT_PAID)
+        if any(all(each[name] == order[name] for name in SAME) for each in waiting):
+            return refused("Order already exist")
+        stored = await self.orders.insert(call, order)
+        if self.workers >= WORKERS:
+            return refused("Fail To Run A New Thread")
+        self.spawn(self.work(call, stored))
+        return ok("Thread Start Success")
+
+    @endpoint("GET", "/orders")
+    async def get_all_orders(self, call: Call) -> Envelope:
+        """Every order."""
+        return found(await self.orders.find(call), "Success.", "No Content.")
+
+    @endpoint("GET", "/waitlistorders")
+    async def get_wait_list_orders(self, call: Call) -> Envelope:
+        """The orders that are not over."""
+        rows = await self.orders.select(call, "status IN ($1, $2)", NOT_PAID, PAID)
+        return found(rows, "Success.", "No Content.")
+
+    async def work(self, call: Call, order: Row) -> None:
+        """Try to book until that works or the time is up."""
+        self.workers += 1
+        try:
+            while not await self.book(call, order) and not await self.expire(call, order):
+                await asyncio.sleep(PERIOD_S)
+        finally:
+            self.workers -= 1
+
+    async def book(self, call: Call, order: Row) -> bool:
+        """Try to book; it never works, because the original asks the booking service on a path of the contacts'."""
+        try:
+            answer = await call.post("ts-preserve-service", "/api/v1/contactservice/preserve", body=_ticket(order))
+        except (PeerFailure, TransportError) as error:
+            call.log.warning(f"[preserve][{order['id']}][{error}]")
+            return False
+        if answer is None or answer["status"] != 1:
+            return False
+        await self.set_status(call, order, PAID)
+        return True
+
+    async def expire(self, call: Call, order: Row) -> bool:
+        """Give up when the time is up; the original compares the wrong way round, so that is at once."""
+        if now() >= parse(order["waitUtilTime"]):
+            return False
+        await self.set_status(call, order, EXPIRED)
+        return True
+
+    async def set_status(self, call: Call, order: Row, status: int) -> None:
+        """Give the account's order another state: as in the original it is looked up by account."""
+        waiting = await self.orders.one(call, accountId=order["accountId"], status=NOT_PAID)
+        if waiting is None:
+            call.log.error(f"[updateOrder][no order of account {order['accountId']}]")
+            return
+        await self.orders.update(call, waiting | {"status": status})
+
+
+def _order(wanted: Row) -> Row:
+    """What is stored of a wish."""
+    return WAIT_ORDER.new(
+        travelTime=wanted["date"],
+        accountId=wanted["accountId"],
+        contactsId=wanted["contactsId"],
+        trainNumber=wanted["tripId"],
+        seatType=wanted["seatType"],
+        price=wanted["price"],
+        createdTime=now_text(),
+        waitUtilTime=text_of(now() + WAITS_AT_MOST),
+        status=NOT_PAID,
+        **{"from": wanted["from"], "to": wanted["to"]},
+    )
+
+
+def _ticket(order: Row) -> Row:
+    """What is asked of the booking service."""
+    return {
+        "accountId": order["accountId"],
+        "contactsId": order["contactsId"],
+        "tripId": order["trainNumber"],
+        "seatType": order["seatType"],
+        "date": order["travelTime"],
+        "from": order["from"],
+        "to": order["to"],
+    }
 
 
 SERVICE = WaitOrderService
