@@ -50,13 +50,14 @@ def main(cases: int, first_seed: int) -> None:
     """Print one line per kind of case: verdicts, how often anything was found, and the time the checks took."""
     print(f"{cases} cases of each negative, {cases // 2} of each positive, from seed {first_seed}")
     print(f"{'truth':46} {'found':>16} {'ms':>5}  verdicts; what was found wrongly")
-    for name, arguments in ROWS.items():
+    for row, (name, arguments) in enumerate(ROWS.items()):
         verdicts: Counter[str] = Counter()
         wrong: Counter[str] = Counter()
         found, spent_s = 0, 0.0
         negative = arguments.get("effect", Effect()) == Effect()
         count = cases if negative else cases // 2
-        for seed in range(first_seed, first_seed + count):
+        begin = first_seed + row * 100_000  # no two rows share a draw
+        for seed in range(begin, begin + count):
             view = make_case(seed, **arguments)
             start = time.process_time()
             findings = run_checks(view)

@@ -17,8 +17,8 @@ GATEWAY_LATENCY = Bar(ratio=1.5, delta=0.33, floor=2.0, direction=1)
 SPAN_LATENCY = Bar(ratio=1.5, delta=0.33, floor=0.2, fall=3.0)
 """A baseline beside a starting neighbour is slow, so what is merely faster after it proves little."""
 
-SLOW_RATIO = 3.0
-SLOW_P95S = 2.0
+SLOW_RATIO = 5.0
+SLOW_P95S = 3.0
 """A slow answer takes SLOW_RATIO times its kind's baseline median and SLOW_P95S times the baseline's p95."""
 
 BODIES_MOST = 3_000

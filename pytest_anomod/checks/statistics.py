@@ -30,8 +30,7 @@ BURST_SHARE = 0.4
 
 MIN_ROWS = 5
 BLOCK_DELTA = 0.6
-SLOW_BLOCK_DELTA = 0.5
-"""Least Cliff's delta of the blocks: of their medians, and of their shares of slow answers (which are grainy)."""
+"""Least Cliff's delta of the medians (or shares) of the windows' blocks."""
 
 TRIM_RELIEF = 0.75
 """What is left of a share of failures without its worst burst must keep this much of its threshold."""
@@ -204,25 +203,41 @@ def _share(series: Series) -> Shift:
     left, right = bad / n, worse / m
     why_not = "" if stand_in or n >= MIN_ROWS else f"only {n} rows before"
     why_not = why_not or _share_lacks(series, left, right, reference)
-    p = _fisher_p(reference, (worse, m))
+    if series.steady:
+        calm_before, calm_after = calm(before), calm(after)
+        p = _fisher_p(_events(calm_before), _events(calm_after))
+    else:
+        p = _fisher_p(reference, (worse, m))
     return _shift(series, left, right, p, right - left, _ratio(left, right), why_not)
 
 
 def _share_lacks(series: Series, left: float, right: float, reference: tuple[int, int]) -> str:
     """What the rise of a share lacks in effect, in steadiness, and without its worst burst; empty: nothing."""
-    before, after, floor = series.before, series.after, series.bar.floor
+    after, floor = series.after, series.bar.floor
     if right - left < floor:
         return f"difference {right - left:.1%} < {floor:.1%}"
     if series.steady:
-        blocks = _delta(block_values(calm(before), mean=True), block_values(calm(after), mean=True))
-        if blocks < SLOW_BLOCK_DELTA:
-            return f"not steady: delta of its 1-s blocks {blocks:.2f} < {SLOW_BLOCK_DELTA:g}"
+        return _steady_share_lacks(series)
     rest = after.values[without_burst(after, after.values - left)]
     events = int(rest.sum())
     share = events / len(rest) if len(rest) else 0.0
     if events < 2 or share - left < floor * TRIM_RELIEF or _fisher_p(reference, (events, len(rest))) > ALPHA:
         return f"a burst: without its worst {BURST_S:g} s {events} of {len(rest)}"
     return ""
+
+
+def _steady_share_lacks(series: Series) -> str:
+    """What a share that must rise all along lacks without the worst burst of either window; empty: nothing."""
+    before, after = calm(series.before), calm(series.after)
+    (bad, n), (worse, m) = _events(before), _events(after)
+    if not n or not m or worse / m - bad / n < series.bar.floor:
+        return f"a burst: without its worst {BURST_S:g} s {worse} of {m}"
+    blocks = _delta(block_values(before, mean=True), block_values(after, mean=True))
+    return "" if blocks >= BLOCK_DELTA else f"not steady: delta of its 1-s blocks {blocks:.2f} < {BLOCK_DELTA:g}"
+
+
+def _events(stretch: Stretch) -> tuple[int, int]:
+    return int(stretch.values.sum()), len(stretch.values)
 
 
 def _shift(series: Series, before: float, after: float, p: float, delta: float, ratio: float, why_not: str) -> Shift:
