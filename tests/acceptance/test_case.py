@@ -55,7 +55,7 @@ class Done:
     def result(self, name):
         """The Allure result of a scenario."""
         results = [json.loads(path.read_text()) for path in (self.directory / "allure").glob("*-result.json")]
-        (found,) = [each for each in results if each["name"] == f"test_{name}"]
+        (found,) = [each for each in results if each["fullName"].endswith(f"#test_{name}")]
         return found
 
 
