@@ -1,4 +1,4 @@
-"""Fills the database of a new deployment: the original's start-up rows, and its two queues."""
+"""Fills the database of a new deployment with the original's start-up rows; the queues are made by who uses them."""
 
 import uuid
 
@@ -6,7 +6,6 @@ from pytest_anomod.replicas.kit.system import SeedContext
 
 from . import population
 from .entities import TABLES
-from .messaging import BROKER, EMAIL, FOOD_DELIVERY
 
 DATABASE = "tsdb-mysql"
 
@@ -20,5 +19,3 @@ async def fill(ctx: SeedContext) -> None:
         columns = [column.strip('"') for column in table.columns.values()]
         records = [table.values(row) for row in values]
         await ctx.pg(DATABASE).copy(name.strip('"'), columns, records)
-    for queue in (EMAIL, FOOD_DELIVERY):
-        await ctx.redis(BROKER).execute("XGROUP", "CREATE", queue, "consumers", "0", "MKSTREAM")
