@@ -18,7 +18,7 @@ import pytest
 
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import AnomodError
-from pytest_anomod.runtimes import ports, shm
+from pytest_anomod.runtimes import ports
 from pytest_anomod.runtimes.undo import UndoJournal
 
 ROOT = Path(__file__).parents[2]
@@ -133,7 +133,6 @@ class Belongings:
     state: Path
     processes: dict[int, float]
     ports: list[int]
-    segments: list[tuple[int, int]]
     shared_memory: set[str]
 
     @classmethod
@@ -145,7 +144,6 @@ class Belongings:
             state=run.state,
             processes=found,
             ports=[port for port in block if not ports.is_free(port)],
-            segments=[each for ref in refs for each in shm.segments_of(Path(ref["directory"]))],
             shared_memory=_shared_memory(found),
         )
 
@@ -154,7 +152,7 @@ class Belongings:
         still = {pid: born for pid, born in self.processes.items() if _born(pid) == born}
         left = [f"process {pid} ({_name(pid)})" for pid in still | processes_that_know(self.state)]
         left += [f"port {port}" for port in self.ports if not ports.is_free(port)]
-        left += [f"System V segment {segment}" for segment in self.segments if segment[1] in _listed_segments()]
+        left += [f"System V segment {number}" for number, maker in _segments().items() if maker in self.processes]
         left += [f"shared memory {path}" for path in self.shared_memory if Path(path).exists()]
         return left + locks_held(self.state) + [f"directory {path}" for path in (self.state / "sessions").glob("*")]
 
@@ -241,9 +239,10 @@ def _shared_memory(pids: dict[int, float]) -> set[str]:
     return paths
 
 
-def _listed_segments() -> set[int]:
+def _segments() -> dict[int, int]:
+    """System V shared memory: id of each segment and the process that made it; empty where that is not listed."""
     try:
-        rows = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+        rows = [row.split() for row in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
     except OSError:
-        return set()
-    return {int(row.split()[1]) for row in rows}
+        return {}
+    return {int(row[1]): int(row[4]) for row in rows}

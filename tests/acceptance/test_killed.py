@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+
 import pytest
 from outside import HEADER, Belongings, case_directories, pytest_words, scenario, verdicts, wait_until_in
 
@@ -44,8 +46,10 @@ def test_nothing_is_left_of_a_killed_run(fault, start, tmp_path, timed):
     write_tests(tmp_path, fault)
     run = start(*pytest_words("test_scenarios.py"))
     had = Belongings.of(run, wait_until_in(run))
-    assert len(had.processes) > 30, had.processes
-    assert len(had.ports) > 10, had.ports
+    there = collections.Counter(line.split()[0] for line in had.left())
+    assert there["process"] > 30, had.left()
+    assert there["port"] > 10, had.left()
+    assert min(there["lock"], there["directory"]) > 0, had.left()
     run.kill()
     timed(fault, had.gone_within(WITHIN_S))
     (directory,) = case_directories(tmp_path / "anomod-dataset")
