@@ -135,7 +135,6 @@ def test_every_ending_leaves_nothing(launch: Callable[..., Any], ending: str) ->
     made.pids |= {pid: psutil.Process(pid).create_time() for pid in with_backends}
     assert len(made.pids) >= 8  # five parts and the processes of PostgreSQL
     assert not [each for each in segments_of(made.pids) if "/proc/" in each]  # a kill would leave them in /dev/shm
-    started = time.monotonic()
     if ending == "sigterm":
         made.process.terminate()
     elif ending == "shutdown":
@@ -145,11 +144,10 @@ def test_every_ending_leaves_nothing(launch: Callable[..., Any], ending: str) ->
     else:
         made.process.kill()
     made.process.wait(5)
-    took_s = time.monotonic() - started
     wait_for(lambda: not made.left_over() and not made.listening(), 3)
     assert segments_of(made.pids) == []
     if ending in ("sigterm", "shutdown"):
-        assert (made.process.returncode, took_s < 1.0) == (0, True)
+        assert made.process.returncode == 0
         assert not (made.directory / "deployment.json").exists()
 
 
