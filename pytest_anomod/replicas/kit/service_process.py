@@ -103,6 +103,7 @@ async def _serve(
     await stopped.wait()
     await listener.close()
     await service.stop()
+    await asyncio.sleep(0)  # the last lines of telemetry go out at the end of this turn
 
 
 def _watch_parent(loop: asyncio.AbstractEventLoop, parent: int) -> None:
