@@ -26,7 +26,7 @@ class RebookService(Backend):
         found_order = await self.order(call, info)
         if found_order["status"] != 1:
             return refused("order not found")
-        order = COMMON_ORDER.read(found_order["data"])
+        order = COMMON_ORDER.read(found_order["data"]) or {}
         if order["status"] != PAID:
             return refused("you order not suitable to rebook!")
         if not in_time(order["travelDate"], order["travelTime"]):
@@ -44,7 +44,7 @@ class RebookService(Backend):
         found_order = await self.order(call, info)
         if found_order["status"] == 0:
             return refused(found_order["msg"])
-        order = COMMON_ORDER.read(found_order["data"])
+        order = COMMON_ORDER.read(found_order["data"]) or {}
         detail = (await self.trip_detail(call, order, info))["data"]
         price = new_price(info, detail["tripResponse"])
         difference = less(amount(price), amount(order["price"]))

@@ -17,6 +17,7 @@ WANTED = {(row["caller"], row["callee"]) for row in csv.DictReader((Path(__file_
 # a consumer is called by the broker, though it is the consumer that connects
 CONSUMED = {edge for edge in WANTED if edge[0] == "rabbitmq"}
 NEVER_REACHED = {("ts-gateway-service", "ts-avatar-service")}  # routed, but the registry never hears of the callee
+OUTSIDE = {("ts-notification-service", "smtp.163.com:465")}  # a mail server that is no part of the deployment
 
 
 def test_the_declared_calls_are_those_of_the_original() -> None:
@@ -48,7 +49,7 @@ def traffic(system: System) -> System:
 
 def test_the_edges_in_the_traces_are_those_of_the_original(traffic: System) -> None:
     """HTTP, SQL and queue edges; dead code aside."""
-    wanted = WANTED - NEVER_REACHED
+    wanted = WANTED - NEVER_REACHED | OUTSIDE
     try:
         wait_for(lambda: wanted <= _edges(traffic), "all edges")
     except AssertionError:

@@ -1,6 +1,5 @@
 """A user's way through the whole system, as a client written for the original takes it."""
 
-import socket
 from typing import Any
 
 import pytest
@@ -155,25 +154,6 @@ def test_food_ordered_while_the_broker_is_gone_is_not_lost(client: Client) -> No
         answer = client.system.get("/api/v1/foodservice/test_send_delivery")
         assert answer.status_code == 500
     assert client.ask("GET", f"/api/v1/foodservice/orders/{order['id']}")["foodName"] == "Soup"
-
-
-def test_a_notice_from_the_queue_is_stored_as_not_sent(system: System) -> None:
-    """There is no mail server: the row says so."""
-    redis = system.services["rabbitmq"]["port"]
-    notice = '{"email": "someone@example.com", "orderNumber": "queue", "username": "Ada"}'
-    _publish(redis, "email", notice)
-    statement = "SELECT send_status, username FROM notify_info WHERE order_number = 'queue'"
-    (row,) = wait_for(lambda: system.sql(statement), "the notice")
-    assert tuple(row) == (False, "Ada")
-
-
-def _publish(port: int, queue: str, text: str) -> None:
-    """Put a message where the original's producers would."""
-    parts = [b"XADD", queue.encode(), b"*", b"body", text.encode()]
-    command = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(command)
-        assert connection.recv(100).startswith(b"$")
 
 
 def test_trip_detail_that_returns_null_breaks_booking(system: System) -> None:

@@ -1,12 +1,13 @@
 """Examples for food, its delivery, notices by mail, the waiting list and vouchers."""
 
+import json
 import secrets
 from typing import Any
 from uuid import uuid4
 
 from tt_basic_examples import at_least
 from tt_examples import Example, one, zero
-from tt_flow_steps import order
+from tt_flow_steps import order, publish
 from tt_system import UNKNOWN_ID, System, wait_for
 
 F, D = "/api/v1/foodservice", "/api/v1/fooddeliveryservice"
@@ -181,9 +182,24 @@ def _dropped(system: System, known: Any, answer: Any) -> None:
     wait_for(lambda: any("json2Object][test]" in line["body"] for line in system.logs("ts-notification-service")), "it")
 
 
+def _queued(system: System) -> dict[str, Any]:
+    """A notice in the queue: nobody of the original puts one there, its consumer takes it all the same."""
+    number = secrets.token_hex(8)
+    publish(system, "email", json.dumps(_NOTICE | {"orderNumber": number}))
+    return {"number": number}
+
+
+def _kept_unsent(system: System, known: Any, answer: Any) -> None:
+    """The notice is stored as not sent, because there is no mail server."""
+    statement = "SELECT send_status, username FROM notify_info WHERE order_number = $1"
+    (row,) = wait_for(lambda: system.sql(statement, known["number"]), "the notice")
+    assert tuple(row) == (False, "Ada")
+
+
 _NOTICES = (
     _example("GET", N, "/welcome", wanted="Welcome to [ Notification Service ] !"),
     _example("GET", N, "/test_send_mq", wanted=True, then=_dropped),
+    _example("GET", N, "/test_send_mq", name="behind a notice", given=_queued, wanted=True, then=_kept_unsent),
     _example("GET", N, "/test_send_mail", wanted=True),
     *(
         example

@@ -1,4 +1,7 @@
-"""Every endpoint of search, booking, payment and what comes after answers as the original's does."""
+"""Every endpoint of search, booking, payment and what comes after answers as the original's does.
+
+Named so that it runs before the test of the call graph, which sends what has not been sent yet.
+"""
 
 import pytest
 import tt_booking_examples
