@@ -190,6 +190,7 @@ class ServiceApp:
         except Exception as error:  # whatever a handler raises is the answer of its method
             status, response = "undeclared", error_response(error)
         self._service.metrics.server_call(name, status, time.perf_counter() - started)
+        self._service.telemetry.flush()
         return response
 
     async def _http(self, request: Request, ctx: Any) -> Response:
@@ -210,4 +211,5 @@ class ServiceApp:
             if response.status >= 500 and span.status != "ERROR":
                 span.fail(f"HTTP {response.status}")
         service.metrics.http_request(name, response.status, time.perf_counter() - started)
+        service.telemetry.flush()
         return response

@@ -1,4 +1,4 @@
-"""What a service writes about itself: where its span and log files are, and the one append that survives a kill."""
+"""What a service writes about itself: where its span and log files are, and the appends that survive a kill."""
 
 import asyncio
 import os
@@ -25,9 +25,10 @@ def source_path(filename: str) -> str:
 
 
 class LineFile:
-    """JSON lines, appended whole: what one turn of the event loop wrote goes out with one write call at its end.
+    """JSON lines, appended whole: what one turn of the event loop wrote goes out with one write call.
 
-    A SIGKILL loses no more than the turn it strikes; outside an event loop each line is written at once.
+    That is at its end, or before an answer is sent, so that whoever has the answer finds its lines. A SIGKILL loses no
+    more than the turn it strikes; outside an event loop each line is written at once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,12 +47,14 @@ class LineFile:
             os.write(self._descriptor, line)
             return
         self._pending.append(line)
-        loop.call_soon(self._flush)
+        loop.call_soon(self.flush)
 
-    def _flush(self) -> None:
-        lines = b"".join(self._pending)
-        self._pending.clear()
-        os.write(self._descriptor, lines)
+    def flush(self) -> None:
+        """Write what is pending."""
+        if self._pending:
+            lines = b"".join(self._pending)
+            self._pending.clear()
+            os.write(self._descriptor, lines)
 
 
 class NoFile:
@@ -59,6 +62,9 @@ class NoFile:
 
     def write(self, record: dict) -> None:
         """Drop the record."""
+
+    def flush(self) -> None:
+        """Nothing is pending."""
 
 
 class Telemetry:
@@ -80,3 +86,8 @@ class Telemetry:
                 (directory / name).mkdir(exist_ok=True)
             self.logs = LineFile(directory / "logs" / f"{service}.log")
             self.spans = LineFile(directory / "spans" / f"{service}.jsonl")
+
+    def flush(self) -> None:
+        """Write out what is pending in both files."""
+        self.logs.flush()
+        self.spans.flush()
