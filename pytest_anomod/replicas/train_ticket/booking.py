@@ -1,4 +1,7 @@
-"""What both services that book a ticket make of a client's wish: the questions, the order, and what goes with it."""
+"""What both services that book a ticket make of a client's wish: the questions, the order, and what goes with it.
+
+The steps of a booking stay in the services: what is measured and changed in a running one is its own module.
+"""
 
 from uuid import uuid4
 

@@ -1,4 +1,7 @@
-"""What both travel services do with a trip: its route and train, left tickets, times on the way, and the offer made."""
+"""What both travel services do with a trip: its route and train, left tickets, times on the way, and the offer made.
+
+The steps of a search stay in the services: what is measured and changed in a running one is its own module.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
