@@ -28,6 +28,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 CONNECTIONS = 8
 USERS = 962
 
@@ -47,15 +49,18 @@ def compare(name: str, off: list[str], on: list[str], options: argparse.Namespac
     """Print the throughput of off and on in turn, and the median of their ratios."""
     ratios = []
     for turn in range(options.pairs):
-        without = measure(off, options.seconds, seed=turn)
-        with_it = measure(on, options.seconds, seed=turn)
+        without, cpu_without = measure(off, options.seconds, seed=turn)
+        with_it, cpu_with = measure(on, options.seconds, seed=turn)
         ratios.append(with_it / without)
-        print(f"{name}: off {without:7.1f} req/s, on {with_it:7.1f} req/s, ratio {ratios[-1]:.3f}")
+        print(
+            f"{name}: off {without:6.0f} req/s at {cpu_without:.2f} CPU ms, on {with_it:6.0f} req/s at {cpu_with:.2f} "
+            f"CPU ms, ratio of throughput {ratios[-1]:.3f}"
+        )
     print(f"{name}: median ratio on/off {statistics.median(ratios):.3f}")
 
 
-def measure(flags: list[str], seconds: float, seed: int) -> float:
-    """Requests a second of one freshly started system."""
+def measure(flags: list[str], seconds: float, seed: int) -> tuple[float, float]:
+    """Requests a second of one freshly started system, and the CPU milliseconds it spent on each."""
     with tempfile.TemporaryDirectory() as directory, system(Path(directory), flags) as deployment:
         scraping = "--no-telemetry" not in flags
         stop = threading.Event()
@@ -65,9 +70,18 @@ def measure(flags: list[str], seconds: float, seed: int) -> float:
         host, port = deployment["entry_url"].removeprefix("http://").split(":")
         with open(Path(directory, "responses.jsonl"), "w") as sink:
             asyncio.run(drive(host, int(port), 1.5, seed, None))
+            before = cpu_seconds(deployment["host"]["pid"])
             rate = asyncio.run(drive(host, int(port), seconds, seed + 1, sink if scraping else None))
+            spent = cpu_seconds(deployment["host"]["pid"]) - before
         stop.set()
-        return rate
+        return rate, spent / (rate * seconds) * 1e3
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process and all its descendants so far."""
+    host = psutil.Process(pid)
+    times = [process.cpu_times() for process in [host, *host.children(recursive=True)]]
+    return sum(each.user + each.system for each in times)
 
 
 @contextlib.contextmanager
