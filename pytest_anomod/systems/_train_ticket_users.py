@@ -47,10 +47,11 @@ class Users:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Session:
-    """A logged-in user in a journey."""
+    """A logged-in user in a journey; the token is that of its begin, whatever the user's other journeys do."""
 
     client: Client
     user: User
+    token: str
 
     async def get(self, route: str, **values: str) -> dict[str, Any] | None:
         """GET of a path made from its template; see `ask`."""
@@ -61,10 +62,10 @@ class Session:
 
         A token that is no longer accepted (403) is dropped: the user's next journey begins with a login.
         """
-        headers = {"Authorization": f"Bearer {self.user.token}"}
+        headers = {"Authorization": f"Bearer {self.token}"}
         path = route.format(**values)
         response = await self.client.request(method, path, route=route, json=body, headers=headers)
-        if response.status == 403:
+        if response.status == 403 and self.user.token == self.token:
             self.user.token = ""
         return granted(response.body) if response.ok else None
 
@@ -112,7 +113,7 @@ async def sign_up(client: Client, random: Random) -> None:
     await client.request("POST", "/api/v1/userservice/users/register", json=profile)
     if not await log_in(client, random, user):
         return
-    session = Session(client, user)
+    session = Session(client, user, user.token)
     if await add_contact(session, random) is None and not await contacts(session):
         return
     if has_money:
@@ -140,23 +141,24 @@ async def add_contact(session: Session, random: Random) -> dict[str, Any] | None
 
 
 async def log_in(client: Client, random: Random, user: User) -> bool:
-    """Log in as the page does, with the letters of a picture; False when it failed, and the old token is gone then."""
-    user.token = ""
+    """Log in as the page does, with the letters of a picture; False when it failed, then an old token stays."""
     code = "".join(random.choices(string.ascii_uppercase, k=4))
     await client.request("GET", "/api/v1/verifycode/generate")
     login = {"username": user.name, "password": user.password, "verificationCode": code}
     response = await client.request("POST", "/api/v1/users/login", json=login)
     answer = granted(response.body) if response.ok else None
     account = (answer or {}).get("data") or {}
-    user.user_id, user.token = account.get("userId") or user.user_id, account.get("token") or ""
-    return bool(user.token)
+    if not account.get("token"):
+        return False
+    user.user_id, user.token = account["userId"], account["token"]
+    return True
 
 
 async def _logged_in(client: Client, random: Random, user: User) -> Session | None:
     again = random.random() < LOGIN_SHARE
     if (again or not user.token) and not await log_in(client, random, user):
         return None
-    return Session(client, user)
+    return Session(client, user, user.token)
 
 
 def _users(client: Client) -> Users:

@@ -151,6 +151,23 @@ def test_a_login_lasts_until_it_is_refreshed_or_the_token_is_refused():
     assert "/api/v1/users/login" in again.paths()
 
 
+def test_a_new_login_takes_nothing_from_the_users_other_journeys():
+    state = {}
+
+    async def together():
+        first, second = Wire(state=state), Wire(state=state)
+        await journeys.look_at_orders(first, Random(1))
+        user = state["train_ticket"].first
+        begun = await users.passenger(first, Random(1))
+        second.answer = lambda path: (200, {"status": 1, "data": {"userId": "u", "token": "new"}})
+        assert await users.log_in(second, Random(1), user)
+        first.answer = lambda path: (403, "")
+        assert await begun.get("/orders") is None
+        return first.calls[-1][2]["headers"]["Authorization"], user.token
+
+    assert asyncio.run(together()) == ("Bearer t", "new")
+
+
 def test_passengers_come_and_go():
     state = {}
     for seed in range(20):
