@@ -52,6 +52,7 @@ class BasicService(Backend):
     @endpoint("POST", "/basic/travels", body=list_of(TRAVEL))
     async def query_for_travels(self, call: Call, infos: list[Row]) -> Envelope:
         """The same for many trips in four calls, by number of train; trips that do not fit are left out."""
+        infos = list({number_of(info["trip"]): info for info in infos}.values())
         stations = await self._station_ids(call, infos)
         if stations is None:
             return refused("all stations don't exist")

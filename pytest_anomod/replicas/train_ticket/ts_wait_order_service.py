@@ -18,7 +18,7 @@ NOT_PAID, PAID, COLLECTED, CANCELLED, REFUNDED, EXPIRED = range(6)
 PERIOD_S = 300.0
 WAITS_AT_MOST = timedelta(days=1)
 WORKERS = 64
-SAME = ("accountId", "contactsId", "trainNumber", "seatType", "travelTime", "from", "to", "price")
+SAME = ("accountId", "contactsId", "trainNumber", "travelTime", "from", "to")
 
 
 class WaitOrderService(Backend):
@@ -36,10 +36,9 @@ class WaitOrderService(Backend):
 
     @endpoint("POST", "/order", body=WAIT_ORDER_VO)
     async def create_new_order(self, call: Call, wanted: Row) -> Envelope:
-        """Wait for a ticket."""
+        """Wait for a ticket; the same one once only, whatever became of it."""
         order = _order(wanted)
-        waiting = await self.orders.find(call, accountId=order["accountId"], status=NOT_PAID)
-        if any(all(each[name] == order[name] for name in SAME) for each in waiting):
+        if await self.orders.find(call, **{name: order[name] for name in SAME}):
             return refused("Order already exist")
         stored = await self.orders.insert(call, order)
         if self.workers >= WORKERS:
@@ -54,9 +53,11 @@ class WaitOrderService(Backend):
 
     @endpoint("GET", "/waitlistorders")
     async def get_wait_list_orders(self, call: Call) -> Envelope:
-        """The orders that are not over."""
-        rows = await self.orders.select(call, "status IN ($1, $2)", NOT_PAID, PAID)
-        return found(rows, "Success.", "No Content.")
+        """The orders that are not over; only an empty table is refused."""
+        rows = await self.orders.find(call)
+        if not rows:
+            return refused("No Content.")
+        return ok("Success.", [row for row in rows if row["status"] in (NOT_PAID, PAID)])
 
     async def work(self, call: Call, order: Row) -> None:
         """Try to book until that works or the time is up."""
@@ -87,12 +88,12 @@ class WaitOrderService(Backend):
         return True
 
     async def set_status(self, call: Call, order: Row, status: int) -> None:
-        """Give the account's order another state: as in the original it is looked up by account."""
-        waiting = await self.orders.one(call, accountId=order["accountId"], status=NOT_PAID)
-        if waiting is None:
-            call.log.error(f"[updateOrder][no order of account {order['accountId']}]")
+        """Give an order another state; the original takes the account for the order's id, so it finds none."""
+        known = await self.orders.one(call, id=order["accountId"])
+        if known is None:
+            call.log.error(f"[modifyWaitListOrderStatus][Order not found][OrderId: {order['accountId']}]")
             return
-        await self.orders.update(call, waiting | {"status": status})
+        await self.orders.update(call, known | {"status": status})
 
 
 def _order(wanted: Row) -> Row:

@@ -219,33 +219,47 @@ def _account(system: System) -> dict[str, Any]:
     return {"account": secrets.token_hex(8)}
 
 
-def _expired(system: System, known: Any, answer: Any) -> None:
-    """The worker gives up at once."""
-    statement = "SELECT status, train_number FROM wait_list_order WHERE account_id = $1"
-    wait_for(lambda: [tuple(row) for row in system.sql(statement, known["account"])] == [(5, "G1234")], "the worker")
+def _given_up(system: System, known: Any, answer: Any) -> None:
+    """The worker gives up at once, and looks for the order under the account's id: so it stays as it was."""
+    text = f"Order not found][OrderId: {known['account']}]"
+    wait_for(lambda: any(text in line["body"] for line in system.logs(_WAIT)), "the worker")
+    (row,) = system.sql("SELECT * FROM wait_list_order WHERE account_id = $1", known["account"])
+    assert (row["status"], row["train_number"], row["travel_time"]) == (0, "G1234", "2035-01-01")
 
 
 def _waiting(system: System) -> dict[str, Any]:
-    """An order that still waits."""
+    """An account that waits for a ticket."""
     known = _account(system)
-    system.sql(
-        "INSERT INTO wait_list_order (id, account_id, contacts_id, train_number, seat_type, travel_time,"
-        " from_station, to_station, status) VALUES ($1, $1, 'c', 'G1234', 2, '2035-01-01', 'a', 'b', 0)",
-        known["account"],
-    )
+    body = _WISH | {"accountId": known["account"]}
+    assert system.post(f"{W}/order", body, token="user", service=_WAIT).json()["status"] == 1
+    return known
+
+
+def _collected(system: System) -> dict[str, Any]:
+    """No order but one that is over."""
+    system.sql("DELETE FROM wait_list_order")
+    known = _waiting(system)
+    system.sql("UPDATE wait_list_order SET status = 2")
     return known
 
 
 _WAITS = (
     _example("GET", W, "/welcome", service=_WAIT, token="user", wanted="Welcome to [ Wait Order Service ] !"),
-    _example("GET", W, "/waitlistorders", service=_WAIT, token="user", wanted=zero("No Content.")),
+    *(
+        _example("GET", W, path, service=_WAIT, token="user", name="none", wanted=zero("No Content."),
+                 given=lambda system: {"gone": system.sql("DELETE FROM wait_list_order")})
+        for path in ("/orders", "/waitlistorders")
+    ),
     _example("POST", W, "/order", service=_WAIT, token="user", body=_WISH | {"accountId": "{account}"},
-             given=_account, wanted=one("Thread Start Success"), then=_expired),
-    _example("POST", W, "/order", service=_WAIT, token="user", name="again", body=_WISH | {"accountId": "{account}"},
-             given=_waiting, wanted=zero("Order already exist")),
+             given=_account, wanted=one("Thread Start Success"), then=_given_up),
+    _example("POST", W, "/order", service=_WAIT, token="user", name="again",
+             body=_WISH | {"accountId": "{account}", "seatType": 3}, given=_waiting,
+             wanted=zero("Order already exist")),
     _example("GET", W, "/orders", service=_WAIT, token="user", wanted=one("Success.", at_least(2))),
-    _example("GET", W, "/waitlistorders", service=_WAIT, token="user", name="one waits",
-             wanted=one("Success.", lambda rows: [row["status"] for row in rows] == [0])),
+    _example("GET", W, "/waitlistorders", service=_WAIT, token="user", given=_waiting,
+             wanted=one("Success.", lambda rows: rows != [] and {row["status"] for row in rows} == {0})),
+    _example("GET", W, "/waitlistorders", service=_WAIT, token="user", name="all over", given=_collected,
+             wanted=one("Success.", [])),
 )  # fmt: skip
 
 _VOUCHER = "ts-voucher-service"
