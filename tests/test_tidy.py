@@ -24,11 +24,11 @@ def where(path: Path, line: int) -> str:
 
 def calls(path: Path) -> list[tuple[str, int]]:
     """Dotted names of all calls in a file, with their lines."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
-            found.append((ast.unparse(node.func), node.lineno))
-    return found
+    return [
+        (ast.unparse(node.func), node.lineno)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
+    ]
 
 
 def test_every_file_says_first_what_it_is_for():

@@ -1,6 +1,6 @@
 """SocialNetwork, performance level: one service short of CPU, network or disk, and no neighbour with it."""
 
-from pytest_anomod import Verdict, anomaly
+from pytest_anomod import OpenLoop, Verdict, anomaly
 from pytest_anomod.faults import CpuContention, DiskStress, NetworkLoss
 
 
@@ -18,7 +18,11 @@ def test_perf_network_loss(case):
     assert result.verdict is Verdict.EFFECTIVE, result.explain()
 
 
-@anomaly(system="social_network", fault=DiskStress(), target="post-storage-mongodb")
+WRITERS = OpenLoop(mix={"read-home-timeline": 0.4, "read-user-timeline": 0.2, "compose-post": 0.4})
+"""Only what is written waits for the disk: more of the users post."""
+
+
+@anomaly(system="social_network", fault=DiskStress(), target="post-storage-mongodb", workload=WRITERS)
 def test_perf_disk_io_stress(case):
     """The disk below the post store is kept busy while the store waits for it at every commit."""
     result = case.run()

@@ -91,7 +91,7 @@ def _why(activity: Activity) -> str:
     return str(output["status"]) if isinstance(output, Mapping) and "status" in output else f"it answered {output!r}"
 
 
-class _Watch(RunEventHandler):  # type: ignore[misc]
+class _Watch(RunEventHandler):
     """Keeps the live journal, calls `on_edge`, and sets our signal handlers once the toolkit has set its own.
 
     The toolkit swallows what an event handler raises: errors of `on_edge` are kept here, and they end the method.

@@ -222,7 +222,7 @@ class ProcessDeployment:
             near = difflib.get_close_matches(service, services, n=3) or sorted(services)
             msg = f"deployment of {self.system!r} has no service {service!r}; did you mean {', '.join(near)}?"
             raise DeploymentError(msg)
-        return services[service]  # type: ignore[no-any-return]
+        return services[service]
 
     def _as_instance(self, name: str, state: Mapping[str, Any]) -> Instance:
         described = self.document["services"][name]

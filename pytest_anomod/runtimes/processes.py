@@ -195,7 +195,7 @@ def reap(pid: int) -> int | None:
     process = _CHILDREN.get(pid)
     if process is None or process.poll() is None:
         return None
-    return _CHILDREN.pop(pid).returncode  # type: ignore[no-any-return]
+    return _CHILDREN.pop(pid).returncode
 
 
 def _alive(processes: Mapping[int, float]) -> dict[int, float]:

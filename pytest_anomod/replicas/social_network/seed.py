@@ -2,8 +2,8 @@
 
 Bulk loads only: COPY for the document stores, pipelines for the caches. Registrations leave users and graph documents,
 follows both sides of the graph in both stores and the user ids in memcached (they are by name), posts leave themselves,
-their short urls and the timelines they went to. Every post has been read once, so memcached holds it: a system that has run for
-a while has warm caches, and a cold one would get faster all through its first cases.
+their short urls and the timelines they went to. Every post has been read once, so memcached holds it: a system that
+has run for a while has warm caches, and a cold one would get faster all through its first cases.
 """
 
 import asyncio
