@@ -7,6 +7,7 @@ Every argument is JSON and every function finds what it needs (runtime, injector
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import json
 from collections.abc import Callable, Mapping
@@ -176,6 +177,7 @@ def end_workload(records: str) -> dict[str, Json]:
         if run is None:
             return {"ended": False}
         summary = importlib.import_module(run.workload_module).stop(run.handle)
+        run.undone()
         runs.drop(records)
         return {"ended": True, "summary": _plain(summary)}
 
@@ -191,9 +193,18 @@ def _start_workload(ref: Mapping[str, Json], workload: Mapping[str, Json], recor
         workload_module=workload["module"],
         handle=handle,
         start_ns=handle.get("start_unix_nano", start_ns),
+        undone=_have_it_ended(deployment, handle),
     )
     runs.keep(run)
     return run
+
+
+def _have_it_ended(deployment: Deployment, handle: Mapping[str, Json]) -> Callable[[], None]:
+    """Have the guardian end the workload's process should we die; the workload looks after that itself as well."""
+    if "pid" not in handle:
+        return lambda: None
+    entry = {"op": "process", "pid": handle["pid"], "start_time": handle["start_time"]}
+    return functools.partial(deployment.undo.done, deployment.undo.record(entry))
 
 
 def _observer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from pytest_anomod.model.errors import InjectionError, NotPlayedError
 from pytest_anomod.model.fault import Json
@@ -12,12 +12,16 @@ from pytest_anomod.model.fault import Json
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Run:
-    """One experiment under way; `stopped_by` says what failed first, and then nothing more of the method is played."""
+    """One experiment under way; `stopped_by` says what failed first, and then nothing more of the method is played.
+
+    `undone` is called once the workload has ended: the guardian need not see to it any more.
+    """
 
     records: str
     workload_module: str
     handle: Mapping[str, Json]
     start_ns: int
+    undone: Callable[[], None] = lambda: None
     steady: Mapping[str, Json] | None = None
     stopped_by: str = ""
     held: bool = False

@@ -37,7 +37,7 @@ def impact_series(cut: Cut) -> list[Series]:
         left, right = before[before["key"] == key], after[after["key"] == key]
         series.append(_bad_share(cut, key, "errors", left, right, "failed", 0.1, total))
         series.append(_level(cut, key, "latency", left, right, "ms", GATEWAY_LATENCY, "ms"))
-        series.append(_ok_rate(cut, key, left, right, Bar(ratio=2.0, delta=0.5, floor=0.5, direction=-1)))
+        series.append(_ok_rate(cut, key, left, right, Bar(ratio=3.0, delta=0.5, floor=0.5, direction=-1)))
         series += content_series(cut, key, left, right)
     return series
 
@@ -47,7 +47,7 @@ def outcome_series(cut: Cut) -> Iterator[Series]:
     before, after = cut.responses
     yield _bad_share(cut, "all requests", "errors", before, after, "failed", 0.03)
     yield from _relative(cut, "all requests", before, after, "key", GATEWAY_LATENCY)
-    yield _ok_rate(cut, "all requests", before, after, Bar(ratio=1.5, delta=0.5, floor=1.0, direction=-1))
+    yield _ok_rate(cut, "all requests", before, after, Bar(ratio=2.0, delta=0.5, floor=1.0, direction=-1))
 
 
 def content_series(cut: Cut, subject: str, before: Any, after: Any) -> Iterator[Series]:
@@ -74,7 +74,7 @@ def server_series(cut: Cut, service: str, *, each: bool = True) -> Iterator[Seri
     before, after = cut.served(service)
     if not len(before) and not len(after):
         return
-    yield _rate(cut, service, "requests served", before, after, Bar(ratio=2.0, delta=0.5, floor=0.3))
+    yield _rate(cut, service, "requests served", before, after, Bar(ratio=3.0, delta=0.5, floor=0.3))
     total = (int(before["failed"].sum()), len(before))
     yield _bad_share(cut, service, "errors", before, after, "failed", 0.05)
     yield from _relative(cut, service, before, after, "span_name", SPAN_LATENCY)
@@ -91,7 +91,7 @@ def caller_series(cut: Cut, service: str) -> Iterator[Series]:
     if not len(before):
         return
     subject = f"calls to {service}"
-    yield _rate(cut, subject, "made", before, after, Bar(ratio=2.0, delta=0.5, floor=0.3))
+    yield _rate(cut, subject, "made", before, after, Bar(ratio=3.0, delta=0.5, floor=0.3))
     yield _bad_share(cut, subject, "errors", before, after, "failed", 0.05)
     kind = before["service_name"].astype(str) + " " + before["span_name"].astype(str)
     later = after["service_name"].astype(str) + " " + after["span_name"].astype(str)

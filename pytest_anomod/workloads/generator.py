@@ -140,9 +140,13 @@ class Generator:
 
     async def _report_forever(self, clock: Clock) -> None:
         while True:
-            self._write_state("sending", clock)
             if self._owner_pid is not None and os.getppid() != self._owner_pid:
                 self.end("owner died")
+            try:
+                self._write_state("sending", clock)
+            except OSError as error:
+                # nowhere left to write to, such as when a dead owner's directory was cleared: nobody wants the records
+                self.end(f"error: {error}")
             await asyncio.sleep(_REPORT_EVERY_S)
 
     def _write_state(self, state: str, clock: Clock) -> None:
