@@ -60,7 +60,7 @@ def test_requests_go_out_at_the_rate_and_each_is_recorded_with_the_trace_id_it_c
     assert len({row["trace_id"] for row in rows}) == len(rows)
     assert report["arrivals"] / report["elapsed_s"] == pytest.approx(20, rel=0.25)
     assert report["end_reason"] == "stopped"
-    assert open_loop.kept_rate(report)
+    assert open_loop.kept_rate(report, most_lag_ms=2_000)
     starts = [row["time_unix_nano"] for row in sorted(rows, key=lambda row: row["journey_id"])]
     assert starts == sorted(starts)
     assert starts[0] >= handle["start_unix_nano"]
