@@ -1,6 +1,6 @@
 """How often the checks are wrong: many synthetic cases with known truth, and the table of verdicts they get.
 
-Run `python benchmarks/verdicts.py [CASES] [FIRST_SEED]`: CASES of each negative and half as many of each positive; 80
+Run `python benchmarks/verdicts.py [CASES] [FIRST_SEED] [negatives|positives]`: CASES of each negative and half as many of each positive; 80
 take about ten minutes on one idle core.
 Negatives are cases in which nothing was done; each carries the noise of a busy machine, most a neighbour's stall too.
 """
@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "checks"))
 
@@ -20,7 +21,7 @@ from synthetic import make_case
 from pytest_anomod.checks import judge, run_checks
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
-ROWS = {
+ROWS: dict[str, dict[str, Any]] = {
     "control, quiet machine": {"noise": QUIET},
     "control, busy machine": {},
     "control, 20/s": {"rate": 20.0},
@@ -46,15 +47,16 @@ ROWS = {
 """What is simulated; those with an effect should be effective, all others should find nothing."""
 
 
-def main(cases: int, first_seed: int) -> None:
+def main(cases: int, first_seed: int, only: str = "") -> None:
     """Print one line per kind of case: verdicts, how often anything was found, and the time the checks took."""
     print(f"{cases} cases of each negative, {cases // 2} of each positive, from seed {first_seed}")
     print(f"{'truth':46} {'found':>16} {'ms':>5}  verdicts; what was found wrongly")
-    for row, (name, arguments) in enumerate(ROWS.items()):
+    rows = {name: row for name, row in ROWS.items() if only in ("", "negatives" if _is_negative(row) else "positives")}
+    for row, (name, arguments) in enumerate(rows.items()):
         verdicts: Counter[str] = Counter()
         wrong: Counter[str] = Counter()
         found, spent_s = 0, 0.0
-        negative = arguments.get("effect", Effect()) == Effect()
+        negative = _is_negative(arguments)
         count = cases if negative else cases // 2
         begin = first_seed + row * 100_000  # no two rows share a draw
         for seed in range(begin, begin + count):
@@ -69,6 +71,11 @@ def main(cases: int, first_seed: int) -> None:
         share = f"{found}/{count} ({found / count:.0%})"
         tally = ", ".join(f"{verdict} {count}" for verdict, count in verdicts.most_common())
         print(f"{name:46} {share:>16} {spent_s / count * 1e3:5.0f}  {tally} {dict(wrong) or ''}", flush=True)
+
+
+def _is_negative(arguments: dict[str, Any]) -> bool:
+    """Whether nothing is done in the cases of a row."""
+    return bool(arguments.get("effect", Effect()) == Effect())
 
 
 def _something(findings: tuple[Finding, ...]) -> bool:
@@ -86,4 +93,5 @@ def _first_figures(view: CaseView, findings: tuple[Finding, ...]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50, int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    CASES, SEED, ONLY = [*sys.argv[1:], *("50", "1", "")[len(sys.argv) - 1 :]]
+    main(int(CASES), int(SEED), ONLY)
