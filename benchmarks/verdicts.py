@@ -1,7 +1,7 @@
 """How often the checks are wrong: many synthetic cases with known truth, and the table of verdicts they get.
 
-Run `python benchmarks/verdicts.py [CASES] [FIRST_SEED] [negatives|positives]`: CASES of each negative and half as many of each positive; 80
-take about ten minutes on one idle core.
+Run `python benchmarks/verdicts.py [CASES] [FIRST_SEED] [negatives|positives]`: CASES of each negative and half as many
+of each positive; 80 take about ten minutes on one idle core.
 Negatives are cases in which nothing was done; each carries the noise of a busy machine, most a neighbour's stall too.
 """
 
