@@ -25,6 +25,7 @@ ABILITIES = frozenset(Ability)
 CONTROL_TIMEOUT_S = 2.0
 ORDER_TIMEOUT_S = 20.0
 """How long the host gets to stop or start a service, or an agent to answer."""
+KILL_LIMIT_S = 5.0
 INSTANCES_KEPT_S = 0.05
 _AGENT_GETS = frozenset({"/healthz", "/code/patched"})
 
@@ -115,8 +116,12 @@ class ProcessDeployment:
             raise DeploymentError(msg)
         pid, started = instance.pid, instance.start_time
         processes.send(pid, started, signal.SIGKILL)
-        clock.wait_until(lambda: not processes.is_same(pid, started), timeout_s=2.0, what=f"the end of {service!r}")
-        self._forget_instances()
+        # until the host knows it too: asked earlier, it would take the dead one for running and not start another
+        clock.wait_until(
+            lambda: not processes.is_same(pid, started) and self._pid_of(service) != pid,
+            timeout_s=KILL_LIMIT_S,
+            what=f"the end of {service!r}",
+        )
 
     def stop(self, service: str) -> None:
         """Stop the service for good and remove its name from resolution; idempotent."""
@@ -243,6 +248,10 @@ class ProcessDeployment:
             metrics_url=described["metrics_url"],
             agent_url=described["agent_url"],
         )
+
+    def _pid_of(self, service: str) -> int | None:
+        self._forget_instances()
+        return self.instance(service).pid
 
     def _order(self, service: str, verb: str) -> None:
         self._described(service)

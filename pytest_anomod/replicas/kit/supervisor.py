@@ -60,6 +60,7 @@ class Supervisor:
 
     def states(self) -> dict[str, dict[str, Any]]:
         """State, pid, start time (as psutil gives it) and number of restarts by name."""
+        self._reap()  # the word of an end may still be on its way
         return {
             name: {
                 "state": each.state,
@@ -78,6 +79,7 @@ class Supervisor:
 
         A part that runs or is being restarted is only waited for.
         """
+        self._reap()  # one that has just ended is not taken for one that runs
         each = self._parts[name]
         async with each.lock:
             if not each.wanted:
