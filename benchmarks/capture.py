@@ -1,11 +1,11 @@
 """What capture costs: throughput of SocialNetwork at saturation with capture on against off, as ratios.
 
-    python benchmarks/capture.py [--seconds 6] [--pairs 3]
+    python benchmarks/capture.py [--seconds 1] [--pairs 15]
 
 A closed loop of connections drives the gateway with the default mix of journeys as fast as it answers. "signals" are
 logs, traces, metrics (scraped at 1 Hz) and recorded API responses, with coverage off on both sides; "coverage" is line
-coverage on against off, with the signals on on both sides. Off and on take turns, and the median of the ratios counts,
-so that a machine whose speed drifts does not decide.
+coverage on against off, with the signals on on both sides. Both systems are up at once and take short turns, and the
+median of the ratios of neighbouring turns counts, so that a machine whose speed drifts does not decide.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import psutil
+
+from pytest_anomod.modalities._scrape import Scraper
 
 CONNECTIONS = 8
 USERS = 962
@@ -37,8 +39,8 @@ USERS = 962
 def main() -> None:
     """Measure both ratios and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=6.0, help="length of one measurement")
-    parser.add_argument("--pairs", type=int, default=3, help="how often off and on take turns")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of one turn")
+    parser.add_argument("--pairs", type=int, default=15, help="how often off and on take turns")
     options = parser.parse_args()
     print(f"python {sys.version.split()[0]}, {os.cpu_count()} cores, {CONNECTIONS} connections")
     compare("signals", ["--no-telemetry", "--no-coverage"], ["--no-coverage"], options)
@@ -46,35 +48,55 @@ def main() -> None:
 
 
 def compare(name: str, off: list[str], on: list[str], options: argparse.Namespace) -> None:
-    """Print the throughput of off and on in turn, and the median of their ratios."""
-    ratios = []
-    for turn in range(options.pairs):
-        without, cpu_without = measure(off, options.seconds, seed=turn)
-        with_it, cpu_with = measure(on, options.seconds, seed=turn)
-        ratios.append(with_it / without)
-        print(
-            f"{name}: off {without:6.0f} req/s at {cpu_without:.2f} CPU ms, on {with_it:6.0f} req/s at {cpu_with:.2f} "
-            f"CPU ms, ratio of throughput {ratios[-1]:.3f}"
-        )
-    print(f"{name}: median ratio on/off {statistics.median(ratios):.3f}")
+    """Let two systems, one without and one with it, take turns; print both throughputs and the median of the ratios."""
+    with contextlib.ExitStack() as stack:
+        without, with_it = (stack.enter_context(Contender(flags)) for flags in (off, on))
+        for contender in (without, with_it):
+            contender.turn(2.0, seed=0)  # connections, caches, code paths
+        pairs = [
+            (without.turn(options.seconds, seed), with_it.turn(options.seconds, seed))
+            for seed in range(1, options.pairs + 1)
+        ]
+    for label, turns in zip(("off", "on"), zip(*pairs, strict=True), strict=True):
+        rate, cpu = (statistics.median(figures) for figures in zip(*turns, strict=True))
+        print(f"{name} {label}: {rate:.0f} req/s at {cpu:.2f} ms of CPU each (medians)")
+    ratios = sorted(on_rate / off_rate for (off_rate, _), (on_rate, _) in pairs)
+    print(
+        f"{name}: on/off {statistics.median(ratios):.3f} (median of {len(ratios)}; {ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
 
 
-def measure(flags: list[str], seconds: float, seed: int) -> tuple[float, float]:
-    """Requests a second of one freshly started system, and the CPU milliseconds it spent on each."""
-    with tempfile.TemporaryDirectory() as directory, system(Path(directory), flags) as deployment:
-        scraping = "--no-telemetry" not in flags
+class Contender:
+    """A SocialNetwork of its own with some capture on, and what a case does to read it."""
+
+    def __init__(self, flags: list[str]) -> None:
+        self._flags = flags
+        self._captures = "--no-telemetry" not in flags
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Contender:
+        directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        self._deployment = self._stack.enter_context(system(directory, self._flags))
+        self._sink = self._stack.enter_context(open(directory / "responses.jsonl", "wb")) if self._captures else None
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def turn(self, seconds: float, seed: int) -> tuple[float, float]:
+        """Requests a second at saturation for so long, and the CPU milliseconds the system spent on each."""
+        host, port = self._deployment["entry_url"].removeprefix("http://").split(":")
+        pid = self._deployment["host"]["pid"]
         stop = threading.Event()
-        scraper = threading.Thread(target=scrape, args=(deployment, stop), daemon=True)
-        if scraping:
+        scraper = threading.Thread(target=scrape, args=(self._deployment, stop), daemon=True)
+        before = cpu_seconds(pid)
+        if self._captures:
             scraper.start()
-        host, port = deployment["entry_url"].removeprefix("http://").split(":")
-        with open(Path(directory, "responses.jsonl"), "w") as sink:
-            asyncio.run(drive(host, int(port), 1.5, seed, None))
-            before = cpu_seconds(deployment["host"]["pid"])
-            rate = asyncio.run(drive(host, int(port), seconds, seed + 1, sink if scraping else None))
-            spent = cpu_seconds(deployment["host"]["pid"]) - before
+        rate = asyncio.run(drive(host, int(port), seconds, seed, self._sink))
         stop.set()
-        return rate, spent / (rate * seconds) * 1e3
+        if self._captures:
+            scraper.join()
+        return rate, (cpu_seconds(pid) - before) / (rate * seconds) * 1e3
 
 
 def cpu_seconds(pid: int) -> float:
@@ -116,12 +138,15 @@ def free_block(size: int = 100) -> int:
 
 
 def scrape(deployment: dict, stop: threading.Event) -> None:
-    """Read every /metrics once a second, as the metrics collector does."""
-    urls = [service["metrics_url"] for service in deployment["services"].values() if service["metrics_url"]]
-    while not stop.wait(1.0):
-        for url in urls:
-            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1) as answer:
-                answer.read()
+    """Read every /metrics at once and then once a second, as the metrics collector does."""
+    services = deployment["services"].items()
+    urls = {name: service["metrics_url"] for name, service in services if service["metrics_url"]}
+    scraper = Scraper()
+    while True:
+        scraper.scrape(urls, timeout_s=0.8)
+        if stop.wait(1.0):
+            break
+    scraper.close()
 
 
 async def drive(host: str, port: int, seconds: float, seed: int, sink) -> float:
@@ -145,7 +170,7 @@ async def connection(host: str, port: int, deadline: float, seed: str, sink) -> 
         body = await read_chunks(reader)
         if sink is not None:
             record = {"time": began, "head": head.decode(), "body": body[:8192].decode("latin-1"), "trace_id": trace}
-            sink.write(json.dumps(record) + "\n")
+            sink.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
         count += 1
     writer.close()
     return count

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import orjson
 
+HELD_BACK_S = 0.02
+"""How long a line may wait for others to be written with it."""
+
 REPLICAS_ROOT = Path(__file__).resolve().parents[1]
 
 _relative: dict[str, str] = {}
@@ -25,29 +28,29 @@ def source_path(filename: str) -> str:
 
 
 class LineFile:
-    """JSON lines, appended whole: what one turn of the event loop wrote goes out with one write call.
+    """JSON lines, appended whole and many at once: before an answer is sent, else within HELD_BACK_S.
 
-    That is at its end, or before an answer is sent, so that whoever has the answer finds its lines. A SIGKILL loses no
-    more than the turn it strikes; outside an event loop each line is written at once.
+    So whoever has an answer finds its lines, and a SIGKILL loses no more than what was under way in the last moment.
+    Outside an event loop each line is written at once.
     """
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._pending: list[bytes] = []
+        self._is_due = False
 
     def write(self, record: dict) -> None:
         """Append one record as one line."""
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        if self._pending:
-            self._pending.append(line)
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            os.write(self._descriptor, line)
-            return
+        if not self._is_due:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                os.write(self._descriptor, line)
+                return
+            self._is_due = True
+            loop.call_later(HELD_BACK_S, self._flush_late)
         self._pending.append(line)
-        loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write what is pending."""
@@ -55,6 +58,10 @@ class LineFile:
             lines = b"".join(self._pending)
             self._pending.clear()
             os.write(self._descriptor, lines)
+
+    def _flush_late(self) -> None:
+        self._is_due = False
+        self.flush()
 
 
 class NoFile:
