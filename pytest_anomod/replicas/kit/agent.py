@@ -1,10 +1,10 @@
-"""The agent of a service process: health, metrics, coverage windows, changes to code and to the listening port.
+"""The agent of a service process: health, metrics, coverage windows, changes to code, listening port, names and pools.
 
 GET /healthz and /metrics are open; everything else asks for `Authorization: Bearer TOKEN`.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pytest_anomod.replicas.kit.code_patches import CodePatches, Patch, PatchError
@@ -12,6 +12,8 @@ from pytest_anomod.replicas.kit.coverage_meter import CoverageMeter
 from pytest_anomod.replicas.kit.http import Request, Response, json_response, text_response
 from pytest_anomod.replicas.kit.http_server import HttpServer
 from pytest_anomod.replicas.kit.metrics import CONTENT_TYPE, Metrics
+from pytest_anomod.replicas.kit.net import NameTable
+from pytest_anomod.replicas.kit.pools import PoolLoans, Pools
 
 
 def authorized(request: Request, token: str) -> bool:
@@ -32,6 +34,8 @@ class Agent:
         meter: CoverageMeter | None,
         listener: HttpServer,
         port: int,
+        names: NameTable,
+        pools: Pools,
     ) -> None:
         self._token = token
         self._metrics = metrics
@@ -39,11 +43,18 @@ class Agent:
         self._meter = meter
         self._listener = listener
         self._port = port
-        self._actions: dict[str, Callable[[dict[str, Any]], Any]] = {
+        self._names = names
+        self._loans = PoolLoans(pools)
+        self._actions: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "/coverage/snapshot": self._snapshot,
-            "/code/locate": lambda body: self._patches.locate(_text(body, "function")),
+            "/code/locate": self._locate,
             "/code/patch": self._patch,
             "/code/restore": self._restore,
+            "/listener/move": self._move,
+            "/names/look": self._look,
+            "/names/refresh": self._refresh,
+            "/pools/borrow": self._borrow,
+            "/pools/return": self._give_back,
         }
 
     async def __call__(self, request: Request) -> Response:
@@ -61,28 +72,31 @@ class Agent:
 
     async def _act(self, request: Request) -> Response:
         action = self._actions.get(request.path)
-        if request.method != "POST" or (action is None and request.path != "/listener/move"):
+        if request.method != "POST" or action is None:
             return text_response("404 Not Found\n", 404)
         try:
             body = request.json() if request.body else {}
             if not isinstance(body, dict):
                 raise PatchError("the body must be a JSON object")
-            return json_response(await self._move(body) if action is None else action(body))
+            return json_response(await action(body))
         except (PatchError, ValueError, TypeError) as error:
             return json_response({"error": str(error)}, 400)
         except OSError as error:
             return json_response({"error": f"cannot listen there: {error.strerror or error}"}, 409)
 
-    def _snapshot(self, body: dict[str, Any]) -> Any:
+    async def _snapshot(self, body: dict[str, Any]) -> Any:
         if self._meter is None:
             raise PatchError("coverage is off in this deployment")
         return self._meter.snapshot(reset=bool(body.get("reset", False)))
 
-    def _patch(self, body: dict[str, Any]) -> Any:
+    async def _locate(self, body: dict[str, Any]) -> Any:
+        return self._patches.locate(_text(body, "function"))
+
+    async def _patch(self, body: dict[str, Any]) -> Any:
         name = _text(body, "function")
         return self._patches.patch(name, Patch(**{key: value for key, value in body.items() if key != "function"}))
 
-    def _restore(self, body: dict[str, Any]) -> Any:
+    async def _restore(self, body: dict[str, Any]) -> Any:
         self._patches.restore(body.get("function"))
         return self._patches.patched()
 
@@ -92,6 +106,28 @@ class Agent:
             raise PatchError(f"port {port!r} is neither null nor a port number")
         await self._listener.move(port or self._port)
         return {"port": self._listener.port}
+
+    async def _look(self, body: dict[str, Any]) -> Any:
+        names = body.get("names")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise PatchError(f"names {names!r} must be a list of texts")
+        return self._names.look(names)
+
+    async def _refresh(self, body: dict[str, Any]) -> Any:
+        self._names.refresh()
+        return {}
+
+    async def _borrow(self, body: dict[str, Any]) -> Any:
+        leave, seconds = body.get("leave", 0), body.get("seconds")
+        if not isinstance(leave, int) or leave < 0:
+            raise PatchError(f"leave {leave!r} must be a number of connections")
+        if not isinstance(seconds, int | float) or not seconds > 0:
+            raise PatchError(f"seconds {seconds!r} must be a positive number")
+        return await self._loans.borrow(leave, seconds)
+
+    async def _give_back(self, body: dict[str, Any]) -> Any:
+        await self._loans.give_back()
+        return {}
 
 
 def _text(body: dict[str, Any], key: str) -> str:

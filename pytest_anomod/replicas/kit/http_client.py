@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import httptools
 
 from pytest_anomod.replicas.kit.errors import TransportError
-from pytest_anomod.replicas.kit.net import HOST, NameTable, idle_watch
+from pytest_anomod.replicas.kit.net import NameTable, NoNameError, idle_watch
 
 MAX_IDLE = 64
 
@@ -120,6 +120,13 @@ class HttpPeer:
         self.timeout_s = timeout_s
         self._names = names
         self._idle: list[_Connection] = []
+        self._closed = 0  # how often the kept connections were dropped
+        names.add(self)
+
+    @property
+    def kept(self) -> int:
+        """Connections that are open and wait for their next use."""
+        return len(self._idle)
 
     async def request(
         self,
@@ -143,6 +150,7 @@ class HttpPeer:
         """Send a request that is bytes already; see `request`."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
+        closed = self._closed
         connection = self._take() or await self._connect(loop, timeout_s)
         timer = loop.call_at(deadline, connection.abort, "timeout")
         try:
@@ -152,14 +160,15 @@ class HttpPeer:
             raise
         finally:
             timer.cancel()
-        if not connection.closed and len(self._idle) < MAX_IDLE:
+        if not connection.closed and len(self._idle) < MAX_IDLE and closed == self._closed:
             self._idle.append(connection)
         elif not connection.closed:
             connection.abort()
         return answer
 
     def close(self) -> None:
-        """Drop the kept connections."""
+        """Drop the kept connections, and those at work as soon as they are free."""
+        self._closed += 1
         while self._idle:
             self._idle.pop().abort()
 
@@ -175,9 +184,11 @@ class HttpPeer:
         port = self._names.resolve(self.name)
         try:
             async with asyncio.timeout(timeout_s):
-                _, connection = await loop.create_connection(_Connection, HOST, port)
+                _, connection = await loop.create_connection(_Connection, self._names.host(self.name), port)
         except TimeoutError:
             raise TransportError("timeout") from None
+        except NoNameError:
+            raise TransportError("resolve") from None
         except OSError:
             raise TransportError("refused") from None
         return connection

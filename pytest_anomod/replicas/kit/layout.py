@@ -52,6 +52,6 @@ def lay_out(system: ReplicaSystem, base_port: int, entry_port: int | None) -> La
 
 def make_directories(directory: Path) -> None:
     """The directories of a deployment; what only its owner may read is in `secret`."""
-    for name in ("logs", "spans", "run", "stores"):
+    for name in ("logs", "spans", "run", "stores", "names"):
         (directory / name).mkdir(parents=True, exist_ok=True)
     (directory / "secret").mkdir(mode=0o700, exist_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 import hiredis
 
 from pytest_anomod.replicas.kit.errors import StoreError, TransportError
-from pytest_anomod.replicas.kit.net import HOST, NameTable, idle_watch
+from pytest_anomod.replicas.kit.net import NameTable, NoNameError, idle_watch
 
 _NOTHING = object()
 
@@ -99,6 +99,12 @@ class RedisClient:
         self._timeout_s = timeout_s
         self._connection: _Connection | None = None
         self._connecting: asyncio.Task[_Connection] | None = None
+        names.add(self)
+
+    @property
+    def kept(self) -> int:
+        """Whether the one connection is open."""
+        return int(self._connection is not None and not self._connection.closed)
 
     async def execute(self, *command: str | bytes | int | float, timeout_s: float | None = None) -> Any:
         """Send one command, as in `execute("ZADD", key, "NX", 1, member)`, and return its reply."""
@@ -128,7 +134,7 @@ class RedisClient:
         return RedisClient(self._names, self.name, decode=self._decode, timeout_s=self._timeout_s)
 
     def close(self) -> None:
-        """Drop the connection; the next command makes a new one."""
+        """Drop the connection that all callers share, whoever waits for a reply; the next command makes a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abort("closed")
@@ -149,8 +155,9 @@ class RedisClient:
         try:
             port = self._names.resolve(self.name)
             async with asyncio.timeout(self._timeout_s):
-                _, connection = await loop.create_connection(lambda: _Connection(self._decode), HOST, port)
-        except TransportError:
+                host = self._names.host(self.name)
+                _, connection = await loop.create_connection(lambda: _Connection(self._decode), host, port)
+        except (TransportError, NoNameError):
             raise StoreError("resolve", "Failed to connect to Redis: Name or service not known") from None
         except TimeoutError:
             raise StoreError("timeout", "Failed to connect to Redis: Connection timed out") from None

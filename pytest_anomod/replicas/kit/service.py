@@ -28,6 +28,7 @@ from pytest_anomod.replicas.kit.http_client import HttpPeer
 from pytest_anomod.replicas.kit.logs import Log
 from pytest_anomod.replicas.kit.metrics import Metrics
 from pytest_anomod.replicas.kit.net import Login, NameTable
+from pytest_anomod.replicas.kit.pools import PoolFigures
 from pytest_anomod.replicas.kit.postgres_client import PostgresClient
 from pytest_anomod.replicas.kit.redis_client import RedisClient
 from pytest_anomod.replicas.kit.rpc import RpcPeer, error_response, result_response
@@ -72,6 +73,7 @@ class Environment:
     rpc_timeout_s: float = 10.0
     options: Mapping[str, Any] = field(default_factory=dict)
     logins: Mapping[str, Login] = field(default_factory=dict)
+    names: NameTable | None = None  # where peers are; None: in hosts.json of the directory
 
 
 class Service:
@@ -86,11 +88,13 @@ class Service:
             environment.directory, environment.name, environment.instance, enabled=environment.telemetry
         )
         self.metrics = Metrics(in_flight, enabled=environment.telemetry)
-        self._names = NameTable(environment.directory / "hosts.json")
+        unknown = environment.directory / "names" / f"{environment.name}.json"
+        self.names = environment.names or NameTable(environment.directory / "hosts.json", unknown)
+        self.pools: dict[str, PostgresClient] = {}
+        self.metrics.register(PoolFigures(self.pools))
         self._http: dict[str, HttpPeer] = {}
         self._rpc: dict[str, RpcPeer] = {}
         self._redis: dict[tuple[str, bool], RedisClient] = {}
-        self._postgres: dict[str, PostgresClient] = {}
         self._tasks: set[asyncio.Task] = set()
 
     async def start(self) -> None:
@@ -107,7 +111,7 @@ class Service:
     def http(self, peer: str) -> HttpPeer:
         """A peer to be spoken to in plain HTTP (headers such as traceparent are the caller's business)."""
         if peer not in self._http:
-            self._http[peer] = HttpPeer(self._names, peer, self.environment.rpc_timeout_s)
+            self._http[peer] = HttpPeer(self.names, peer, self.environment.rpc_timeout_s)
         return self._http[peer]
 
     def rpc(self, peer: str) -> RpcPeer:
@@ -119,14 +123,14 @@ class Service:
     def redis(self, store: str, *, decode: bool = True) -> RedisClient:
         """A Redis store by name; `decode` false gives bytes."""
         if (store, decode) not in self._redis:
-            self._redis[store, decode] = RedisClient(self._names, store, decode=decode)
+            self._redis[store, decode] = RedisClient(self.names, store, decode=decode)
         return self._redis[store, decode]
 
     def pg(self, store: str) -> PostgresClient:
         """A PostgreSQL store by name."""
-        if store not in self._postgres:
-            self._postgres[store] = PostgresClient(self._names, store, self.environment.logins[store])
-        return self._postgres[store]
+        if store not in self.pools:
+            self.pools[store] = PostgresClient(self.names, store, self.environment.logins[store], owner=self.name)
+        return self.pools[store]
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task:
         """Run something beside the request that asked for it; kept until it is done, its failure is logged."""

@@ -93,6 +93,8 @@ async def _serve(
             meter=meter,
             listener=listener,
             port=plan.port,
+            names=service.names,
+            pools=service.pools,
         )
     )
     await service.start()

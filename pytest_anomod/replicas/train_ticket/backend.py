@@ -35,6 +35,7 @@ import orjson
 
 from pytest_anomod.replicas.kit.errors import StoreError, TransportError
 from pytest_anomod.replicas.kit.http import Request, Response
+from pytest_anomod.replicas.kit.postgres_client import PostgresClient
 from pytest_anomod.replicas.kit.service import Service
 from pytest_anomod.replicas.kit.telemetry import source_path
 
@@ -95,7 +96,6 @@ class Backend(Service):
     rules: ClassVar[tuple[access.Rule, ...]] = access.ANY_TOKEN
     checks_tokens: ClassVar[bool] = True  # false for the services that are no Spring Boot applications
     operations: ClassVar[tuple[Endpoint, ...]] = ()
-    _pool: Pool | None = None
 
     def __init_subclass__(cls) -> None:
         """Tell the kit the full paths of the endpoints; a slash at the end is accepted everywhere."""
@@ -118,13 +118,12 @@ class Backend(Service):
         """The rows of a table of this service."""
         return Repository(self.pool(), table)
 
-    def pool(self) -> Pool:
+    def pool(self) -> PostgresClient:
         """The service's connections to the database; made on first use."""
-        if self._pool is None:
+        if DATABASE not in self.pools:
             size = self.options.get("pool_size", POOL_SIZE)
-            self._pool = Pool(self._names, self.environment.logins[DATABASE], self.name, size)
-            self.metrics.register(self._pool)
-        return self._pool
+            self.pools[DATABASE] = Pool(self.names, self.environment.logins[DATABASE], self.name, size)
+        return self.pools[DATABASE]
 
     async def serve(self, request: Request, operation: Endpoint, function: Callable[..., Awaitable[Any]]) -> Response:
         """Answer a request of an operation: rules first, then its arguments, then the handler."""

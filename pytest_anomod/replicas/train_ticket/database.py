@@ -4,16 +4,12 @@ One PostgreSQL server named tsdb-mysql stands in for the original's MySQL; spans
 lock time-outs are settings of the server (see `stores.py`), so that they can be changed while it runs.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import asyncpg
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from pytest_anomod.replicas.kit.errors import StoreError
 from pytest_anomod.replicas.kit.net import Login, NameTable
 from pytest_anomod.replicas.kit.postgres_client import PostgresClient
 
@@ -34,42 +30,7 @@ class Pool(PostgresClient):
     """At most `size` connections; who waits longer than POOL_WAIT_S for one gets StoreError of kind "pool"."""
 
     def __init__(self, names: NameTable, login: Login, owner: str, size: int = POOL_SIZE) -> None:
-        super().__init__(names, DATABASE, login, size=size, timeout_s=STATEMENT_S)
-        self.size = size
-        self.in_use = self.waiting = self.timeouts = 0
-        self._owner = owner
-        self._permits = asyncio.Semaphore(size)
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection of the pool, waited for."""
-        await self._wait()
-        self.in_use += 1
-        try:
-            async with super().connection() as connection:
-                yield connection
-        finally:
-            self.in_use -= 1
-            self._permits.release()
-
-    async def _wait(self) -> None:
-        self.waiting += 1
-        try:
-            async with asyncio.timeout(POOL_WAIT_S):
-                await self._permits.acquire()
-        except TimeoutError:
-            self.timeouts += 1
-            text = f"pool of {self._owner} - Connection is not available, request timed out after {POOL_WAIT_S:g} s."
-            raise StoreError("pool", text) from None
-        finally:
-            self.waiting -= 1
-
-    def collect(self) -> Iterator[Metric]:
-        """The figures of the pool, for the service's metrics."""
-        yield GaugeMetricFamily("db_pool_size", "Connections the pool may hold.", value=self.size)
-        yield GaugeMetricFamily("db_pool_in_use", "Connections at work.", value=self.in_use)
-        yield GaugeMetricFamily("db_pool_waiting", "Requests that wait for a connection.", value=self.waiting)
-        yield CounterMetricFamily("db_pool_timeouts", "Requests that got no connection in time.", value=self.timeouts)
+        super().__init__(names, DATABASE, login, size=size, timeout_s=STATEMENT_S, wait_s=POOL_WAIT_S, owner=owner)
 
 
 class Repository:
@@ -78,7 +39,7 @@ class Repository:
     Conditions are JSON names: `find(call, accountId=x)`; None matches null. Every statement is a CLIENT span.
     """
 
-    def __init__(self, pool: Pool, table: Table) -> None:
+    def __init__(self, pool: PostgresClient, table: Table) -> None:
         self.table = table
         self._pool = pool
 

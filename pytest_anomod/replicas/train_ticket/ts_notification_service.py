@@ -39,7 +39,7 @@ class NotificationService(Backend):
     async def test_send_mail(self, call: Call) -> bool:
         """Send a mail; whether it went is not told."""
         try:
-            await mail.send(call, self._names, mail.plain("Test", mail.SENDER, "Test"))
+            await mail.send(call, self.names, mail.plain("Test", mail.SENDER, "Test"))
         except (TransportError, OSError) as error:
             call.log.error(f"[testSendMail][{error}]")
         return True
@@ -81,7 +81,7 @@ class NotificationService(Backend):
     async def tell(self, call: Call, subject: str, info: Row) -> bool:
         """Mail a notice; false when a value is missing or the mail server is."""
         try:
-            await mail.send(call, self._names, mail.letter(subject, info))
+            await mail.send(call, self.names, mail.letter(subject, info))
         except (ValueError, TransportError, OSError) as error:
             call.log.error(f"[sendEmail][{subject}][{error}]")
             return False

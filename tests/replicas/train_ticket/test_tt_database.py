@@ -33,7 +33,9 @@ def locked(system: System, table: str) -> Iterator[None]:
 
 
 def _figure(system: System, name: str) -> float:
-    return next(float(line.split()[1]) for line in system.metrics(SERVICE).splitlines() if line.startswith(f"{name} "))
+    return next(
+        float(line.split()[1]) for line in system.metrics(SERVICE).splitlines() if line.startswith(f"{name}{{store=")
+    )
 
 
 def test_a_lock_is_waited_for_for_5_seconds(system: System) -> None:
