@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pytest_anomod.dataset import index, layout, tables
 from pytest_anomod.dataset.label_rows import row_label
-from pytest_anomod.dataset.read_case import DatasetCase
+from pytest_anomod.dataset.read_case import DatasetCase, ModalityTables
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json, Level
 from pytest_anomod.model.timeline import Phase
@@ -71,7 +71,7 @@ def to_datetime(times: Any) -> Any:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Dataset:
+class Dataset(ModalityTables):
     """Complete cases of a dataset. A table is read when first asked for and kept; copy it before you change it.
 
     `.cases` has one row a case: the label, `is_control`, times, rows per modality, path. Each table has its own
@@ -94,31 +94,6 @@ class Dataset:
         )
         frame.insert(frame.columns.get_loc("level") + 1, "is_control", frame["level"] == str(Level.NORMAL))
         return frame
-
-    @property
-    def logs(self) -> pd.DataFrame:
-        """Log lines."""
-        return self.table("logs")
-
-    @property
-    def metrics(self) -> pd.DataFrame:
-        """Metric samples."""
-        return self.table("metrics")
-
-    @property
-    def traces(self) -> pd.DataFrame:
-        """Spans."""
-        return self.table("traces")
-
-    @property
-    def api_responses(self) -> pd.DataFrame:
-        """Responses as the users got them."""
-        return self.table("api_responses")
-
-    @property
-    def coverage(self) -> pd.DataFrame:
-        """Lines of code covered, window by window."""
-        return self.table("coverage")
 
     @cached_property
     def modalities(self) -> tuple[str, ...]:

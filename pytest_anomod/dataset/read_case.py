@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
@@ -19,8 +20,43 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class ModalityTables(abc.ABC):
+    """The paper's five modalities by name; whoever inherits it has `table(modality)`."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def table(self, modality: str) -> pd.DataFrame:
+        """A modality's rows; DatasetError for one that is not there."""
+
+    @property
+    def logs(self) -> pd.DataFrame:
+        """Log lines."""
+        return self.table("logs")
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """Metric samples."""
+        return self.table("metrics")
+
+    @property
+    def traces(self) -> pd.DataFrame:
+        """Spans."""
+        return self.table("traces")
+
+    @property
+    def api_responses(self) -> pd.DataFrame:
+        """Responses as the users got them."""
+        return self.table("api_responses")
+
+    @property
+    def coverage(self) -> pd.DataFrame:
+        """Lines of code covered, window by window."""
+        return self.table("coverage")
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class DatasetCase:
+class DatasetCase(ModalityTables):
     """A complete case on disk; everything but the label is read when first asked for, and then kept."""
 
     directory: Path
@@ -70,31 +106,6 @@ class DatasetCase:
                 raise DatasetError(msg)
             self._cache[modality] = tables.to_frame(tables.read_parquet(self.directory / f"{modality}.parquet"))
         return self._cache[modality]
-
-    @property
-    def logs(self) -> pd.DataFrame:
-        """Log lines."""
-        return self.table("logs")
-
-    @property
-    def metrics(self) -> pd.DataFrame:
-        """Metric samples."""
-        return self.table("metrics")
-
-    @property
-    def traces(self) -> pd.DataFrame:
-        """Spans."""
-        return self.table("traces")
-
-    @property
-    def api_responses(self) -> pd.DataFrame:
-        """Responses as the users got them."""
-        return self.table("api_responses")
-
-    @property
-    def coverage(self) -> pd.DataFrame:
-        """Lines of code covered, window by window."""
-        return self.table("coverage")
 
     def __repr__(self) -> str:
         label = self.label
