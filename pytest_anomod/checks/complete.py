@@ -35,7 +35,8 @@ def check_complete(view: CaseView) -> Finding:
             f"only {joined} of {answered} answers have a trace ({joined / answered:.1%}, {JOINED_SHARE:.0%} needed)"
         )
     rates = _rates(view) if "api_responses" in counts else {}
-    problems += _load_problems(rates)
+    if not view.scenario.workload.closed_loop:
+        problems += _load_problems(rates)
     totals = ", ".join(f"{name} {sum(rows.values()):,}" for name, rows in counts.items())
     message = "; ".join(problems) or f"rows: {totals}; {joined} of {answered} answers have a trace; nothing is missing"
     return Finding(
@@ -62,12 +63,16 @@ def _counts(frame: Any) -> dict[str, int]:
 
 
 def _empty_windows(view: CaseView, counts: dict[str, dict[str, int]]) -> list[str]:
-    """Windows without rows of a modality; a window in which nobody was answered may well have no logs and no traces."""
+    """Windows without rows of a modality; a window in which nobody was answered may well have no logs and no traces.
+
+    Nor need a request begin in it, when the workload is a closed loop that waits for one all the while.
+    """
     problems = []
     for window in _watched(view, SHORT_S):
         empty = [name for name, rows in counts.items() if not rows.get(str(window.phase))]
         if empty and not _answered(view, window):
-            empty = [name for name in empty if name not in ("logs", "traces")]
+            silent = {"logs", "traces"} | ({"api_responses"} if _held_up(view, window) else set())
+            empty = [name for name in empty if name not in silent]
         problems += [f"no rows of {name} in the {window.phase} window of {window.length_s:.1f} s" for name in empty]
     return problems
 
@@ -84,6 +89,16 @@ def _answered(view: CaseView, window: Window) -> bool:
         return True
     inside = responses[responses["phase"] == str(window.phase)]
     return bool((inside["status_code"].fillna(0) > 0).any())
+
+
+def _held_up(view: CaseView, window: Window) -> bool:
+    """Whether a closed loop's request was under way from the window's first half second to its last."""
+    responses = view.frames.get("api_responses")
+    if responses is None or not view.scenario.workload.closed_loop:
+        return False
+    begins = responses["time_unix_nano"].to_numpy()
+    ends, spare_ns = begins + responses["duration_ns"].to_numpy(), int(SHORT_S * 1e9)
+    return bool(((begins < window.start_ns + spare_ns) & (ends > window.end_ns - spare_ns)).any())
 
 
 def _losses(view: CaseView) -> list[str]:
@@ -106,8 +121,12 @@ def _joined(view: CaseView) -> tuple[int, int]:
 
 
 def _rates(view: CaseView) -> dict[str, float]:
-    """Requests a second that were due in each window long enough to tell."""
-    times = view.frames["api_responses"]["time_unix_nano"].to_numpy()
+    """Arrivals a second that were due in each window long enough to tell.
+
+    Only first requests count: how many follow in a journey is up to the answers, and so to the fault.
+    """
+    responses = view.frames["api_responses"]
+    times = responses[responses["step"].to_numpy() <= 1]["time_unix_nano"].to_numpy()
 
     def rate(window: Window) -> float:
         return round(float(((times >= window.start_ns) & (times < window.end_ns)).sum() / window.length_s), 2)
@@ -118,7 +137,7 @@ def _rates(view: CaseView) -> dict[str, float]:
 def _load_problems(rates: dict[str, float]) -> list[str]:
     usual = rates.get(str(Phase.BASELINE), 0.0)
     return [
-        f"the workload fell behind: {rate:.1f} requests a second in the {phase} window, {usual:.1f} in the baseline"
+        f"the workload fell behind: {rate:.1f} arrivals a second in the {phase} window, {usual:.1f} in the baseline"
         for phase, rate in rates.items()
         if rate < STEADY_LOAD_SHARE * usual - 1
     ]

@@ -184,6 +184,8 @@ def _relative(cut: Cut, subject: str, before: Any, after: Any, kinds: str, bar: 
         before=cut.stretch(left[0], left[1], cut.before), after=cut.stretch(right[0], right[1], cut.after),
     )  # fmt: skip
     calm_rows = calm(cut.stretch(left[0], left[1], cut.before)).values
+    if not len(calm_rows):
+        return  # all there is came within the two worst seconds
     limit = max(SLOW_RATIO, SLOW_P95S * float(np.percentile(calm_rows, 95))) * max(1.0, cut.pace)
     slow = f"answers {limit:.0f} times slower than usual"
     yield Series(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _speak
 from pytest_anomod.faults._parameters import matches, refuse, refuse_target
-from pytest_anomod.model import clock
+from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import Ability, CodeLocation, FaultDefaults, Json, Level
 from pytest_anomod.model.system import ServiceKind
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
     from pytest_anomod.model.system import System
 
+_PROBE = r"[A-Za-z]\w*|(GET|POST|PUT|PATCH|DELETE) /[!-~]*"
+_WITHOUT_BODY = ("GET ", "DELETE ")
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CodeFault(FaultDefaults):
     """A change of `function` ("module:Class.function" of the target), seen by calling `probe` with `arguments`.
 
-    `probe` names an RPC method of the target that runs through the function and changes nothing that lasts;
-    `arguments` are those of the method, a JSON object.
+    `probe` is what runs through the function and changes nothing that lasts: an RPC method of the target, whose
+    arguments `arguments` are, or an HTTP request to the target itself, "POST /carts/7", whose JSON body they are (none
+    for GET and DELETE). It bears the headers that the system has for probes, if it has some (a token, say).
     """
 
     level: ClassVar[Level] = Level.CODE
@@ -35,9 +39,11 @@ class CodeFault(FaultDefaults):
 
     def __post_init__(self) -> None:
         matches(self, "function", r"[A-Za-z_]\w*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "module:Class.function")
-        matches(self, "probe", r"[A-Za-z]\w*", "ComposeText, a method of the target")
+        matches(self, "probe", _PROBE, "ComposeText, a method of the target, or GET /carts/7, a request to it")
         if not isinstance(self.arguments, Mapping):
             refuse(self, "arguments", "must be a JSON object, the arguments of the probe by name")
+        if self.arguments and self.probe.startswith(_WITHOUT_BODY):
+            refuse(self, "arguments", f"must be empty: {self.probe!r} has no body; put them into its path")
 
     def patch(self) -> Mapping[str, Json]:
         """What the agent shall make of the function."""
@@ -69,9 +75,18 @@ class CodeFault(FaultDefaults):
                     raise
 
     def ask(self, deployment: Deployment, target: str, timeout_s: float = 5.0) -> tuple[Json, float]:
-        """Call the probe: its answer ({"result": ...} or {"error": ...}, {} if none came) and the seconds it took."""
+        """Call the probe: its answer ({"result": ...} or {"error": ...}, {} if none came) and the seconds it took.
+
+        The answer to an HTTP request has its "status", too.
+        """
+        address = deployment.instance(target).address
+        verb, _, path = self.probe.partition(" ")
         try:
-            return _speak.call(deployment.instance(target).address, self.probe, self.arguments, timeout_s)
+            if not path:
+                return _speak.call(address, self.probe, self.arguments, timeout_s)
+            body = None if self.probe.startswith(_WITHOUT_BODY) else self.arguments
+            headers = catalog.find("systems", deployment.system).probe_headers()
+            return _speak.request(address, verb, path, body, headers, timeout_s)
         except DeploymentError:
             return {}, 0.0
 

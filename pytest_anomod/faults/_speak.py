@@ -48,21 +48,58 @@ def call(address: tuple[str, int], method: str, arguments: Mapping[str, Json], t
 
     DeploymentError when there is no whole answer.
     """
+    _, body, took_s = _exchange(address, "POST", f"/{method}", json.dumps(dict(arguments)), {}, timeout_s)
+    try:
+        return json.loads(body), took_s
+    except ValueError as error:
+        msg = f"{method} of {address[0]}:{address[1]} gave no answer: {error}"
+        raise DeploymentError(msg) from error
+
+
+def request(
+    address: tuple[str, int],
+    verb: str,
+    path: str,
+    body: Mapping[str, Json] | None,
+    headers: Mapping[str, str],
+    timeout_s: float,
+) -> tuple[Json, float]:
+    """Send an HTTP request, with a JSON body unless that is None: what came back, and the seconds it took.
+
+    Below 400 that is {"status", "result"}: JSON, other text as it is, None for an empty body; from 400 on it is
+    {"status", "error": {"message"}}. DeploymentError when there is no whole answer.
+    """
+    sent = None if body is None else json.dumps(dict(body))
+    status, got, took_s = _exchange(address, verb, path, sent, headers, timeout_s)
+    text = got.decode("utf-8", "replace")
+    if status >= 400:
+        return {"status": status, "error": {"message": text}}, took_s
+    try:
+        result = json.loads(text) if text else None
+    except ValueError:
+        result = text
+    return {"status": status, "result": result}, took_s
+
+
+def _exchange(
+    address: tuple[str, int], verb: str, path: str, body: str | None, headers: Mapping[str, str], timeout_s: float
+) -> tuple[int, bytes, float]:
     import http.client
 
     began = clock.monotonic_s()
     connection = http.client.HTTPConnection(*address, timeout=timeout_s)
-    headers = {
-        "Content-Type": "application/json",
+    sent = {
+        **headers,
+        **({} if body is None else {"Content-Type": "application/json"}),
         "Connection": "close",
         "traceparent": f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00",
     }
     try:
-        connection.request("POST", f"/{method}", json.dumps(dict(arguments)), headers)
-        answer = json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        msg = f"{method} of {address[0]}:{address[1]} gave no answer: {error}"
+        connection.request(verb, path, body, sent)
+        response = connection.getresponse()
+        return response.status, response.read(), clock.monotonic_s() - began
+    except (OSError, http.client.HTTPException) as error:
+        msg = f"{verb} {path} of {address[0]}:{address[1]} gave no answer: {error}"
         raise DeploymentError(msg) from error
     finally:
         connection.close()
-    return answer, clock.monotonic_s() - began

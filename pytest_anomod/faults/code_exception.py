@@ -32,10 +32,15 @@ class CodeException(CodeFault):
         return {"action": "raise", "exception": self.exception, "message": self.message}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        """Whether the probe fails with that very message."""
+        """Whether the probe fails with that very message, or over HTTP with a status of 500 and above.
+
+        What a web framework says to clients of an exception it did not expect is seldom the exception's message.
+        """
         answer, _ = self.ask(deployment, target)
         said = str((answer.get("error") or {}).get("message", ""))
-        return Observation(active=self.message in said, evidence={"error": said, "answered": bool(answer)})
+        status = answer.get("status")
+        failed = self.message in said if status is None else status >= 500
+        return Observation(active=failed, evidence={"error": said, "status": status, "answered": bool(answer)})
 
 
 OFFERS = (CodeException,)

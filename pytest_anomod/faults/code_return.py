@@ -36,7 +36,8 @@ class CodeReturn(CodeFault):
         """Whether the probe returns what it only returns when the function is wrong."""
         answer, _ = self.ask(deployment, target)
         wrong = self.value if self.expect is None else self.expect
-        evidence = {"result": answer.get("result"), "expected_when_wrong": wrong, "answered": bool(answer)}
+        evidence = {"result": answer.get("result"), "status": answer.get("status"), "answered": bool(answer)}
+        evidence["expected_when_wrong"] = wrong
         return Observation(active="result" in answer and answer["result"] == wrong, evidence=evidence)
 
 

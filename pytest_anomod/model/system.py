@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,9 @@ class Journey:
 class System:
     """The definition of an application under test.
 
-    `replica` names the package below pytest_anomod.replicas that runs it without containers, or None.
+    `replica` names the package below pytest_anomod.replicas that runs it without containers, or None. `probe_headers`
+    makes the headers with which a probe may ask a service directly (an administrator's token, say); they are made when
+    they are needed and written nowhere.
     """
 
     name: str
@@ -56,6 +58,7 @@ class System:
     journeys: tuple[Journey, ...]
     rate_rps: float = 30.0
     replica: str | None = None
+    probe_headers: Callable[[], Mapping[str, str]] = dict
 
     def service(self, name: str) -> Service:
         """The service of that name; ScenarioError with the nearest names when there is none."""

@@ -1,13 +1,14 @@
 """Who plays the journeys of TrainTicket: passengers who come and go, an administrator, their logins and requests.
 
-Passengers are kept in the state of the workload. A new one signs up now and then and the one who came first leaves, so
-that nobody's list of orders grows without end and the traffic looks the same at any time.
+Passengers are kept in the state of the workload: few, who go after some journeys each while new ones sign up, so
+that nobody's list of orders grows without end and the traffic looks the same at any time, from the first seconds on.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import json
 import string
 from collections.abc import Sequence
@@ -17,8 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from pytest_anomod.model.workload import Client
 
-PASSENGERS = 8
-"""How many passengers take turns once so many have signed up."""
+PASSENGERS = 3
+"""How many passengers take turns; whoever comes while there are fewer is a new one."""
+
+JOURNEYS = 12
+"""How many journeys a passenger makes, half of which are bookings; the first ones make fewer, and so leave in turns."""
 
 LOGIN_SHARE = 0.1
 """Which share of journeys begins with a new login although the last one is still good."""
@@ -34,15 +38,16 @@ class User:
     password: str
     user_id: str = ""
     token: str = ""
+    journeys_left: int = JOURNEYS
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Users:
-    """All users of a workload: those of the seed data, and the passengers that signed up last."""
+    """All users of a workload: the administrator of the seed data, and the passengers; `came` counts these."""
 
-    first: User
     admin: User
     passengers: collections.deque[User]
+    came: itertools.count[int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,9 +90,14 @@ def pick(random: Random, choices: Sequence[T]) -> T:
 
 
 async def passenger(client: Client, random: Random) -> Session | None:
-    """A logged-in passenger; None when he could not log in."""
+    """A logged-in passenger, a new one if there are too few; None when he could not sign up or log in."""
     users = _users(client)
-    chosen = pick(random, users.passengers or (users.first,))
+    if len(users.passengers) < PASSENGERS:
+        return await _signed_up(client, random)
+    chosen = pick(random, users.passengers)
+    chosen.journeys_left -= 1
+    if chosen.journeys_left <= 0:
+        users.passengers.remove(chosen)
     return await _logged_in(client, random, chosen)
 
 
@@ -97,7 +107,12 @@ async def administrator(client: Client, random: Random) -> Session | None:
 
 
 async def sign_up(client: Client, random: Random) -> None:
-    """A new passenger with a person to travel, every second one with money in his account; he stays for a while."""
+    """A new passenger; the one who came first of the others leaves."""
+    await _signed_up(client, random)
+
+
+async def _signed_up(client: Client, random: Random) -> Session | None:
+    """A new passenger with two persons to travel, every second one with money in his account; None when that failed."""
     user = User(name=f"passenger_{random.getrandbits(32):08x}", password=f"{random.randrange(10**6):06d}")
     has_money = random.random() < 0.5
     profile = {
@@ -112,14 +127,18 @@ async def sign_up(client: Client, random: Random) -> None:
     # a taken name is his own, from a workload with the same seed before this one: then the login will do
     await client.request("POST", "/api/v1/userservice/users/register", json=profile)
     if not await log_in(client, random, user):
-        return
+        return None
     session = Session(client, user, user.token)
-    if await add_contact(session, random) is None and not await contacts(session):
-        return
+    added = [await add_contact(session, random) for _ in range(2)]
+    if None in added and not await contacts(session):
+        return None
     if has_money:
         account = {"userId": user.user_id, "money": "1000000"}
         await session.ask("POST", "/api/v1/inside_pay_service/inside_payment/account", account)
-    _users(client).passengers.append(user)
+    users = _users(client)
+    user.journeys_left = min(JOURNEYS, (next(users.came) + 1) * JOURNEYS // PASSENGERS)
+    users.passengers.append(user)
+    return session
 
 
 async def contacts(session: Session) -> list[dict[str, Any]]:
@@ -165,9 +184,9 @@ def _users(client: Client) -> Users:
     return client.state.setdefault(
         "train_ticket",
         Users(
-            first=User(name="fdse_microservice", password="111111"),
             admin=User(name="admin", password="222222"),
             passengers=collections.deque(maxlen=PASSENGERS),
+            came=itertools.count(),
         ),
     )
 

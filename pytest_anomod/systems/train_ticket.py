@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from pytest_anomod.model.system import Journey, Service, ServiceKind, System
 from pytest_anomod.systems import _train_ticket_journeys as journeys
+from pytest_anomod.systems._train_ticket_token import administrator_headers
 from pytest_anomod.systems._train_ticket_users import sign_up
 
 GATEWAY, DASHBOARD = "ts-gateway-service", "ts-ui-dashboard"
@@ -125,6 +126,7 @@ TRAIN_TICKET = System(
     ),
     rate_rps=8.0,
     replica="train_ticket",
+    probe_headers=administrator_headers,
 )
 
 OFFERS = (TRAIN_TICKET,)

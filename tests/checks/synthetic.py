@@ -242,7 +242,8 @@ def _answers(
     body = np.where(wrong, "{}", np.where(failing, "failure: connect() failed", body))
     return pd.DataFrame({
         "time_unix_nano": START_NS + (arrivals * SECOND).astype(np.int64), "duration_ns": (ms * 1e6).astype(np.int64),
-        "service_name": "gateway", "journey": name, "method": "GET", "route": f"/{name}",
+        "service_name": "gateway", "journey": name, "step": 1, "method": "GET",
+        "route": f"/{name}",
         "status_code": np.where(silent, 0, np.where(failing, 500, 200)),
         "error_kind": np.where(silent, "connect", ""), "response_body": body,
         "trace_id": _hex(trace, 32),

@@ -16,7 +16,7 @@ import pytest
 from pytest_anomod.model import catalog
 from pytest_anomod.model.system import ServiceKind
 from pytest_anomod.model.workload import Response
-from pytest_anomod.replicas.train_ticket import SYSTEM
+from pytest_anomod.replicas.train_ticket import SYSTEM, access
 from pytest_anomod.runtimes import sessions
 from pytest_anomod.runtimes.process import ProcessRuntime
 from pytest_anomod.systems import _train_ticket_journeys as journeys
@@ -126,23 +126,31 @@ def test_what_a_journey_sends_comes_from_its_seed_alone(journey):
 def test_a_journey_that_gets_no_good_answer_after_the_login_ends_without_an_error(journey, answer):
     for seed in range(8):
         wire = Wire(lambda path: granting(path) if path.endswith("/login") else answer)
-        assert len(played(journey.play, seed, wire)) <= 5
+        assert len(played(journey.play, seed, wire)) <= 9
 
 
 def test_who_cannot_log_in_does_nothing_else():
     wire = Wire(lambda path: (200, {"status": 0, "msg": "Incorrect username or password.", "data": None}))
     played(journeys.travel, 1, wire)
-    assert wire.paths() == ["/api/v1/verifycode/generate", "/api/v1/users/login"]
+    sign_up = "/api/v1/userservice/users/register"
+    assert wire.paths() == [sign_up, "/api/v1/verifycode/generate", "/api/v1/users/login"]
 
 
-def test_a_login_lasts_until_it_is_refreshed_or_the_token_is_refused():
+def a_full_house():
+    """State of a workload whose passengers have all come."""
     state = {}
-    first, later = Wire(state=state), [Wire(state=state) for _ in range(100)]
-    played(journeys.look_at_orders, 1, first)
-    assert first.paths()[1] == "/api/v1/users/login"
-    assert first.calls[2][2]["headers"] == {"Authorization": "Bearer t"}
+    for seed in range(users.PASSENGERS):
+        played(users.sign_up, seed, Wire(state=state))
+    return state
+
+
+def test_a_login_lasts_until_it_is_refreshed_or_the_token_is_refused(monkeypatch):
+    monkeypatch.setattr(users, "JOURNEYS", 10_000)
+    state = a_full_house()
+    later = [Wire(state=state) for _ in range(100)]
     for seed, wire in enumerate(later):
         played(journeys.look_at_orders, seed, wire)
+    assert later[0].calls[-1][2]["headers"] == {"Authorization": "Bearer t"}
     assert 2 <= sum("/api/v1/users/login" in wire.paths() for wire in later) <= 25
     kept = next(seed for seed, wire in enumerate(later) if "/api/v1/users/login" not in wire.paths())
     played(journeys.look_at_orders, kept, Wire(lambda path: (403, ""), state))
@@ -156,25 +164,47 @@ def test_a_new_login_takes_nothing_from_the_users_other_journeys():
 
     async def together():
         first, second = Wire(state=state), Wire(state=state)
-        await journeys.look_at_orders(first, Random(1))
-        user = state["train_ticket"].first
         begun = await users.passenger(first, Random(1))
         second.answer = lambda path: (200, {"status": 1, "data": {"userId": "u", "token": "new"}})
-        assert await users.log_in(second, Random(1), user)
+        assert await users.log_in(second, Random(1), begun.user)
         first.answer = lambda path: (403, "")
         assert await begun.get("/orders") is None
-        return first.calls[-1][2]["headers"]["Authorization"], user.token
+        return first.calls[-1][2]["headers"]["Authorization"], begun.user.token
 
     assert asyncio.run(together()) == ("Bearer t", "new")
 
 
 def test_passengers_come_and_go():
-    state = {}
-    for seed in range(20):
+    state = a_full_house()
+    before = [user.name for user in state["train_ticket"].passengers]
+    for seed in range(100, 100 + users.PASSENGERS):
         played(users.sign_up, seed, Wire(state=state))
-    names = [user.name for user in state["train_ticket"].passengers]
-    assert len(names) == len(set(names)) == users.PASSENGERS
-    assert not any(name == "fdse_microservice" for name in names)
+    after = [user.name for user in state["train_ticket"].passengers]
+    assert len({*before, *after}) == 2 * users.PASSENGERS
+
+
+def test_nobody_makes_many_journeys_and_there_are_as_many_passengers_at_any_time():
+    """Lists of orders stay short, and are as long in the first seconds as later."""
+    state, made = {}, collections.Counter()
+    for seed in range(300):
+        wire = Wire(state=state)
+        wire.answer = lambda path, seed=seed: (
+            (200, {"status": 1, "data": {"userId": f"u{seed}", "token": f"t{seed}"}})
+            if path.endswith("/login")
+            else granting(path)
+        )
+        begun = asyncio.run(users.passenger(wire, Random(seed)))
+        made[begun.user.name] += 1
+        assert seed < users.PASSENGERS or len(state["train_ticket"].passengers) >= users.PASSENGERS - 1
+    assert max(made.values()) == users.JOURNEYS + 1
+    first = [made[name] for name in list(made)[: users.PASSENGERS]]
+    assert first == [1 + users.JOURNEYS * (turn + 1) // users.PASSENGERS for turn in range(users.PASSENGERS)]
+
+
+def test_a_probe_is_an_administrator_to_every_service():
+    """The services' own check takes the token that is made without asking them."""
+    identity = access.identify(TRAIN_TICKET.probe_headers()["Authorization"])
+    assert identity.roles == ("ROLE_ADMIN",)
 
 
 def test_a_passenger_of_an_earlier_workload_with_the_same_seed_takes_part_again():

@@ -13,7 +13,7 @@ INFO, WARN, ERROR, FATAL = 9, 13, 17, 21  # severity numbers of OpenTelemetry
 
 
 class Log:
-    """The log of one context. An unsampled request leaves no INFO line; warnings and errors are always written."""
+    """The log of one context. A request that is not sampled leaves no line: whoever sends one is a probe, no user."""
 
     __slots__ = ("_context",)
 
@@ -22,8 +22,7 @@ class Log:
 
     def info(self, body: str, **attributes: Any) -> None:
         """Write an INFO line."""
-        if self._context.sampled:
-            self._write(INFO, "INFO", body, attributes)
+        self._write(INFO, "INFO", body, attributes)
 
     def warning(self, body: str, **attributes: Any) -> None:
         """Write a WARN line."""
@@ -40,7 +39,7 @@ class Log:
     def _write(self, number: int, text: str, body: str, attributes: dict[str, Any]) -> None:
         context = self._context
         telemetry = context.telemetry
-        if not telemetry.enabled:
+        if not telemetry.enabled or not context.sampled:
             return
         frame = sys._getframe(2)  # the line that called info() and so on
         code = frame.f_code

@@ -17,7 +17,7 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-(
 class Context:
     """Where in a trace we are. Spans made from it are its children; its log lines carry its ids.
 
-    `span_id` is "" in a new trace: the first span is then a root. `sampled` false means no spans and no INFO lines.
+    `span_id` is "" in a new trace: the first span is then a root. `sampled` false means no spans and no log lines.
     """
 
     __slots__ = ("sampled", "span_id", "telemetry", "trace_id")

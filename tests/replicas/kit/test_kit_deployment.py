@@ -63,14 +63,14 @@ def test_trace_context_joins_spans_and_logs(deployment: Any) -> None:
     assert line["attributes"]["code.function"] == "read"
 
 
-def test_unsampled_request_leaves_warnings_only(deployment: Any) -> None:
-    """Flag 00: no spans, no INFO lines; a warning is still written."""
+def test_a_request_that_is_not_sampled_leaves_no_spans_and_no_lines(deployment: Any) -> None:
+    """Flag 00 is what probes send: not even a warning is written on their behalf."""
     trace = TRACE[::-1]
     deployment.note("seeded", traceparent=f"00-{trace}-b7ad6b7169203331-00")
     deployment.note("missing", traceparent=f"00-{trace}-b7ad6b7169203331-00")
     assert spans_of(deployment, trace) == []
     lines = [line for name in ("front", "back") for line in deployment.lines(f"logs/{name}.log")]
-    assert [line["severity_text"] for line in lines if line["trace_id"] == trace] == ["WARN"]
+    assert [line["severity_text"] for line in lines if line["trace_id"] == trace] == []
 
 
 @pytest.mark.parametrize("header", ["", "rubbish", f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{TRACE}-{'0' * 16}-01"])

@@ -1,0 +1,18 @@
+"""TrainTicket, performance level: booking, the longest of all calls, short of CPU, disk or network."""
+
+from pytest_anomod import Verdict, anomaly
+from pytest_anomod.faults import CpuContention, NetworkLoss
+
+
+@anomaly(system="train_ticket", fault=CpuContention(), target="ts-preserve-service")
+def test_lv_p_cpu_preserve(case):
+    """Preserve, which leads ten other services through every booking, competes for a fifth of a core."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()
+
+
+@anomaly(system="train_ticket", fault=NetworkLoss(percent=90), target="ts-preserve-service")
+def test_lv_p_netloss_preserve(case):
+    """Nine packets in ten to and from preserve are lost; most users give up before their booking gets through."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()

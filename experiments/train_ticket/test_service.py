@@ -1,0 +1,22 @@
+"""TrainTicket, service level: preserve turns requests down, dies again and again, or can't find the order services."""
+
+from pytest_anomod import Verdict, anomaly
+from pytest_anomod.faults import HttpAbort, KillService
+
+
+@anomaly(
+    system="train_ticket",
+    fault=HttpAbort(percent=70, status=503, method="POST", path="/api/v1/preserveservice/"),
+    target="ts-preserve-service",
+)
+def test_lv_s_httpabort_preserve(case):
+    """Seven requests in ten to preserve (not seven instances of it in ten) are answered 503 before they reach it."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()
+
+
+@anomaly(system="train_ticket", fault=KillService(period_s=3), target="ts-preserve-service")
+def test_lv_s_killpod_preserve(case):
+    """Preserve is killed every three seconds and is soon back each time: bookings under way are lost, others go on."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()
