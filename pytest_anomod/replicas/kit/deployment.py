@@ -18,7 +18,7 @@ from pytest_anomod.replicas.kit.control import Control
 from pytest_anomod.replicas.kit.coverage_meter import warmed_coverage
 from pytest_anomod.replicas.kit.http_server import HttpServer
 from pytest_anomod.replicas.kit.layout import Layout
-from pytest_anomod.replicas.kit.net import HOST, write_atomically
+from pytest_anomod.replicas.kit.net import HOST, FixedNames, write_atomically
 from pytest_anomod.replicas.kit.parts import Part, PartError
 from pytest_anomod.replicas.kit.processes import fork, last_lines
 from pytest_anomod.replicas.kit.seeding import run_seed
@@ -70,7 +70,7 @@ class Deployment:
         self._layout = layout
         self._stores = stores
         self._boot = boot
-        stores.connect()
+        stores.connect(FixedNames(layout.listen))
         parts: list[Part] = [*stores.parts, *self._service_parts()]
         self._supervisor = Supervisor(options.directory, parts)
         boot.done("warm_up")
@@ -122,8 +122,8 @@ class Deployment:
         if self._system.seed is None:
             return
         output = self._options.directory / "run" / "seed.out"
-        ports, logins = self._layout.listen, self._stores.logins
-        pid = fork(lambda: run_seed(self._system, self._options.seed, ports, logins), output)
+        names, logins = FixedNames(self._layout.listen), self._stores.logins
+        pid = fork(lambda: run_seed(self._system, self._options.seed, names, logins), output)
         try:
             async with asyncio.timeout(SEED_WITHIN_S):
                 status = await self._supervisor.wait_for_exit(pid)

@@ -284,7 +284,7 @@ def _head(response: Response, request: Request | None, keep: bool) -> tuple[byte
 
 
 class HttpServer:
-    """Listens on one loopback port at a time and can move to another without dropping a request under way."""
+    """Listens on one port at a time and can move to another without dropping a request under way."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -293,11 +293,13 @@ class HttpServer:
         self.port: int | None = None
         self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]  # set by start
         self._listener: asyncio.Server | None = None
+        self._host = HOST
 
-    async def start(self, port: int) -> None:
-        """Listen on a port of the loopback address (0: any free one); OSError when it is taken."""
+    async def start(self, port: int, host: str = HOST) -> None:
+        """Listen on a port (0: any free one), of the loopback address unless told otherwise; OSError when it is taken."""
         self.loop = asyncio.get_running_loop()
-        self._listener = await self.loop.create_server(lambda: _Connection(self), HOST, port, backlog=512)
+        self._listener = await self.loop.create_server(lambda: _Connection(self), host, port, backlog=512)
+        self._host = host
         self.port = self._listener.sockets[0].getsockname()[1]
 
     async def move(self, port: int) -> None:
@@ -305,7 +307,7 @@ class HttpServer:
         if port == self.port:
             return
         before, kept = self._listener, list(self.connections)
-        await self.start(port)  # first, so that a port in use changes nothing
+        await self.start(port, self._host)  # first, so that a port in use changes nothing
         await _stop_listening(before)
         for connection in kept:
             connection.close_when_idle()

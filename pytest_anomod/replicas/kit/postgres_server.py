@@ -177,6 +177,7 @@ class PostgresServer:
             self._cluster.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(self._template, copy, copy_function=shutil.copyfile)
+            copy.chmod(0o700)  # as the server demands, whatever the template's mode
             self._configure(copy / "postgresql.conf")
             os.replace(copy, self._cluster)
         self._shared_memory.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ import importlib
 import random
 from collections.abc import Mapping
 
-from pytest_anomod.replicas.kit.net import FixedNames, Login
+from pytest_anomod.replicas.kit.net import Login, NameTable
 from pytest_anomod.replicas.kit.postgres_client import PostgresClient
 from pytest_anomod.replicas.kit.processes import set_title
 from pytest_anomod.replicas.kit.redis_client import RedisClient
@@ -13,7 +13,7 @@ from pytest_anomod.replicas.kit.service_process import new_event_loop
 from pytest_anomod.replicas.kit.system import ReplicaSystem, SeedContext
 
 
-def run_seed(system: ReplicaSystem, seed: int, ports: Mapping[str, int], logins: Mapping[str, Login]) -> None:
+def run_seed(system: ReplicaSystem, seed: int, names: NameTable, logins: Mapping[str, Login]) -> None:
     """Run the seed function of a system; whatever it raises ends this process with its traceback."""
     set_title("seed")
     function = system.seed
@@ -22,12 +22,12 @@ def run_seed(system: ReplicaSystem, seed: int, ports: Mapping[str, int], logins:
         function = getattr(importlib.import_module(f"{system.package}.{module}"), name)
     if function is None:
         return
-    context = _context(seed, FixedNames(dict(ports)), logins)
+    context = _context(seed, names, logins)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(function(context))
 
 
-def _context(seed: int, names: FixedNames, logins: Mapping[str, Login]) -> SeedContext:
+def _context(seed: int, names: NameTable, logins: Mapping[str, Login]) -> SeedContext:
     redis: dict[str, RedisClient] = {}
     postgres: dict[str, PostgresClient] = {}
 

@@ -15,6 +15,7 @@ from pytest_anomod.replicas.kit.agent import Agent
 from pytest_anomod.replicas.kit.code_patches import CodePatches
 from pytest_anomod.replicas.kit.coverage_meter import CoverageMeter
 from pytest_anomod.replicas.kit.http_server import HttpServer
+from pytest_anomod.replicas.kit.net import HOST
 from pytest_anomod.replicas.kit.processes import set_title
 from pytest_anomod.replicas.kit.service import Environment, Service, ServiceApp
 
@@ -36,6 +37,7 @@ class ServicePlan:
     environment: Environment
     port: int
     agent_port: int
+    host: str = HOST  # the address it listens on
     token: str
     coverage: Coverage | None
 
@@ -98,14 +100,14 @@ async def _serve(
         )
     )
     await service.start()
-    await listener.start(plan.port)
-    await agent.start(plan.agent_port)
+    await listener.start(plan.port, plan.host)
+    await agent.start(plan.agent_port, plan.host)
     os.write(report, READY)
     os.close(report)
     await stopped.wait()
     await listener.close()
     await service.stop()
-    await asyncio.sleep(0)  # the last lines of telemetry go out at the end of this turn
+    service.telemetry.flush()
 
 
 def _watch_parent(loop: asyncio.AbstractEventLoop, parent: int) -> None:

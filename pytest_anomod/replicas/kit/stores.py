@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from pytest_anomod.replicas.kit.layout import Layout
-from pytest_anomod.replicas.kit.net import HOST, FixedNames, Login, write_atomically
+from pytest_anomod.replicas.kit.net import HOST, Login, NameTable, write_atomically
 from pytest_anomod.replicas.kit.parts import StorePart
 from pytest_anomod.replicas.kit.postgres_server import PostgresServer, cluster_template
 from pytest_anomod.replicas.kit.redis_server import RedisServer
@@ -57,11 +57,10 @@ class Stores:
         for part in self.parts:
             part.kill_ahead()
 
-    def connect(self) -> None:
-        """Give every part its probe and every store its page of metrics."""
+    def connect(self, names: NameTable) -> None:
+        """Give every part its probe and every store its page of metrics; `names` tells where they are."""
         from pytest_anomod.replicas.kit.store_probes import postgres_probe, redis_probe
 
-        names = FixedNames(self._layout.listen)
         for spec, part in zip(self._system.stores, self.parts, strict=True):
             if spec.engine == "redis":
                 part.probe, self.pages[spec.name] = redis_probe(names, spec)

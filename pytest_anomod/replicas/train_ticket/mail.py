@@ -8,7 +8,7 @@ import asyncio
 import smtplib
 from email.message import EmailMessage
 
-from pytest_anomod.replicas.kit.net import HOST, NameTable
+from pytest_anomod.replicas.kit.net import NameTable
 
 from .calls import Call
 from .rail import Row
@@ -50,9 +50,9 @@ async def send(call: Call, names: NameTable, message: EmailMessage) -> None:
     with call.ctx.client_span("SMTP send", SERVER) as span:
         span.attributes["messaging.system"] = "smtp"
         port = names.resolve(SERVER)
-        await asyncio.to_thread(_hand_over, port, message)
+        await asyncio.to_thread(_hand_over, names.host(SERVER), port, message)
 
 
-def _hand_over(port: int, message: EmailMessage) -> None:
-    with smtplib.SMTP(HOST, port, timeout=WITHIN_S) as server:
+def _hand_over(host: str, port: int, message: EmailMessage) -> None:
+    with smtplib.SMTP(host, port, timeout=WITHIN_S) as server:
         server.send_message(message)
