@@ -296,7 +296,7 @@ class HttpServer:
         self._host = HOST
 
     async def start(self, port: int, host: str = HOST) -> None:
-        """Listen on a port (0: any free one), of the loopback address unless told otherwise; OSError when it is taken."""
+        """Listen on a port (0: any free one), of the loopback address unless told another; OSError when it is taken."""
         self.loop = asyncio.get_running_loop()
         self._listener = await self.loop.create_server(lambda: _Connection(self), host, port, backlog=512)
         self._host = host
