@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pytest_anomod.case import Case
     from pytest_anomod.sessions import CaseSession
 
+pytest_plugins = ("pytest_anomod.distribution",)
+
 _DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
 _REPETITION = "_anomod_repetition"
 

@@ -75,8 +75,13 @@ class CaseSession:
         return runtime
 
     def deployment(self, runtime: Runtime, system: System) -> Deployment:
-        """The system, up and healthy: the one this process has already, or a new one."""
+        """The system, up and healthy: the one this process has already, or a new one.
+
+        A process has one system up at a time: another would take memory and CPU from the one that is looked at.
+        """
         key = (runtime.name, system.name)
+        for other in [other for other in self._up if other != key]:
+            self.discard(catalog.find("runtimes", other[0]), self._up[other])
         kept = self._up.get(key)
         if kept is not None and not kept.unhealthy():
             return kept

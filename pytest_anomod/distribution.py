@@ -1,0 +1,95 @@
+"""Who runs which scenario: scenarios stand together by system, and with xdist a worker keeps the system it has up.
+
+Workers know what each item needs, the controller, which shares items out, knows only their ids; so workers leave a note
+for it. `--dist` given on the command line (or in addopts) is obeyed: then xdist shares items out as it always does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOTES = "anomod_notes"
+"""Key of the worker's input that says where to leave the note."""
+
+_DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
+
+_free_key = pytest.StashKey[bool]()
+_notes_key = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    """Before xdist fills in a default: has the user said how items are to be shared out?"""
+    option = config.option
+    config.stash[_free_key] = getattr(option, "dist", "no") == "no" and not getattr(option, "distload", False)
+    return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put scenarios of one system one after the other, so that no system is brought up twice; nothing else moves."""
+    found = [(place, item, need[0]) for place, item in enumerate(items) if (need := _need(item))]
+    systems = list(dict.fromkeys(system for _, _, system in found))
+    ordered = sorted(found, key=lambda one: systems.index(one[2]))
+    for (place, _, _), (_, item, _) in zip(found, ordered, strict=True):
+        items[place] = item
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """On a worker, before the controller hears of the items: write down what each of them needs."""
+    notes = getattr(session.config, "workerinput", {}).get(NOTES)
+    needs = {item.nodeid: need for item in session.items if (need := _need(item))}
+    if not notes or not needs:
+        return
+    mine = Path(notes, f"{os.getpid()}.part")
+    try:
+        mine.write_text(json.dumps(needs), encoding="utf-8")
+        mine.replace(Path(notes, "needs.json"))  # each worker writes the same
+    except OSError:
+        return  # a worker on another machine can't reach it: items are then shared out as xdist does
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where to leave the note."""
+    if node.config.stash.get(_free_key, False):
+        node.workerinput[NOTES] = str(_notes(node.config))
+
+
+@pytest.hookimpl(optionalhook=True, trylast=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share items out by system, unless the user, or another plugin, wants it otherwise."""
+    if not config.stash.get(_free_key, False):
+        return None
+    from pytest_anomod.scheduling import SystemScheduling
+
+    return SystemScheduling(config, log, lambda: read_needs(_notes(config)))
+
+
+def read_needs(notes: Path) -> dict[str, Sequence[Any]]:
+    """What workers have noted: by item id the system and whether the fault wants the whole host; {} for no note."""
+    try:
+        return dict(json.loads(Path(notes, "needs.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _need(item: pytest.Item) -> tuple[str, bool] | None:
+    declaration = getattr(getattr(item, "function", None), _DECLARATION, None)
+    return (declaration.system.name, declaration.fault.host_wide) if declaration is not None else None
+
+
+def _notes(config: pytest.Config) -> Path:
+    if _notes_key not in config.stash:
+        config.stash[_notes_key] = Path(tempfile.mkdtemp(prefix="pytest-anomod-"))
+        config.add_cleanup(lambda: shutil.rmtree(config.stash[_notes_key], ignore_errors=True))
+    return config.stash[_notes_key]
