@@ -129,6 +129,8 @@ class Case:
         if self.result is not None:
             rows["anomod_verdict"] = str(self.result.verdict)
             rows["anomod_case"] = self.result.view.case_id
+            through = self.result.label.target_rps
+            rows["anomod_target_rps"] = "" if through is None else f"{through:.1f}"
             for finding in self.result.findings:
                 rows.setdefault(f"anomod_{finding.question}", finding.message)
         return rows
@@ -192,6 +194,7 @@ class Case:
         findings = run_checks(view)
         verdict = judge(view, findings)
         label = _label(view, verdict, deployment, self.injector.name, steady_again(view))
+        label = dataclasses.replace(label, target_rps=_through_target(findings))
         writer.write_label(label)
         writer.complete(
             {
@@ -327,6 +330,15 @@ def _label(
         verdict=str(verdict),
         expects=scenario.expects,
     )
+
+
+def _through_target(findings: tuple[Finding, ...]) -> float | None:
+    """What the check of the baseline counted; None when it never came to that."""
+    for finding in findings:
+        counted = finding.evidence.get("requests_per_second_through_target")
+        if counted is not None:
+            return float(counted)
+    return None
 
 
 def _versions() -> dict[str, str]:

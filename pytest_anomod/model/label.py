@@ -35,6 +35,8 @@ class Label:
     held_ratio: float | None
     seed: int
     rate_rps: float
+    target_rps: float | None = None
+    """Requests a second that passed through the target in the baseline (statements, for a database)."""
     versions: Mapping[str, str]
     verdict: str
     expects: str

@@ -98,6 +98,8 @@ def _description(result: CaseResult, docstring: str | None) -> str:
     if not scenario.is_control:
         rows.append(("What was broken", html.escape(f"{scenario.fault.name}({given})"), None))
         rows.append(("Where", where, None))
+        if label.target_rps is not None:
+            rows.append(("Traffic there, before", f"{label.target_rps:.1f} requests a second", None))
     for question, title in QUESTIONS:
         found = [finding for finding in result.findings if finding.question == question]
         rows.extend((title, html.escape(finding.message), COLOURS[finding.outcome]) for finding in found)

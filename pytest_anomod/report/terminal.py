@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("system", "scenario", "fault", "target", "verdict", "seconds")
+COLUMNS = ("system", "scenario", "fault", "target", "target_rps", "verdict", "seconds")
 MARKUP = {"passed": {"green": True}, "failed": {"red": True}}
 
 
 def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> None:
-    """Write one line per case, sorted by system and scenario, and where the dataset lies."""
+    """Write one line per case, sorted by system and scenario, and where the dataset lies.
+
+    target_rps is how many requests a second passed through the target in the baseline.
+    """
     reporter.section("anomaly cases")
     table = [[row.get(f"anomod_{name}") or row.get(name, "") for name in COLUMNS] for row in rows]
     order = sorted(range(len(rows)), key=lambda index: table[index][:2])
@@ -20,6 +23,6 @@ def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> N
     for index in order:
         cells = "  ".join(cell.ljust(width) for cell, width in zip(table[index], widths, strict=True)).rstrip()
         expected = rows[index].get("anomod_expects", "")
-        note = "" if table[index][4] == expected else f"  (expected {expected})"
+        note = "" if rows[index].get("anomod_verdict", "") == expected else f"  (expected {expected})"
         reporter.write_line(cells + note, **MARKUP.get(rows[index].get("outcome", ""), {}))
     reporter.write_line(f"{len(rows)} cases; dataset: {out}")
