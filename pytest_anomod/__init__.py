@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_anomod.model.scenario import Durations, Scenario
     from pytest_anomod.model.system import Journey, Service, ServiceKind, System
     from pytest_anomod.model.verdict import Finding, Verdict
-    from pytest_anomod.model.workload import OpenLoop
+    from pytest_anomod.model.workload import OpenLoop, Suite
 
 _HOMES = {
     "CodeLocation": "model.fault",
@@ -27,6 +27,7 @@ _HOMES = {
     "Scenario": "model.scenario",
     "Service": "model.system",
     "ServiceKind": "model.system",
+    "Suite": "model.workload",
     "System": "model.system",
     "Verdict": "model.verdict",
     "anomaly": "declare",
@@ -46,6 +47,7 @@ __all__ = [
     "Scenario",
     "Service",
     "ServiceKind",
+    "Suite",
     "System",
     "Verdict",
     "anomaly",

@@ -326,6 +326,7 @@ def _label(
         held_ratio=None if control else held,
         seed=scenario.seed,
         rate_rps=float(scenario.workload.rate_rps or 0),
+        workload=scenario.workload.title,
         versions=_versions(),
         verdict=str(verdict),
         expects=scenario.expects,

@@ -13,7 +13,7 @@ from pytest_anomod.model.fault import Fault, Level
 from pytest_anomod.model.scenario import Durations, Scenario
 from pytest_anomod.model.system import System
 from pytest_anomod.model.verdict import Verdict
-from pytest_anomod.model.workload import OpenLoop
+from pytest_anomod.model.workload import OpenLoop, Suite, Workload
 
 ATTRIBUTE = "__anomod_declaration__"
 EXPECTABLE = (Verdict.EFFECTIVE, Verdict.TOLERATED, Verdict.SILENT)
@@ -29,15 +29,20 @@ class Declaration:
     fault: Fault
     target: str
     level: Level
-    workload: OpenLoop
+    workload: Workload
     durations: Durations | None
     expects: Verdict
     runtime: str | None
     injector: str | None
 
-    def scenario(self, name: str, *, durations: Durations, rate_rps: float | None, seed: int) -> Scenario:
-        """The scenario of one case; a rate or durations set on the test win over the command line's."""
-        workload = self.workload
+    def scenario(
+        self, name: str, *, durations: Durations, rate_rps: float | None, seed: int, workload: Workload | None = None
+    ) -> Scenario:
+        """The scenario of one case; a rate or durations set on the test win over the command line's.
+
+        A workload given here replaces the test's own.
+        """
+        workload = workload or self.workload
         if workload.rate_rps is None:
             workload = dataclasses.replace(workload, rate_rps=rate_rps or self.system.rate_rps)
         return Scenario(
@@ -59,7 +64,7 @@ def anomaly(
     fault: Fault | None = None,
     target: str | None = None,
     level: Level | str | None = None,
-    workload: OpenLoop | None = None,
+    workload: Workload | None = None,
     durations: Durations | None = None,
     expects: Verdict | str | None = None,
     runtime: str | None = None,
@@ -123,7 +128,9 @@ def _expected(expects: Verdict | str | None, *, control: bool) -> Verdict:
     return Verdict(expects)
 
 
-def _checked_mix(workload: OpenLoop, system: System) -> OpenLoop:
+def _checked_mix(workload: Workload, system: System) -> Workload:
+    if isinstance(workload, Suite):
+        return workload
     known = {journey.name for journey in system.journeys}
     unknown = sorted(set(workload.mix or {}) - known)
     if unknown:

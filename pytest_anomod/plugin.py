@@ -37,6 +37,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--anomod-rate", metavar="RPS", type=float, help="journeys a second; default: the system's own rate"
     )
+    group.addoption(
+        "--anomod-suite",
+        metavar="PATH",
+        help="replay this Python HTTP test suite (a file or folder) as the workload of every scenario",
+    )
+    group.addoption(
+        "--anomod-suite-once",
+        action="store_true",
+        help="play the suite once; default: over and over until the case ends",
+    )
+    group.addoption(
+        "--anomod-suite-base",
+        metavar="[SERVICE=]URL",
+        action="append",
+        help="URL written into the suite that means the system (or one of its services), such as "
+        "http://localhost:8080; 'auto', the default, finds it; may be given more than once",
+    )
     group.addoption("--anomod-seed", metavar="N", type=int, default=1, help="seed of workloads and data (%(default)s)")
     group.addoption(
         "--anomod-repeat", metavar="N", type=int, default=1, help="cases per scenario, each with its own seed"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_anomod.model.runtime import Deployment, Runtime
     from pytest_anomod.model.system import System
+    from pytest_anomod.model.workload import Suite
 
 
 def out_directory(config: pytest.Config) -> Path:
@@ -33,6 +34,7 @@ def durations(config: pytest.Config) -> Durations:
 def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:
     """Raise ScenarioError when the chosen runtime or injector can't do what a test declares."""
     durations(config)
+    suite_workload(config, declaration)
     runtime = catalog.find("runtimes", declaration.runtime or config.option.anomod_runtime)
     catalog.find("injectors", declaration.injector or config.option.anomod_injector)
     missing = declaration.fault.needs - runtime.abilities
@@ -42,6 +44,26 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
             f"{runtime.name!r} can only {', '.join(sorted(runtime.abilities))}; choose another with --anomod-runtime"
         )
         raise ScenarioError(msg)
+
+
+def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | None:
+    """The suite that the command line puts in the place of a test's workload, or None; ScenarioError if it can't be."""
+    option = config.option
+    if option.anomod_suite is None:
+        if option.anomod_suite_once or option.anomod_suite_base:
+            msg = (
+                "--anomod-suite-once and --anomod-suite-base say how to play a suite: name it with --anomod-suite PATH"
+            )
+            raise ScenarioError(msg)
+        return None
+    from pytest_anomod.workloads.suite import AUTO, prepare
+
+    return prepare(
+        Path(config.invocation_params.dir, option.anomod_suite),
+        once=option.anomod_suite_once,
+        bases=option.anomod_suite_base or (AUTO,),
+        system=declaration.system,
+    )
 
 
 def scenario_name(test: str) -> str:
@@ -134,6 +156,7 @@ def begin_case(session: CaseSession, declaration: Declaration, test: str, *, rep
         durations=durations(config),
         rate_rps=config.option.anomod_rate,
         seed=config.option.anomod_seed + 1_000_003 * repetition,
+        workload=suite_workload(config, declaration),
     )
     runtime = session.runtime(declaration)
     return Case(

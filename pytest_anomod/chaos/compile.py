@@ -132,8 +132,7 @@ def _spec(scenario: Scenario) -> dict[str, Json]:
     return {
         "system": scenario.system,
         "rate_rps": workload.rate_rps or catalog.find("systems", scenario.system).rate_rps,
-        "mix": dict(workload.mix) if workload.mix is not None else None,
-        "timeout_s": workload.timeout_s,
+        **workload.spec(),
         "seed": scenario.seed,
         "deadline_s": sum(dataclasses.astuple(durations)) + SLACK_S,
     }

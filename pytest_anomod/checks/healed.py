@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.checks.cut import Cut, failed_responses
+from pytest_anomod.checks.cut import Cut
 from pytest_anomod.checks.series import GATEWAY_LATENCY
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.timeline import Phase, Window
@@ -141,7 +141,7 @@ def _recovery(view: CaseView) -> _Recovery | None:
     return _Recovery(
         window=window,
         times_s=(after["time_unix_nano"].to_numpy() - window.start_ns) / 1e9,
-        failed=failed_responses(after),
+        failed=after["failed"].to_numpy(dtype=bool),
         slow=slow,
         usual_errors=float(before["failed"].mean()),
     )

@@ -25,7 +25,8 @@ def check_steady(view: CaseView) -> Finding:
     drift = compare([*outcome_series(halves)], pace=halves.pace)
     whole = Cut(view=view, before=window, after=window)
     rows = whole.responses[0]
-    errors = int(((rows["status_code"].fillna(0) == 0) | (rows["status_code"] >= 500)).sum())
+    status = rows["status_code"].fillna(0)
+    errors = int((((status == 0) | (status >= 500)) & rows["failed"]).sum())
     through = requests_per_second(whole, view.scenario.target)
     evidence = {
         "requests": len(rows),

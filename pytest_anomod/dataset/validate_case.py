@@ -19,7 +19,7 @@ from pytest_anomod.model import timeline as timelines
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json, Level
 from pytest_anomod.model.label import Label
-from pytest_anomod.model.timeline import Phase, Timeline
+from pytest_anomod.model.timeline import Phase, Timeline, Window
 
 REFETCH = "fetch the case again, or remove it"
 REMAKE = "remove the case and run its scenario again"
@@ -30,6 +30,8 @@ LABEL_EDGES = {
     "gone_unix_nano": Phase.RECOVERY,
 }
 """Times of the label, and the window that each of them opens."""
+SILENT_WHILE_WAITING = ("logs", "traces", "api_responses")
+WAITED_SPARE_NS = 500_000_000
 
 
 class CaseChecker:
@@ -165,8 +167,19 @@ class CaseChecker:
             yield self.problem(file, "is not in order of time")
         for window in self.timeline.windows:
             if window.phase is not Phase.WARMUP and not counts.get(str(window.phase)):
+                if name in SILENT_WHILE_WAITING and self._waited_through(window):
+                    continue
                 length = f"{window.length_s:.1f} s"
                 yield self.problem(file, f"has no row in the {window.phase} window ({length}): its collector was blind")
+
+    def _waited_through(self, window: Window) -> bool:
+        """Whether a workload that is a closed loop (a suite) only waited for an answer in a window."""
+        if not self.label.workload.startswith("suite:"):
+            return False
+        responses = self.table("api_responses")
+        begins = responses["time_unix_nano"].to_numpy()
+        ends = begins + responses["duration_ns"].to_numpy()
+        return bool(((begins < window.start_ns + WAITED_SPARE_NS) & (ends > window.end_ns - WAITED_SPARE_NS)).any())
 
     def _truth(self) -> Iterator[Problem]:
         """Whether label, timeline, journal and scenario say the same."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import Fault, Json, Level, parameters
-from pytest_anomod.model.workload import OpenLoop
+from pytest_anomod.model.workload import Workload
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Scenario:
     fault: Fault
     target: str
     level: Level
-    workload: OpenLoop
+    workload: Workload
     durations: Durations
     seed: int
     expects: str

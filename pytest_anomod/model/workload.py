@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any, ClassVar, Protocol
 
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.fault import Json
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,17 +21,68 @@ class OpenLoop:
     module: ClassVar[str] = "pytest_anomod.workloads.open_loop"
     """Who plays it: a module with start(spec, records) -> handle (JSON) and stop(handle)."""
 
+    closed_loop: ClassVar[bool] = False
+    """Whether a slow answer holds up what would be sent next."""
+
     rate_rps: float | None = None
     mix: Mapping[str, float] | None = None
     timeout_s: float = 5.0
 
     def __post_init__(self) -> None:
-        if self.rate_rps is not None and not 0 < self.rate_rps <= 2_000:
-            msg = f"rate_rps={self.rate_rps!r} of the workload must be above 0 and at most 2000 journeys a second"
-            raise ScenarioError(msg)
-        if not 0 < self.timeout_s <= 60:
-            msg = f"timeout_s={self.timeout_s!r} of the workload must be above 0 and at most 60 s"
-            raise ScenarioError(msg)
+        _check_tempo(self.rate_rps, self.timeout_s, "journeys")
+
+    @property
+    def title(self) -> str:
+        """What the label calls it."""
+        return "open_loop"
+
+    def spec(self) -> dict[str, Json]:
+        """What the module's `start` needs to know of it, beside the rate."""
+        return {"mix": dict(self.mix) if self.mix is not None else None, "timeout_s": self.timeout_s}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A Python HTTP test suite as the workload: its tests one after the other, over and over (or `once`).
+
+    `path` is the absolute path of a file or folder that pytest can collect. `bases` are URLs that the tests have
+    written into them, each with the public service that is meant ("" is the entry): requests there go to the
+    deployment. A closed loop: a test begins when the one before is over, and at most `rate_rps` begin a second. No
+    request waits longer than `timeout_s` for the next byte.
+    """
+
+    module: ClassVar[str] = "pytest_anomod.workloads.suite"
+    closed_loop: ClassVar[bool] = True
+
+    path: str
+    once: bool = False
+    bases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    rate_rps: float | None = None
+    timeout_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        _check_tempo(self.rate_rps, self.timeout_s, "tests")
+
+    @property
+    def title(self) -> str:
+        """What the label calls it: the file, not where it lies."""
+        return f"suite:{PurePath(self.path).name}"
+
+    def spec(self) -> dict[str, Json]:
+        """What the module's `start` needs to know of it, beside the rate."""
+        return {"suite": self.path, "once": self.once, "bases": dict(self.bases), "timeout_s": self.timeout_s}
+
+
+Workload = OpenLoop | Suite
+
+
+def _check_tempo(rate_rps: float | None, timeout_s: float, what: str) -> None:
+    if rate_rps is not None and not 0 < rate_rps <= 2_000:
+        msg = f"rate_rps={rate_rps!r} of the workload must be above 0 and at most 2000 {what} a second"
+        raise ScenarioError(msg)
+    if not 0 < timeout_s <= 60:
+        msg = f"timeout_s={timeout_s!r} of the workload must be above 0 and at most 60 s"
+        raise ScenarioError(msg)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

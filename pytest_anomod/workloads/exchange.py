@@ -8,37 +8,20 @@ import json as jsonlib
 import os
 from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.model.redact import redact_body, redact_headers, redact_text
 from pytest_anomod.model.workload import Response
 from pytest_anomod.workloads.plan import Arrival, Load
+from pytest_anomod.workloads.record import Message, Records, empty_record
 
 if TYPE_CHECKING:
     import aiohttp
 
 USER_AGENT = "loadgenerator"
 _FORM_TYPE = "application/x-www-form-urlencoded"
-
-
-class Records:
-    """The record file: JSON lines, each appended by one write call, so that a SIGKILL loses no finished exchange."""
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-
-    def write(self, record: Mapping[str, Json]) -> None:
-        """Append one record as one line."""
-        line = jsonlib.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
-        os.write(self._descriptor, line.encode("utf-8", "replace"))
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -194,76 +177,25 @@ class JourneyClient:
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class _Exchange:
-    """One request and what came of it; moments in seconds of the event loop's clock."""
+class _Exchange(Message):
+    """A message with its moments, in seconds of the event loop's clock."""
 
-    method: str
-    url: str
-    route: str
-    service: str
-    step: int
-    trace_id: str
-    span_id: str
-    headers: dict[str, str]
-    body: bytes
     begun_s: float
     sent_s: float
-    status: int = 0
-    error_kind: str = ""
-    response_headers: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-    response_body: bytes = b""
 
     def record(self, arrival: Arrival, clock: Clock, now_s: float, limit: int) -> dict[str, Json]:
-        """The line of the record file: no secrets, bodies cut at `limit` bytes."""
-        request_body, request_cut = redact_body(self.body, limit)
-        response_body, response_cut = redact_body(self.response_body, limit)
+        """The line of the record file."""
         return {
             **base_record(arrival, clock.unix_nano(self.begun_s), self.service),
-            "step": self.step,
-            "method": self.method,
-            "route": self.route,
-            "url": redact_text(self.url),
-            "status_code": self.status,
-            "error_kind": self.error_kind,
+            **self.fields(limit),
             "duration_ns": round((now_s - self.begun_s) * 1e9),
             "delay_ns": round((self.sent_s - self.begun_s) * 1e9),
-            "trace_id": self.trace_id,
-            "span_id": self.span_id,
-            "request_headers": redact_headers(self.headers),
-            "request_body": request_body,
-            "request_truncated": request_cut,
-            "response_headers": redact_headers(self.response_headers),
-            "response_body": response_body,
-            "response_truncated": response_cut,
-            "response_bytes": len(self.response_body),
         }
 
 
 def base_record(arrival: Arrival, time_unix_nano: int, service: str) -> dict[str, Json]:
     """A record of a journey that sent nothing; the fields of an exchange, empty."""
-    return {
-        "time_unix_nano": time_unix_nano,
-        "service_name": service,
-        "journey": arrival.journey.name,
-        "journey_id": arrival.index,
-        "step": 0,
-        "method": "",
-        "route": "",
-        "url": "",
-        "status_code": 0,
-        "error_kind": "",
-        "duration_ns": 0,
-        "delay_ns": 0,
-        "trace_id": "",
-        "span_id": "",
-        "request_headers": {},
-        "request_body": "",
-        "request_truncated": False,
-        "response_headers": {},
-        "response_body": "",
-        "response_truncated": False,
-        "response_bytes": 0,
-    }
+    return empty_record(arrival.journey.name, arrival.index, time_unix_nano, service)
 
 
 def _error_kind(error: Exception) -> str:

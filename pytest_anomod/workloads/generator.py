@@ -6,7 +6,6 @@ import asyncio
 import collections
 import contextlib
 import gc
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -15,9 +14,9 @@ from typing import Any
 
 from pytest_anomod.model import clock as wall
 from pytest_anomod.model.errors import ScenarioError
-from pytest_anomod.model.fault import Json
-from pytest_anomod.workloads.exchange import Clock, JourneyClient, Records, Sending, base_record
+from pytest_anomod.workloads.exchange import Clock, JourneyClient, Sending, base_record
 from pytest_anomod.workloads.plan import Arrival, Load, arrivals
+from pytest_anomod.workloads.record import Records, state_path, write_json
 
 LEAD_S = 0.05
 """The plan begins this long after the process says so, so that its first arrival is not late."""
@@ -174,18 +173,6 @@ class Generator:
                 "lag": {f"p{share}_ms": _percentile(lags, share) for share in (50, 95, 99, 100)},
             },
         )
-
-
-def state_path(records: Path) -> Path:
-    """Where the generator of a record file says how it goes."""
-    return records.with_name(records.name + ".state.json")
-
-
-def write_json(path: Path, document: Json) -> None:
-    """Write a JSON file so that a reader sees the old or the new one, never half of it."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    draft.write_text(json.dumps(document), encoding="utf-8")
-    draft.replace(path)
 
 
 def run_generator(load: Load, records: Path, *, owner_pid: int | None) -> None:
