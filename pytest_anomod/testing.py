@@ -16,7 +16,7 @@ import dataclasses
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -180,6 +180,10 @@ class FakeDeployment:
     def move_listener(self, service: str, port: int | None) -> None:
         self._known(service)
         self.world.write(listeners={**self._now("listeners", {}), service: port})
+
+    def hide_names(self, service: str, names: Collection[str]) -> None:
+        self._known(service)
+        self.world.write(hidden_names={**self._now("hidden_names", {}), service: sorted(names)})
 
     def free_port(self) -> int:
         return 1

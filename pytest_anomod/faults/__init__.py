@@ -3,8 +3,10 @@
 from pytest_anomod.faults.code_delay import CodeDelay
 from pytest_anomod.faults.code_exception import CodeException
 from pytest_anomod.faults.code_return import CodeReturn
+from pytest_anomod.faults.connection_pool_exhaustion import PoolExhaustion
 from pytest_anomod.faults.cpu_contention import CpuContention
 from pytest_anomod.faults.disk_stress import DiskStress
+from pytest_anomod.faults.dns_failure import DnsFailure
 from pytest_anomod.faults.http_abort import HttpAbort
 from pytest_anomod.faults.kill_service import KillService
 from pytest_anomod.faults.network_delay import NetworkDelay
@@ -19,11 +21,13 @@ __all__ = [
     "CodeReturn",
     "CpuContention",
     "DiskStress",
+    "DnsFailure",
     "HttpAbort",
     "KillService",
     "NetworkDelay",
     "NetworkLoss",
     "NoFault",
+    "PoolExhaustion",
     "RedisMemoryLimit",
     "StopService",
 ]

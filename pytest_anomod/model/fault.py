@@ -33,6 +33,8 @@ class Ability(StrEnum):
     NETWORK = "network"  # move a service's listener aside so that a proxy can take its place
     CODE = "code"  # patch and restore a running function
     STORE = "store"  # reach a store over its own protocol
+    NAMES = "names"  # take names away from the resolver of one service
+    POOLS = "pools"  # borrow connections of a service's database pool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -119,6 +119,9 @@ class Deployment(Protocol):
 
     def move_listener(self, service: str, port: int | None) -> None:
         """Have the service listen on another port (None: its own again); closes pooled connections; idempotent."""
+
+    def hide_names(self, service: str, names: Collection[str]) -> None:
+        """Have the service's resolver not know just these names (none: it knows all), restarted too; idempotent."""
 
     def free_port(self) -> int:
         """A port of this deployment's own block that nothing listens on."""

@@ -8,11 +8,13 @@ from pytest_anomod.faults import (
     CodeReturn,
     CpuContention,
     DiskStress,
+    DnsFailure,
     HttpAbort,
     KillService,
     NetworkDelay,
     NetworkLoss,
     NoFault,
+    PoolExhaustion,
     RedisMemoryLimit,
     StopService,
 )
@@ -30,6 +32,8 @@ SAMPLES = {
     "kill_service": (KillService(), "user-timeline-service"),
     "stop_service": (StopService(), "text-service"),
     "redis_memory_limit": (RedisMemoryLimit(percent_of_used=50), "home-timeline-redis"),
+    "dns_failure": (DnsFailure(peers=("user-mention-service",)), "text-service"),
+    "connection_pool_exhaustion": (PoolExhaustion(), "url-shorten-service"),
     "code_exception": (
         CodeException(function="text_service:TextHandler.compose_text", message="no such text", **_TEXT),
         "text-service",
@@ -45,6 +49,8 @@ SAMPLES = {
 }
 
 VARIANTS = {
+    "dns_failure of a store": (DnsFailure(peers=("user-mongodb", "user-timeline-mongodb")), "user-service"),
+    "connection_pool_exhaustion, one left": (PoolExhaustion(leave=1), "user-service"),
     "redis_memory_limit, evicting": (RedisMemoryLimit(percent_of_used=10, policy="allkeys-lru"), "social-graph-redis"),
     "kill_service, once": (KillService(once=True), "media-service"),
     "cpu_contention of a store": (CpuContention(), "user-mongodb"),

@@ -89,6 +89,7 @@ def test_a_target_that_dies_under_a_fault_can_be_recovered(deployment, name):
 def test_probes_leave_no_trace_in_the_telemetry(deployment):
     """Looking for a fault that is not in adds no span, no log line and no request metric."""
     names = ("network_loss", "network_delay", "http_abort", "stop_service", "cpu_contention", "kill_service")
+    names += ("dns_failure", "connection_pool_exhaustion")
     looks = [SAMPLES[name] for name in names]
 
     def written() -> int:

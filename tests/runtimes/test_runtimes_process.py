@@ -175,6 +175,27 @@ def test_a_listener_moves_aside_and_back(demo):
     assert demo.answers("back")
 
 
+def test_names_are_hidden_from_one_service(demo):
+    """From its running process and the next one, until it is told that it knows all."""
+
+    def port():
+        return demo.agent("front", "/names/look", {"names": ["back"]})["back"]["port"]
+
+    for _ in range(2):
+        demo.hide_names("front", ("back",))
+        assert port() is None
+    demo.stop("front")
+    demo.start("front")
+    assert port() is None
+    demo.stop("front")
+    for _ in range(2):
+        demo.hide_names("front", ())
+    demo.start("front")
+    assert port() == demo.instance("back").address[1]
+    with pytest.raises(DeploymentError, match="no service 'bak'; did you mean back"):
+        demo.hide_names("front", ("bak",))
+
+
 def test_the_first_original_stays(demo):
     """A second injection must not take the first one's doing for the original."""
     demo.remember("limit", {"value": 1})
