@@ -37,6 +37,8 @@ class Label:
     rate_rps: float
     target_rps: float | None = None
     """Requests a second that passed through the target in the baseline (statements, for a database)."""
+    workload: str = "open_loop"
+    """Which workload drove the system: open_loop, or suite:FILE."""
     versions: Mapping[str, str]
     verdict: str
     expects: str
