@@ -5,6 +5,7 @@ from pytest_anomod.faults.code_exception import CodeException
 from pytest_anomod.faults.code_return import CodeReturn
 from pytest_anomod.faults.connection_pool_exhaustion import PoolExhaustion
 from pytest_anomod.faults.cpu_contention import CpuContention
+from pytest_anomod.faults.database_memory_limit import DatabaseMemoryLimit
 from pytest_anomod.faults.disk_stress import DiskStress
 from pytest_anomod.faults.dns_failure import DnsFailure
 from pytest_anomod.faults.http_abort import HttpAbort
@@ -14,12 +15,14 @@ from pytest_anomod.faults.network_loss import NetworkLoss
 from pytest_anomod.faults.no_fault import NoFault
 from pytest_anomod.faults.redis_memory_limit import RedisMemoryLimit
 from pytest_anomod.faults.stop_service import StopService
+from pytest_anomod.faults.transaction_timeout import TransactionTimeout
 
 __all__ = [
     "CodeDelay",
     "CodeException",
     "CodeReturn",
     "CpuContention",
+    "DatabaseMemoryLimit",
     "DiskStress",
     "DnsFailure",
     "HttpAbort",
@@ -30,4 +33,5 @@ __all__ = [
     "PoolExhaustion",
     "RedisMemoryLimit",
     "StopService",
+    "TransactionTimeout",
 ]

@@ -18,6 +18,7 @@ EXAMPLES = {
     "code_return": (f"CodeReturn({COMPOSE_MEDIA}, value=7)", "media-service"),
     "cpu_contention": ("CpuContention()", "home-timeline-service"),
     "connection_pool_exhaustion": ("PoolExhaustion()", "url-shorten-service"),
+    "database_memory_limit": ("DatabaseMemoryLimit()", "user-timeline-mongodb"),
     "disk_stress": ("DiskStress()", "post-storage-mongodb"),
     "dns_failure": ("DnsFailure(peers=('user-mention-service',))", "text-service"),
     "http_abort": ("HttpAbort()", "compose-post-service"),
@@ -26,6 +27,7 @@ EXAMPLES = {
     "network_loss": ("NetworkLoss(percent=50)", "post-storage-service"),
     "redis_memory_limit": ("RedisMemoryLimit(percent_of_used=50)", "user-timeline-redis"),
     "stop_service": ("StopService()", "user-service"),
+    "transaction_timeout": ("TransactionTimeout(tables=('user_timeline',))", "user-timeline-mongodb"),
 }
 """One fault of each kind, and where it goes in."""
 

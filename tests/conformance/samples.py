@@ -7,6 +7,7 @@ from pytest_anomod.faults import (
     CodeException,
     CodeReturn,
     CpuContention,
+    DatabaseMemoryLimit,
     DiskStress,
     DnsFailure,
     HttpAbort,
@@ -17,6 +18,7 @@ from pytest_anomod.faults import (
     PoolExhaustion,
     RedisMemoryLimit,
     StopService,
+    TransactionTimeout,
 )
 
 _TEXT = {"probe": "ComposeText", "arguments": {"req_id": 1, "text": "hello"}}
@@ -34,6 +36,8 @@ SAMPLES = {
     "redis_memory_limit": (RedisMemoryLimit(percent_of_used=50), "home-timeline-redis"),
     "dns_failure": (DnsFailure(peers=("user-mention-service",)), "text-service"),
     "connection_pool_exhaustion": (PoolExhaustion(), "url-shorten-service"),
+    "database_memory_limit": (DatabaseMemoryLimit(), "user-timeline-mongodb"),
+    "transaction_timeout": (TransactionTimeout(tables=("post",), lock_timeout_ms=200), "post-storage-mongodb"),
     "code_exception": (
         CodeException(function="text_service:TextHandler.compose_text", message="no such text", **_TEXT),
         "text-service",
@@ -51,6 +55,10 @@ SAMPLES = {
 VARIANTS = {
     "dns_failure of a store": (DnsFailure(peers=("user-mongodb", "user-timeline-mongodb")), "user-service"),
     "connection_pool_exhaustion, one left": (PoolExhaustion(leave=1), "user-service"),
+    "transaction_timeout, now and then": (
+        TransactionTimeout(tables=("social_graph",), lock_timeout_ms=100, blocks="all", held_percent=60),
+        "social-graph-mongodb",
+    ),
     "redis_memory_limit, evicting": (RedisMemoryLimit(percent_of_used=10, policy="allkeys-lru"), "social-graph-redis"),
     "kill_service, once": (KillService(once=True), "media-service"),
     "cpu_contention of a store": (CpuContention(), "user-mongodb"),

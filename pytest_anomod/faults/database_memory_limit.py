@@ -1,0 +1,204 @@
+"""A database whose sessions may hold less memory than they need: they run out of it, as at a limit of the kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pytest_anomod.faults import _postgres
+from pytest_anomod.faults._parameters import refuse_target, within
+from pytest_anomod.model.errors import InjectionError
+from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.system import ServiceKind
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
+
+_LEAST_TAKEN = 512 << 10
+"""What a session is taken to use at least on top of a fresh one, where none has served anybody yet."""
+_SPARE = 32 << 10
+"""Room above a fresh session: with none at all nobody could log in, which is another anomaly."""
+_WANTED = 1 << 20
+"""What the probe asks for beyond the limit."""
+_TIGHT = 256 << 20
+"""A limit that leaves a session more than that is somebody's precaution, and hurts no one."""
+_OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> current_user"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseMemoryLimit(FaultDefaults):
+    """Each session of the target gets `percent_of_used` of the memory that the largest one took since its login.
+
+    It is the kernel that refuses the rest (RLIMIT_DATA of the server's processes, Linux only, no root needed), and the
+    statement ends with "out of memory". What a session has, it has: so the services' sessions are ended once, and
+    those that come in their place fill up to the limit. Small statements go on, large ones fail again and again.
+    """
+
+    name: ClassVar[str] = "database_memory_limit"
+    level: ClassVar[Level] = Level.DATABASE
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.STORE})
+
+    percent_of_used: float = 25
+
+    def __post_init__(self) -> None:
+        within(self, "percent_of_used", 1, 95, "% of the memory the largest session took")
+
+    def check(self, system: System, target: str) -> None:
+        kind = system.service(target).kind
+        if kind is not ServiceKind.DOCSTORE:
+            refuse_target(self, target, f"it is of kind {kind}; aim at a docstore")
+        if sys.platform != "linux":
+            refuse_target(self, target, f"only Linux limits the memory of running processes; this is {sys.platform}")
+
+    def prepare(self, deployment: Deployment, target: str) -> None:
+        """See that the target answers, and load the client now rather than between inject and effect."""
+
+        async def look(session: Any) -> int | None:
+            return _limit_of(session.get_server_pid())
+
+        _postgres.ask(deployment, target, look)
+
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        """Limit the server, whose new sessions inherit that, then end the services' sessions."""
+
+        async def put_in(session: Any) -> dict[str, Json]:
+            fresh = _data_bytes(session.get_server_pid())
+            pids = [row[0] for row in await session.fetch(f"SELECT pid {_OTHERS}")]
+            largest = max([fresh + _LEAST_TAKEN, *map(_data_bytes, pids)])
+            limit = fresh + _SPARE + int((largest - fresh) * self.percent_of_used / 100)
+            server = _server(deployment, target)
+            deployment.remember(_key(target), {"limit_bytes": _limit_of(server)})
+            _set_limit(server, limit)
+            ended = await session.fetchval(f"SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) {_OTHERS}")
+            return {"limit_bytes": limit, "fresh_bytes": fresh, "largest_bytes": largest, "sessions_ended": ended}
+
+        done: dict[str, Json] = _postgres.ask(deployment, target, put_in)
+        return done
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Whether a new session is limited, and is refused by the kernel what is beyond its limit."""
+
+        async def look(session: Any) -> dict[str, Json]:
+            pid = session.get_server_pid()
+            limit, used = _limit_of(pid), _data_bytes(pid)
+            if limit is None or limit > used + _TIGHT:
+                return {"limit_bytes": limit, "used_bytes": used, "refused": False}
+            return {"limit_bytes": limit, "used_bytes": used, "refused": await _is_refused(session, limit + _WANTED)}
+
+        seen: dict[str, Json] = _postgres.ask(deployment, target, look)
+        return Observation(active=seen["refused"], evidence=seen)
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        """Give the server and all its sessions the limit they had; no statement is needed for that."""
+        before = deployment.recall(_key(target))
+        if before is None:
+            return
+        wanted = before["limit_bytes"]
+        if deployment.instance(target).pid is not None:  # with the process its limit is gone, too
+            for _ in range(2):  # a session may have begun before the server, the first of them, had its own back
+                for pid in _processes(_server(deployment, target)):
+                    _set_limit(pid, wanted)
+            now = _limit_of(_server(deployment, target))
+            if now != wanted:
+                msg = f"{target!r} may use {now} bytes although its limit was set back to {wanted}"
+                raise InjectionError(msg)
+        deployment.forget(_key(target))
+
+    def blade(self, target: str) -> Mapping[str, Json]:
+        percent = f"{100 - self.percent_of_used:g}"
+        return {
+            "args": ["cri", "mem", "load", "--mode", "ram", "--mem-percent", percent, "--container-name", target],
+            "refusal": "blade's memory load fills the memory of this whole machine and puts no limit on the target",
+        }
+
+    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
+        """A neighbour in the container that takes the rest; bites only where the container has a memory limit."""
+        return {
+            "kind": "StressChaos",
+            "spec": {
+                "mode": "all",
+                "selector": {"labelSelectors": {"app": target}},
+                "stressors": {"memory": {"workers": 1, "size": f"{100 - self.percent_of_used:g}%"}},
+            },
+        }
+
+
+def _key(target: str) -> str:
+    return f"database_memory_limit {target}"
+
+
+def _server(deployment: Deployment, target: str) -> int:
+    pid = deployment.instance(target).pid
+    if pid is None:
+        msg = f"{target!r} has no process now, so its memory can't be limited"
+        raise InjectionError(msg)
+    return pid
+
+
+def _processes(server: int) -> list[int]:
+    """The server, then all it has started."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        return [server, *(child.pid for child in psutil.Process(server).children(recursive=True))]
+    return []
+
+
+def _data_bytes(pid: int) -> int:
+    """Private writable memory of a process but its stack: what RLIMIT_DATA limits; 0 once the process is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) << 10
+    return 0
+
+
+def _limit_of(pid: int) -> int | None:
+    """The soft limit of a process; None when there is none."""
+    import psutil
+
+    with _told(pid):
+        soft, _ = psutil.Process(pid).rlimit(psutil.RLIMIT_DATA)
+    return None if soft == psutil.RLIM_INFINITY else int(soft)
+
+
+def _set_limit(pid: int, limit: int | None) -> None:
+    """Set the soft limit; the hard one stays, so that nobody needs to be root to go back."""
+    import psutil
+
+    with _told(pid), contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        soft, hard = process.rlimit(psutil.RLIMIT_DATA)
+        wanted = psutil.RLIM_INFINITY if limit is None else limit
+        if soft != wanted:
+            process.rlimit(psutil.RLIMIT_DATA, (wanted, hard))
+
+
+@contextlib.contextmanager
+def _told(pid: int) -> Iterator[None]:
+    import psutil
+
+    try:
+        yield
+    except (psutil.Error, OSError) as error:
+        msg = f"the memory limit of process {pid} can't be read or set: {error}"
+        raise InjectionError(msg) from error
+
+
+async def _is_refused(session: Any, size: int) -> bool:
+    """Whether a statement that wants so many bytes runs out of memory (a smaller part of it may do so as well)."""
+    import asyncpg
+
+    try:
+        await session.execute(f"SELECT length(repeat('x', {size}))")
+    except asyncpg.OutOfMemoryError:
+        return True
+    return False
+
+
+OFFERS = (DatabaseMemoryLimit,)

@@ -1,0 +1,221 @@
+"""A database whose transactions time out: a long one keeps tables locked, and nobody may wait long for a lock."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pytest_anomod.faults import _postgres
+from pytest_anomod.faults._parameters import one_of, refuse, refuse_target, whole, within
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import InjectionError
+from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.system import ServiceKind
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
+
+_SESSION = "table-maintenance"
+"""What the session that holds the locks calls itself: how it is found again, by whoever takes it out."""
+_MODES = {"writes": "EXCLUSIVE", "all": "ACCESS EXCLUSIVE"}
+_SHOWN = {"writes": "ExclusiveLock", "all": "AccessExclusiveLock"}
+"""Modes of locks by what they block, in SQL and as pg_locks shows them."""
+_SETTINGS = {
+    "application_name": _SESSION,
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+    "deadlock_timeout": "1h",  # it shall not be the one that gives way
+    "client_connection_check_interval": "0",  # it outlives its client
+    "log_min_messages": "panic",  # its end is no event of the system
+}
+_HELD_FOR_TIMEOUTS = 3
+_DEADLINE_S = 4 * 7_200
+_WITHIN_S = 5.0
+_LONGEST_TURN_S = 3.0
+_LOCKED = (
+    "SELECT DISTINCT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
+    "WHERE l.granted AND l.mode = $1 AND c.relkind = 'r' ORDER BY 1"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionTimeout(FaultDefaults):
+    """A session locks `tables` against `blocks`, and the server ends whoever waits `lock_timeout_ms` for a lock.
+
+    So every transaction that wants such a table ends with "canceling statement due to lock timeout". writes: those
+    that only read go on. all: they time out as well. With `held_percent` below 100 the locks are let go in between:
+    held for three times the time-out, then free for the rest. The session runs within the server and needs no client;
+    it ends itself after eight hours at most. The setting is changed for the whole server, as its other locks are short.
+    """
+
+    name: ClassVar[str] = "transaction_timeout"
+    level: ClassVar[Level] = Level.DATABASE
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.STORE})
+
+    tables: tuple[str, ...]
+    lock_timeout_ms: int = 500
+    blocks: str = "writes"
+    held_percent: float = 100
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tables, list):  # JSON knows no tuples
+            object.__setattr__(self, "tables", tuple(self.tables))
+        if not isinstance(self.tables, tuple) or not self.tables or not all(map(_is_name, self.tables)):
+            refuse(self, "tables", "must be a tuple of names of tables, such as ('orders', 'payment')")
+        whole(self, "lock_timeout_ms", 20, 2_000, "ms")
+        one_of(self, "blocks", tuple(_MODES))
+        within(self, "held_percent", 10, 100, "% of the time")
+        if self.held_percent < 100 and self._turn_s > _LONGEST_TURN_S:
+            refuse(self, "held_percent", f"makes a turn of {self._turn_s:g} s, above {_LONGEST_TURN_S:g} s: wait less")
+
+    @property
+    def _turn_s(self) -> float:
+        """Length of one turn of holding the locks and letting them go."""
+        return _HELD_FOR_TIMEOUTS * self.lock_timeout_ms * 100 / self.held_percent / 1e3
+
+    def check(self, system: System, target: str) -> None:
+        kind = system.service(target).kind
+        if kind is not ServiceKind.DOCSTORE:
+            refuse_target(self, target, f"it is of kind {kind} and has no transactions; aim at a docstore")
+
+    def prepare(self, deployment: Deployment, target: str) -> None:
+        """See that the tables are there; the client is loaded by that, too."""
+
+        async def look(session: Any) -> None:
+            rows = await session.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            there = [row[0] for row in rows]
+            missing = sorted(set(self.tables) - set(there))
+            if missing:
+                msg = f"{target!r} has no table {', '.join(missing)}; it has {', '.join(sorted(there))}"
+                raise InjectionError(msg)
+
+        _postgres.ask(deployment, target, look)
+
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        wanted = {"lock_timeout": _as_shown(self.lock_timeout_ms)}
+
+        async def put_in(session: Any) -> dict[str, Json]:
+            before = await _postgres.originals(session, wanted)
+            deployment.remember(_key(target), before)
+            await _postgres.set_all(session, wanted)
+            locker = await self._lock(session, deployment.store_dsn(target))
+            return {"originals": before, "lock_timeout_ms": self.lock_timeout_ms, "session": locker}
+
+        done: dict[str, Json] = _postgres.ask(deployment, target, put_in)
+        return done
+
+    async def _lock(self, session: Any, dsn: str) -> int:
+        """Start the session that holds the locks, and leave it alone once it does; its process id."""
+        import asyncio
+
+        import asyncpg
+
+        locker = await asyncpg.connect(dsn, timeout=_WITHIN_S, server_settings=_SETTINGS)
+        at_work = asyncio.ensure_future(locker.execute(self._statement(), timeout=_DEADLINE_S))
+        try:
+            pid: int = locker.get_server_pid()
+            await self._see_locked(session, pid)
+        finally:
+            locker.terminate()  # closes the connection; the server goes on with the statement
+            with contextlib.suppress(asyncpg.ConnectionDoesNotExistError, asyncpg.InterfaceError, OSError):
+                await at_work
+        return pid
+
+    async def _see_locked(self, session: Any, pid: int) -> None:
+        import asyncio
+
+        until = clock.monotonic_s() + _WITHIN_S
+        held = "SELECT count(DISTINCT relation) FROM pg_locks WHERE pid = $1 AND granted AND mode = $2"
+        while await session.fetchval(held, pid, _SHOWN[self.blocks]) < len(set(self.tables)):
+            if clock.monotonic_s() > until:
+                msg = f"no lock on {', '.join(self.tables)} within {_WITHIN_S:g} s: does a long transaction use them?"
+                raise InjectionError(msg)
+            await asyncio.sleep(0.01)
+
+    def _statement(self) -> str:
+        """What keeps a session of the server busy with holding locks."""
+        tables = ", ".join(f'"{table}"' for table in self.tables)
+        held_s = self._turn_s * self.held_percent / 100 if self.held_percent < 100 else _DEADLINE_S
+        rest_s = self._turn_s * (1 - self.held_percent / 100)
+        return (
+            f"DO $$ DECLARE ends timestamptz := clock_timestamp() + interval '{_DEADLINE_S} s'; BEGIN LOOP "
+            f"LOCK TABLE {tables} IN {_MODES[self.blocks]} MODE; PERFORM pg_sleep({held_s:.3f}); COMMIT; "
+            f"EXIT WHEN clock_timestamp() > ends; PERFORM pg_sleep({rest_s:.3f}); END LOOP; END $$"
+        )
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Whether a transaction of ours that wants to write is ended by the server for waiting, and all are locked."""
+        observation: Observation = _postgres.ask(deployment, target, self._look)
+        return observation
+
+    async def _look(self, session: Any) -> Observation:
+        setting = int(await session.fetchval("SELECT setting FROM pg_settings WHERE name = 'lock_timeout'"))
+        evidence: dict[str, Json] = {"lock_timeout_ms": setting}
+        if setting != self.lock_timeout_ms:
+            return Observation(active=False, evidence=evidence)
+        await session.execute("SET log_min_messages = panic")  # our attempts are no part of what we watch
+        waited_s = await self._waited_s(session)
+        locked = [row[0] for row in await session.fetch(_LOCKED, _SHOWN[self.blocks])]
+        evidence |= {"timed_out_after_s": waited_s, "locked": locked}
+        return Observation(active=waited_s is not None and set(self.tables) <= set(locked), evidence=evidence)
+
+    async def _waited_s(self, session: Any) -> float | None:
+        """Seconds until the server ended our transaction for waiting; None when it got its lock all through a turn."""
+        import asyncio
+
+        import asyncpg
+
+        until = clock.monotonic_s() + (self._turn_s + self.lock_timeout_ms / 1e3 if self.held_percent < 100 else 0)
+        while True:
+            began = clock.monotonic_s()
+            try:
+                async with session.transaction():
+                    await session.execute(f'LOCK TABLE "{self.tables[0]}" IN ROW EXCLUSIVE MODE')  # as every write does
+            except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
+                return round(clock.monotonic_s() - began, 3)
+            if clock.monotonic_s() > until:
+                return None
+            await asyncio.sleep(0.02)
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        """End the session that holds the locks, see that it is gone, set the time-out back to what it was."""
+        before = deployment.recall(_key(target))
+
+        async def take_out(session: Any) -> None:
+            await _end_sessions(session, target)
+            if before is not None:
+                await _postgres.put_back(session, before)
+
+        _postgres.ask(deployment, target, take_out)
+        deployment.forget(_key(target))
+
+
+def _key(target: str) -> str:
+    return f"transaction_timeout {target}"
+
+
+def _is_name(text: object) -> bool:
+    return isinstance(text, str) and text.isascii() and text.isidentifier()
+
+
+def _as_shown(milliseconds: int) -> str:
+    """A time as PostgreSQL shows it."""
+    return f"{milliseconds}ms" if milliseconds % 1_000 else f"{milliseconds // 1_000}s"
+
+
+async def _end_sessions(session: Any, target: str) -> None:
+    import asyncio
+
+    until = clock.monotonic_s() + _WITHIN_S
+    mine = "FROM pg_stat_activity WHERE application_name = $1"
+    while await session.fetch(f"SELECT pg_terminate_backend(pid) {mine}", _SESSION):
+        if clock.monotonic_s() > until:
+            msg = f"a session {_SESSION!r} of {target!r} did not end within {_WITHIN_S:g} s of being told to"
+            raise InjectionError(msg)
+        await asyncio.sleep(0.02)
+
+
+OFFERS = (TransactionTimeout,)
