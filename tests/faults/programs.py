@@ -25,7 +25,7 @@ def running(program: str, **options: object):
     finally:
         child.terminate()
         try:
-            child.wait(3)
+            child.wait(20)
         finally:
             child.kill()
             child.wait()
@@ -39,7 +39,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def until(condition, seconds: float = 5.0):
+def until(condition, seconds: float = 20.0):
     """Poll until the condition holds and return its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -71,11 +71,14 @@ def test_a_delay_counts_each_way_and_is_no_bandwidth(upstream):
     """A large body takes two delays like a small one: its chunks travel side by side."""
     with relay(upstream, delay_ms=60) as (port, _):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        took: list[float] = []
         for body in (b"small", b"x" * 800_000):
             began = time.monotonic()
             assert post(connection, body) == (200, body)
-            assert 0.11 < time.monotonic() - began < 0.9
+            took.append(time.monotonic() - began)
         connection.close()
+    assert min(took) > 0.11
+    assert took[1] < 0.06 * 800_000 / 16_384  # one after the other its chunks would take at least so long
 
 
 def test_loss_shows_as_retransmissions_and_loses_no_byte(upstream):
@@ -124,7 +127,7 @@ def test_when_it_ends_its_connections_end_too(upstream):
         with socket.create_connection(("127.0.0.1", port), timeout=5) as kept:
             until(lambda: round_trip_s(("127.0.0.1", port), 1.0) < 1.0)
             child.terminate()
-            assert child.wait(2) == 0
+            assert child.wait(20) == 0
             with contextlib.suppress(ConnectionResetError):
                 assert kept.recv(1) == b""
         assert refuses(("127.0.0.1", port))

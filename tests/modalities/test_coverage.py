@@ -137,7 +137,7 @@ def test_a_held_agent_does_not_hold_the_edge_up_and_its_late_lines_are_flagged(d
     started = time.monotonic()
     collector.edge("onset")
     collector.edge("anomaly")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
     agent.held.set()
     time.sleep(0.1)
     collector.edge("recovery")

@@ -136,6 +136,6 @@ def test_a_body_is_cut_before_it_is_cleaned_and_says_so():
 def test_cleaning_a_long_body_takes_no_time():
     """Timelines of 4 KiB pass here some thirty times a second: patterns must not backtrack."""
     body = ("a" * 3000 + "password" + "b" * 3000 + " <" * 500 + 'token"' * 200)[:8192]
-    started = time.perf_counter()
+    started = time.process_time()
     redact_text(body)
-    assert time.perf_counter() - started < 0.25
+    assert time.process_time() - started < 1.0  # it takes a millisecond; with backtracking, minutes

@@ -58,7 +58,7 @@ def test_sharers_share_and_keep_the_exclusive_out():
     """As many as like."""
     with (
         held_elsewhere("shared"),
-        host_wide_lock("ours", shared=True, timeout_s=1.0),
+        host_wide_lock("ours", shared=True, timeout_s=20.0),
         pytest.raises(SafetyError, match="a neighbour's case"),
         host_wide_lock("alone", timeout_s=0.1),
     ):
@@ -107,7 +107,7 @@ def test_those_who_wait_are_told_for_whom(monkeypatch):
 
 def test_starting_a_system_is_another_lock():
     """A case that has the host to itself may start its own."""
-    with host_wide_lock("ours", timeout_s=1.0), boot_lock("ours", timeout_s=1.0):
+    with host_wide_lock("ours", timeout_s=20.0), boot_lock("ours", timeout_s=20.0):
         pass
 
 

@@ -45,7 +45,7 @@ def test_a_process_that_waits_to_be_reaped_is_dead(sleeper):
     process = sleeper()
     started = processes.start_time(process.pid)
     os.kill(process.pid, signal.SIGKILL)
-    clock.wait_until(lambda: processes.start_time(process.pid) is None, timeout_s=2.0, what="its end")
+    clock.wait_until(lambda: processes.start_time(process.pid) is None, timeout_s=20.0, what="its end")
     assert not processes.is_same(process.pid, started)
 
 
@@ -84,7 +84,7 @@ def test_only_the_tagged_are_found(sleeper):
     """By the whole tag; a process without one is never looked at twice."""
     tag = processes.own_tag("test/1")
     mine, other, none = sleeper(tag), sleeper(processes.own_tag("test/2")), sleeper()
-    found = clock.wait_until(lambda: processes.tagged(lambda text: text == tag), timeout_s=2.0, what="the exec")
+    found = clock.wait_until(lambda: processes.tagged(lambda text: text == tag), timeout_s=20.0, what="the exec")
     assert list(found) == [mine.pid]
     assert other.poll() is None
     assert none.poll() is None
@@ -113,7 +113,7 @@ def test_a_store_that_hides_its_tag_is_found_where_it_works(tmp_path):
     store = subprocess.Popen([copy, "300"], cwd=where)
     shell = subprocess.Popen(["sleep", "300"], cwd=where)
     try:
-        found = clock.wait_until(lambda: processes.working_in(where, ("postgres",)), timeout_s=2.0, what="the exec")
+        found = clock.wait_until(lambda: processes.working_in(where, ("postgres",)), timeout_s=20.0, what="the exec")
         assert list(found) == [store.pid]
         assert not processes.working_in(tmp_path / "dat", ("postgres",))
     finally:

@@ -80,7 +80,7 @@ def test_tagged_processes_of_a_dead_owner_end_without_any_journal(bystander):
     started = processes.start_time(owner.pid)
     tag = ":".join((str(owner.pid), f"{started:.2f}", processes.boot_id()[:8], processes.place(), "run-gw0-abc/1-demo"))
     child = subprocess.Popen(["sleep", "300"], env={**os.environ, processes.TAG: tag}, start_new_session=True)
-    clock.wait_until(lambda: processes.tag_of(child.pid), timeout_s=2.0, what="the exec")
+    clock.wait_until(lambda: processes.tag_of(child.pid), timeout_s=20.0, what="the exec")
     assert sessions.sweep() == ()
     assert child.poll() is None
     owner.kill()

@@ -1,53 +1,28 @@
 """The demo system under a real host process, and short ways to talk to it."""
 
-import contextlib
 import http.client
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
+from host_program import BOOT_WITHIN_S, claim_ports, wait_for
 
 HERE = Path(__file__).resolve().parent
 PORTS = 12  # the demo system needs nine
 
 
-def free_base_port() -> int:
-    """The first of a few free ports in a row, below the ephemeral range."""
-    for _ in range(200):
-        base = random.randrange(12000, 30000, 20)
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            for port in range(base, base + PORTS):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return base
-    raise RuntimeError("no free ports found")
-
-
-def wait_for(condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
-    """Wait until a condition holds and return its value."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError("the condition did not hold in time")
-        time.sleep(0.01)
-    return value
-
-
 class Deployment:
     """The demo system under a host process, and short ways to talk to it."""
 
-    def __init__(
-        self, directory: Path, *options: str, system: str = "kit.demo_system", base: int | None = None
-    ) -> None:
+    def __init__(self, directory: Path, *options: str, system: str = "kit.demo_system") -> None:
         self.directory = directory
-        self.base = base or free_base_port()
+        self.base, lock = claim_ports()
+        self._lock: int | None = lock
         root = Path(__file__).resolve().parents[3]
         environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{HERE.parent}{os.pathsep}{directory}"}
         command = [sys.executable, "-m", "pytest_anomod.replicas.kit.host", system, "--dir", str(directory)]
@@ -62,7 +37,7 @@ class Deployment:
     def wait(self) -> "Deployment":
         """Wait until it is announced and found; its description is `self.value` then."""
         announced = self.directory / "deployment.json"
-        wait_for(lambda: announced.exists() or self.process.poll() is not None, 30)
+        wait_for(lambda: announced.exists() or self.process.poll() is not None, "it to come up", BOOT_WITHIN_S)
         assert self.process.poll() is None, self.process.stderr.read()
         self.value = json.loads(announced.read_text())
         self.token = (self.directory / "secret" / "token").read_text().strip()
@@ -125,12 +100,15 @@ class Deployment:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            self.process.wait(5)
+            self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
         self.process.stdin.close()
         self.process.stderr.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
 def _alive(pid: int, start: float) -> bool:

@@ -43,7 +43,7 @@ def talk(*sent: bytes, half_close: bool = True, pause_s: float = 0.0) -> bytes:
         if half_close:
             writer.write_eof()
         try:
-            return await asyncio.wait_for(reader.read(), 5)
+            return await asyncio.wait_for(reader.read(), 20)
         finally:
             writer.close()
             await server.close()
@@ -189,8 +189,8 @@ def test_moving_finishes_requests_under_way_and_closes_idle_connections() -> Non
         writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
         await asyncio.sleep(0.03)
         await server.move(new)
-        assert await asyncio.wait_for(idle[0].read(), 1) == b""
-        assert b"Connection: close" in await asyncio.wait_for(reader.read(), 1)
+        assert await asyncio.wait_for(idle[0].read(), 20) == b""
+        assert b"Connection: close" in await asyncio.wait_for(reader.read(), 20)
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", old)
         _, moved = await asyncio.open_connection("127.0.0.1", new)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import wait_for
+from host_program import wait_for
 
 from pytest_anomod.replicas.kit.errors import TransportError
 from pytest_anomod.replicas.kit.http import Request, Response
@@ -127,7 +127,7 @@ def test_borrowed_connections_are_missing_to_everyone_else(deployment: Any) -> N
         body = {"name": "seeded"}
         url = f"http://127.0.0.1:{deployment.value['services']['back']['port']}/Find"
         asked = pool.submit(deployment.request, url, "POST", body)
-        wait_for(lambda: figure(deployment, "db_pool_waiting") == 1)
+        wait_for(lambda: figure(deployment, "db_pool_waiting") == 1, "it to wait")
         for _ in range(2):
             assert deployment.agent("back", "/pools/return") == (200, {})
         assert asked.result()[0] == 200
@@ -145,7 +145,7 @@ def test_some_connections_can_be_left(deployment: Any) -> None:
 def test_borrowed_connections_come_back_by_themselves(deployment: Any) -> None:
     """When their time is over, whatever became of who borrowed them."""
     deployment.agent("back", "/pools/borrow", {"seconds": 0.1})
-    wait_for(lambda: figure(deployment, "db_pool_in_use") == 0)
+    wait_for(lambda: figure(deployment, "db_pool_in_use") == 0, "them to come back")
     assert deployment.note("seeded")[0] == 200
 
 

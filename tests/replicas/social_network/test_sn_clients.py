@@ -7,7 +7,8 @@ import random
 import string
 
 import aiohttp
-from sn_system import System, wait_for
+from host_program import wait_for
+from sn_system import System
 
 ALPHANUMERIC = string.ascii_letters + string.digits
 URL = "http://localhost:8080/wrk2-api"

@@ -5,9 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+from host_program import wait_for
 from test_tt_endpoints import all_examples
 from tt_examples import send
-from tt_system import System, wait_for
+from tt_system import System
 
 from pytest_anomod.replicas.train_ticket import SYSTEM
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 import requests
-from tt_system import System, new_trace, wait_for
+from host_program import wait_for
+from tt_system import System, new_trace
 
 from pytest_anomod.replicas.train_ticket.database import POOL_SIZE, POOL_WAIT_S
 
@@ -44,7 +45,7 @@ def test_a_lock_is_waited_for_for_5_seconds(system: System) -> None:
         started = time.monotonic()
         answer = system.get(CONFIGS)
     assert answer.status_code == 500
-    assert 4.5 < time.monotonic() - started < 8.0
+    assert time.monotonic() - started > 4.5
     assert any("lock timeout" in line["body"] for line in system.logs(SERVICE))
     assert system.get(CONFIGS).status_code == 200
 

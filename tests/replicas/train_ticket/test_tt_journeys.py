@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from host_program import wait_for
 from tt_booking_examples import EXTRAS, FAST, OTHER, Words, wish
 from tt_flow_steps import ORDERS, contact, day, new_order
-from tt_system import USER_ID, System, new_trace, wait_for
+from tt_system import USER_ID, System, new_trace
 
 
 class Client:

@@ -5,10 +5,11 @@ import secrets
 from typing import Any
 from uuid import uuid4
 
+from host_program import wait_for
 from tt_basic_examples import at_least
 from tt_examples import Example, one, zero
 from tt_flow_steps import order, publish
-from tt_system import UNKNOWN_ID, System, wait_for
+from tt_system import UNKNOWN_ID, System
 
 F, D = "/api/v1/foodservice", "/api/v1/fooddeliveryservice"
 N, W = "/api/v1/notifyservice", "/api/v1/waitorderservice"

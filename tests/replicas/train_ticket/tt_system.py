@@ -2,24 +2,18 @@
 
 import asyncio
 import json
-import os
-import random
 import secrets
-import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import requests
+from host_program import hosted
 
-BOOT_WITHIN_S = 60.0
-BLOCK = 100
 NOTHING: Any = object()
 USER_ID = "4d2a46c7-71cb-4cf1-b5bb-b68406d9da6f"
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
@@ -141,62 +135,8 @@ def new_trace() -> tuple[str, dict[str, str]]:
     return trace, {"traceparent": f"00-{trace}-00000000000000aa-01"}
 
 
-def wait_for(condition: Callable[[], Any], what: str, within_s: float = 5.0) -> Any:
-    """Look at a condition until it holds and return its value."""
-    deadline = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {within_s} s in vain for {what}"
-        time.sleep(0.01)
-    return value
-
-
 @contextmanager
 def booted(directory: Path, *options: str) -> Iterator[System]:
     """A system of its own in an empty directory, gone when the block ends."""
-    token = secrets.token_hex(16)
-    token_file = directory / "token"
-    token_file.write_text(token)
-    token_file.chmod(0o600)
-    process = _launch(directory, token_file, options)
-    try:
-        yield System(directory / "system", process, token)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
-
-
-def _launch(directory: Path, token_file: Path, options: tuple[str, ...]) -> subprocess.Popen:
-    target, output = directory / "system", directory / "host.out"
-    command = [sys.executable, "-m", "pytest_anomod.replicas.kit.host", "train_ticket", "--dir", str(target)]
-    command += ["--base-port", str(_free_block()), "--token-file", str(token_file), *options]
-    with output.open("wb") as stream:
-        process = subprocess.Popen(command, stderr=stream, env=dict(os.environ))
-
-    def up() -> bool:
-        assert process.poll() is None, f"the host ended: {output.read_text()}"
-        return (target / "deployment.json").exists()
-
-    try:
-        wait_for(up, "the system to be healthy", BOOT_WITHIN_S)
-    except BaseException:
-        process.kill()
-        process.wait(10)
-        raise
-    return process
-
-
-def _free_block() -> int:
-    """The first port of a block where all are free, below the ephemeral range."""
-    blocks = list(range(11_000, 31_000, BLOCK))
-    random.SystemRandom().shuffle(blocks)
-    return next(first for first in blocks if all(_free(port) for port in range(first, first + BLOCK)))
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    with hosted("train_ticket", directory, *options) as (target, process, token):
+        yield System(target, process, token)
