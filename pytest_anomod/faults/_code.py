@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _speak
+from pytest_anomod.faults._agents import tell_while_it_runs
 from pytest_anomod.faults._parameters import matches, refuse, refuse_target
-from pytest_anomod.model import catalog, clock
+from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import Ability, CodeLocation, FaultDefaults, Json, Level
 from pytest_anomod.model.system import ServiceKind
@@ -64,15 +65,7 @@ class CodeFault(FaultDefaults):
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Restore the function; a process that is gone has taken the change with it."""
-        while deployment.instance(target).state == "running":
-            before = deployment.instance(target)
-            try:
-                _agent(deployment, target, "/code/restore", {"function": self.function})
-                return
-            except InjectionError:
-                clock.sleep(0.2)  # it may have died just now, which the deployment finds out soon
-                if deployment.instance(target) == before:
-                    raise
+        tell_while_it_runs(deployment, target, "/code/restore", {"function": self.function})
 
     def ask(self, deployment: Deployment, target: str, timeout_s: float = 5.0) -> tuple[Json, float]:
         """Call the probe: its answer ({"result": ...} or {"error": ...}, {} if none came) and the seconds it took.

@@ -118,6 +118,9 @@ class PostgresClient:
 
     async def _wait(self) -> None:
         """Wait for the right to use a connection."""
+        if not self._slots.locked():
+            await self._slots.acquire()  # at once, and without a timer
+            return
         self.waiting += 1
         try:
             async with asyncio.timeout(self._wait_s):
