@@ -171,8 +171,7 @@ def test_beyond_the_cap_journeys_are_shed_and_counted(entry, begin):
 
 def test_a_killed_generator_leaves_whole_lines_of_all_that_was_answered(entry, begin):
     handle = begin(entry)
-    entry.wait_for(20)
-    time.sleep(0.1)
+    clock.wait_until(lambda: len(records(handle)) >= 19, timeout_s=20, what="19 answers")
     os.kill(handle["pid"], signal.SIGKILL)
     clock.wait_until(lambda: not open_loop.is_running(handle), timeout_s=5, what="the end")
     assert len(records(handle)) >= 19
