@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._parameters import refuse_target, within
+from pytest_anomod.faults._parameters import refuse, refuse_target, within
 from pytest_anomod.faults._programs import DEADLINE_S
 from pytest_anomod.model import clock
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
@@ -28,7 +28,9 @@ class KillService(FaultDefaults):
     """SIGKILL to the target's process every `period_s` seconds if there is one, or just `once`.
 
     The deployment's restart policy brings it back each time, so a single kill is over within a second or so; the loop
-    makes it an outage with short lives in between, as a process that crashes at its first request would.
+    makes it an outage with short lives in between, as a process that crashes at its first request would. For
+    `away_s` seconds of each period every return is killed at once, as if starting took so long: a pod has to be
+    scheduled, to start and to become ready first.
     """
 
     name: ClassVar[str] = "kill_service"
@@ -36,15 +38,19 @@ class KillService(FaultDefaults):
     needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.LIFECYCLE})
 
     period_s: float = 0.25
+    away_s: float = 0
     once: bool = False
 
     def __post_init__(self) -> None:
         within(self, "period_s", 0.1, 60, "s")
+        within(self, "away_s", 0, 60, "s")
+        if self.away_s and (self.once or self.away_s >= self.period_s):
+            refuse(self, "away_s", f"must be below period_s={self.period_s:g}, and 0 for a single kill")
 
     @property
     def _young_s(self) -> float:
         """Up to this age a process that was restarted counts as just killed."""
-        return 1.5 if self.once else 2 * self.period_s + 0.5
+        return 1.5 if self.once else self.period_s + 0.75
 
     def check(self, system: System, target: str) -> None:
         if system.service(target).kind is ServiceKind.CACHE:
@@ -57,7 +63,8 @@ class KillService(FaultDefaults):
             deployment.kill(target)
             return done
         argv = [sys.executable, "-m", _PROGRAM, "--ref", json.dumps(dict(deployment.ref)), "--service", target]
-        argv += ["--period-s", str(self.period_s), "--deadline-s", str(DEADLINE_S)]
+        argv += ["--period-s", str(self.period_s)]
+        argv += ["--away-s", str(self.away_s), "--deadline-s", str(DEADLINE_S)]
         return {**done, "helper_pid": deployment.exec(target, argv, name=_NAME, deadline_s=DEADLINE_S)}
 
     def active(self, deployment: Deployment, target: str) -> Observation:

@@ -45,6 +45,8 @@ BAD = [
     ("disk_stress", {"block_kb": 65_536, "total_mb": 64}, "total_mb"),
     ("disk_stress", {"budget_gb": -1}, "budget_gb"),
     ("kill_service", {"period_s": 0}, "period_s"),
+    ("kill_service", {"period_s": 3, "away_s": 3}, "away_s"),
+    ("kill_service", {"once": True, "away_s": 0.1}, "away_s"),
     ("redis_memory_limit", {"percent_of_used": 0}, "percent_of_used"),
     ("redis_memory_limit", {"policy": "volatile-ttl"}, "policy"),
     ("code_exception", {**CODE, "function": "Cart.add"}, "function"),
@@ -53,6 +55,9 @@ BAD = [
     ("code_exception", {**CODE, "exception": "os.system('x')"}, "exception"),
     ("code_return", {**CODE, "value": {1, 2}}, "value"),
     ("code_return", {**CODE, "arguments": [1]}, "arguments"),
+    ("code_return", {**CODE, "probe": "GET /carts/7", "arguments": {"id": 7}}, "arguments"),
+    ("code_return", {**CODE, "probe": "GET carts"}, "probe"),
+    ("code_return", {**CODE, "probe": "FETCH /carts"}, "probe"),
     ("code_delay", {**CODE, "delay_s": 0}, "delay_s"),
 ]
 

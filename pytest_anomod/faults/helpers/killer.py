@@ -1,7 +1,8 @@
-"""Kills one service of a deployment again and again: `-m ... --ref JSON --service S --period-s P --deadline-s S`.
+"""Kills one service of a deployment again and again: with --ref JSON, --service S, --period-s P, --away-s A, --deadline-s D.
 
 It asks the deployment each time which process is the service now, so it never hits another; while there is none it
-waits. It ends when told to, at its deadline, or when the deployment can't be asked any more.
+waits. For the first A seconds of each P it kills whatever comes back. It ends when told to, at its deadline, or when
+the deployment can't be asked any more.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pytest_anomod.model.catalog import find
 from pytest_anomod.model.errors import DeploymentError
 
 PATIENCE = 20  # failed questions in a row, then the deployment is taken for gone
+LOOK_EVERY_S = 0.1  # for a process that came back too early
 
 
 def main() -> int:
@@ -24,7 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("--ref", "--service"):
         parser.add_argument(name, required=True)
-    for name in ("--period-s", "--deadline-s"):
+    for name in ("--period-s", "--away-s", "--deadline-s"):
         parser.add_argument(name, type=float, required=True)
     arguments = parser.parse_args()
     over = threading.Event()
@@ -33,6 +35,7 @@ def main() -> int:
     ref = json.loads(arguments.ref)
     deployment = find("runtimes", ref["runtime"]).attach(ref)
     deadline, failures = time.monotonic() + arguments.deadline_s, 0
+    begun = time.monotonic()
     while not over.is_set() and time.monotonic() < deadline and failures < PATIENCE:
         try:
             if deployment.instance(arguments.service).pid is not None:
@@ -40,7 +43,12 @@ def main() -> int:
             failures = 0
         except (DeploymentError, TimeoutError):
             failures += 1  # it died between question and kill, or the host is busy
-        over.wait(arguments.period_s)
+        now = time.monotonic()
+        if now - begun < arguments.away_s:
+            over.wait(LOOK_EVERY_S)
+        else:
+            over.wait(max(LOOK_EVERY_S, begun + arguments.period_s - now))
+            begun = time.monotonic()
     return 0
 
 
