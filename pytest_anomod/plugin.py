@@ -87,6 +87,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(_REPETITION, range(metafunc.config.option.anomod_repeat), ids=lambda n: f"r{n + 1}")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what the injector of the command line can't do truly; one that a test names is checked."""
+    for item in items:
+        declaration = getattr(getattr(item, "function", None), _DECLARATION, None)
+        if declaration is not None:
+            from pytest_anomod.sessions import refusal
+
+            if why := refusal(config, declaration):
+                item.add_marker(pytest.mark.skip(reason=why))
+
+
 @pytest.fixture
 def case(request: pytest.FixtureRequest) -> Case:
     """The case of this scenario; `case.run()` deploys, breaks, watches, heals, writes and judges."""

@@ -36,7 +36,12 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
     durations(config)
     suite_workload(config, declaration)
     runtime = catalog.find("runtimes", declaration.runtime or config.option.anomod_runtime)
-    catalog.find("injectors", declaration.injector or config.option.anomod_injector)
+    injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
+    if hasattr(injector, "check"):
+        injector.check()
+    if declaration.injector and (why := refusal(config, declaration)):
+        msg = f"{test}: injector {injector.name!r} can't do this scenario: {why}"
+        raise ScenarioError(msg)
     missing = declaration.fault.needs - runtime.abilities
     if missing:
         msg = (
@@ -64,6 +69,14 @@ def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | N
         bases=option.anomod_suite_base or (AUTO,),
         system=declaration.system,
     )
+
+
+def refusal(config: pytest.Config, declaration: Declaration) -> str:
+    """Why the chosen injector can't carry a scenario's fault out on this machine; "" when it can."""
+    injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
+    runtime = declaration.runtime or config.option.anomod_runtime
+    asked = getattr(injector, "refusal", None)
+    return str(asked(declaration.fault, declaration.target, runtime)) if asked else ""
 
 
 def scenario_name(test: str) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pytest_anomod.model.system import System
 
 NAME = "relay"
+LOOPBACK = "blade replaces the queue of a whole interface: here that is the loopback device of this machine"
+"""Why ChaosBlade's faults of the network are none for a process among others."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

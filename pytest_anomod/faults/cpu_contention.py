@@ -98,7 +98,10 @@ class CpuContention(FaultDefaults):
     def blade(self, target: str) -> Mapping[str, Json]:
         """Bites only where the container has a CPU limit: that is the budget the target then shares."""
         count = str(self.burners)
-        return {"args": ["cri", "cpu", "fullload", "--cpu-count", count, "--container-name", target]}
+        return {
+            "args": ["cri", "cpu", "fullload", "--cpu-count", count, "--container-name", target],
+            "refusal": "blade's cpu load fills the cores of this whole machine and puts no limit on the target",
+        }
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         return {

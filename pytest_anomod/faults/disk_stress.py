@@ -143,7 +143,11 @@ class DiskStress(FaultDefaults):
 
     def blade(self, target: str) -> Mapping[str, Json]:
         size = str(max(1, self.block_kb >> 10))
-        return {"args": ["cri", "disk", "burn", "--write", "--path", "/", "--size", size, "--container-name", target]}
+        return {
+            "args": ["cri", "disk", "burn", "--write", "--path", "/", "--size", size, "--container-name", target],
+            "refusal": f"blade's disk burn would fill {100 * self.block_kb * self.writers >> 20} GiB of this machine's "
+            "disk, and what it started writes on after its end",
+        }
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         """The delay itself, on the volume of a MongoDB."""

@@ -85,12 +85,11 @@ class KillService(FaultDefaults):
             what=f"{target!r} to stay up after it was killed",
         )
 
-    def blade(self, target: str) -> Mapping[str, Json] | None:
-        """One kill only: ChaosBlade has no loop."""
-        if not self.once:
-            return None
+    def blade(self, target: str) -> Mapping[str, Json]:
+        """One kill of the very process; ChaosBlade has no loop, so whoever drives it kills again `every_s`."""
         args = ["cri", "process", "kill", "--process", ".", "--signal", "9", "--container-name", target]
-        return {"args": args}
+        host = ["process", "kill", "--pid", "{pid}", "--signal", "9"]
+        return {"args": args, "host": host} if self.once else {"host": host, "every_s": self.period_s}
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         """One kill, or for the loop a pod that fails for as long as the fault lasts."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._parameters import refuse, within
-from pytest_anomod.faults._relay import RelayedFault, round_trips_s
+from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
 from pytest_anomod.model.fault import Json, Level, Observation
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ class NetworkDelay(RelayedFault):
 
     def blade(self, target: str) -> Mapping[str, Json]:
         times = ["--time", f"{self.delay_ms:.0f}", "--offset", f"{self.jitter_ms:.0f}"]
-        return {"args": ["cri", "network", "delay", "--interface", "eth0", *times, "--container-name", target]}
+        return {
+            "args": ["cri", "network", "delay", "--interface", "eth0", *times, "--container-name", target],
+            "refusal": LOOPBACK,
+        }
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         delay = {"latency": f"{self.delay_ms:g}ms", "jitter": f"{self.jitter_ms:g}ms", "correlation": "0"}

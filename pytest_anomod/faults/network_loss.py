@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._parameters import within
-from pytest_anomod.faults._relay import RelayedFault, round_trips_s
+from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
 from pytest_anomod.model.fault import Json, Level, Observation
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class NetworkLoss(RelayedFault):
     def blade(self, target: str) -> Mapping[str, Json]:
         percent = f"{self.percent:g}"
         return {
-            "args": ["cri", "network", "loss", "--interface", "eth0", "--percent", percent, "--container-name", target]
+            "args": ["cri", "network", "loss", "--interface", "eth0", "--percent", percent, "--container-name", target],
+            "refusal": LOOPBACK,
         }
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:

@@ -51,13 +51,10 @@ class RedisMemoryLimit(FaultDefaults):
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
         with _redis(deployment, target) as redis:
-            memory = redis.info()
-            originals = {name: redis.config_get(name)[name] for name in _SETTINGS}
-            deployment.remember(_key(target), {**originals, "evicted": memory["evicted_keys"]})
-            limit = max(1, int(memory["used_memory"] * self.percent_of_used / 100))
+            found = self._measure(redis, deployment, target)
             redis.config_set("maxmemory-policy", self.policy)
-            redis.config_set("maxmemory", limit)
-        return {"limit_bytes": limit, "used_bytes": memory["used_memory"], "originals": originals}
+            redis.config_set("maxmemory", found["limit_bytes"])
+        return found
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether a limit bites: a write is refused for want of memory, or keys were evicted since the injection."""
@@ -89,6 +86,29 @@ class RedisMemoryLimit(FaultDefaults):
                     msg = f"{name} of {target!r} is {now!r} although it was set back to {originals[name]!r}"
                     raise InjectionError(msg)
         deployment.forget(_key(target))
+
+    def blade(self, target: str) -> Mapping[str, Json]:
+        """In bytes: a percentage is of maxmemory there, and loses its last digit; of a stock Redis that is no limit."""
+        if self.policy != "noeviction":
+            return {"refusal": "blade sets maxmemory and no policy, so nothing would be evicted"}
+        return {"host": ["redis", "cache-limit", "--addr", "{address}", "--size", "{limit_bytes}"]}
+
+    def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        """The limit of this moment; the originals are remembered, as blade keeps them in the very Redis it limits."""
+        with _redis(deployment, target) as redis:
+            if (policy := _policy(redis)) != self.policy:
+                msg = f"Redis {target!r} has the policy {policy!r}, and blade can't make it {self.policy!r}"
+                raise InjectionError(msg)
+            found = self._measure(redis, deployment, target)
+        return {**FaultDefaults.blade_values(self, deployment, target), **found}
+
+    def _measure(self, redis: Any, deployment: Deployment, target: str) -> dict[str, Json]:
+        """Remember the settings as they are, and say what the limit is to be."""
+        memory = redis.info()
+        originals = {name: redis.config_get(name)[name] for name in _SETTINGS}
+        deployment.remember(_key(target), {**originals, "evicted": memory["evicted_keys"]})
+        limit = max(1, int(memory["used_memory"] * self.percent_of_used / 100))
+        return {"limit_bytes": limit, "used_bytes": memory["used_memory"], "originals": originals}
 
 
 def _key(target: str) -> str:

@@ -46,6 +46,9 @@ class StopService(FaultDefaults):
         deployment.start(target)
         clock.wait_until(lambda: deployment.answers(target), timeout_s=10.0, what=f"{target!r} to answer again")
 
+    def blade(self, target: str) -> Mapping[str, Json]:
+        return {"refusal": "blade stops a process with SIGSTOP, which leaves its name and its port where they were"}
+
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         selector = {"labelSelectors": {"app": target}}
         return {"kind": "PodChaos", "spec": {"action": "pod-failure", "mode": "all", "selector": selector}}

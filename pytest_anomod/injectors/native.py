@@ -20,16 +20,19 @@ class NativeInjector:
 
     name = "native"
 
-    def prepare(self, fault: Fault, deployment: Deployment, target: str) -> None:
-        """Write down how to undo it, then bring the target into the state the fault supposes."""
+    def write_down(self, fault: Fault, deployment: Deployment, target: str) -> None:
+        """Record how to undo the fault, unless that is on record; InjectionError for what the runtime can't do."""
         _require(fault, deployment)
         _record(fault, deployment, target)
+
+    def prepare(self, fault: Fault, deployment: Deployment, target: str) -> None:
+        """Write down how to undo it, then bring the target into the state the fault supposes."""
+        self.write_down(fault, deployment, target)
         fault.prepare(deployment, target)
 
     def inject(self, fault: Fault, deployment: Deployment, target: str) -> Json:
         """Write down how to undo it, if `prepare` did not, then put the fault in; what was done, as JSON."""
-        _require(fault, deployment)
-        _record(fault, deployment, target)
+        self.write_down(fault, deployment, target)
         return dict(fault.inject(deployment, target))
 
     def active(self, fault: Fault, deployment: Deployment, target: str) -> Observation:

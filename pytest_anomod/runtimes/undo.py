@@ -4,6 +4,7 @@ Entries are data, so that any process can undo them:
 
     {"op": "process", "pid": ..., "start_time": ...}                                a helper program, a workload
     {"op": "fault", "fault": {"name", "parameters"}, "target": ..., "ref": ...}     undone by the fault's own recover
+    {"op": "injector", "injector": name, "entry": ...}                              undone by that injector's `undo`
     {"op": "deployment", "ref": ...}                                                taken down by its runtime
     {"op": "tree", "path": ...}                                                     a directory or file, removed
 
@@ -102,7 +103,7 @@ def _undo(entry: Mapping[str, Any], faults_until: float) -> str:
             same_boot = entry["boot_id"] == processes.boot_id()
             ended = same_boot and processes.end(entry["pid"], entry["start_time"], grace_s=0.3)
             return f"ended process {entry['pid']}" if ended else ""
-        case "fault":
+        case "fault" | "injector":
             _recover_within(entry, max(0.2, faults_until - clock.monotonic_s()))
             return f"recovered {_describe(entry)}"
         case "deployment":
@@ -144,6 +145,9 @@ def _recover_within(entry: Mapping[str, Any], limit_s: float) -> None:
 def _recover(entry: Mapping[str, Any]) -> None:
     from pytest_anomod.model.catalog import find, make_fault
 
+    if entry["op"] == "injector":
+        find("injectors", entry["injector"]).undo(entry["entry"])
+        return
     fault = make_fault(entry["fault"]["name"], entry["fault"]["parameters"])
     deployment = find("runtimes", entry["ref"]["runtime"]).attach(entry["ref"])
     target = entry["target"]
@@ -159,6 +163,8 @@ def _describe(entry: Mapping[str, Any]) -> str:
             return f"process {entry['pid']}"
         case "fault":
             return f"fault {entry['fault']['name']!r} in {entry['target']!r}"
+        case "injector":
+            return f"what injector {entry['injector']!r} had begun"
         case "deployment":
             return f"deployment of {entry['ref'].get('system')!r} in {entry['ref'].get('directory')}"
     return f"{entry['op']} {entry.get('path', '')}".strip()

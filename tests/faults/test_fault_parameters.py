@@ -134,27 +134,33 @@ def test_translations_are_plain_data_that_names_the_target():
     for fault in samples:
         blade, mesh = fault.blade("cart-db"), fault.chaos_mesh("cart-db")
         assert blade["args"][-1] == "cart-db"
+        assert "host" not in blade
+        assert "blade" in blade["refusal"]
         assert mesh["spec"]["selector"]["labelSelectors"] == {"app": "cart-db"}
         assert json.loads(json.dumps([blade, mesh])) == [blade, mesh]
 
 
 @pytest.mark.parametrize(
-    ("fault", "blade", "mesh"),
-    [
-        (faults.KillService(once=True), True, "pod-kill"),
-        (faults.KillService(), False, "pod-failure"),
-        (faults.StopService(), False, "pod-failure"),
-    ],
+    ("fault", "every_s", "mesh"),
+    [(faults.KillService(once=True), None, "pod-kill"), (faults.KillService(period_s=2), 2, "pod-failure")],
 )
-def test_a_single_kill_and_an_outage_are_different_things_for_other_tools(fault, blade, mesh):
-    """ChaosBlade kills once; Chaos Mesh's lasting outage is pod-failure."""
-    assert (fault.blade("cart") is not None) is blade
+def test_a_single_kill_and_an_outage_are_different_things_for_other_tools(fault, every_s, mesh):
+    """ChaosBlade kills once, and again when it is told to; Chaos Mesh's lasting outage is pod-failure."""
+    assert fault.blade("cart")["host"][:2] == ["process", "kill"]
+    assert fault.blade("cart").get("every_s") == every_s
     assert fault.chaos_mesh("cart")["spec"]["action"] == mesh
 
 
-def test_a_redis_limit_has_no_chaosblade_translation():
+def test_what_chaosblade_can_not_do_truly_is_said():
+    """A stopped process still has its port, and a limit without a policy evicts nothing."""
+    for fault in (faults.StopService(), faults.RedisMemoryLimit(policy="allkeys-lru")):
+        assert set(fault.blade("cart")) == {"refusal"}
+
+
+def test_a_redis_limit_is_given_to_chaosblade_in_bytes():
     """Its percentage is of maxmemory, not of what is in use: on a stock Redis it limits nothing."""
-    assert faults.RedisMemoryLimit().blade("cart-redis") is None
+    assert "--percent" not in faults.RedisMemoryLimit().blade("cart-redis")["host"]
+    assert "{limit_bytes}" in faults.RedisMemoryLimit().blade("cart-redis")["host"]
     assert faults.RedisMemoryLimit().chaos_mesh("cart-redis") is None
 
 

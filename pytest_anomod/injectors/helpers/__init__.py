@@ -1,0 +1,1 @@
+"""Programs that injectors start beside a deployment."""
