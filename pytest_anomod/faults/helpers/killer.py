@@ -1,4 +1,4 @@
-"""Kills one service of a deployment again and again: with --ref JSON, --service S, --period-s P, --away-s A, --deadline-s D.
+"""Kills one service of a deployment again and again: --ref JSON --service S --period-s P --away-s A --deadline-s D.
 
 It asks the deployment each time which process is the service now, so it never hits another; while there is none it
 waits. For the first A seconds of each P it kills whatever comes back. It ends when told to, at its deadline, or when
