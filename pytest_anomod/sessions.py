@@ -88,9 +88,11 @@ class CaseSession:
     """What one pytest process (an xdist worker is one) has up; made when the first case begins."""
 
     def __init__(self, config: pytest.Config) -> None:
+        from pytest_anomod.dataset.write import check_out
         from pytest_anomod.runtimes.guardian import ensure_guardian
         from pytest_anomod.runtimes.sessions import new_session
 
+        check_out(out_directory(config))  # before a system is brought up for nothing
         self.config = config
         worker = getattr(config, "workerinput", {})
         run_id = worker.get("testrunuid") or uuid.uuid4().hex

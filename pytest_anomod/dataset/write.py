@@ -57,7 +57,7 @@ class CaseWriter:
         self._span: tuple[int, int] | None = None
         self._state = "open"
         layout.case_path(system, scenario, case_id or "-")  # names are checked before anything is made
-        _check_out(self.out)
+        check_out(self.out)
         self.case_id = case_id or self._claim()
         if case_id is not None and not _claim(self.out, system, scenario, case_id):
             msg = f"case id {case_id!r} is taken below {self.out}; leave case_id out, and a free one is chosen"
@@ -177,7 +177,7 @@ class CaseWriter:
         return {"rows": written.rows, "phases": written.phases, "outside": written.outside, "dropped": dropped}
 
 
-def _check_out(out: Path) -> None:
+def check_out(out: Path) -> None:
     """Make the dataset's root; DatasetError when it is no directory, can't be written to, or its disk is full."""
     try:
         out.mkdir(parents=True, exist_ok=True)

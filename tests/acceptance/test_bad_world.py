@@ -72,7 +72,7 @@ def test_a_busy_port_is_named_with_who_has_it(start):
 
 
 def test_an_output_directory_that_is_a_file_is_named(start, tmp_path):
-    """The message says what to do; the system that came up for the case is taken down."""
+    """The message says what to do; no system is brought up for it."""
     write_test(tmp_path)
     (tmp_path / "taken").write_text("mine")
     run = start(*pytest_words("test_it.py", "--anomod-out=taken"))
