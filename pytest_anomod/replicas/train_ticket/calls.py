@@ -129,10 +129,24 @@ class Call:
             status = "ok" if answer.status < 400 else "undeclared"
         except TransportError as error:
             status = error.kind
-            raise
+            raise TransportError(error.kind, lost_text(error, verb, peer, target)) from error
         finally:
             service.metrics.client_call(peer, status, time.perf_counter() - started)
         return answer
+
+
+_LOST = {
+    "refused": "Connection refused (Connection refused); nested exception is java.net.ConnectException",
+    "closed": "Unexpected end of file from server; nested exception is java.net.SocketException",
+    "timeout": "Read timed out; nested exception is java.net.SocketTimeoutException",
+    "protocol": "Invalid Http response; nested exception is java.io.IOException",
+}
+
+
+def lost_text(error: TransportError, verb: str, peer: str, target: str) -> str:
+    """What the original's client says of a call that got no answer."""
+    reason = _LOST.get(error.kind, f"{peer}; nested exception is java.net.UnknownHostException: {peer}")
+    return f'I/O error on {verb} request for "http://{peer}{target}": {reason}'
 
 
 def _content(answer: ClientResponse) -> Any:
