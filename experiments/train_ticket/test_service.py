@@ -1,7 +1,18 @@
-"""TrainTicket, service level: preserve turns requests down, dies again and again, or can't find the order services."""
+"""TrainTicket, service level: preserve can't find the order services, turns requests down, dies again and again."""
 
 from pytest_anomod import Verdict, anomaly
-from pytest_anomod.faults import HttpAbort, KillService
+from pytest_anomod.faults import DnsFailure, HttpAbort, KillService
+
+
+@anomaly(
+    system="train_ticket",
+    fault=DnsFailure(peers=("ts-order-service", "ts-order-other-service")),
+    target="ts-preserve-service",
+)
+def test_lv_s_dnsfail_preserve_no_order(case):
+    """To preserve, and to nobody else, the order services don't exist: all is found and nothing can be booked."""
+    result = case.run()
+    assert result.verdict is Verdict.EFFECTIVE, result.explain()
 
 
 @anomaly(

@@ -1,4 +1,4 @@
-"""A store whose disk is busy: large synchronous writes fill the disk's queue while every commit waits for the disk."""
+"""A target whose disk is busy: large synchronous writes fill the disk's queue while each write of its own waits."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import os
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults import _postgres, _programs
+from pytest_anomod.faults import _durable, _programs
 from pytest_anomod.faults._parameters import refuse, refuse_target, whole, within
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import InjectionError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_anomod.model.system import System
 
 _NAME = "writer"
-_DURABLE = {"fsync": "on", "synchronous_commit": "on"}
 _IN_MEMORY = ("tmpfs", "ramfs")
 _FLUSH = getattr(os, "fdatasync", os.fsync)
 
@@ -33,8 +32,9 @@ class DiskStress(FaultDefaults):
 
     They rest as much as they can while a small write still waits about `stall_ms`: to keep a disk busy is to write
     gigabytes a second on a fast one. After `budget_gb` in all they end, for the disk's sake, and the fault with them.
-    Replicas' stores don't wait for the disk, so `prepare` makes the target durable (fsync) before the baseline: it
-    alone then feels the disk. Whatever else on this machine waits for that disk feels it too, hence `host_wide`.
+    Replicas don't wait for the disk, so `prepare` has the target do so before the baseline, a store at each commit
+    (fsync) and a service at each write of its log: it alone then feels the disk. Whatever else on this machine waits
+    for that disk feels it too, hence `host_wide`.
     """
 
     name: ClassVar[str] = "disk_stress"
@@ -59,8 +59,8 @@ class DiskStress(FaultDefaults):
 
     def check(self, system: System, target: str) -> None:
         kind = system.service(target).kind
-        if kind is not ServiceKind.DOCSTORE:
-            refuse_target(self, target, f"it is of kind {kind} and writes nothing through; aim at a docstore")
+        if kind in (ServiceKind.CACHE, ServiceKind.QUEUE):
+            refuse_target(self, target, f"it is of kind {kind} and waits for no disk; aim at a docstore or a service")
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """Have the target wait for the disk at every commit, and measure how long that takes on a quiet disk.
@@ -72,20 +72,14 @@ class DiskStress(FaultDefaults):
             msg = f"{deployment.directory} is on {kind}: no disk to stress; set ANOMOD_STATE_DIR to a directory on one"
             raise InjectionError(msg)
 
-        async def make_durable(session: Any) -> list[float]:
-            before = await _postgres.originals(session, _DURABLE)
-            deployment.remember(_originals(target), before)
-            await _postgres.set_all(session, _DURABLE)
-            return await _postgres.calm_commits_s(session)
-
-        commits = _postgres.ask(deployment, target, make_durable)
+        commits = _durable.make(deployment, target)
         writes = _small_writes_s(deployment.directory)
         deployment.forget(_quiet(target))
         # the quicker ones tell of the disk, the slower ones of whatever else this machine was busy with
-        deployment.remember(_quiet(target), {"commit_s": _lower(commits), "write_s": _lower(writes)})
+        deployment.remember(_quiet(target), {"commit_s": _lower(commits or writes), "write_s": _lower(writes)})
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        if deployment.recall(_originals(target)) is None:
+        if not _durable.is_made(deployment, target):
             self.prepare(deployment, target)
         helper = _programs.start(
             deployment,
@@ -99,7 +93,7 @@ class DiskStress(FaultDefaults):
         return {"helper_pid": helper, "quiet": deployment.recall(_quiet(target))}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        """Whether commits of the target, and small writes of our own beside it, both wait for longer than they did.
+        """Whether writes of the target, and small writes of our own beside it, both wait for longer than they did.
 
         That the writers write is seen as well: whoever else uses this disk may make others wait.
         """
@@ -107,39 +101,20 @@ class DiskStress(FaultDefaults):
         if quiet is None:
             return Observation(active=False, evidence={"quiet": None})
 
-        async def look(session: Any) -> dict[str, Json]:
-            syncs, waited_ms = await _postgres.log_syncs(session)
-            commits = await _postgres.commit_times_s(session, 9, every_s=0.02)
-            syncs_now, waited_now_ms = await _postgres.log_syncs(session)
-            count = syncs_now - syncs
-            return {
-                "fsync": await session.fetchval("SHOW fsync"),
-                "commit_s": statistics.median(commits),
-                "log_sync_ms": (waited_now_ms - waited_ms) / count if count else None,
-            }
-
         helper = deployment.executed(target).get(_NAME)
         written = _written_bytes(helper)
-        seen = _postgres.ask(deployment, target, look)
+        seen = _durable.look(deployment, target)
         seen["write_s"] = statistics.median(_small_writes_s(deployment.directory))
         least = {"commit_s": max(3 * quiet["commit_s"], 2e-4 * self.stall_ms), "write_s": 2 * quiet["write_s"]}
         written = _written_bytes(helper) - written
-        waits = all(seen[name] >= seconds for name, seconds in least.items())
+        waits = all(seen[name] is None or seen[name] >= seconds for name, seconds in least.items())
         evidence = {**seen, "written_mb": round(written / 1e6, 1), "quiet": quiet, "at_least": least}
         return Observation(active=seen["fsync"] == "on" and written > 0 and waits, evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """End the writers, have the target as careless as it was."""
         deployment.end(target, _NAME)
-        before = deployment.recall(_originals(target))
-        if before is None:
-            return
-
-        async def careless(session: Any) -> None:
-            await _postgres.put_back(session, before)
-
-        _postgres.ask(deployment, target, careless)
-        deployment.forget(_originals(target))
+        _durable.undo(deployment, target)
 
     def blade(self, target: str) -> Mapping[str, Json]:
         size = str(max(1, self.block_kb >> 10))
@@ -162,10 +137,6 @@ class DiskStress(FaultDefaults):
                 "percent": 100,
             },
         }
-
-
-def _originals(target: str) -> str:
-    return f"disk_stress {target}"
 
 
 def _quiet(target: str) -> str:

@@ -64,5 +64,26 @@ VARIANTS = {
     "cpu_contention of a store": (CpuContention(), "user-mongodb"),
     "stop_service of a store": (StopService(), "url-shorten-mongodb"),
     "network_loss of the gateway": (NetworkLoss(percent=20), "nginx-thrift"),
+    "disk_stress of a service": (DiskStress(), "text-service"),
+    "kill_service, away for a while": (KillService(period_s=1, away_s=0.5), "media-service"),
+    "code_return, asked over HTTP": (
+        CodeReturn(
+            function="media_service:MediaHandler.compose_media",
+            value=[],
+            expect={"result": []},
+            probe="POST /ComposeMedia",
+            arguments=_MEDIA["arguments"],
+        ),
+        "media-service",
+    ),
+    "code_exception, asked over HTTP": (
+        CodeException(
+            function="text_service:TextHandler.compose_text",
+            message="no such text",
+            probe="POST /ComposeText",
+            arguments=_TEXT["arguments"],
+        ),
+        "text-service",
+    ),
 }
 """The same faults with other parameters or targets: they go through the edges of the cycle as well."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from programs import running, until
 
-from pytest_anomod.faults import DiskStress, _postgres, disk_stress
+from pytest_anomod.faults import DiskStress, _durable, disk_stress
 from pytest_anomod.testing import fake_deployment
 
 TARGET = "app"
@@ -18,7 +18,7 @@ def busy(tmp_path, monkeypatch):
     deployment = fake_deployment(tmp_path / "deployment")
     deployment.remember(f"disk_stress quiet {TARGET}", {"commit_s": 0.001, "write_s": 0.001})
     slow = {"fsync": "on", "commit_s": 0.2, "log_sync_ms": 180.0}
-    monkeypatch.setattr(_postgres, "ask", lambda *_: dict(slow))
+    monkeypatch.setattr(_durable, "look", lambda *_: dict(slow))
     monkeypatch.setattr(disk_stress, "_small_writes_s", lambda _: [0.05])
     return deployment
 

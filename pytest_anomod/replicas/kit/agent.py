@@ -1,4 +1,4 @@
-"""The agent of a service process: health, metrics, coverage windows, changes to code, listening port, names and pools.
+"""The agent of a service process: health, metrics, coverage windows, changes to code, port, log, names and pools.
 
 GET /healthz and /metrics are open; everything else asks for `Authorization: Bearer TOKEN`.
 """
@@ -14,6 +14,7 @@ from pytest_anomod.replicas.kit.http_server import HttpServer
 from pytest_anomod.replicas.kit.metrics import CONTENT_TYPE, Metrics
 from pytest_anomod.replicas.kit.net import NameTable
 from pytest_anomod.replicas.kit.pools import PoolLoans, Pools
+from pytest_anomod.replicas.kit.telemetry import LineFile, NoFile
 
 
 def authorized(request: Request, token: str) -> bool:
@@ -36,6 +37,7 @@ class Agent:
         port: int,
         names: NameTable,
         pools: Pools,
+        log: LineFile | NoFile,
     ) -> None:
         self._token = token
         self._metrics = metrics
@@ -44,6 +46,7 @@ class Agent:
         self._listener = listener
         self._port = port
         self._names = names
+        self._log = log
         self._loans = PoolLoans(pools)
         self._actions: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "/coverage/snapshot": self._snapshot,
@@ -51,6 +54,7 @@ class Agent:
             "/code/patch": self._patch,
             "/code/restore": self._restore,
             "/listener/move": self._move,
+            "/log/durable": self._durable,
             "/names/look": self._look,
             "/names/refresh": self._refresh,
             "/pools/borrow": self._borrow,
@@ -106,6 +110,16 @@ class Agent:
             raise PatchError(f"port {port!r} is neither null nor a port number")
         await self._listener.move(port or self._port)
         return {"port": self._listener.port}
+
+    async def _durable(self, body: dict[str, Any]) -> Any:
+        log, on = self._log, body.get("on")
+        if isinstance(log, NoFile):
+            raise PatchError("telemetry is off in this deployment")
+        if on is not None:
+            if not isinstance(on, bool):
+                raise PatchError(f"on {on!r} must be true or false")
+            log.durable = on
+        return {"on": log.durable, "syncs": log.syncs, "waited_s": log.waited_s}
 
     async def _look(self, body: dict[str, Any]) -> Any:
         names = body.get("names")

@@ -97,6 +97,7 @@ async def _serve(
             port=plan.port,
             names=service.names,
             pools=service.pools,
+            log=service.telemetry.logs,
         )
     )
     await service.start()

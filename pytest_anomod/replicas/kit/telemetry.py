@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import orjson
 
+_SYNC = getattr(os, "fdatasync", os.fsync)  # macOS has the other only
 HELD_BACK_S = 0.02
 """How long a line may wait for others to be written with it."""
 
@@ -31,10 +33,13 @@ class LineFile:
     """JSON lines, appended whole and many at once: before an answer is sent, else within HELD_BACK_S.
 
     So whoever has an answer finds its lines, and a SIGKILL loses no more than what was under way in the last moment.
-    Outside an event loop each line is written at once.
+    Outside an event loop each line is written at once. While `durable` is set each write waits until it is on disk, as
+    a log does that may not lose a line; `syncs` and `waited_s` say how often and how long.
     """
 
     def __init__(self, path: Path) -> None:
+        self.durable = False
+        self.syncs, self.waited_s = 0, 0.0
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._pending: list[bytes] = []
         self._is_due = False
@@ -46,7 +51,7 @@ class LineFile:
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
-                os.write(self._descriptor, line)
+                self._append(line)
                 return
             self._is_due = True
             loop.call_later(HELD_BACK_S, self._flush_late)
@@ -57,7 +62,15 @@ class LineFile:
         if self._pending:
             lines = b"".join(self._pending)
             self._pending.clear()
-            os.write(self._descriptor, lines)
+            self._append(lines)
+
+    def _append(self, lines: bytes) -> None:
+        os.write(self._descriptor, lines)
+        if self.durable:
+            started = time.perf_counter()
+            _SYNC(self._descriptor)
+            self.waited_s += time.perf_counter() - started
+            self.syncs += 1
 
     def _flush_late(self) -> None:
         self._is_due = False

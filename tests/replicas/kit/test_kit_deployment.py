@@ -63,6 +63,21 @@ def test_trace_context_joins_spans_and_logs(deployment: Any) -> None:
     assert line["attributes"]["code.function"] == "read"
 
 
+def test_a_log_may_wait_for_the_disk_at_each_write(deployment: Any) -> None:
+    """While it is told to; how often it did and for how long is counted."""
+    before = deployment.agent("front", "/log/durable", {"on": True})[1]
+    deployment.note("seeded")
+    asked = deployment.agent("front", "/log/durable", {})[1]
+    assert asked["on"] is True
+    assert asked["syncs"] > before["syncs"]
+    assert asked["waited_s"] > before["waited_s"]
+    assert deployment.agent("front", "/log/durable", {"on": False})[1]["on"] is False
+    counted = deployment.agent("front", "/log/durable", {})[1]["syncs"]
+    deployment.note("seeded")
+    assert deployment.agent("front", "/log/durable", {})[1]["syncs"] == counted
+    assert deployment.agent("front", "/log/durable", {"on": "yes"})[0] == 400
+
+
 def test_a_request_that_is_not_sampled_leaves_no_spans_and_no_lines(deployment: Any) -> None:
     """Flag 00 is what probes send: not even a warning is written on their behalf."""
     trace = TRACE[::-1]
