@@ -59,7 +59,7 @@ class DatabaseMemoryLimit(FaultDefaults):
         """See that the target answers, and load the client now rather than between inject and effect."""
 
         async def look(session: Any) -> int | None:
-            return _limit_of(session.get_server_pid())
+            return _limit_of(_pid_of(session, _server(deployment, target)))
 
         _postgres.ask(deployment, target, look)
 
@@ -67,11 +67,11 @@ class DatabaseMemoryLimit(FaultDefaults):
         """Limit the server, whose new sessions inherit that, then end the services' sessions."""
 
         async def put_in(session: Any) -> dict[str, Json]:
-            fresh = _data_bytes(session.get_server_pid())
-            pids = [row[0] for row in await session.fetch(f"SELECT pid {_OTHERS}")]
-            largest = max([fresh + _LEAST_TAKEN, *map(_data_bytes, pids)])
-            limit = fresh + _SPARE + int((largest - fresh) * self.percent_of_used / 100)
             server = _server(deployment, target)
+            fresh = _data_bytes(_pid_of(session, server))
+            pids, others = _pids(server), [row[0] for row in await session.fetch(f"SELECT pid {_OTHERS}")]
+            largest = max([fresh + _LEAST_TAKEN, *(_data_bytes(pids[pid]) for pid in others if pid in pids)])
+            limit = fresh + _SPARE + int((largest - fresh) * self.percent_of_used / 100)
             deployment.remember(_key(target), {"limit_bytes": _limit_of(server)})
             _set_limit(server, limit)
             ended = await session.fetchval(f"SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) {_OTHERS}")
@@ -84,7 +84,7 @@ class DatabaseMemoryLimit(FaultDefaults):
         """Whether a new session is limited, and is refused by the kernel what is beyond its limit."""
 
         async def look(session: Any) -> dict[str, Json]:
-            pid = session.get_server_pid()
+            pid = _pid_of(session, _server(deployment, target))
             limit, used = _limit_of(pid), _data_bytes(pid)
             if limit is None or limit > used + _TIGHT:
                 return {"limit_bytes": limit, "used_bytes": used, "refused": False}
@@ -149,13 +149,36 @@ def _processes(server: int) -> list[int]:
     return []
 
 
+def _pids(server: int) -> dict[int, int]:
+    """The server's processes by the pids that it knows itself: its own ones, where it has a namespace for them."""
+    found = {}
+    for pid in _processes(server):
+        known = _status(pid).get("NSpid", str(pid))
+        found[int(known.split()[-1])] = pid
+    return found
+
+
+def _pid_of(session: Any, server: int) -> int:
+    """The process of a session, as this machine knows it."""
+    pid = _pids(server).get(session.get_server_pid())
+    if pid is None:
+        msg = f"the server is process {server}, and its session {session.get_server_pid()} is none of its children here"
+        raise InjectionError(msg)
+    return pid
+
+
+def _status(pid: int) -> dict[str, str]:
+    """What the kernel tells of a process; empty once it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return {}
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
 def _data_bytes(pid: int) -> int:
     """Private writable memory of a process but its stack: what RLIMIT_DATA limits; 0 once the process is gone."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) << 10
-    return 0
+    return int(_status(pid).get("VmData", "0 kB").split()[0]) << 10
 
 
 def _limit_of(pid: int) -> int | None:

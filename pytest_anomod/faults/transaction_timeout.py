@@ -35,6 +35,7 @@ _HELD_FOR_TIMEOUTS = 3
 _DEADLINE_S = 4 * 7_200
 _WITHIN_S = 5.0
 _LONGEST_TURN_S = 3.0
+_TURNS_LOOKED_AT = 2
 _LOCKED = (
     "SELECT DISTINCT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
     "WHERE l.granted AND l.mode = $1 AND c.relkind = 'r' ORDER BY 1"
@@ -163,12 +164,12 @@ class TransactionTimeout(FaultDefaults):
         return Observation(active=waited_s is not None and set(self.tables) <= set(locked), evidence=evidence)
 
     async def _waited_s(self, session: Any) -> float | None:
-        """Seconds until the server ended our transaction for waiting; None when it got its lock all through a turn."""
+        """Seconds until the server ended our transaction for waiting; None when it got its lock again and again."""
         import asyncio
 
         import asyncpg
 
-        until = clock.monotonic_s() + (self._turn_s + self.lock_timeout_ms / 1e3 if self.held_percent < 100 else 0)
+        until = clock.monotonic_s() + (_TURNS_LOOKED_AT * self._turn_s if self.held_percent < 100 else 0)
         while True:
             began = clock.monotonic_s()
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import sys
 
@@ -71,6 +72,13 @@ def test_a_new_session_is_refused_what_is_beyond_its_limit(database, deployment)
     assert asyncio.run(play()) == 1
 
 
+def test_one_can_log_in_even_where_nearly_nothing_is_left(database, deployment):
+    """Otherwise nobody could look, and it would be another anomaly."""
+    fault = DatabaseMemoryLimit(percent_of_used=1)
+    fault.inject(deployment, TARGET)
+    assert all(fault.active(deployment, TARGET) for _ in range(3))
+
+
 def test_sessions_that_began_under_the_limit_are_free_of_it_afterwards(database, deployment):
     """They are the services' pools: nobody has to reconnect in order to be well."""
     fault = DatabaseMemoryLimit()
@@ -95,7 +103,7 @@ def test_sessions_of_services_are_ended_and_those_of_administrators_are_not(data
         async with database.session() as own, database.session("app", PASSWORD) as session:
             assert await session.fetchval("SELECT 1") == 1
             done = await asyncio.to_thread(fault.inject, deployment, TARGET)
-            assert done["sessions_ended"] == 1
+            assert done["sessions_ended"] >= 1
             while not session.is_closed():
                 await asyncio.sleep(0.01)
             assert await own.fetchval(LARGE) == 4_000_000
@@ -118,7 +126,8 @@ def test_a_limit_that_was_there_comes_back(database, deployment):
         assert not fault.active(deployment, TARGET)
     finally:
         for process in (server, *server.children(recursive=True)):
-            process.rlimit(psutil.RLIMIT_DATA, (psutil.RLIM_INFINITY, hard))
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.rlimit(psutil.RLIMIT_DATA, (psutil.RLIM_INFINITY, hard))
 
 
 def test_it_is_refused_where_the_system_can_not_do_it(monkeypatch):

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from databases import TARGET, running_database
+from programs import until
 
 from pytest_anomod.faults import TransactionTimeout
 from pytest_anomod.model import catalog
@@ -77,7 +78,7 @@ def test_locks_that_are_let_go_in_between_let_some_through(database, deployment)
     while len(fates) < 2 and time.monotonic() < end:
         fates.add(times_out(database, WRITE))
     assert fates == {True, False}
-    assert fault.active(deployment, TARGET)
+    until(lambda: fault.active(deployment, TARGET), seconds=30)
 
 
 def test_neither_the_setting_nor_the_lock_alone_is_seen(database, deployment):
@@ -85,12 +86,11 @@ def test_neither_the_setting_nor_the_lock_alone_is_seen(database, deployment):
     fault = TransactionTimeout(**QUICK)
     fault.inject(deployment, TARGET)
     database.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'table-maintenance'")
-    assert not fault.active(deployment, TARGET)
+    until(lambda: not fault.active(deployment, TARGET), seconds=30)
     fault.recover(deployment, TARGET)
     fault.inject(deployment, TARGET)
     database.ask("ALTER SYSTEM RESET lock_timeout", "SELECT pg_reload_conf()")
-    while database.ask("SHOW lock_timeout") != "0":
-        time.sleep(0.01)
+    until(lambda: database.ask("SHOW lock_timeout") == "0", seconds=30)
     assert not fault.active(deployment, TARGET)
 
 
@@ -99,8 +99,7 @@ def test_a_setting_of_the_administrator_comes_back(database, deployment):
     altered = "SELECT setting FROM pg_file_settings WHERE name = 'lock_timeout' AND sourcefile LIKE '%auto.conf'"
     fault = TransactionTimeout(**QUICK)
     database.ask("ALTER SYSTEM SET lock_timeout = '7s'", "SELECT pg_reload_conf()")
-    while database.ask("SHOW lock_timeout") != "7s":
-        time.sleep(0.01)
+    until(lambda: database.ask("SHOW lock_timeout") == "7s", seconds=30)
     try:
         fault.inject(deployment, TARGET)
         assert database.ask("SHOW lock_timeout") == "50ms"
@@ -108,8 +107,7 @@ def test_a_setting_of_the_administrator_comes_back(database, deployment):
         assert [database.ask("SHOW lock_timeout"), database.ask(altered)] == ["7s", "7s"]
     finally:
         database.ask("ALTER SYSTEM RESET lock_timeout", "SELECT pg_reload_conf()")
-        while database.ask("SHOW lock_timeout") != "0":
-            time.sleep(0.01)
+        until(lambda: database.ask("SHOW lock_timeout") == "0", seconds=30)
 
 
 def test_nothing_of_it_is_left(database, deployment):
