@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     catalog_command = commands.add_parser("list", help="systems, faults, runtimes, injectors and modalities on offer")
     catalog_command.set_defaults(run=_list)
 
+    doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")
+    doctor.set_defaults(run=_doctor)
+
     clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
     clean.set_defaults(run=_clean)
     return parser
@@ -77,6 +80,14 @@ def _list(_: argparse.Namespace) -> int:
             doc = (offer.__doc__ or "").strip().splitlines()
             print(f"  {name:24} {doc[0] if doc else ''}")
     return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from pytest_anomod import doctor
+
+    found = doctor.rows(doctor.examine())
+    print(doctor.render(found))
+    return 0 if doctor.works(found) else 1
 
 
 def _clean(_: argparse.Namespace) -> int:
