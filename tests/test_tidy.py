@@ -125,6 +125,18 @@ def test_everything_on_offer_has_a_line_in_the_docs(group):
     assert not missing, f"no line in README.md or docs/ about {group}: {missing}"
 
 
+def test_every_scenario_has_a_row_in_the_docs():
+    """The table says what is put in where, and what the published run did."""
+    text = (ROOT / "docs" / "scenarios.md").read_text("utf-8")
+    tests = [
+        name.removeprefix("test_")
+        for path in (ROOT / "experiments").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(case\)", path.read_text("utf-8"), re.M)
+    ]
+    assert len(tests) > 25
+    assert [name for name in tests if f"| `{name}` |" not in text] == []
+
+
 def test_the_changelog_has_the_version_that_is_built():
     """A release without a word to its users is no release."""
     from pytest_anomod import __version__
