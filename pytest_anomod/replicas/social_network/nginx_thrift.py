@@ -8,11 +8,11 @@ import time
 from typing import Any
 
 from pytest_anomod.replicas.kit.errors import RemoteError, ServiceException, TransportError
-from pytest_anomod.replicas.kit.http import Request, Response
+from pytest_anomod.replicas.kit.http import Request, Response, json_response
 from pytest_anomod.replicas.kit.service import Service, route
 from pytest_anomod.replicas.kit.spans import Context
 
-from . import answers, forms, pages, tokens
+from . import answers, forms, openapi, pages, tokens
 from .forms import complete, integer
 
 CONNECT_KINDS = ("resolve", "refused")
@@ -192,6 +192,13 @@ class Gateway(Service):
     async def followees(self, request: Request) -> Response:
         """Whom who is logged in follows."""
         return await self._relations(request, "GetFollowees", "GetFollowee", "followee_id")
+
+    # ---- what the original has not
+
+    @route("GET", "/openapi.json")
+    async def openapi(self, request: Request) -> Response:
+        """The OpenAPI document of this gateway."""
+        return json_response(openapi.document())
 
     # ---- everything else: static files
 

@@ -9,7 +9,7 @@ from pytest_anomod.replicas.kit.service import method
 from pytest_anomod.replicas.kit.spans import Context
 
 from .backend import HANDLER_ERROR, MEMCACHED_ERROR, MONGODB_ERROR, Backend
-from .stores import MemcachedError, MongoError
+from .stores import MemcachedError, MongoError, storable_json
 
 Post = dict[str, Any]
 
@@ -30,7 +30,7 @@ class PostStorageHandler(Backend):
     async def store_post(self, ctx: Context, req_id: int, post: Post) -> None:
         """Insert a post; a failed insert is a declared failure."""
         ctx.log.info(f"Received StorePost request [req_id={req_id}, post_id={post['post_id']}]")
-        document = orjson.dumps(post).decode()
+        document = storable_json(orjson.dumps(post).decode())
         try:
             await self._posts.insert(ctx, "post_storage_mongo_insert_client", INSERT, post["post_id"], document)
         except MongoError as error:

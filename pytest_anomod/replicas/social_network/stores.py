@@ -5,6 +5,7 @@ failure carries the text that the client library of the original would give. Red
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ RETRY_S = 0.05
 PATIENCE_S = 3600.0  # Redis and peers are waited for without a limit of their own
 
 UNIQUE_VIOLATION = "23505"
+_NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 _MEMCACHED_TEXTS = {
     "resolve": "getaddrinfo() or getnameinfo() HOSTNAME LOOKUP FAILED",
@@ -89,9 +91,10 @@ class Documents:
     async def _selected(self, work: Any, statement: str, *arguments: Any) -> Any:
         """Run a statement; without a server look for one until the time for its selection is over."""
         deadline = time.monotonic() + self._selection_s
+        storable = [_storable(argument) for argument in arguments]
         while True:
             try:
-                return await work(statement, *arguments)
+                return await work(statement, *storable)
             except StoreError as error:
                 if error.kind not in ("resolve", "refused") or time.monotonic() >= deadline:
                     raise MongoError(self._text(error)) from error
@@ -109,6 +112,16 @@ class Documents:
         if error.kind in ("closed", "timeout"):
             return f"Failed to read 4 bytes from '{store}:27017': socket error or timeout"
         return error.message
+
+
+def storable_json(document: str) -> str:
+    """A JSON text without NUL characters, for the same reason as single texts."""
+    return _NUL_IN_JSON.sub(lambda match: f"{match[1]}\N{SYMBOL FOR NULL}", document)
+
+
+def _storable(value: Any) -> Any:
+    """A text without NUL characters, which MongoDB keeps and PostgreSQL refuses: their symbol stands for them."""
+    return value.replace("\0", "\N{SYMBOL FOR NULL}") if isinstance(value, str) and "\0" in value else value
 
 
 class Memcached:

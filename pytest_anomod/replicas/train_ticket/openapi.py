@@ -25,8 +25,11 @@ _ERRORS = {
     403: "No token, a bad one, or one without the role.",
     404: "No such path.",
     415: "The body is no JSON.",
+    429: "More than the gateway lets through to this service in a second.",
     500: "The handler failed, as it does in the original for some input.",
+    503: "The gateway has a route, but the service is not registered.",
 }
+_AT_THE_GATEWAY = {"ts-admin-basic-info-service": 429, "ts-avatar-service": 503}
 
 
 def document() -> Json:
@@ -53,7 +56,7 @@ def _operation(service: str, rules: tuple[Rule, ...], operation: Endpoint, path:
         "operationId": f"{operation.verb.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', path)}",
         "tags": [service],
         "parameters": [_parameter(name, operation) for name in re.findall(r"\{(\w+)\}", operation.path)],
-        "responses": _responses(operation),
+        "responses": _responses(service, operation),
     }
     if operation.body is not None:
         content = {"application/json": {"schema": schema(operation.body)}}
@@ -76,9 +79,10 @@ def _parameter(name: str, operation: Endpoint) -> Json:
     return {"name": name, "in": "path", "required": True, "schema": described}
 
 
-def _responses(operation: Endpoint) -> Json:
+def _responses(service: str, operation: Endpoint) -> Json:
     # 403 for open paths as well: a bad token is refused everywhere
     statuses = [403, 404, 500] + ([400, 415] if operation.body else [400] if operation.converters else [])
+    statuses += [_AT_THE_GATEWAY[service]] if service in _AT_THE_GATEWAY else []
     return {str(operation.status): _DONE} | {
         str(status): {"description": _ERRORS[status]} for status in sorted(statuses)
     }
