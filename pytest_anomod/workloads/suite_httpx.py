@@ -88,5 +88,6 @@ def _end(wire: Wire, exchange: Exchange, response: httpx.Response, body: bytes) 
     message.status, message.response_body = response.status_code, body
     message.response_headers = response.headers.multi_items()
     wire.end(exchange)
-    response.stream = httpx.ByteStream(body)
-    return response
+    return httpx.Response(
+        response.status_code, headers=response.headers, stream=httpx.ByteStream(body), extensions=response.extensions
+    )

@@ -153,7 +153,7 @@ class Player(Collected):
         if report.failed:
             self._outcome = "failed"
             if len(self._failures) < _MOST_FAILURES:
-                self._failures.setdefault(report.nodeid, redact_text(str(report.longrepr))[-500:])
+                self._failures.setdefault(report.nodeid, redact_text(str(report.longrepr))[:500])
         elif report.skipped and self._outcome != "failed":
             self._outcome = "skipped"
 

@@ -1,0 +1,436 @@
+"""A test suite as workload: what it sends is recorded and traced, it plays on, and nothing holds up its end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import CaptureError
+from pytest_anomod.model.redact import REDACTED
+from pytest_anomod.workloads import suite
+
+BASE = "http://localhost:8080"
+
+ONE = f"""
+    import requests
+    BASE_URL = "{BASE}"
+
+    def test_one():
+        assert requests.get(BASE_URL + "/one").status_code == 200
+"""
+
+
+@pytest.fixture
+def begin(entry, tmp_path):
+    """Starts suites given as text; ends what is left of them."""
+    handles = []
+
+    def start(text: str, **changes):
+        path = tmp_path / f"suite_{len(handles)}.py"
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        handles.append({"pid": 0})
+        spec = {
+            "system": "social_network",
+            "suite": str(path),
+            "once": False,
+            "bases": {BASE: ""},
+            "rate_rps": 100.0,
+            "timeout_s": 5.0,
+            "seed": 7,
+            "deadline_s": 60.0,
+            "entry_url": entry.url,
+            "urls": {"nginx-thrift": entry.url},
+            "owner_pid": None,
+        }
+        handles[-1] = suite.start({**spec, **changes}, tmp_path / f"responses{len(handles)}.jsonl")
+        return handles[-1]
+
+    yield start
+    for handle in handles:
+        if handle["pid"]:
+            suite.stop({**handle, "timeout_s": 0})
+
+
+def records(handle) -> list[dict]:
+    lines = Path(handle["records"]).read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def play_once(begin, text: str, **changes) -> tuple[list[dict], dict]:
+    handle = begin(text, once=True, **changes)
+    clock.wait_until(lambda: not suite.is_running(handle), timeout_s=30, what="the suite to be over")
+    return records(handle), suite.stop(handle)
+
+
+CLIENTS = f"""
+    import asyncio, http.client, unittest, urllib.request
+    import httpx, requests, urllib3
+    base_url = "{BASE}"
+
+    def test_requests():
+        assert requests.post(base_url + "/requests", json={{"password": "pw-1"}}).json()["text"] == "hello"
+
+    def test_session():
+        with requests.Session() as session:
+            for n in range(2):
+                assert session.get(base_url + f"/session/{{n}}").content
+
+    def test_urllib3():
+        assert urllib3.PoolManager().request("PUT", base_url + "/urllib3", body=b"raw").status == 200
+
+    def test_http_client():
+        connection = http.client.HTTPConnection("127.0.0.1", 8080)
+        for _ in range(2):
+            connection.request("GET", "/http.client")
+            assert b"hello" in connection.getresponse().read()
+
+    def test_urllib():
+        with urllib.request.urlopen(base_url + "/urllib?q=1", data=b"a=b") as answer:
+            assert b"hello" in answer.read()
+
+    def test_httpx():
+        assert httpx.post(base_url + "/httpx", json={{"a": 1}}).json()["text"] == "hello"
+
+    def test_async_httpx():
+        async def get():
+            async with httpx.AsyncClient() as client:
+                return await client.get("http://127.0.0.1:8080/httpx/later")
+        assert asyncio.run(get()).json()["text"] == "hello"
+"""
+
+
+def test_every_client_library_is_redirected_recorded_and_traced(entry, begin):
+    rows, report = play_once(begin, CLIENTS)
+    assert report["outcomes"] == {"passed": 7}, report["failures"]
+    sent = Counter((row["journey"], row["method"], row["route"]) for row in rows)
+    assert sent == {
+        ("test_requests", "POST", "/requests"): 1,
+        ("test_session", "GET", "/session/{id}"): 2,
+        ("test_urllib3", "PUT", "/urllib3"): 1,
+        ("test_http_client", "GET", "/http.client"): 2,
+        ("test_urllib", "POST", "/urllib"): 1,
+        ("test_httpx", "POST", "/httpx"): 1,
+        ("test_async_httpx", "GET", "/httpx/later"): 1,
+    }
+    assert [row["trace_id"] for row in rows] == [headers["traceparent"][3:35] for _, _, headers, _ in entry.requests]
+    assert len({row["trace_id"] for row in rows}) == len(rows)
+    for row, (method, path, _, body) in zip(rows, entry.requests, strict=True):
+        assert row["url"] == entry.url + path
+        assert (row["method"], row["status_code"], row["error_kind"]) == (method, 200, "")
+        assert row["request_headers"]["traceparent"] == f"00-{row['trace_id']}-{row['span_id']}-01"
+        assert row["response_bytes"] == len(b'{"token": "s3cr3t", "text": "hello"}')
+        assert REDACTED in row["response_body"]
+        assert body.decode() == row["request_body"] or REDACTED in row["request_body"]
+    assert rows[0]["request_body"] == '{"password":"[redacted]"}'
+    assert [row["step"] for row in rows if row["journey"] == "test_session"] == [1, 2]
+
+
+def test_a_record_has_the_fields_of_the_open_loop_s(begin):
+    from pytest_anomod.workloads.record import empty_record
+
+    rows, _ = play_once(begin, ONE)
+    assert set(rows[0]) == {*empty_record("", 0, 0, ""), "usual_status"}
+    assert rows[0]["delay_ns"] == 0
+    assert rows[0]["duration_ns"] > 0
+    assert rows[0]["service_name"] == "nginx-thrift"
+
+
+def test_answers_in_chunks_arrive_whole_in_the_test(begin, tmp_path):
+    with chunked_server() as url:
+        rows, report = play_once(
+            begin,
+            """
+            import os, http.client, requests
+            URL = os.environ["ANOMOD_BASE_URL"]
+
+            def test_requests():
+                assert requests.get(URL + "/").text == "one two"
+                assert requests.head(URL + "/").text == ""
+
+            def test_http_client():
+                connection = http.client.HTTPConnection(URL.removeprefix("http://"))
+                connection.request("GET", "/")
+                assert connection.getresponse().read() == b"one two"
+            """,
+            entry_url=url,
+            urls={"nginx-thrift": url},
+        )
+    assert report["outcomes"] == {"passed": 2}, report["failures"]
+    assert [row["response_body"] for row in rows] == ["one two", "", "one two"]
+
+
+def chunked_server():
+    """Answers everything in two chunks, and HEAD without a body."""
+    import contextlib
+    import http.server
+    import threading
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(b"4\r\none \r\n3\r\ntwo\r\n0\r\n\r\n")
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            return None
+
+    @contextlib.contextmanager
+    def serving():
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    return serving()
+
+
+def test_it_plays_round_after_round_with_fresh_fixtures(entry, begin):
+    handle = begin(
+        f"""
+        import unittest, requests, pytest
+        BASE = "{BASE}"
+
+        class T(unittest.TestCase):
+            base_url = BASE
+            @classmethod
+            def setUpClass(cls):
+                requests.get(cls.base_url + "/class")
+            def setUp(self):
+                self.n = 1
+            def test_a(self):
+                assert self.n == 1
+                self.n = 2
+                requests.get(self.base_url + "/a")
+
+        @pytest.fixture(scope="session")
+        def session_wide():
+            requests.get(BASE + "/session")
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_b(session_wide, n):
+            requests.get(BASE + f"/b/{{n}}")
+        """
+    )
+    clock.wait_until(lambda: suite.summary(handle["records"])["rounds"] >= 3, timeout_s=30, what="three rounds")
+    report = suite.stop(handle)
+    assert report["end_reason"] == "stopped"
+    rows = records(handle)
+    assert [row["url"].removeprefix(entry.url) for row in rows[:5]] == ["/class", "/a", "/session", "/b/1", "/b/2"]
+    assert [row["url"] for row in rows[5:10]] == [row["url"] for row in rows[:5]]
+    assert [row["journey"] for row in rows[:5]] == ["test_a", "test_a", "test_b[1]", "test_b[1]", "test_b[2]"]
+    assert [row["journey_id"] for row in rows[:7]] == [0, 0, 1, 1, 2, 3, 3]
+    assert report["outcomes_by_test"].keys() == {"test_a", "test_b[1]", "test_b[2]"}
+    assert report["outcomes"].get("failed", 0) == 0, report["failures"]
+
+
+def test_tests_begin_no_faster_than_the_rate(begin):
+    handle = begin(ONE, rate_rps=20.0)
+    clock.wait_until(lambda: suite.summary(handle["records"])["arrivals"] >= 10, timeout_s=30, what="ten tests")
+    report = suite.stop(handle)
+    # two begin at least half of 1/rate apart
+    assert report["arrivals"] <= 2 * 20 * (report["elapsed_s"] + 0.1) + 1
+
+
+def test_a_failing_test_is_counted_and_told_without_secrets(begin):
+    rows, report = play_once(
+        begin,
+        f"""
+        import requests, pytest
+        BASE_URL = "{BASE}"
+
+        def test_fails():
+            assert requests.get(BASE_URL + "/").text == "password=hunter22"
+
+        @pytest.mark.skip
+        def test_skipped(): ...
+
+        def test_error(missing_fixture): ...
+        """,
+    )
+    assert len(rows) == 1
+    assert report["outcomes"] == {"failed": 2, "skipped": 1}
+    assert report["outcomes_by_test"]["test_fails"] == {"failed": 1}
+    failures = str(report["failures"])
+    assert "missing_fixture" in failures
+    assert "hunter22" not in failures
+
+
+def test_names_that_would_give_the_label_away_are_only_numbers(begin):
+    rows, _ = play_once(
+        begin,
+        f"""
+        import requests
+        BASE_URL = "{BASE}"
+
+        class TestA:
+            def test_0(self):
+                requests.get(BASE_URL + "/")
+            def test_injected(self):
+                requests.get(BASE_URL + "/")
+
+        class EvoMaster_faults_Test:
+            pass
+
+        class TestFaults:
+            def test_0(self):
+                requests.get(BASE_URL + "/")
+        """,
+    )
+    assert [row["journey"] for row in rows] == ["TestA.test_0", "test-2", "test-3"]
+
+
+def test_the_status_that_a_request_got_last_stands_in_its_record(entry, begin):
+    handle = begin(ONE)
+    clock.wait_until(lambda: suite.summary(handle["records"])["requests"] >= 2, timeout_s=30, what="two requests")
+    entry.mode = "error"
+    clock.wait_until(lambda: records(handle)[-1]["status_code"] == 500, timeout_s=30, what="an error")
+    suite.stop(handle)
+    first = next(row for row in records(handle) if row["status_code"] == 500)
+    assert first["usual_status"] == 200
+
+
+def test_the_system_and_nobody_else(entry, begin):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        rows, report = play_once(
+            begin,
+            f"""
+            import socket, requests, pytest
+            BASE_URL = "{BASE}"
+
+            def test_system():
+                requests.get(BASE_URL + "/")
+
+            def test_name_elsewhere():
+                with pytest.raises(requests.ConnectionError):
+                    requests.get("http://example.com/")
+
+            def test_address_elsewhere():
+                with pytest.raises(OSError, match="not on this machine"):
+                    socket.create_connection(("192.0.2.1", 80), timeout=1)
+
+            def test_other_port_of_this_machine():
+                with pytest.raises(requests.Timeout):
+                    requests.get("http://127.0.0.1:{port}/", timeout=0.3)
+            """,
+        )
+    assert report["outcomes"] == {"passed": 4}, report["failures"]
+    assert len(rows) == 1
+    assert report["refused"].keys() == {"example.com", "192.0.2.1"}
+    assert report["elsewhere"] == 1 + 1  # the name elsewhere did not get as far as that, but was tried
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("hang", "timeout"), ("reset", "disconnect")])
+def test_what_users_do_not_get_is_recorded_by_its_kind(entry, begin, mode, kind):
+    entry.mode = mode
+    rows, report = play_once(begin, ONE, timeout_s=0.5)
+    assert [(row["status_code"], row["error_kind"]) for row in rows] == [(0, kind)]
+    assert report["outcomes"] == {"failed": 1}
+
+
+def test_nobody_listens(begin, entry):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    rows, _ = play_once(begin, ONE, entry_url=url, urls={})
+    assert rows[0]["error_kind"] == "connect"
+
+
+def test_a_suite_that_waits_for_an_answer_ends_within_its_timeout(entry, begin):
+    handle = begin(ONE.replace('get(BASE_URL + "/one")', 'get(BASE_URL + "/one", timeout=600)'), timeout_s=1.0)
+    entry.mode = "hang"
+    entry.wait_for(len(entry.requests) + 1)
+    report = suite.stop(handle)
+    assert report["state"] == "ended"
+    assert report["end_reason"] == "stopped"
+
+
+def test_a_suite_that_sleeps_and_catches_everything_ends_at_once(entry, begin):
+    handle = begin(
+        f"""
+        import time, requests
+        BASE_URL = "{BASE}"
+
+        def test_stubborn():
+            requests.get(BASE_URL + "/")
+            try:
+                time.sleep(300)
+            except Exception:
+                time.sleep(300)
+        """,
+        timeout_s=20.0,
+    )
+    report = suite.stop({**handle, "timeout_s": 17})
+    assert report["state"] == "ended"
+    assert report["cancelled"] == 0
+
+
+def test_it_ends_by_itself_at_the_deadline(begin):
+    handle = begin(ONE, deadline_s=0.6)
+    clock.wait_until(lambda: not suite.is_running(handle), timeout_s=30, what="the end")
+    assert suite.stop(handle)["end_reason"] == "deadline"
+
+
+def test_it_ends_when_its_owner_is_killed(entry, begin, tmp_path):
+    (tmp_path / "suite_x.py").write_text(textwrap.dedent(ONE))
+    script = textwrap.dedent(
+        """
+        import json, sys, time
+        from pytest_anomod.workloads import suite
+        print(json.dumps(suite.start(json.loads(sys.argv[1]), sys.argv[2])), flush=True)
+        time.sleep(60)
+        """
+    )
+    spec = {
+        "system": "social_network", "suite": str(tmp_path / "suite_x.py"), "bases": {BASE: ""}, "rate_rps": 50,
+        "timeout_s": 2, "seed": 1, "deadline_s": 60, "entry_url": entry.url,
+    }  # fmt: skip
+    owner = subprocess.Popen(
+        [sys.executable, "-c", script, json.dumps(spec), str(tmp_path / "r.jsonl")], stdout=subprocess.PIPE
+    )
+    handle = json.loads(owner.stdout.readline())
+    owner.kill()
+    owner.communicate()
+    clock.wait_until(lambda: not psutil.pid_exists(handle["pid"]), timeout_s=15, what="the suite to end")
+    assert suite.summary(handle["records"])["end_reason"] == "owner died"
+
+
+def test_a_suite_that_sends_nothing_is_an_error_that_says_what_it_did(begin):
+    text = """
+        import requests
+
+        def test_elsewhere():
+            assert requests.get("http://www.example.org/").status_code == 200
+    """
+    with pytest.raises(CaptureError) as caught:
+        begin(text)
+    for part in (
+        "sent no request to http://127.0.0.1",
+        "1 failed",
+        "www.example.org was refused",
+        "--anomod-suite-base",
+    ):
+        assert part in str(caught.value)
+
+
+def test_a_suite_that_breaks_after_it_was_looked_at_is_an_error_with_its_words(begin):
+    with pytest.raises(CaptureError, match=r"can't be collected: .*No module named 'not_there_at_all'"):
+        begin("import not_there_at_all\ndef test_it(): ...")
