@@ -89,7 +89,9 @@ class KillService(FaultDefaults):
         """One kill of the very process; ChaosBlade has no loop, so whoever drives it kills again `every_s`."""
         args = ["cri", "process", "kill", "--process", ".", "--signal", "9", "--container-name", target]
         host = ["process", "kill", "--pid", "{pid}", "--signal", "9"]
-        return {"args": args, "host": host} if self.once else {"host": host, "every_s": self.period_s}
+        if self.once:
+            return {"args": args, "host": host}
+        return {"host": host, "every_s": self.period_s, "away_s": self.away_s}
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         """One kill, or for the loop a pod that fails for as long as the fault lasts."""

@@ -81,9 +81,8 @@ class ChaosBladeInjector:
             msg = f"blade create {' '.join(words)}: {answer.error}; and {fault.name!r} is not seen on {target!r}"
             raise InjectionError(msg)
         done = {"uid": kept["uid"], "command": ["blade", "create", *words], "said": _said(answer)}
-        every_s = (fault.blade(target) or {}).get("every_s")
-        if every_s is not None:
-            done["helper_pid"] = _repeat(fault, deployment, target, kept, every_s)
+        if _is_repeated(fault, target):
+            done["helper_pid"] = _repeat(fault, deployment, target, kept)
         return done
 
     def active(self, fault: Fault, deployment: Deployment, target: str) -> Observation:
@@ -92,7 +91,7 @@ class ChaosBladeInjector:
 
     def recover(self, fault: Fault, deployment: Deployment, target: str) -> None:
         """Have blade undo it, restore what it does not, and see that the fault is gone; only then is it done."""
-        if (fault.blade(target) or {}).get("every_s") is not None:
+        if _is_repeated(fault, target):
             deployment.end(target, _LOOP)
         kept = deployment.recall(_key(fault, target))
         try:
@@ -146,11 +145,16 @@ def _is_seen(fault: Fault, deployment: Deployment, target: str) -> bool:
     return seen
 
 
-def _repeat(fault: Fault, deployment: Deployment, target: str, kept: Mapping[str, Json], every_s: float) -> int:
+def _is_repeated(fault: Fault, target: str) -> bool:
+    return "every_s" in (fault.blade(target) or {})
+
+
+def _repeat(fault: Fault, deployment: Deployment, target: str, kept: Mapping[str, Json]) -> int:
     """Start the program that has blade do it again and again."""
+    form = fault.blade(target) or {}
     what = {"fault": fault.name, "parameters": parameters(fault), "ref": dict(deployment.ref), "target": target}
-    argv = [sys.executable, "-m", _REPEAT, "--what", json.dumps({**what, **kept}), "--every-s", str(every_s)]
-    argv += ["--deadline-s", str(DEADLINE_S)]
+    argv = [sys.executable, "-m", _REPEAT, "--what", json.dumps({**what, **kept})]
+    argv += ["--every-s", str(form["every_s"]), "--away-s", str(form.get("away_s", 0)), "--deadline-s", str(DEADLINE_S)]
     return deployment.exec(target, argv, name=_LOOP, deadline_s=DEADLINE_S)
 
 

@@ -94,8 +94,9 @@ class Fault(Protocol):
         """The same fault for ChaosBlade, as data; None where blade has no such fault.
 
         "args": arguments of `blade create` for a container. "host": those for a process of this machine, with
-        placeholders that `blade_values` fills; "every_s": to be done again and again at that pace. "refusal": why there
-        is no "host" form that is true to the fault and touches nobody else.
+        placeholders that `blade_values` fills; "every_s": to be done again and again at that pace, and in the first
+        "away_s" of each turn to every process that is there. "refusal": why there is no "host" form that is true to the
+        fault and touches nobody else.
         """
 
     def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:

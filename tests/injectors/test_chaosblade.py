@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -20,7 +21,7 @@ from pytest_anomod.injectors.chaosblade import ChaosBladeInjector
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import InjectionError, ScenarioError
 from pytest_anomod.model.fault import FaultDefaults, Level, Observation
-from pytest_anomod.testing import FakeDeployment, fake_deployment
+from pytest_anomod.testing import fake_deployment
 
 INJECTOR = ChaosBladeInjector()
 
@@ -60,11 +61,15 @@ def victim():
 
 
 @pytest.fixture
-def deployment(tmp_path, blade_home, monkeypatch) -> FakeDeployment:
+def deployment(tmp_path, blade_home):
     """A deployment without processes, taken for one whose processes are this machine's; blade_home is the home here."""
     deployment = fake_deployment(tmp_path / "world")
     deployment.runtime = "process"
-    return deployment
+    yield deployment
+    for process in psutil.process_iter():  # what a test that failed has left
+        with contextlib.suppress(psutil.Error):
+            if str(tmp_path) in " ".join(process.cmdline()):
+                process.kill()
 
 
 def open_entries(deployment) -> list[dict]:

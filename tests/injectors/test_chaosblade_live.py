@@ -19,6 +19,7 @@ REAL_HOME = find_home()
 INJECTOR = catalog.find("injectors", "chaosblade")
 SAMPLES = {
     "kill_service": (KillService(), "user-timeline-service"),
+    "kill_service, away": (KillService(period_s=2, away_s=1), "user-service"),
     "kill_service, once": (KillService(once=True), "media-service"),
     "redis_memory_limit": (RedisMemoryLimit(percent_of_used=50), "home-timeline-redis"),
 }

@@ -1,4 +1,4 @@
-"""Has blade do one fault again and again: `-m ... --what JSON --every-s S --deadline-s S`.
+"""Has blade do one fault again and again: `-m ... --what JSON --every-s S --away-s S --deadline-s S`.
 
 It asks the deployment each time which process is the service now, and waits while there is none. It ends when told
 to, at its deadline, or when the deployment can't be asked any more. Each turn has a uid of its own and leaves no record
@@ -21,6 +21,7 @@ from pytest_anomod.injectors.chaosblade import backstop_s, create_words
 from pytest_anomod.model.catalog import find, make_fault
 from pytest_anomod.model.errors import AnomodError
 
+LOOK_EVERY_S = 0.1  # for a process that came back too early
 PATIENCE = 20  # failed turns in a row, then the deployment is taken for gone
 
 
@@ -28,7 +29,7 @@ def main() -> int:
     """Parse the command line and repeat until told to end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--what", required=True)
-    for name in ("--every-s", "--deadline-s"):
+    for name in ("--every-s", "--away-s", "--deadline-s"):
         parser.add_argument(name, type=float, required=True)
     arguments = parser.parse_args()
     over = threading.Event()
@@ -36,13 +37,19 @@ def main() -> int:
         signal.signal(number, lambda *_: over.set())
     turns = _Turns(json.loads(arguments.what))
     deadline, failures = time.monotonic() + arguments.deadline_s, 0
+    begun = time.monotonic()
     while not over.is_set() and time.monotonic() < deadline and failures < PATIENCE:
         try:
             turns.take()
             failures = 0
         except (AnomodError, TimeoutError):
             failures += 1  # it died between question and deed, or the host is busy
-        over.wait(arguments.every_s)
+        left_s = begun + arguments.every_s - time.monotonic()
+        if time.monotonic() - begun < arguments.away_s:
+            over.wait(LOOK_EVERY_S)
+        else:
+            over.wait(max(LOOK_EVERY_S, left_s))
+            begun = time.monotonic()
     return 0
 
 
