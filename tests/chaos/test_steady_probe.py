@@ -73,3 +73,13 @@ def test_a_file_of_many_blocks_is_read_only_as_far_as_needed(records, monkeypatc
     path = records(*[(60.0, OK)] * 50, *[(1.0, OK)] * 7)
     assert steady.look(path, 3.0, None)["responses"] == 7
     assert len(list(steady.recent_responses(path, 0))) == 57
+
+
+@pytest.mark.parametrize(
+    ("status", "usual", "error"),
+    [(400, 400, False), (400, 200, False), (500, 500, False), (500, 200, True), (200, 200, False), (0, 200, True)],
+)
+def test_of_a_suite_only_new_server_errors_count(status, usual, error):
+    """It sends bad requests on purpose: what they usually get stands in their record."""
+    row = {**response(0, status=status), "usual_status": usual}
+    assert steady.is_error(row) is error

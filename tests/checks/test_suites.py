@@ -1,0 +1,92 @@
+"""A suite as workload: what it provokes on purpose is no failure, and it may be held up by what it waits for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+import pytest
+from small_system import Effect
+from synthetic import SECOND, make_case
+
+from pytest_anomod.checks.complete import check_complete
+from pytest_anomod.checks.cut import fault_cut
+from pytest_anomod.checks.impact import check_impact
+from pytest_anomod.checks.steady import check_steady
+from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.verdict import CaseView, Outcome
+from pytest_anomod.model.workload import OpenLoop, Suite
+
+SUITE = Suite(path="/somewhere/suite.py", rate_rps=30.0)
+
+
+def driven_by(view: CaseView, workload, responses: pd.DataFrame) -> CaseView:
+    """The case with other responses, got by another workload."""
+    scenario = dataclasses.replace(view.scenario, workload=workload)
+    return dataclasses.replace(view, scenario=scenario, frames={**view.frames, "api_responses": responses})
+
+
+def provoking(view: CaseView, status: int) -> pd.DataFrame:
+    """The responses; every third one is a test's second step, which always gets that status."""
+    rows = view.frames["api_responses"].copy()
+    step = pd.Series(range(len(rows)), index=rows.index) % 3 // 2 + 1
+    return rows.assign(step=step, status_code=rows["status_code"].where(step == 1, status))
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_statuses_that_a_suite_provokes_are_no_failures(status):
+    view = make_case(3)
+    rows = provoking(view, status)
+    replayed, open_loop = driven_by(view, SUITE, rows), driven_by(view, OpenLoop(rate_rps=30.0), rows)
+    cut, usual = fault_cut(replayed), fault_cut(open_loop)
+    assert not any(part["failed"].any() for part in cut.responses)
+    assert all(part["failed"].mean() > 0.2 for part in usual.responses)
+    assert check_steady(replayed).outcome is Outcome.PROVEN
+    assert check_impact(replayed).outcome is Outcome.ABSENT
+
+
+def test_a_status_that_is_new_in_the_anomaly_is_a_failure():
+    view = make_case(4, effect=Effect(errors=1.0), target="text")
+    rows = provoking(view, 400)
+    replayed = driven_by(view, SUITE, rows)
+    assert check_impact(replayed).outcome is Outcome.PROVEN
+
+
+def test_no_answer_is_always_a_failure():
+    view = make_case(5)
+    rows = provoking(view, 0)
+    assert fault_cut(driven_by(view, SUITE, rows)).responses[0]["failed"].mean() > 0.2
+
+
+def test_routes_are_what_a_suite_s_answers_are_grouped_by():
+    view = make_case(6)
+    rows = provoking(view, 200).assign(
+        journey=lambda frame: "test_" + frame["step"].astype(str), route="/r", method="GET"
+    )
+    assert set(fault_cut(driven_by(view, SUITE, rows)).responses[0]["key"]) == {"GET /r"}
+
+
+def test_a_suite_may_send_less_while_it_waits_and_an_open_loop_may_not():
+    view = make_case(7)
+    rows = provoking(view, 200)
+    window = view.timeline.window(Phase.CONTROL)
+    inside = (rows["time_unix_nano"] >= window.start_ns) & (rows["time_unix_nano"] < window.end_ns)
+    fewer = rows[~inside | (rows["time_unix_nano"] % 5 == 0)]
+    assert "the workload fell behind" not in check_complete(driven_by(view, SUITE, fewer)).message
+    assert "the workload fell behind" in check_complete(driven_by(view, OpenLoop(rate_rps=30.0), fewer)).message
+
+
+def test_a_window_without_a_request_is_whole_only_if_one_was_waited_for():
+    view = make_case(8, effect=Effect(errors=1.0), target="text")
+    window = view.timeline.window(Phase.ONSET)
+    rows = provoking(view, 200)
+    rows = rows[rows["phase"] != "onset"]
+    missing = "no rows of api_responses in the onset window"
+    assert missing in check_complete(driven_by(view, SUITE, rows)).message
+    waiting = rows.iloc[:1].assign(
+        time_unix_nano=window.start_ns - SECOND, duration_ns=window.end_ns - window.start_ns + 2 * SECOND,
+        status_code=0, phase="baseline",
+    )  # fmt: skip
+    held_up = pd.concat([rows, waiting], ignore_index=True).sort_values("time_unix_nano")
+    assert missing not in check_complete(driven_by(view, SUITE, held_up)).message
+    assert missing in check_complete(driven_by(view, OpenLoop(rate_rps=30.0), held_up)).message
