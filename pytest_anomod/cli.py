@@ -45,6 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")
     doctor.set_defaults(run=_doctor)
 
+    image = commands.add_parser("image", help="the image of all services and stores, for the docker runtime")
+    image.add_argument("action", choices=("build", "name"), help="make it unless it is there; or say its name")
+    image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
+    image.set_defaults(run=_image)
+
     clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
     clean.set_defaults(run=_clean)
     return parser
@@ -88,6 +93,17 @@ def _doctor(_: argparse.Namespace) -> int:
     found = doctor.rows(doctor.examine())
     print(doctor.render(found))
     return 0 if doctor.works(found) else 1
+
+
+def _image(arguments: argparse.Namespace) -> int:
+    from pytest_anomod.runtimes import docker_engine, docker_image
+
+    if arguments.action == "name":
+        print(docker_image.image_name())
+        return 0
+    client = docker_engine.connect(docker_engine.engine_url())
+    docker_image.build(client, lambda line: print(line, flush=True), base=arguments.base)
+    return 0
 
 
 def _clean(_: argparse.Namespace) -> int:

@@ -58,7 +58,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--anomod-repeat", metavar="N", type=int, default=1, help="cases per scenario, each with its own seed"
     )
-    group.addoption("--anomod-runtime", metavar="NAME", default="process", help="what brings systems up (%(default)s)")
+    group.addoption(
+        "--anomod-runtime",
+        metavar="NAME",
+        default="process",
+        help="what brings systems up: process, docker, or auto, which takes docker where an engine answers and has the "
+        "image (`anomod image build`); default %(default)s",
+    )
     group.addoption("--anomod-injector", metavar="NAME", default="native", help="who carries faults out (%(default)s)")
 
 
@@ -187,6 +193,9 @@ class Summary:
             from pytest_anomod.sessions import out_directory
 
             write_summary(terminalreporter, self.rows, out_directory(self.config))
+            why = getattr(self.config.option, "anomod_runtime_why", "")
+            if why:
+                terminalreporter.write_line(f"runtime: {self.config.option.anomod_runtime}, for {why}")
         if self.trouble:
             terminalreporter.write_line(f"the dataset's index was not written: {self.trouble}", red=True)
 

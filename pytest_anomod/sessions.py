@@ -35,7 +35,7 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
     """Raise ScenarioError when the chosen runtime or injector can't do what a test declares."""
     durations(config)
     suite_workload(config, declaration)
-    runtime = catalog.find("runtimes", declaration.runtime or config.option.anomod_runtime)
+    runtime = catalog.find("runtimes", runtime_name(config, declaration))
     injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
     if hasattr(injector, "check"):
         injector.check()
@@ -49,6 +49,16 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
             f"{runtime.name!r} can only {', '.join(sorted(runtime.abilities))}; choose another with --anomod-runtime"
         )
         raise ScenarioError(msg)
+
+
+def runtime_name(config: pytest.Config, declaration: Declaration) -> str:
+    """The runtime of a test: its own, or the command line's, where `auto` is made up its mind for the whole run."""
+    option = config.option
+    if declaration.runtime is None and option.anomod_runtime == "auto":
+        from pytest_anomod.runtimes.choice import choose
+
+        option.anomod_runtime, option.anomod_runtime_why = choose()
+    return declaration.runtime or str(option.anomod_runtime)
 
 
 def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | None:
@@ -74,7 +84,7 @@ def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | N
 def refusal(config: pytest.Config, declaration: Declaration) -> str:
     """Why the chosen injector can't carry a scenario's fault out on this machine; "" when it can."""
     injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
-    runtime = declaration.runtime or config.option.anomod_runtime
+    runtime = runtime_name(config, declaration)
     asked = getattr(injector, "refusal", None)
     return str(asked(declaration.fault, declaration.target, runtime)) if asked else ""
 
@@ -105,7 +115,7 @@ class CaseSession:
 
     def runtime(self, declaration: Declaration) -> Runtime:
         """The runtime a test runs on; what dead sessions left on it is swept away the first time."""
-        runtime: Any = catalog.find("runtimes", declaration.runtime or self.config.option.anomod_runtime)
+        runtime: Any = catalog.find("runtimes", runtime_name(self.config, declaration))
         if runtime.name not in self._swept:
             self._swept.add(runtime.name)
             runtime.sweep()

@@ -106,6 +106,7 @@ class FakeDeployment:
         self.system = system.name
         self.runtime = "fake"
         self.directory = Path(ref["directory"])
+        self.listen_host = "127.0.0.1"
         self.entry_url = f"fake://{self.directory}"
         self.urls: Mapping[str, str] = {system.entry: self.entry_url}
         self.abilities = frozenset(Ability)
@@ -184,6 +185,12 @@ class FakeDeployment:
     def hide_names(self, service: str, names: Collection[str]) -> None:
         self._known(service)
         self.world.write(hidden_names={**self._now("hidden_names", {}), service: sorted(names)})
+
+    def pid_inside(self, service: str) -> int | None:
+        return self.instance(service).pid
+
+    def listens(self, service: str, port: int) -> bool:
+        return True
 
     def free_port(self) -> int:
         return 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _programs
 from pytest_anomod.faults._parameters import refuse_target
-from pytest_anomod.faults._speak import refuses, round_trip_s
+from pytest_anomod.faults._speak import round_trip_s
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json
@@ -42,10 +42,11 @@ class RelayedFault(FaultDefaults):
         address = deployment.instance(target).address
         aside, ready = deployment.free_port(), deployment.free_port()
         ports = {"listen": address[1], "upstream": aside, "ready": ready}
-        helper = _programs.start(deployment, target, "proxy", NAME, **ports, **self.relay_options())
-        _wait_for((address[0], ready), f"the relay of {target!r} to be ready")
+        options = {"host": deployment.listen_host, **ports, **self.relay_options()}
+        helper = _programs.start(deployment, target, "proxy", NAME, **options)
+        _wait_for(deployment, target, ready, f"the relay of {target!r} to be ready")
         deployment.move_listener(target, aside)
-        _wait_for(address, f"the relay on port {address[1]} of {target!r}")
+        _wait_for(deployment, target, address[1], f"the relay on port {address[1]} of {target!r}")
         _programs.wait_running(deployment, target, NAME, 0.0)
         return {**ports, "helper_pid": helper}
 
@@ -75,5 +76,5 @@ def _is_home(deployment: Deployment, target: str) -> bool:
     return True
 
 
-def _wait_for(address: tuple[str, int], what: str) -> None:
-    clock.wait_until(lambda: not refuses(address), timeout_s=5.0, what=what, every_s=0.005)
+def _wait_for(deployment: Deployment, target: str, port: int, what: str) -> None:
+    clock.wait_until(lambda: deployment.listens(target, port), timeout_s=5.0, what=what, every_s=0.005)

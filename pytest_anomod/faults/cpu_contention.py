@@ -55,7 +55,7 @@ class CpuContention(FaultDefaults):
             target,
             "governor",
             _NAME,
-            pid=pid,
+            pid=deployment.pid_inside(target),
             duty_ms=self.duty_ms,
             period_ms=self.period_ms,
             burners=self.burners,

@@ -86,7 +86,7 @@ class DiskStress(FaultDefaults):
             target,
             "writers",
             _NAME,
-            directory=deployment.directory,
+            directory=deployment.directory / "stores",
             **dataclasses.asdict(self),
         )
         _programs.wait_running(deployment, target, _NAME, 0.3)

@@ -80,6 +80,8 @@ class Deployment(Protocol):
     abilities: frozenset[Ability]
     directory: Path
     undo: UndoLog
+    listen_host: str
+    """The address that services listen on, as programs inside their boundary see it."""
 
     def instances(self) -> tuple[Instance, ...]:
         """All instances, as they are now."""
@@ -122,6 +124,12 @@ class Deployment(Protocol):
 
     def hide_names(self, service: str, names: Collection[str]) -> None:
         """Have the service's resolver not know just these names (none: it knows all), restarted too; idempotent."""
+
+    def pid_inside(self, service: str) -> int | None:
+        """Pid of the service's process as helper programs inside its boundary know it; None while there is none."""
+
+    def listens(self, service: str, port: int) -> bool:
+        """Whether something inside the boundary of a service listens on a port."""
 
     def free_port(self) -> int:
         """A port of this deployment's own block that nothing listens on."""

@@ -8,27 +8,32 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.system import System
 from pytest_anomod.runtimes import sessions
-from pytest_anomod.runtimes.deployment import ProcessDeployment
-from pytest_anomod.runtimes.process import ProcessRuntime
 
 LOOK_EVERY_S = 1.0
 
 
 def up_in_foreground(
-    system: System, port: int | None, on_up: Callable[[ProcessDeployment], None], *, seed: int = 1
+    system: System,
+    port: int | None,
+    on_up: Callable[[Deployment], None],
+    *,
+    seed: int = 1,
+    runtime: Any = None,
 ) -> tuple[str, ...]:
     """Bring a system up, call `on_up` once it is healthy, take it down at Ctrl-C, SIGTERM or SIGHUP.
 
     Returns what `end_session` has to say (nothing when all is clean). DeploymentError when it does not come up or gets
     lost while it runs; it is taken down in any case. To be called in the main thread.
     """
+    runtime = runtime or _process()
     with _EndSignals() as signals:
         session = sessions.new_session(Path.cwd(), f"up-{uuid.uuid4().hex[:6]}", "main")
-        runtime = ProcessRuntime()
         try:
             with signals.interrupting():
                 deployment = runtime.up(system, session, entry_port=port, seed=seed)
@@ -45,7 +50,28 @@ def up_in_foreground(
     return said
 
 
-def _check_host(deployment: ProcessDeployment) -> None:
+def keep_up(runtime: Any, system: System, *, port: int | None, say: Callable[[str], None], seed: int) -> int:
+    """What `anomod up` does: tell `say` where the system is, keep it up; exit code 0 if nothing stays."""
+
+    def tell(deployment: Deployment) -> None:
+        for name, url in deployment.urls.items():
+            say(f"{name:24} {url}")
+        say(f"{'logs, spans':24} {deployment.directory}")
+        say(f"{system.name} is up at {deployment.entry_url}; Ctrl-C takes it down")
+
+    left = up_in_foreground(system, port, tell, seed=seed, runtime=runtime)
+    for line in left:
+        say(line)
+    return 1 if left else 0
+
+
+def _process() -> Any:
+    from pytest_anomod.runtimes.process import ProcessRuntime
+
+    return ProcessRuntime()
+
+
+def _check_host(deployment: Deployment) -> None:
     try:
         deployment.instances()
     except DeploymentError as error:

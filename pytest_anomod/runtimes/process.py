@@ -98,18 +98,9 @@ class ProcessRuntime:
 
         DeploymentError when it does not come up or is lost.
         """
-        from pytest_anomod.runtimes.foreground import up_in_foreground
+        from pytest_anomod.runtimes.foreground import keep_up
 
-        def tell(deployment: ProcessDeployment) -> None:
-            for name, url in deployment.urls.items():
-                say(f"{name:24} {url}")
-            say(f"{'logs, spans':24} {deployment.directory}")
-            say(f"{system.name} is up at {deployment.entry_url}; Ctrl-C takes it down")
-
-        left = up_in_foreground(system, port, tell, seed=seed)
-        for line in left:
-            say(line)
-        return 1 if left else 0
+        return keep_up(self, system, port=port, say=say, seed=seed)
 
     def _boot(self, system: System, session: Session, options: list[str]) -> ProcessDeployment:
         base_port, block = ports.claim_block()

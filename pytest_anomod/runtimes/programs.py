@@ -33,13 +33,7 @@ class Programs:
 
         It leads a session of its own. Its pid is on disk before it runs: until then it is a few lines that wait.
         """
-        if deadline_s <= 0:
-            msg = f"deadline_s={deadline_s!r} of {name!r} in {service!r} must be above 0 s"
-            raise DeploymentError(msg)
-        running = self.running(service)
-        if name in running:
-            msg = f"a program {name!r} already runs in {service!r} (pid {running[name]}); end it first"
-            raise DeploymentError(msg)
+        self.check_new(service, name, deadline_s)
         process = self._spawn(service, argv, name, deadline_s)
         try:
             self._register(process.pid, service, name, deadline_s)
@@ -52,6 +46,20 @@ class Programs:
             raise
         processes.adopt(process)
         return process.pid
+
+    def check_new(self, service: str, name: str, deadline_s: float) -> None:
+        """DeploymentError when a program can't be started under that name or with that deadline."""
+        if deadline_s <= 0:
+            msg = f"deadline_s={deadline_s!r} of {name!r} in {service!r} must be above 0 s"
+            raise DeploymentError(msg)
+        running = self.running(service)
+        if name in running:
+            msg = f"a program {name!r} already runs in {service!r} (pid {running[name]}); end it first"
+            raise DeploymentError(msg)
+
+    def take_over(self, service: str, pid: int, name: str, deadline_s: float) -> None:
+        """Look after a program that someone else has started; DeploymentError when it has ended already."""
+        self._register(pid, service, name, deadline_s)
 
     def running(self, service: str) -> dict[str, int]:
         """The programs that run on behalf of a service now: name -> pid."""

@@ -6,6 +6,7 @@ import abc
 import difflib
 import functools
 import os
+import socket
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ class ReplicaDeployment(abc.ABC):
 
     runtime: str
     abilities = ABILITIES
+    listen_host = ports.HOST
 
     def __init__(self, ref: Mapping[str, Json]) -> None:
         self.ref = ref
@@ -175,6 +177,19 @@ class ReplicaDeployment(abc.ABC):
         if login["engine"] == "redis":
             return f"redis://{where}/0"
         return f"postgresql://{login['superuser']}:{login['superuser_password']}@{where}/{login['database']}"
+
+    def pid_inside(self, service: str) -> int | None:
+        """Pid of the service's process as programs inside its boundary know it; None while there is none."""
+        return self.instance(service).pid
+
+    def listens(self, service: str, port: int) -> bool:
+        """Whether something inside the boundary of a service listens on a port."""
+        self._described(service)
+        try:
+            with socket.create_connection((ports.HOST, port), timeout=0.5):
+                return True
+        except OSError:
+            return False
 
     # originals
 

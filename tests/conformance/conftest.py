@@ -17,14 +17,20 @@ def stores_are_here():
 
 
 @pytest.fixture(scope="session")
-def deployment(tmp_path_factory, stores_are_here):
-    """SocialNetwork as plain processes, with a session and a guardian of its own."""
+def deployment(request, tmp_path_factory, stores_are_here):
+    """SocialNetwork on the runtime of the command line (processes), with a session and a guardian of its own."""
+    name = request.config.option.anomod_runtime
+    if name == "docker":
+        from pytest_anomod.runtimes.choice import choose
+
+        if choose()[0] != name:
+            pytest.skip(f"no containers here: {choose()[1]}")
     from pytest_anomod.runtimes import sessions
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANOMOD_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         session = sessions.new_session(tmp_path_factory.mktemp("out"), "conformance", "gw0")
-        runtime = catalog.find("runtimes", "process")
+        runtime = catalog.find("runtimes", name)
         deployment = runtime.up(catalog.find("systems", "social_network"), session)
         yield deployment
         assert deployment.unhealthy() == ()

@@ -196,7 +196,7 @@ async def _listen(proxy: Proxy, port: int) -> asyncio.Server:
     until = loop.time() + BIND_WITHIN_S
     while True:
         try:
-            return await asyncio.start_server(proxy.accept, "127.0.0.1", port, limit=1 << 17, backlog=256)
+            return await asyncio.start_server(proxy.accept, proxy.arguments.host, port, limit=1 << 17, backlog=256)
         except OSError:
             if loop.time() > until:
                 raise
@@ -222,6 +222,7 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--listen", type=int, required=True)
     parser.add_argument("--upstream", type=int, required=True)
     parser.add_argument("--ready", type=int, required=True)

@@ -16,6 +16,7 @@ from pytest_anomod.replicas.kit.http import Request, Response, json_response, te
 from pytest_anomod.replicas.kit.http_server import HttpServer
 from pytest_anomod.replicas.kit.layout import Layout
 from pytest_anomod.replicas.kit.metrics import CONTENT_TYPE
+from pytest_anomod.replicas.kit.name_server import deny_all
 from pytest_anomod.replicas.kit.net import write_atomically
 from pytest_anomod.replicas.kit.parts import PartError
 from pytest_anomod.replicas.kit.processes import fork, last_lines
@@ -29,7 +30,6 @@ STORES_WITHIN_S = 60.0
 def run_host(system: ReplicaSystem, layout: Layout, options: argparse.Namespace) -> int:
     """Plan, fill, then serve the stores' metrics until SIGTERM; PartError when stores don't come up or don't fill."""
     stores = Stores(system, layout, options.dir)
-    _write_plan(system, layout, options, stores)
     names = DnsNames(layout.listen)
     asyncio.run(_run(system, stores, names, layout, options))
     return 0
@@ -58,6 +58,8 @@ def _write_plan(system: ReplicaSystem, layout: Layout, options: argparse.Namespa
 async def _run(
     system: ReplicaSystem, stores: Stores, names: DnsNames, layout: Layout, options: argparse.Namespace
 ) -> None:
+    await deny_all(ANYWHERE)
+    _write_plan(system, layout, options, stores)
     stores.connect(names)
     await _wait_for(stores)
     if system.seed is not None:

@@ -1,0 +1,278 @@
+"""A replica that runs in containers: what can be asked of it and done to it, from any process that has its ref."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.runtime import Instance, Stats
+from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.runtimes import docker_engine, ports, processes
+from pytest_anomod.runtimes.docker_engine import translated
+from pytest_anomod.runtimes.replica import ORDER_TIMEOUT_S, ReplicaDeployment
+
+if TYPE_CHECKING:
+    import docker
+
+STOP_GRACE_S = 1
+KILL_LIMIT_S = 5.0
+_BOUNDED = (
+    "import signal, sys; signal.setitimer(signal.ITIMER_REAL, float(sys.argv.pop(1))); "
+    "exec(compile(sys.argv.pop(1), 'program', 'exec'), {'__name__': '__main__'})"
+)
+"""Runs a program that is handed over as text; the kernel ends it at its deadline."""
+ALARM_AFTER_S = 0.5
+
+
+class DockerDeployment(ReplicaDeployment):
+    """The Deployment of the Docker runtime: its containers, told apart by their labels.
+
+    On an engine of this machine (Linux) pids are those that this machine knows. Where containers run in a machine of
+    their own (Docker Desktop) there are none, and figures come from the engine.
+    """
+
+    runtime = "docker"
+    listen_host = "0.0.0.0"
+
+    def __init__(self, ref: Mapping[str, Json]) -> None:
+        super().__init__(ref)
+        self._seen: dict[str, Instance] = {}
+
+    @property
+    def client(self) -> docker.DockerClient:
+        """The engine; DeploymentError when it does not answer."""
+        return docker_engine.connect(self.ref["engine"])
+
+    def container(self, service: str) -> str:
+        """Name of the container of a service."""
+        return f"{self.ref['id']}-{service}"
+
+    def network(self) -> str:
+        """Name of the private network."""
+        return str(self.ref["id"])
+
+    # what is there
+
+    def _look(self) -> tuple[Instance, ...]:
+        """One that was seen to run and whose process is still there runs: the engine is asked about the others."""
+        names = list(self.document["services"])
+        ask = [name for name in names if not self._still_runs(name)]
+        if ask:
+            with translated(f"the containers of {self.system!r} can't be seen"):
+                for name, instance in zip(ask, docker_engine.each(self._inspect, ask), strict=True):
+                    self._seen[name] = instance
+        return tuple(self._counted(self._seen[name]) for name in names)
+
+    def _counted(self, instance: Instance) -> Instance:
+        """The instance by its number: its program counts its launches, a moment after it begins."""
+        restarts = max(0, self._launches(instance.service) - 1)
+        if restarts == instance.restarts:
+            return instance
+        return dataclasses.replace(instance, restarts=restarts, instance_id=f"{instance.service}-{restarts + 1}")
+
+    def _still_runs(self, service: str) -> bool:
+        seen = self._seen.get(service)
+        return (
+            seen is not None
+            and seen.pid is not None
+            and seen.start_time is not None
+            and processes.is_same(seen.pid, seen.start_time)
+        )
+
+    def _inspect(self, service: str) -> Instance:
+        import docker.errors
+
+        try:
+            state = self.client.api.inspect_container(self.container(service))["State"]
+        except docker.errors.NotFound:
+            state = {"Status": "removed", "Pid": 0}
+        described = self.document["services"][service]
+        pid = _inner_process(int(state.get("Pid") or 0)) if state["Status"] == "running" else None
+        word = {"running": "running", "paused": "running", "restarting": "restarting"}.get(state["Status"], "stopped")
+        if word == "running" and pid is None and sys.platform == "linux" and self.ref["local"]:
+            word = "restarting"  # its program has ended, or has not begun
+        restarts = max(0, self._launches(service) - 1)
+        span_file = described["span_file"]
+        return Instance(
+            service=service,
+            kind=ServiceKind(described["kind"]),
+            instance_id=f"{service}-{restarts + 1}",
+            address=(ports.HOST, described["port"]),
+            pid=pid,
+            start_time=processes.start_time(pid) if pid else None,
+            state=word,
+            restarts=restarts,
+            log_file=self.directory / described["log_file"],
+            log_format=described["log_format"],
+            span_file=self.directory / span_file if span_file else None,
+            metrics_url=described["metrics_url"],
+            agent_url=described["agent_url"],
+        )
+
+    def _launches(self, service: str) -> int:
+        """How often the program of a container was started, by its own count."""
+        try:
+            return int((self.directory / "run" / f"{service}.launches").read_text())
+        except (OSError, ValueError):
+            return 1
+
+    def stats(self, service: str) -> Stats | None:
+        """Resource use of a service's program and its children now; None while none is there."""
+        from pytest_anomod.runtimes.figures import measure
+
+        instance = self.instance(service)
+        if instance.pid is not None:
+            return measure(instance.pid, instance.start_time)
+        return None if self.ref["local"] or instance.state != "running" else self._engine_stats(service)
+
+    def _engine_stats(self, service: str) -> Stats | None:
+        with translated(f"the figures of {service!r} can't be had"):
+            found = self.client.api.stats(self.container(service), stream=False, one_shot=True)
+        moved = {"read": 0, "write": 0}
+        for row in (found.get("blkio_stats") or {}).get("io_service_bytes_recursive") or ():
+            moved[row["op"].lower()] = moved.get(row["op"].lower(), 0) + row["value"]
+        return Stats(
+            time_unix_nano=clock.now_ns(),
+            cpu_s=found["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
+            memory_bytes=found["memory_stats"].get("usage", 0),
+            read_bytes=moved["read"],
+            written_bytes=moved["write"],
+            threads=found["pids_stats"].get("current", 0),
+            stopped=False,
+        )
+
+    # what can be done to it
+
+    def kill(self, service: str) -> None:
+        """SIGKILL the very process that runs now, and wait until it is dead; the restart policy brings it back."""
+        instance = self._fresh(service)
+        if instance.state != "running":
+            msg = f"service {service!r} of {self.system!r} has no process to kill: it is {instance.state}"
+            raise DeploymentError(msg)
+        if instance.pid is None or instance.start_time is None or not _may_signal(instance.pid):
+            # the engine's own kill would disarm the restart policy
+            self._run_inside(service, ["python3", "-c", "import os; os.kill(-1, 9)"])
+            return
+        pid, started = instance.pid, instance.start_time
+        processes.send(pid, started, signal.SIGKILL)
+        clock.wait_until(
+            lambda: not processes.is_same(pid, started), timeout_s=KILL_LIMIT_S, what=f"the end of {service!r}"
+        )
+        self._forget_instances()
+
+    def stop(self, service: str) -> None:
+        """Stop the container for good; its name does not resolve any more; idempotent."""
+        self._described(service)
+        self._forget_instances()
+        with translated(f"service {service!r} was not stopped"):
+            self.client.api.stop(self.container(service), timeout=STOP_GRACE_S)
+
+    def start(self, service: str) -> None:
+        """Start a stopped container and wait until it answers; idempotent. One that pauses between restarts goes on."""
+        instance = self._fresh(service)
+        with translated(f"service {service!r} was not started"):
+            if instance.state == "restarting":
+                self.client.api.stop(self.container(service), timeout=0)  # ends the engine's pause, which may be long
+            if instance.state != "running":
+                self.client.api.start(self.container(service))
+        clock.wait_until(
+            lambda: self._fresh(service).state == "running" and self.answers(service),
+            timeout_s=ORDER_TIMEOUT_S,
+            what=f"{service!r} to answer after its start",
+            every_s=0.02,
+        )
+
+    def exec(self, service: str, argv: Sequence[str], *, name: str, deadline_s: float) -> int:
+        """Start a helper program inside the container of a service; return its pid on this machine.
+
+        Our stand-alone programs ([python, "-I", "-S", file, ...]) are handed over as text and run by the container's
+        own Python. Any other program runs on this machine, on behalf of the service.
+        """
+        self._described(service)
+        if list(argv[:3]) != [sys.executable, "-I", "-S"] or not self.ref["local"]:
+            return self._programs.start(service, argv, name, deadline_s)
+        self._programs.check_new(service, name, deadline_s)
+        source = Path(argv[3]).read_text()
+        words = ["python3", "-I", "-S", "-c", _BOUNDED, str(deadline_s + ALARM_AFTER_S), source, *argv[4:]]
+        with translated(f"program {name!r} was not started in {service!r}"):
+            created = self.client.api.exec_create(self.container(service), words, stdout=False, stderr=False)
+            self.client.api.exec_start(created["Id"], detach=True)
+            pid = self._pid_of_exec(created["Id"])
+        self._programs.take_over(service, pid, name, deadline_s)
+        return pid
+
+    def _pid_of_exec(self, exec_id: str) -> int:
+        pids: list[int] = []
+
+        def known() -> bool:
+            pids[:] = [int(self.client.api.exec_inspect(exec_id).get("Pid") or 0)]
+            return pids[0] > 0
+
+        clock.wait_until(known, timeout_s=5.0, what="the engine to tell a pid", every_s=0.01)
+        return pids[0]
+
+    def pid_inside(self, service: str) -> int | None:
+        """Pid of the service's process as programs inside its container know it."""
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{self.instance(service).pid}/status").read_text().splitlines():
+                if line.startswith("NSpid:"):
+                    return int(line.split()[-1])
+        return None
+
+    def listens(self, service: str, port: int) -> bool:
+        """Whether something inside the boundary of a service listens on a port."""
+        pid = self.instance(service).pid
+        if pid is None:
+            return False
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+            return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in lines)
+        return False
+
+    def _run_inside(self, service: str, argv: Sequence[str]) -> None:
+        with translated(f"nothing was run in {service!r}"):
+            created = self.client.api.exec_create(self.container(service), list(argv))
+            self.client.api.exec_start(created["Id"])
+
+    def _fresh(self, service: str) -> Instance:
+        self._forget_instances()
+        return self.instance(service)
+
+    def logs(self, service: str, lines: int = 15) -> str:
+        """The last lines of what a container said, by its own log file and the engine's."""
+        texts = []
+        with contextlib.suppress(OSError):
+            log = self.directory / "logs" / f"{service}.log"
+            texts += log.read_text(errors="replace").splitlines()[-lines:]
+        with contextlib.suppress(DeploymentError), translated("no logs"):
+            said: Any = self.client.api.logs(self.container(service), tail=lines)
+            texts += said.decode("utf-8", "replace").splitlines()
+        return "\n".join(texts[-lines:])
+
+
+def _inner_process(init: int) -> int | None:
+    """The program that a container's init runs, by its pid here; None when it is not there, or not to be seen."""
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{init}/task/{init}/children").read_text().split()
+        if init and children:
+            return int(children[0])
+    return None
+
+
+def _may_signal(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return False
+    except ProcessLookupError:
+        return True
+    return True
