@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import sys
 
 import pytest
 from outside import ROOT, pytest_words, verdicts
@@ -23,6 +24,11 @@ def pytest_configure(config):
 SYSTEMS = sorted(path.name for path in (ROOT / "experiments").iterdir() if any(path.glob("test_*.py")))
 
 
+LONG_WAY = {"train_ticket": ("-n2", "--anomod-scale=0.5", "--anomod-rate=4")}
+"""Systems whose cases cost much: only scenarios with a kind of fault that no other system has go all the way here, and
+on the oldest Python alone. What a fault's own probe says when nothing was put in, tests/conformance asks for all."""
+
+
 def declared(system):
     """Fault and target of every scenario of a system that has a fault, by scenario."""
     found = {}
@@ -30,23 +36,36 @@ def declared(system):
         for name, item in runpy.run_path(str(path)).items():
             declaration = getattr(item, ATTRIBUTE, None)
             if declaration is not None and declaration.fault.name != "no_fault":
-                found[name.removeprefix("test_").lower()] = f"{declaration.fault.name} in {declaration.target}"
+                found[name.removeprefix("test_").lower()] = (declaration.fault.name, declaration.target)
     return found
+
+
+def chosen_of(system):
+    """The scenarios that are run here: text that names fault and target, by scenario."""
+    scenarios = declared(system)
+    assert len(scenarios) > 10
+    if system in LONG_WAY:
+        others = {kind for other in SYSTEMS if other not in LONG_WAY for kind, _ in declared(other).values()}
+        scenarios = {name: what for name, what in scenarios.items() if what[0] not in others}
+    assert scenarios
+    return {name: f"{fault} in {target}" for name, (fault, target) in scenarios.items()}
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_fault_that_is_not_put_in_turns_its_test_red(system, start, tmp_path):
     """Not one scenario may pass, and none may be put down to anything but the fault that was never there."""
+    if system in LONG_WAY and sys.version_info[:2] != (3, 11):
+        pytest.skip("the long way is the same on every Python")
     (tmp_path / "disarm.py").write_text(DISARM)
-    scenarios = declared(system)
-    assert len(scenarios) > 10
+    scenarios = chosen_of(system)
     chosen = " or ".join(f"test_{scenario}" for scenario in scenarios)
+    words = LONG_WAY.get(system, ("-n4", "--anomod-scale=0.3"))
     run = start(
-        *pytest_words("-p", "disarm", "-n", 4, "--anomod-scale=0.3", "-k", chosen, "--junitxml=junit.xml"),
+        *pytest_words("-p", "disarm", *words, "-k", chosen, "--junitxml=junit.xml"),
         f"--anomod-out={tmp_path / 'dataset'}",
         ROOT / "experiments" / system,
     )
-    assert run.wait(240) == pytest.ExitCode.TESTS_FAILED, run.output
+    assert run.wait(600) == pytest.ExitCode.TESTS_FAILED, run.output
     rows = verdicts(tmp_path / "junit.xml")
     assert {name: row["anomod_verdict"] for name, row in rows.items()} == dict.fromkeys(scenarios, "ineffective"), (
         "\n".join(row["failure"] for row in rows.values() if row["anomod_verdict"] != "ineffective")
