@@ -102,6 +102,12 @@ def test_the_fault_was_in(done):
     assert found["outcome"] == "proven", found
 
 
+def test_the_table_says_how_much_passed_through_the_target(done):
+    """In a column of its own, between what was aimed at and what came of it."""
+    assert re.search(r"^system +scenario +fault +target +target_rps +verdict +seconds", done.output, re.M)
+    assert re.search(rf"{FAULTY} +code_exception +user-service +\d+\.\d ", done.output)
+
+
 def test_nothing_is_left_of_it(done):
     """No process, lock or directory: the record files of the workload lay in it."""
     assert done.left == []
@@ -187,6 +193,7 @@ def test_the_label_says_what_was_broken_where_and_when(dataset):
     times = [int(faulty[f"{edge}_unix_nano"]) for edge in edges]
     assert times == sorted(times)
     assert (faulty["expects"], control["expects"]) == ("effective", "normal")
+    assert min(faulty["target_rps"], control["target_rps"]) > 0
     assert pd.isna(control["root_cause_service"])
 
 
@@ -225,6 +232,7 @@ def test_junit_has_the_headline(done, name):
     assert (row["anomod_verdict"], row["anomod_expects"]) == (manifest["verdict"], manifest["expects"])
     assert row["anomod_case"] == done.case(name).name.removeprefix("case=")
     assert "requests" in row["anomod_steady"]
+    assert float(row["anomod_target_rps"]) > 0
 
 
 @each_case
