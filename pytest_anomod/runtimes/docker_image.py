@@ -111,7 +111,7 @@ def build(client: docker.DockerClient, say: Callable[[str], None], *, base: str 
     with tempfile.TemporaryDirectory(prefix="image-") as directory:
         context = Path(directory)
         _copy_sources(context / "replicas")
-        _build(client, context, _FOLDER / "Dockerfile", name, libraries)
+        _build(client, context, _FOLDER / "Dockerfile", name, libraries, {CONTENT: content_hash()})
     return name
 
 
@@ -129,7 +129,7 @@ def _libraries(client: docker.DockerClient, base: str, say: Callable[[str], None
         with tempfile.TemporaryDirectory(prefix="libraries-") as directory:
             context = Path(directory)
             _fetch_libraries(context / "libraries", *_interpreter(client, base))
-            _build(client, context, _FOLDER / "libraries.Dockerfile", name, base)
+            _build(client, context, _FOLDER / "libraries.Dockerfile", name, base, {})
     return name
 
 
@@ -210,7 +210,9 @@ def _sources() -> Iterator[Path]:
     return iter(sorted(files))
 
 
-def _build(client: docker.DockerClient, context: Path, recipe: Path, name: str, base: str) -> None:
+def _build(
+    client: docker.DockerClient, context: Path, recipe: Path, name: str, base: str, labels: dict[str, str]
+) -> None:
     import docker.errors
 
     shutil.copyfile(recipe, context / "Dockerfile")
@@ -224,7 +226,7 @@ def _build(client: docker.DockerClient, context: Path, recipe: Path, name: str, 
                 custom_context=True,
                 tag=name,
                 buildargs={"BASE": base},
-                labels={CONTENT: content_hash()},
+                labels=labels,
                 rm=True,
                 forcerm=True,
                 network_mode="none",

@@ -1,0 +1,143 @@
+"""A system in containers: what is up, what can be done to it, and that it is nobody else's business."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from pytest_anomod.faults import _programs
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.runtimes import docker_engine, processes
+from pytest_anomod.runtimes.docker import DockerRuntime
+
+
+def echo(deployment, text: str) -> str:
+    """What the system says to a user."""
+    with urllib.request.urlopen(f"{deployment.entry_url}/echo/{text}", timeout=5) as answer:
+        return json.load(answer)["text"]
+
+
+def test_it_is_up_and_serves(containers):
+    """Every service and store runs in a container of its own, answers, and is known by its process."""
+    assert containers.unhealthy() == ()
+    assert echo(containers, "hello") == "hello"
+    found = {instance.service: instance for instance in containers.instances()}
+    assert set(found) == {"front", "back", "notes", "cache"}
+    assert {instance.state for instance in found.values()} == {"running"}
+    assert len({instance.pid for instance in found.values()}) == 4
+    assert {instance.instance_id for instance in found.values()} == {f"{name}-1" for name in found}
+
+
+def test_everything_carries_the_labels_of_its_owner_and_is_published_on_loopback_alone(containers, engine):
+    """A person, our sweep and testcontainers' reaper can tell whose it is; nobody outside this machine reaches it."""
+    label = f"{docker_engine.DEPLOYMENT}={containers.ref['id']}"
+    found = engine.containers.list(filters={"label": label})
+    assert {one.labels[docker_engine.SERVICE] for one in found} == {"host", "front", "back", "notes", "cache"}
+    for one in found:
+        assert processes.owner_alive(one.labels[docker_engine.OWNER])
+        assert one.labels["org.testcontainers"] == "true"
+        published = [binding for bindings in one.ports.values() for binding in bindings or ()]
+        assert published
+        assert {binding["HostIp"] for binding in published} == {"127.0.0.1"}
+        assert set(one.attrs["NetworkSettings"]["Networks"]) == {containers.network()}
+
+
+def test_spans_logs_metrics_and_coverage_come_as_from_processes(containers):
+    """Files and pages are where the collectors look for them; the agent asks for the token."""
+    echo(containers, "told")
+    back = containers.instance("back")
+    spans = [json.loads(line) for line in back.span_file.read_text().splitlines()]
+    assert {(span["service_name"], span["service_instance_id"]) for span in spans} == {("back", back.instance_id)}
+    page = urllib.request.urlopen(back.metrics_url, timeout=5).read().decode()
+    assert 'rpc_server_requests_total{method="Echo"' in page
+    store = urllib.request.urlopen(containers.instance("notes").metrics_url, timeout=5).read().decode()
+    assert "pg_xact_commit_total" in store
+    assert "ready to accept connections" in containers.instance("notes").log_file.read_text()
+    assert list(containers.agent("back", "/coverage/snapshot", {"reset": False})["files"]) == ["demo/back.py"]
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(urllib.request.Request(f"{back.agent_url}/coverage/snapshot", b"{}"), timeout=5)
+
+
+def test_stats_are_of_the_service_itself(containers):
+    """CPU, memory and threads of its process."""
+    stats = containers.stats("back")
+    assert stats.cpu_s > 0
+    assert stats.memory_bytes > 5e6
+    assert stats.threads >= 1
+    assert not stats.stopped
+
+
+def test_a_killed_service_comes_back_by_the_engine_as_another_instance(containers):
+    """The restart policy is the engine's, and the count of instances goes on."""
+    before = containers.instance("back")
+    containers.kill("back")
+    clock.wait_until(lambda: containers.answers("back"), timeout_s=60, what="it to be back")
+    after = containers.instance("back")
+    assert after.pid != before.pid
+    assert after.restarts == before.restarts + 1
+    assert echo(containers, "again") == "again"
+
+
+def test_a_stopped_service_has_no_name_until_it_is_started(containers):
+    """Stop and start are idempotent; callers see at once that the name is not known."""
+    for _ in range(2):
+        containers.stop("back")
+    assert containers.instance("back").state == "stopped"
+    assert containers.unhealthy() == ("back",)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        echo(containers, "nobody")
+    assert "resolve host" in caught.value.read().decode()
+    for _ in range(2):
+        containers.start("back")
+    assert echo(containers, "there") == "there"
+
+
+def test_a_helper_program_runs_inside_the_container(containers):
+    """In its control group and network; it is known by its pid here and ended with its children."""
+    service = containers.instance("back")
+    inside = containers.pid_inside("back")
+    assert inside != service.pid
+    pid = _programs.start(containers, "back", "governor", "load", pid=inside, duty_ms=20, period_ms=100, burners=1)
+    assert containers.executed("back") == {"load": pid}
+    for kind in ("net", "pid"):
+        spaces = {Path(f"/proc/{one}/ns/{kind}").readlink() for one in (pid, service.pid)}
+        assert len(spaces) == 1, kind
+    assert Path(f"/proc/{pid}/cgroup").read_text() == Path(f"/proc/{service.pid}/cgroup").read_text()
+    with pytest.raises(DeploymentError, match="already runs"):
+        _programs.start(containers, "back", "governor", "load", pid=inside, duty_ms=20, period_ms=100, burners=1)
+    containers.end("back", "load")
+    assert containers.executed("back") == {}
+    assert processes.start_time(pid) is None
+    assert not containers.stats("back").stopped
+
+
+def test_a_program_of_this_machine_runs_on_this_machine(containers):
+    """Only what stands alone can be handed over to a container."""
+    pid = containers.exec("back", [sys.executable, "-c", "input()"], name="here", deadline_s=30)
+    containers.end("back", "here")
+    assert processes.start_time(pid) is None
+
+
+def test_a_listener_moves_aside_and_back(containers):
+    """Seen from inside the container's network, where the new port is."""
+    port = containers.free_port()
+    containers.move_listener("back", port)
+    assert containers.listens("back", port)
+    assert not containers.answers("back")
+    containers.move_listener("back", None)
+    assert not containers.listens("back", port)
+    assert containers.answers("back")
+
+
+def test_any_process_can_attach(containers):
+    """By the ref alone, which is JSON."""
+    again = DockerRuntime().attach(json.loads(json.dumps(dict(containers.ref))))
+    assert [one.pid for one in again.instances()] == [one.pid for one in containers.instances()]
+    with pytest.raises(DeploymentError, match="did you mean back"):
+        again.instance("bak")
