@@ -37,8 +37,9 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
     suite_workload(config, declaration)
     runtime = catalog.find("runtimes", runtime_name(config, declaration))
     injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
-    if hasattr(injector, "check"):
-        injector.check()
+    for chosen in (runtime, injector):
+        if hasattr(chosen, "check"):
+            chosen.check()
     if declaration.injector and (why := refusal(config, declaration)):
         msg = f"{test}: injector {injector.name!r} can't do this scenario: {why}"
         raise ScenarioError(msg)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model import clock
-from pytest_anomod.model.errors import AnomodError, DeploymentError
+from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import System
@@ -46,6 +46,13 @@ class DockerRuntime:
     name = "docker"
     abilities = ABILITIES
 
+    def check(self) -> None:
+        """ScenarioError that says what is missing on this machine; called at collection."""
+        try:
+            require_image(docker_engine.connect(docker_engine.engine_url()))
+        except DeploymentError as error:
+            raise ScenarioError(str(error)) from error
+
     def up(
         self,
         system: System,
@@ -73,7 +80,11 @@ class DockerRuntime:
         options += [] if telemetry else ["--no-telemetry"]
         with boot_lock(f"{system.name} of {session.run_id}/{session.worker}"):
             base_port, block = ports.claim_block()
-            deployment = _prepare(system, session, base_port)
+            try:
+                deployment = _prepare(system, session, base_port)
+            except BaseException:  # an interrupt too must not keep the ports
+                os.close(block)
+                raise
             _blocks[deployment.ref["id"]] = block
             try:
                 deployment.undo.record({"op": "deployment", "ref": dict(deployment.ref)})

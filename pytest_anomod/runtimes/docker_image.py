@@ -84,8 +84,11 @@ def require_image(client: docker.DockerClient) -> str:
 
     name = image_name()
     try:
-        labels = client.images.get(name).labels
-    except docker.errors.ImageNotFound:
+        with translated(f"image {name} can't be looked for"):
+            labels = client.images.get(name).labels
+    except DeploymentError as error:
+        if not isinstance(error.__cause__, docker.errors.ImageNotFound):
+            raise
         msg = f"the engine has no image {name}; make it: anomod image build"
         raise DeploymentError(msg) from None
     if CONTENT not in labels:

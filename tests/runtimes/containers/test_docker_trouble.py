@@ -135,3 +135,13 @@ def test_the_images_name_tells_its_content(monkeypatch):
     assert docker_image.content_hash.__wrapped__() == name
     monkeypatch.setattr(docker_image, "requirements", lambda: ("orjson==0",))
     assert docker_image.content_hash.__wrapped__() != name
+
+
+def test_without_a_daemon_containers_are_refused_at_collection(pytester, monkeypatch):
+    """One line for who asked for them, before anything is started."""
+    monkeypatch.setenv("DOCKER_HOST", NOWHERE)
+    text = "from pytest_anomod import anomaly\n@anomaly(system='social_network')\ndef test_it(case):\n    case.run()\n"
+    pytester.makepyfile(text)
+    result = pytester.runpytest("--anomod-runtime=docker")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*no Docker daemon answers at {NOWHERE}*--anomod-runtime=process*"])
