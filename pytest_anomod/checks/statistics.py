@@ -172,6 +172,8 @@ def _level_lacks(series: Series, pace: float) -> str:
     """What the shift lacks in effect, beyond the machine's pace and each window's highest burst; empty: nothing."""
     bar, mean = series.bar, series.kind == "rate"
     before, after = calm(series.before), calm(series.after)
+    if not len(before.values) or not len(after.values):
+        return f"a burst: without its highest {BURST_S:g} s a window is empty"
     later = Stretch(times_s=after.times_s, values=after.values / pace, length_s=after.length_s)
     delta = _delta(before.values, later.values)
     sign = 1.0 if delta >= 0 else -1.0

@@ -118,6 +118,16 @@ def test_the_harmless_direction_is_named():
     assert shift.why_not == "in the harmless direction"
 
 
+@pytest.mark.parametrize("kind", ["level", "share"])
+def test_rows_that_all_came_at_once_show_nothing(kind):
+    """What is left of them without the highest burst is nothing to compare."""
+    times, values = np.linspace(3.0, 3.4, 8), np.array([0.0] * 4 + [1.0] * 4)
+    before = Stretch(times_s=times, values=values, length_s=10.0)
+    after = dataclasses.replace(before, values=values * 9 if kind == "level" else np.ones(8))
+    shift = only(Series(subject="s", figure="f", kind=kind, before=before, after=after, bar=Bar(), unit="ms"))
+    assert not shift.moved
+
+
 def test_too_few_rows_say_so():
     assert "only 3 and 100 rows" in only(level(np.ones(3), np.full(100, 9.0))).why_not
 
