@@ -13,6 +13,7 @@ from pytest_anomod.faults.kill_service import KillService
 from pytest_anomod.faults.network_delay import NetworkDelay
 from pytest_anomod.faults.network_loss import NetworkLoss
 from pytest_anomod.faults.no_fault import NoFault
+from pytest_anomod.faults.pause_service import PauseService
 from pytest_anomod.faults.redis_memory_limit import RedisMemoryLimit
 from pytest_anomod.faults.stop_service import StopService
 from pytest_anomod.faults.transaction_timeout import TransactionTimeout
@@ -30,6 +31,7 @@ __all__ = [
     "NetworkDelay",
     "NetworkLoss",
     "NoFault",
+    "PauseService",
     "PoolExhaustion",
     "RedisMemoryLimit",
     "StopService",

@@ -126,7 +126,7 @@ def create_words(fault: Fault, deployment: Deployment, target: str) -> list[str]
     """The arguments of `blade create` with the figures of now; InjectionError when the target has no process."""
     values = fault.blade_values(deployment, target)
     form = fault.blade(target) or {}
-    if values.get("pid") is None and "{pid}" in form["host"]:
+    if values.get("pid") is None and any("{pid" in word for word in form["host"]):
         msg = f"{target!r} has no process now, so blade can't hit it"
         raise InjectionError(msg)
     return [word.format_map(values) for word in form["host"]]

@@ -25,6 +25,7 @@ EXAMPLES = {
     "kill_service": ("KillService()", "user-timeline-service"),
     "network_delay": ("NetworkDelay(delay_ms=50)", "post-storage-service"),
     "network_loss": ("NetworkLoss(percent=50)", "post-storage-service"),
+    "pause_service": ("PauseService()", "text-service"),
     "redis_memory_limit": ("RedisMemoryLimit(percent_of_used=50)", "user-timeline-redis"),
     "stop_service": ("StopService()", "user-service"),
     "transaction_timeout": ("TransactionTimeout(tables=('user_timeline',))", "user-timeline-mongodb"),

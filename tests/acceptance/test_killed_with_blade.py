@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import psutil
 import pytest
-from outside import HEADER, Belongings, pytest_words, scenario, wait_until_in
+from outside import HEADER, Belongings, processes_that_know, pytest_words, scenario, wait_until_in
+
+from pytest_anomod.model import clock
 
 WITHIN_S = 10.0
 EXAMPLES = {
     "kill_service": ("KillService()", "user-timeline-service", "injectors.helpers.repeat"),
+    "pause_service": ("PauseService()", "text-service", "destroy"),
     "redis_memory_limit": ("RedisMemoryLimit(percent_of_used=50)", "user-timeline-redis", "redis-server"),
 }
 """A fault, where it goes in, and what must be seen running meanwhile."""
+
+
+def is_running(run, sign: str) -> bool:
+    """Whether a process of the run has that in its command line."""
+    for pid in processes_that_know(run.state):
+        with contextlib.suppress(psutil.Error):
+            if sign in " ".join(psutil.Process(pid).cmdline()):
+                return True
+    return False
 
 
 @pytest.mark.parametrize("fault", EXAMPLES)
@@ -21,8 +35,9 @@ def test_nothing_is_left_of_a_killed_run_with_blade(fault, start, tmp_path, blad
     text = scenario(f"test_{fault}", f"fault={made}, target={target!r}, injector='chaosblade'")
     (tmp_path / "test_scenarios.py").write_text(HEADER + text)
     run = start(*pytest_words("test_scenarios.py"))
-    had = Belongings.of(run, wait_until_in(run))
-    assert any(sign in " ".join(psutil.Process(pid).cmdline()) for pid in had.processes if psutil.pid_exists(pid))
+    refs = wait_until_in(run)
+    clock.wait_until(lambda: is_running(run, sign), timeout_s=60, what=sign)
+    had = Belongings.of(run, refs)
     run.kill()
     timed(f"{fault}, by blade", had.gone_within(WITHIN_S))
     assert sorted(path.name for path in blade_home.iterdir()) == ["bin", "blade", "yaml"]

@@ -53,7 +53,8 @@ def kill(undo: bool, flags: dict[str, str]) -> dict:
 
 def stop(undo: bool, flags: dict[str, str]) -> dict:
     """SIGSTOP, and SIGCONT by the same words."""
-    os.kill(int(flags["pid"]), signal.SIGCONT if undo else signal.SIGSTOP)
+    for pid in flags["pid"].split(","):
+        os.kill(int(pid), signal.SIGCONT if undo else signal.SIGSTOP)
     return ok()
 
 

@@ -139,6 +139,7 @@ def test_the_home_may_be_behind_a_link_on_the_path(blade_home, monkeypatch, tmp_
         (faults.HttpAbort(), "ChaosBlade has no http_abort"),
         (faults.KillService(), ""),
         (faults.KillService(once=True), ""),
+        (faults.PauseService(), ""),
         (faults.RedisMemoryLimit(), ""),
         (faults.NoFault(), ""),
     ],

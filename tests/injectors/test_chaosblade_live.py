@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 
-from pytest_anomod.faults import KillService, RedisMemoryLimit
+from pytest_anomod.faults import KillService, PauseService, RedisMemoryLimit
 from pytest_anomod.injectors._blade import find_home
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.fault import parameters
@@ -21,6 +21,8 @@ SAMPLES = {
     "kill_service": (KillService(), "user-timeline-service"),
     "kill_service, away": (KillService(period_s=2, away_s=1), "user-service"),
     "kill_service, once": (KillService(once=True), "media-service"),
+    "pause_service": (PauseService(), "text-service"),
+    "pause_service of a store": (PauseService(), "url-shorten-mongodb"),
     "redis_memory_limit": (RedisMemoryLimit(percent_of_used=50), "home-timeline-redis"),
 }
 RECOVER = """

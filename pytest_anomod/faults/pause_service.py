@@ -1,0 +1,88 @@
+"""A service that hangs: its processes are held by SIGSTOP, its port still takes connections, and nobody answers."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import InjectionError
+from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+
+_LOOK_S = 0.3
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PauseService(FaultDefaults):
+    """Every process of the target stands still until recovery; callers wait for as long as their patience lasts."""
+
+    name: ClassVar[str] = "pause_service"
+    level: ClassVar[Level] = Level.SERVICE
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.LIFECYCLE})
+
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        found = _processes(deployment, target)
+        if not found:
+            msg = f"{target!r} has no process now, so nothing can be held"
+            raise InjectionError(msg)
+        _signal(found, signal.SIGSTOP)
+        found = _processes(deployment, target)  # one that was just being started is among them by now
+        _signal(found, signal.SIGSTOP)
+        return {"pids": [process.pid for process in found]}
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Whether all its processes stand still, and a health request gets no answer."""
+        import psutil
+
+        states = {}
+        for process in _processes(deployment, target):
+            with contextlib.suppress(psutil.Error):
+                states[process.pid] = process.status()
+        held = bool(states) and set(states.values()) == {psutil.STATUS_STOPPED}
+        answers = deployment.answers(target, _LOOK_S)
+        return Observation(active=held and not answers, evidence={"states": states, "answers": answers})
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        """Let everything go on, and wait for an answer; a process that was ended meanwhile comes back by itself."""
+        _signal(_processes(deployment, target), signal.SIGCONT)
+        clock.wait_until(lambda: deployment.answers(target), timeout_s=10.0, what=f"{target!r} to answer again")
+
+    def blade(self, target: str) -> Mapping[str, Json]:
+        args = ["cri", "process", "stop", "--process", ".", "--container-name", target]
+        return {"args": args, "host": ["process", "stop", "--pid", "{pids}"]}
+
+    def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        """All its processes: blade stops those that it is told, and no children of theirs."""
+        pids = ",".join(str(process.pid) for process in _processes(deployment, target))
+        return {**FaultDefaults.blade_values(self, deployment, target), "pids": pids}
+
+
+def _processes(deployment: Deployment, target: str) -> list[Any]:
+    """The target's process and all below it: a store has children of its own. Empty while there is none."""
+    import psutil
+
+    pid = deployment.instance(target).pid
+    with contextlib.suppress(psutil.Error):
+        if pid is not None:
+            process = psutil.Process(pid)
+            return [process, *process.children(recursive=True)]
+    return []
+
+
+def _signal(processes: list[Any], number: int) -> None:
+    import psutil
+
+    for process in processes:
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if process.is_running():
+                os.kill(process.pid, number)
+
+
+OFFERS = (PauseService,)
