@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,7 +168,8 @@ class Case:
         from pytest_anomod.chaos.toolkit import problems
 
         journal = read_journal(raw)
-        frames, dropped = _write_tables(writer, collectors, timeline)
+        known = problems(journal)
+        frames, dropped = _write_tables(writer, collectors, timeline, known)
         view = CaseView(
             case_id=writer.case_id,
             scenario=self.scenario,
@@ -177,7 +178,7 @@ class Case:
             timeline=timeline,
             frames=frames,
             dropped=dropped,
-            problems=problems(journal),
+            problems=known,
         )
         return self._judge(deployment, writer, view, experiment, raw)
 
@@ -257,16 +258,19 @@ def _pass_edge(collectors: Mapping[str, Collector], edge: str) -> None:
 
 
 def _write_tables(
-    writer: CaseWriter, collectors: Mapping[str, Collector], timeline: Timeline
+    writer: CaseWriter, collectors: Mapping[str, Collector], timeline: Timeline, known: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, int]]:
-    """Write each modality's rows of the case; return them as frames, and what was dropped."""
+    """Write each modality's rows of the case; return them as frames, and what was dropped.
+
+    CaptureError for a modality without any row; what is known to have gone wrong before is said with it.
+    """
     frames: dict[str, Any] = {}
     dropped: dict[str, int] = {}
     for name, collector in collectors.items():
         columns = collector.columns(timeline.start_ns, timeline.end_ns)
         if not columns.get("time_unix_nano"):
             msg = f"the {name} collector has no record at all between the case's start and end; the case is no case"
-            raise CaptureError(msg)
+            raise CaptureError("; ".join([*known, msg]))
         frames[name] = writer.write_table(catalog.find("modalities", name), columns, timeline)
         dropped[name] = collector.dropped
     return frames, dropped

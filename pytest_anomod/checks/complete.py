@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_anomod.checks.cut import member
@@ -27,7 +28,8 @@ def check_complete(view: CaseView) -> Finding:
     missing = [name for name in MODALITIES if name not in view.frames]
     problems += [f"the modality {name} is missing" for name in missing]
     counts = {name: _counts(view.frames[name]) for name in MODALITIES if name not in missing}
-    problems += _empty_windows(view, counts)
+    if empty := _empty_windows(view, counts):
+        problems += [*_ended_early(view), *empty]
     problems += _losses(view)
     joined, answered = (0, 0) if missing else _joined(view)
     if answered and joined < JOINED_SHARE * answered:
@@ -89,6 +91,18 @@ def _answered(view: CaseView, window: Window) -> bool:
         return True
     inside = responses[responses["phase"] == str(window.phase)]
     return bool((inside["status_code"].fillna(0) > 0).any())
+
+
+def _ended_early(view: CaseView) -> list[str]:
+    """That the workload was over before the case was, if it says so."""
+    ending = view.journal.activity(names.END_WORKLOAD)
+    output = ending.output if ending is not None and isinstance(ending.output, Mapping) else {}
+    summary = output.get("summary") or {}
+    reason = str(summary.get("end_reason") or "stopped")
+    if reason == "stopped":
+        return []
+    elapsed_s = summary.get("elapsed_s", 0)
+    return [f"the workload ended by itself {elapsed_s:.1f} s after it began ({reason}); have it play longer"]
 
 
 def _held_up(view: CaseView, window: Window) -> bool:

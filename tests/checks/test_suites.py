@@ -13,6 +13,7 @@ from pytest_anomod.checks.complete import check_complete
 from pytest_anomod.checks.cut import fault_cut
 from pytest_anomod.checks.impact import check_impact
 from pytest_anomod.checks.steady import check_steady
+from pytest_anomod.model.journal import END_WORKLOAD, Activity
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.model.verdict import CaseView, Outcome
 from pytest_anomod.model.workload import OpenLoop, Suite
@@ -90,3 +91,16 @@ def test_a_window_without_a_request_is_whole_only_if_one_was_waited_for():
     held_up = pd.concat([rows, waiting], ignore_index=True).sort_values("time_unix_nano")
     assert missing not in check_complete(driven_by(view, SUITE, held_up)).message
     assert missing in check_complete(driven_by(view, OpenLoop(rate_rps=30.0), held_up)).message
+
+
+def test_a_workload_that_was_over_too_early_is_what_empty_windows_are_put_down_to():
+    view = make_case(9)
+    rows = provoking(view, 200)
+    replayed = driven_by(view, SUITE, rows[rows["phase"] == "baseline"])
+    summary = {"end_reason": "the suite is over", "elapsed_s": 4.2}
+    end = view.timeline.end_ns
+    over = Activity(name=END_WORKLOAD, start_ns=end, end_ns=end, succeeded=True, output={"summary": summary})
+    journal = dataclasses.replace(view.journal, played=(*view.journal.played, over))
+    message = check_complete(dataclasses.replace(replayed, journal=journal)).message
+    assert "the workload ended by itself 4.2 s after it began (the suite is over)" in message
+    assert "no rows of api_responses in the control window" in message
