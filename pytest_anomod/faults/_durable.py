@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _SETTINGS = {"fsync": "on", "synchronous_commit": "on"}
 _LOG = "/log/durable"
-_WATCH_S = 0.7
+_WATCH_S, _WRITES = 1.2, 5
+"""A service is watched until it has written so often, or for so long: one write alone may slip through a busy disk."""
 
 
 def make(deployment: Deployment, target: str) -> list[float]:
@@ -48,18 +49,18 @@ def is_made(deployment: Deployment, target: str) -> bool:
 
 
 def look(deployment: Deployment, target: str) -> dict[str, Json]:
-    """Whether the target waits (`fsync` "on" or "off") and for how long (`commit_s`, None when it wrote nothing)."""
+    """Whether the target waits (`fsync` "on" or "off") and how long (`commit_s`, None for a service that hardly wrote)."""
     if _is_store(deployment, target):
         seen: dict[str, Json] = _postgres.ask(deployment, target, _look_at_store)
         return seen
     before = after = tell(deployment, target, _LOG, {})
     until = clock.monotonic_s() + _WATCH_S
-    while after["syncs"] == before["syncs"] and clock.monotonic_s() < until:
+    while after["syncs"] - before["syncs"] < _WRITES and clock.monotonic_s() < until:
         clock.sleep(0.1)
         after = tell(deployment, target, _LOG, {})
     count = after["syncs"] - before["syncs"]
-    waited_s = (after["waited_s"] - before["waited_s"]) / count if count > 0 else None
-    return {"fsync": "on" if after["on"] else "off", "commit_s": waited_s}
+    waited_s = (after["waited_s"] - before["waited_s"]) / count if count > 1 else None
+    return {"fsync": "on" if after["on"] else "off", "commit_s": waited_s, "writes": count}
 
 
 def undo(deployment: Deployment, target: str) -> None:

@@ -81,7 +81,7 @@ class KillService(FaultDefaults):
         deployment.start(target)
         clock.wait_until(
             lambda: deployment.answers(target) and not self.active(deployment, target),
-            timeout_s=10.0,
+            timeout_s=10.0 + self._young_s,
             what=f"{target!r} to stay up after it was killed",
         )
 
