@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from container_demo import DEMO, ours
+from engine_relay import EngineRelay
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
@@ -109,6 +110,27 @@ def test_an_image_that_is_not_there_or_not_ours_is_refused(engine, docker_sessio
     with pytest.raises(DeploymentError, match="no services or agents of ours"):
         DockerRuntime().up(DEMO, docker_session)
     engine.images.remove(foreign)
+
+
+def test_a_daemon_that_dies_in_the_middle_is_told(engine, docker_session, monkeypatch, tmp_path):
+    """What runs goes on and can be looked at; what needs the engine says that it is gone; afterwards all is cleared."""
+    url = docker_engine.engine_url()
+    if not url.startswith("unix://"):
+        pytest.skip(f"the engine at {url} is not behind a socket of this machine")
+    relay = EngineRelay(tmp_path / "engine.sock", url.removeprefix("unix://"))
+    monkeypatch.setenv("DOCKER_HOST", relay.url)
+    runtime = DockerRuntime()
+    deployment = runtime.up(DEMO, docker_session)
+    before = deployment.instance("front")
+    relay.cut()
+    for act in (lambda: deployment.stop("back"), lambda: runtime.down(deployment)):
+        with pytest.raises(DeploymentError, match="Docker engine"):
+            act()
+    assert deployment.instance("front").pid == before.pid
+    assert deployment.unhealthy() == ()
+    relay.mend()
+    runtime.down(deployment)
+    relay.cut()
 
 
 def test_without_a_daemon_every_call_says_so(monkeypatch, tmp_path):
