@@ -80,9 +80,14 @@ def _signal(processes: list[Any], number: int) -> None:
     import psutil
 
     for process in processes:
-        with contextlib.suppress(psutil.Error, ProcessLookupError):
+        try:
             if process.is_running():
                 os.kill(process.pid, number)
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            continue
+        except PermissionError as error:
+            msg = f"process {process.pid} is another user's, who alone (or root) can hold it; run as that user"
+            raise InjectionError(msg) from error
 
 
 OFFERS = (PauseService,)

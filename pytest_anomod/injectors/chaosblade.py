@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,8 +18,8 @@ from pytest_anomod.model.fault import Fault, Json, Level, Observation, parameter
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
 
-RUNTIMES = ("process",)
-"""Where a service is a process of this machine; blade's actions in containers are not driven."""
+RUNTIMES = ("process", "docker")
+"""Where a service is a process of this machine with a pid that we know; `blade create cri` is not driven."""
 DEADLINE_S = 4 * 7_200.0
 """blade's own time limit: after the longest case there can be. The guardian is there long before."""
 _LOOP = "again"
@@ -54,12 +55,14 @@ class ChaosBladeInjector:
         if form is None:
             return f"ChaosBlade has no {fault.name}"
         if runtime not in RUNTIMES:
-            return f"blade is driven on runtime {', '.join(RUNTIMES)} only, not on {runtime!r}"
+            return f"blade is driven on runtime {' and '.join(RUNTIMES)} only, not on {runtime!r}"
+        if "host" in form and runtime == "docker" and os.geteuid() != 0:
+            return "only root can signal the processes of containers"
         if "host" in form:
             home = find_home()
             return "no blade on this machine" if home is None else lacks(home, form["host"][0])
         command = " ".join(("blade create", *form.get("args", ())))
-        return str(form.get("refusal") or f"ChaosBlade has {fault.name} for containers only ({command})")
+        return str(form.get("refusal") or f"ChaosBlade has {fault.name} only as an action in a container ({command})")
 
     def prepare(self, fault: Fault, deployment: Deployment, target: str) -> None:
         """As the native injector does."""
@@ -127,7 +130,7 @@ def create_words(fault: Fault, deployment: Deployment, target: str) -> list[str]
     values = fault.blade_values(deployment, target)
     form = fault.blade(target) or {}
     if values.get("pid") is None and any("{pid" in word for word in form["host"]):
-        msg = f"{target!r} has no process now, so blade can't hit it"
+        msg = f"{target!r} has no process on this machine now, so blade can't hit it"
         raise InjectionError(msg)
     return [word.format_map(values) for word in form["host"]]
 

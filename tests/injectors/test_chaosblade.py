@@ -150,9 +150,18 @@ def test_what_blade_can_not_do_truly_is_refused_with_the_reason(blade_home, faul
     assert bool(INJECTOR.refusal(fault, "app", "process")) is bool(why)
 
 
-def test_a_container_is_refused(blade_home):
-    """Actions in containers need what no home here has been seen to have."""
-    assert "not on 'docker'" in INJECTOR.refusal(faults.KillService(), "app", "docker")
+def test_a_runtime_whose_processes_are_elsewhere_is_refused(blade_home):
+    """blade hits processes of this machine."""
+    assert "not on 'kubernetes'" in INJECTOR.refusal(faults.KillService(), "app", "kubernetes")
+
+
+def test_containers_need_root(blade_home, monkeypatch):
+    """Their processes are processes of this machine, but not ours."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert INJECTOR.refusal(faults.KillService(), "app", "docker") == ""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "only root" in INJECTOR.refusal(faults.KillService(), "app", "docker")
+    assert INJECTOR.refusal(faults.KillService(), "app", "process") == ""
 
 
 def test_a_home_that_lacks_a_part_is_refused(blade_home):
