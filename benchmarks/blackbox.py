@@ -219,7 +219,9 @@ def report_causes(logs: Path) -> int:
     clock.sleep(0.5)  # the last lines are on their way
     causes: collections.Counter[str] = collections.Counter()
     for file in logs.glob("ts-*.log"):
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in file.read_text(encoding="utf-8", errors="replace").split(
+            "\n"
+        ):  # texts may hold other ends of lines
             if "Request processing failed" in line:
                 body = json.loads(line)["body"]
                 known = next((cause for pattern, cause in CAUSES.items() if re.search(pattern, body, re.DOTALL)), None)
