@@ -49,7 +49,7 @@ def is_made(deployment: Deployment, target: str) -> bool:
 
 
 def look(deployment: Deployment, target: str) -> dict[str, Json]:
-    """Whether the target waits (`fsync` "on" or "off") and for how long (`commit_s`, None if a service hardly wrote)."""
+    """Whether the target waits (`fsync` "on" or "off"), and how long (`commit_s`, None if a service hardly wrote)."""
     if _is_store(deployment, target):
         seen: dict[str, Json] = _postgres.ask(deployment, target, _look_at_store)
         return seen
