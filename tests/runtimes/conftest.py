@@ -10,13 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from demo_of_runtimes import DEMO
 
-from pytest_anomod.model.system import System
 from pytest_anomod.runtimes import guardian, processes, sessions
 from pytest_anomod.runtimes.process import ProcessRuntime
 
 HERE = Path(__file__).parent
-DEMO = System(name="demo", services=(), entry="front", journeys=(), replica="demo.system")
 
 
 @pytest.fixture(scope="session", autouse=True)

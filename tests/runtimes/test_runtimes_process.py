@@ -13,8 +13,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from demo_of_runtimes import DEMO
 
-from conftest import DEMO
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability
@@ -74,11 +74,11 @@ def test_a_stopped_process_does_not_answer(demo):
         instance = demo.instance(name)
         os.kill(instance.pid, signal.SIGSTOP)
         try:
-            clock.wait_until(lambda name=name: demo.stats(name).stopped, timeout_s=2.0, what="it to stop")
+            clock.wait_until(lambda name=name: demo.stats(name).stopped, timeout_s=20.0, what="it to stop")
             assert not demo.answers(name, 0.2), name
         finally:
             os.kill(instance.pid, signal.SIGCONT)
-        clock.wait_until(lambda name=name: demo.answers(name), timeout_s=2.0, what="it to go on")
+        clock.wait_until(lambda name=name: demo.answers(name), timeout_s=20.0, what="it to go on")
 
 
 def test_a_killed_service_comes_back_as_another_instance(demo):

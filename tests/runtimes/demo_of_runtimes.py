@@ -1,0 +1,5 @@
+"""The system that the tests of runtimes bring up: two services, a store and a cache."""
+
+from pytest_anomod.model.system import System
+
+DEMO = System(name="demo", services=(), entry="front", journeys=(), replica="demo.system")
