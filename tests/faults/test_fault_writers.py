@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import psutil
 from programs import HELPERS, running, until
 
