@@ -4,9 +4,10 @@ from pytest_anomod import Verdict, anomaly
 from pytest_anomod.faults import CpuContention, DiskStress, NetworkLoss
 
 
-@anomaly(system="train_ticket", fault=CpuContention(), target="ts-preserve-service")
+# few bookings a second: a tenth of a core, so that hardly one of them gets through between two stops
+@anomaly(system="train_ticket", fault=CpuContention(duty_ms=10), target="ts-preserve-service")
 def test_lv_p_cpu_preserve(case):
-    """Preserve, which leads ten other services through every booking, competes for a fifth of a core."""
+    """Preserve, which leads ten other services through every booking, competes for a tenth of a core."""
     result = case.run()
     assert result.verdict is Verdict.EFFECTIVE, result.explain()
 
