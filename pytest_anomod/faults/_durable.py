@@ -1,4 +1,4 @@
-"""Having a target wait for the disk when it writes, and back: a PostgreSQL store at commits, a service at its log.
+"""Having a target wait for the disk when it writes, and back: a PostgreSQL store at commits, a service at its lines.
 
 Replicas wait for no disk: what they lose with the machine nobody misses. Who waits feels a busy disk, and nobody else.
 """

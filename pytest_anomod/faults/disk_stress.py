@@ -33,8 +33,8 @@ class DiskStress(FaultDefaults):
     They rest as much as they can while a small write still waits about `stall_ms`: to keep a disk busy is to write
     gigabytes a second on a fast one. After `budget_gb` in all they end, for the disk's sake, and the fault with them.
     Replicas don't wait for the disk, so `prepare` has the target do so before the baseline, a store at each commit
-    (fsync) and a service at each write of its log: it alone then feels the disk. Whatever else on this machine waits
-    for that disk feels it too, hence `host_wide`.
+    (fsync) and a service at each write of log and spans: it alone then feels the disk. Whatever else on this machine
+    waits for that disk feels it too, hence `host_wide`.
     """
 
     name: ClassVar[str] = "disk_stress"

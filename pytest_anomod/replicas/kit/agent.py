@@ -4,7 +4,7 @@ GET /healthz and /metrics are open; everything else asks for `Authorization: Bea
 """
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pytest_anomod.replicas.kit.code_patches import CodePatches, Patch, PatchError
@@ -37,7 +37,7 @@ class Agent:
         port: int,
         names: NameTable,
         pools: Pools,
-        log: LineFile | NoFile,
+        files: Sequence[LineFile | NoFile],
     ) -> None:
         self._token = token
         self._metrics = metrics
@@ -46,7 +46,7 @@ class Agent:
         self._listener = listener
         self._port = port
         self._names = names
-        self._log = log
+        self._files = [file for file in files if isinstance(file, LineFile)]
         self._loans = PoolLoans(pools)
         self._actions: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "/coverage/snapshot": self._snapshot,
@@ -112,14 +112,19 @@ class Agent:
         return {"port": self._listener.port}
 
     async def _durable(self, body: dict[str, Any]) -> Any:
-        log, on = self._log, body.get("on")
-        if isinstance(log, NoFile):
+        files, on = self._files, body.get("on")
+        if not files:
             raise PatchError("telemetry is off in this deployment")
         if on is not None:
             if not isinstance(on, bool):
                 raise PatchError(f"on {on!r} must be true or false")
-            log.durable = on
-        return {"on": log.durable, "syncs": log.syncs, "waited_s": log.waited_s}
+            for file in files:
+                file.durable = on
+        return {
+            "on": all(file.durable for file in files),
+            "syncs": sum(file.syncs for file in files),
+            "waited_s": sum(file.waited_s for file in files),
+        }
 
     async def _look(self, body: dict[str, Any]) -> Any:
         names = body.get("names")

@@ -97,7 +97,7 @@ async def _serve(
             port=plan.port,
             names=service.names,
             pools=service.pools,
-            log=service.telemetry.logs,
+            files=(service.telemetry.logs, service.telemetry.spans),
         )
     )
     await service.start()

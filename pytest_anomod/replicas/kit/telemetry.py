@@ -34,7 +34,7 @@ class LineFile:
 
     So whoever has an answer finds its lines, and a SIGKILL loses no more than what was under way in the last moment.
     Outside an event loop each line is written at once. While `durable` is set each write waits until it is on disk, as
-    a log does that may not lose a line; `syncs` and `waited_s` say how often and how long.
+    files do that may not lose a line; `syncs` and `waited_s` say how often and how long.
     """
 
     def __init__(self, path: Path) -> None:

@@ -63,7 +63,7 @@ def test_trace_context_joins_spans_and_logs(deployment: Any) -> None:
     assert line["attributes"]["code.function"] == "read"
 
 
-def test_a_log_may_wait_for_the_disk_at_each_write(deployment: Any) -> None:
+def test_log_and_spans_may_wait_for_the_disk_at_each_write(deployment: Any) -> None:
     """While it is told to; how often it did and for how long is counted."""
     before = deployment.agent("front", "/log/durable", {"on": True})[1]
     deployment.note("seeded")
