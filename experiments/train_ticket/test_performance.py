@@ -12,11 +12,11 @@ def test_lv_p_cpu_preserve(case):
     assert result.verdict is Verdict.EFFECTIVE, result.explain()
 
 
-# preserve has no table of its own: all that it writes are its log and its spans. A busy disk can only hurt it if it waits
+# preserve has no table of its own: all that it writes are its log and spans. A busy disk can only hurt it if it waits
 # for those, so they are such as may not lose a line, in the baseline too
 @anomaly(system="train_ticket", fault=DiskStress(), target="ts-preserve-service")
 def test_lv_p_diskio_preserve(case):
-    """The disk below preserve is kept busy while preserve waits for it at every write of log and spans; nobody else does."""
+    """The disk below preserve is kept busy while it waits for it at every write of log and spans; nobody else does."""
     result = case.run()
     assert result.verdict is Verdict.EFFECTIVE, result.explain()
 
