@@ -158,6 +158,7 @@ class ServiceApp:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._under_way = 0
         self._methods: dict[str, tuple[str, str, Callable[..., Awaitable[Any]]]] = {}
         self._router = Router()
         for attribute in dir(type(service)):
@@ -173,12 +174,16 @@ class ServiceApp:
         """Answer one request; never raises. GET /healthz leaves no trace: whoever probes is no user."""
         if request.path == "/healthz" and request.method == "GET":
             return json_response({"status": "ok"})
-        ctx = incoming_context(self._service.telemetry, request.header("traceparent"))
-        if request.method == "POST":
-            found = self._methods.get(request.path)
-            if found is not None:
-                return await self._call(request, ctx, *found)
-        return await self._http(request, ctx)
+        self._under_way += 1
+        try:
+            ctx = incoming_context(self._service.telemetry, request.header("traceparent"))
+            found = self._methods.get(request.path) if request.method == "POST" else None
+            response = await (self._http(request, ctx) if found is None else self._call(request, ctx, *found))
+            if self._under_way == 1:  # else those of all go out together, soon
+                self._service.telemetry.flush()
+        finally:
+            self._under_way -= 1
+        return response
 
     async def _call(self, request: Request, ctx: Any, name: str, span: str, handler: Callable) -> Response:
         started = time.perf_counter()
@@ -194,7 +199,6 @@ class ServiceApp:
         except Exception as error:  # whatever a handler raises is the answer of its method
             status, response = "undeclared", error_response(error)
         self._service.metrics.server_call(name, status, time.perf_counter() - started)
-        self._service.telemetry.flush()
         return response
 
     async def _http(self, request: Request, ctx: Any) -> Response:
@@ -215,5 +219,4 @@ class ServiceApp:
             if response.status >= 500 and span.status != "ERROR":
                 span.fail(f"HTTP {response.status}")
         service.metrics.http_request(name, response.status, time.perf_counter() - started)
-        service.telemetry.flush()
         return response

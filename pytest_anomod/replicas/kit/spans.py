@@ -57,9 +57,10 @@ class Span(Context):
     __slots__ = ("_kind", "_name", "_parent", "_start_unix", "_started", "attributes", "status")
 
     def __init__(self, parent: Context, name: str, kind: SpanKind, attributes: dict[str, Any]) -> None:
-        sampled = parent.sampled
-        span_id = f"{getrandbits(64) | 1:016x}" if sampled else parent.span_id
-        super().__init__(parent.telemetry, parent.trace_id, span_id, sampled)
+        self.telemetry = parent.telemetry
+        self.trace_id = parent.trace_id
+        self.sampled = sampled = parent.sampled
+        self.span_id = f"{getrandbits(64) | 1:016x}" if sampled else parent.span_id
         self._name = name
         self._kind = kind
         self._parent = parent.span_id

@@ -30,9 +30,9 @@ def source_path(filename: str) -> str:
 
 
 class LineFile:
-    """JSON lines, appended whole and many at once: before an answer is sent, else within HELD_BACK_S.
+    """JSON lines, appended whole and many at once: before an answer is sent, or within HELD_BACK_S in a busy service.
 
-    So whoever has an answer finds its lines, and a SIGKILL loses no more than what was under way in the last moment.
+    So who asks one thing after the other finds the lines of each answer, and a SIGKILL loses a moment's lines at most.
     Outside an event loop each line is written at once. While `durable` is set each write waits until it is on disk, as
     files do that may not lose a line; `syncs` and `waited_s` say how often and how long.
     """
