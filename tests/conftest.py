@@ -1,8 +1,19 @@
-"""What tests of several parts share: a home of the fake blade."""
+"""What tests of several parts share: how workers share their files out, and a home of the fake blade."""
 
 from __future__ import annotations
 
 import pytest
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Whole files, in order, the slow ones of tests/acceptance first: tests of a file share a system and its state."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture
