@@ -1,6 +1,6 @@
 """What capture costs: throughput of SocialNetwork at saturation with capture on against off, as ratios.
 
-    python benchmarks/capture.py [--seconds 1] [--pairs 15]
+    python benchmarks/capture.py [--seconds 4] [--pairs 8]
 
 A closed loop of connections drives the gateway with the default mix of journeys as fast as it answers. "signals" are
 logs, traces, metrics (scraped at 1 Hz) and recorded API responses, with coverage off on both sides; "coverage" is line
@@ -39,8 +39,8 @@ USERS = 962
 def main() -> None:
     """Measure both ratios and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of one turn")
-    parser.add_argument("--pairs", type=int, default=15, help="how often off and on take turns")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of one turn")
+    parser.add_argument("--pairs", type=int, default=8, help="how often off and on take turns")
     options = parser.parse_args()
     print(f"python {sys.version.split()[0]}, {os.cpu_count()} cores, {CONNECTIONS} connections")
     compare("signals", ["--no-telemetry", "--no-coverage"], ["--no-coverage"], options)
@@ -72,6 +72,7 @@ class Contender:
     def __init__(self, flags: list[str]) -> None:
         self._flags = flags
         self._captures = "--no-telemetry" not in flags
+        self._scraper = Scraper()  # its connections last, as those of the metrics collector do
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Contender:
@@ -81,6 +82,7 @@ class Contender:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._scraper.close()
         self._stack.close()
 
     def turn(self, seconds: float, seed: int) -> tuple[float, float]:
@@ -88,7 +90,7 @@ class Contender:
         host, port = self._deployment["entry_url"].removeprefix("http://").split(":")
         pid = self._deployment["host"]["pid"]
         stop = threading.Event()
-        scraper = threading.Thread(target=scrape, args=(self._deployment, stop), daemon=True)
+        scraper = threading.Thread(target=scrape, args=(self._deployment, self._scraper, stop), daemon=True)
         before = cpu_seconds(pid)
         if self._captures:
             scraper.start()
@@ -137,17 +139,15 @@ def free_block(size: int = 100) -> int:
     sys.exit("no block of free ports between 12000 and 20000")
 
 
-def scrape(deployment: dict, stop: threading.Event) -> None:
+def scrape(deployment: dict, scraper: Scraper, stop: threading.Event) -> None:
     """Read every /metrics once a second, as the metrics collector does."""
     services = deployment["services"].items()
     urls = {name: service["metrics_url"] for name, service in services if service["metrics_url"]}
-    scraper = Scraper()
     pause = 0.5  # in the middle of each second, so that a turn has as many as it has seconds
     while not stop.wait(pause):
         began = time.monotonic()
         scraper.scrape(urls, timeout_s=0.8)
         pause = 1.0 - (time.monotonic() - began)
-    scraper.close()
 
 
 async def drive(host: str, port: int, seconds: float, seed: int, sink) -> float:
