@@ -9,12 +9,9 @@ from typing import Any
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import Instance, Stats
-from pytest_anomod.model.system import ServiceKind
-from pytest_anomod.runtimes import ports, processes
+from pytest_anomod.runtimes import processes
 from pytest_anomod.runtimes.calls import call_json
-from pytest_anomod.runtimes.replica import ABILITIES, ORDER_TIMEOUT_S, ReplicaDeployment
-
-__all__ = ["ABILITIES", "ProcessDeployment"]
+from pytest_anomod.runtimes.replica import ORDER_TIMEOUT_S, ReplicaDeployment
 
 CONTROL_TIMEOUT_S = 2.0
 KILL_LIMIT_S = 5.0
@@ -71,26 +68,15 @@ class ProcessDeployment(ReplicaDeployment):
 
     def _look(self) -> tuple[Instance, ...]:
         states = self._control("GET", "/services", CONTROL_TIMEOUT_S)
-        return tuple(self._as_instance(name, states.get(name) or {}) for name in self.document["services"])
+        return tuple(self._from_state(name, states.get(name) or {}) for name in self.document["services"])
 
-    def _as_instance(self, name: str, state: Mapping[str, Any]) -> Instance:
-        described = self.document["services"][name]
-        restarts = state.get("restarts", 0)
-        span_file = described["span_file"]
-        return Instance(
-            service=name,
-            kind=ServiceKind(described["kind"]),
-            instance_id=f"{name}-{restarts + 1}",
-            address=(ports.HOST, described["port"]),
+    def _from_state(self, name: str, state: Mapping[str, Any]) -> Instance:
+        return self._as_instance(
+            name,
+            state=state.get("state", "stopped"),
             pid=state.get("pid"),
             start_time=state.get("start_time"),
-            state=state.get("state", "stopped"),
-            restarts=restarts,
-            log_file=self.directory / described["log_file"],
-            log_format=described["log_format"],
-            span_file=self.directory / span_file if span_file else None,
-            metrics_url=described["metrics_url"],
-            agent_url=described["agent_url"],
+            restarts=state.get("restarts", 0),
         )
 
     def _pid_of(self, service: str) -> int | None:

@@ -23,7 +23,7 @@ from pytest_anomod.runtimes.docker_engine import translated
 from pytest_anomod.runtimes.docker_image import require_image
 from pytest_anomod.runtimes.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.runtimes.locks import boot_lock
-from pytest_anomod.runtimes.replica import ABILITIES
+from pytest_anomod.runtimes.replica import ABILITIES, check_replica, host_options
 from pytest_anomod.runtimes.state import make_directory
 from pytest_anomod.runtimes.undo import remove_tree
 
@@ -67,17 +67,10 @@ class DockerRuntime:
 
         The image must be there (`anomod image build`). Everything that is published is so on the loopback address.
         """
-        if system.replica is None:
-            msg = f"system {system.name!r} has no replica, so there is no image of it; use another runtime"
-            raise DeploymentError(msg)
-        if entry_port is not None:
-            ports.check_entry_port(entry_port)
+        check_replica(system, "there is no image of it")
+        options = host_options(entry_port, seed=seed, coverage=coverage, telemetry=telemetry)
         image = require_image(docker_engine.connect(docker_engine.engine_url()))
         ensure_guardian(session.directory)
-        options = ["--seed", str(seed)]
-        options += [] if entry_port is None else ["--entry-port", str(entry_port)]
-        options += [] if coverage else ["--no-coverage"]
-        options += [] if telemetry else ["--no-telemetry"]
         with boot_lock(f"{system.name} of {session.run_id}/{session.worker}"):
             base_port, block = ports.claim_block()
             try:

@@ -15,8 +15,7 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, Stats
-from pytest_anomod.model.system import ServiceKind
-from pytest_anomod.runtimes import docker_engine, ports, processes
+from pytest_anomod.runtimes import docker_engine, processes
 from pytest_anomod.runtimes.docker_engine import translated
 from pytest_anomod.runtimes.replica import ORDER_TIMEOUT_S, ReplicaDeployment
 
@@ -95,27 +94,16 @@ class DockerDeployment(ReplicaDeployment):
             state = self.client.api.inspect_container(self.container(service))["State"]
         except docker.errors.NotFound:
             state = {"Status": "removed", "Pid": 0}
-        described = self.document["services"][service]
         pid = _inner_process(int(state.get("Pid") or 0)) if state["Status"] == "running" else None
         word = {"running": "running", "paused": "running", "restarting": "restarting"}.get(state["Status"], "stopped")
         if word == "running" and pid is None and sys.platform == "linux" and self.ref["local"]:
             word = "restarting"  # its program has ended, or has not begun
-        restarts = max(0, self._launches(service) - 1)
-        span_file = described["span_file"]
-        return Instance(
-            service=service,
-            kind=ServiceKind(described["kind"]),
-            instance_id=f"{service}-{restarts + 1}",
-            address=(ports.HOST, described["port"]),
+        return self._as_instance(
+            service,
+            state=word,
             pid=pid,
             start_time=processes.start_time(pid) if pid else None,
-            state=word,
-            restarts=restarts,
-            log_file=self.directory / described["log_file"],
-            log_format=described["log_format"],
-            span_file=self.directory / span_file if span_file else None,
-            metrics_url=described["metrics_url"],
-            agent_url=described["agent_url"],
+            restarts=max(0, self._launches(service) - 1),
         )
 
     def _launches(self, service: str) -> int:

@@ -20,9 +20,10 @@ from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import System
 from pytest_anomod.runtimes import ports, processes, sessions, teardown
-from pytest_anomod.runtimes.deployment import ABILITIES, ProcessDeployment
+from pytest_anomod.runtimes.deployment import ProcessDeployment
 from pytest_anomod.runtimes.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.runtimes.locks import boot_lock
+from pytest_anomod.runtimes.replica import ABILITIES, check_replica, host_options
 from pytest_anomod.runtimes.state import make_directory
 
 HOST_MODULE = "pytest_anomod.replicas.kit.host"
@@ -56,17 +57,10 @@ class ProcessRuntime:
         `entry_port` puts the entry on a port of the caller's choice. `coverage` and `telemetry` can be left out for
         measuring what they cost. Starts the session's guardian if need be. One system starts at a time on a host.
         """
-        if system.replica is None:
-            msg = f"system {system.name!r} has no replica, so it can't run as plain processes; use another runtime"
-            raise DeploymentError(msg)
+        check_replica(system, "it can't run as plain processes")
+        options = host_options(entry_port, seed=seed, coverage=coverage, telemetry=telemetry)
         require_replicas()
-        if entry_port is not None:
-            ports.check_entry_port(entry_port)
         ensure_guardian(session.directory)
-        options = ["--seed", str(seed)]
-        options += [] if entry_port is None else ["--entry-port", str(entry_port)]
-        options += [] if coverage else ["--no-coverage"]
-        options += [] if telemetry else ["--no-telemetry"]
         with boot_lock(f"{system.name} of {session.run_id}/{session.worker}"):
             for last in (False, False, True):
                 try:

@@ -16,6 +16,7 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, Json
 from pytest_anomod.model.runtime import Instance
+from pytest_anomod.model.system import ServiceKind, System
 from pytest_anomod.runtimes import files, health, ports
 from pytest_anomod.runtimes.calls import call_json
 from pytest_anomod.runtimes.programs import Programs
@@ -26,6 +27,24 @@ ORDER_TIMEOUT_S = 20.0
 """How long an agent or a host gets to answer, and a service to stop or start."""
 INSTANCES_KEPT_S = 0.05
 _AGENT_GETS = frozenset({"/healthz", "/code/patched"})
+
+
+def check_replica(system: System, otherwise: str) -> None:
+    """DeploymentError for a system without a replica, which says what can't be done otherwise."""
+    if system.replica is None:
+        msg = f"system {system.name!r} has no replica, so {otherwise}; use another runtime"
+        raise DeploymentError(msg)
+
+
+def host_options(entry_port: int | None, *, seed: int, coverage: bool, telemetry: bool) -> list[str]:
+    """Options of a replica's host program; DeploymentError when the port is taken."""
+    options = ["--seed", str(seed)]
+    if entry_port is not None:
+        ports.check_entry_port(entry_port)
+        options += ["--entry-port", str(entry_port)]
+    options += [] if coverage else ["--no-coverage"]
+    options += [] if telemetry else ["--no-telemetry"]
+    return options
 
 
 class ReplicaDeployment(abc.ABC):
@@ -82,6 +101,28 @@ class ReplicaDeployment(abc.ABC):
     @abc.abstractmethod
     def _look(self) -> tuple[Instance, ...]:
         """All instances, as they are now."""
+
+    def _as_instance(
+        self, service: str, *, state: str, pid: int | None, start_time: float | None, restarts: int
+    ) -> Instance:
+        """What deployment.json says of a service, and what its runtime sees of it now."""
+        described = self._described(service)
+        span_file = described["span_file"]
+        return Instance(
+            service=service,
+            kind=ServiceKind(described["kind"]),
+            instance_id=f"{service}-{restarts + 1}",
+            address=(ports.HOST, described["port"]),
+            pid=pid,
+            start_time=start_time,
+            state=state,
+            restarts=restarts,
+            log_file=self.directory / described["log_file"],
+            log_format=described["log_format"],
+            span_file=self.directory / span_file if span_file else None,
+            metrics_url=described["metrics_url"],
+            agent_url=described["agent_url"],
+        )
 
     def instance(self, service: str) -> Instance:
         """The instance of a service, as it is now."""

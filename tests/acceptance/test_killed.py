@@ -9,7 +9,7 @@ from outside import HEADER, Belongings, case_directories, pytest_words, scenario
 
 from pytest_anomod.model import catalog
 
-LIMIT_S = 60.0  # seconds are noted in the table at the end; how many is the machine's business, not a test's
+WITHIN_S = 5.0
 COMPOSE_MEDIA = "function='media_service:MediaHandler.compose_media', probe='ComposeMedia', " \
                 "arguments={'req_id': 1, 'media_types': [], 'media_ids': []}"  # fmt: skip
 EXAMPLES = {
@@ -47,7 +47,7 @@ def write_tests(directory, *faults):
 
 @pytest.mark.parametrize("fault", EXAMPLES)
 def test_nothing_is_left_of_a_killed_run(fault, start, tmp_path, timed):
-    """No process, port, lock, shared memory or directory, and no case that looks whole."""
+    """No process, port, lock, shared memory or directory within 5 s, and no case that looks whole."""
     write_tests(tmp_path, fault)
     run = start(*pytest_words("test_scenarios.py"))
     had = Belongings.of(run, wait_until_in(run))
@@ -56,7 +56,7 @@ def test_nothing_is_left_of_a_killed_run(fault, start, tmp_path, timed):
     assert there["port"] > 10, had.left()
     assert min(there["lock"], there["directory"]) > 0, had.left()
     run.kill()
-    timed(fault, had.gone_within(LIMIT_S))
+    timed(fault, had.gone_within(WITHIN_S))
     (directory,) = case_directories(tmp_path / "anomod-dataset")
     assert not (directory / "case.json").exists()
 
@@ -68,7 +68,7 @@ def test_nothing_is_left_of_killed_workers(start, tmp_path, timed):
     run = start(*pytest_words("-n", 2, "test_scenarios.py"))
     had = Belongings.of(run, wait_until_in(run, count=2))
     run.kill()
-    timed(f"two workers, {' and '.join(faults)}", had.gone_within(LIMIT_S))
+    timed(f"two workers, {' and '.join(faults)}", had.gone_within(WITHIN_S))
 
 
 def test_the_next_run_works(start, tmp_path):

@@ -9,16 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
-import time
 
 from pytest_anomod.model.catalog import find
-from pytest_anomod.model.errors import DeploymentError
-
-PATIENCE = 20  # failed questions in a row, then the deployment is taken for gone
-LOOK_EVERY_S = 0.1  # for a process that came back too early
+from pytest_anomod.model.turns import take_turns
 
 
 def main() -> int:
@@ -29,26 +23,14 @@ def main() -> int:
     for name in ("--period-s", "--away-s", "--deadline-s"):
         parser.add_argument(name, type=float, required=True)
     arguments = parser.parse_args()
-    over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: over.set())
     ref = json.loads(arguments.ref)
     deployment = find("runtimes", ref["runtime"]).attach(ref)
-    deadline, failures = time.monotonic() + arguments.deadline_s, 0
-    begun = time.monotonic()
-    while not over.is_set() and time.monotonic() < deadline and failures < PATIENCE:
-        try:
-            if deployment.instance(arguments.service).pid is not None:
-                deployment.kill(arguments.service)
-            failures = 0
-        except (DeploymentError, TimeoutError):
-            failures += 1  # it died between question and kill, or the host is busy
-        now = time.monotonic()
-        if now - begun < arguments.away_s:
-            over.wait(LOOK_EVERY_S)
-        else:
-            over.wait(max(LOOK_EVERY_S, begun + arguments.period_s - now))
-            begun = time.monotonic()
+
+    def kill() -> None:
+        if deployment.instance(arguments.service).pid is not None:
+            deployment.kill(arguments.service)
+
+    take_turns(kill, period_s=arguments.period_s, away_s=arguments.away_s, deadline_s=arguments.deadline_s)
     return 0
 
 

@@ -9,20 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 from pytest_anomod.injectors._blade import Blade
 from pytest_anomod.injectors.chaosblade import backstop_s, create_words
 from pytest_anomod.model.catalog import find, make_fault
-from pytest_anomod.model.errors import AnomodError
-
-LOOK_EVERY_S = 0.1  # for a process that came back too early
-PATIENCE = 20  # failed turns in a row, then the deployment is taken for gone
+from pytest_anomod.model.turns import take_turns
 
 
 def main() -> int:
@@ -32,24 +26,8 @@ def main() -> int:
     for name in ("--every-s", "--away-s", "--deadline-s"):
         parser.add_argument(name, type=float, required=True)
     arguments = parser.parse_args()
-    over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: over.set())
     turns = _Turns(json.loads(arguments.what))
-    deadline, failures = time.monotonic() + arguments.deadline_s, 0
-    begun = time.monotonic()
-    while not over.is_set() and time.monotonic() < deadline and failures < PATIENCE:
-        try:
-            turns.take()
-            failures = 0
-        except (AnomodError, TimeoutError):
-            failures += 1  # it died between question and deed, or the host is busy
-        left_s = begun + arguments.every_s - time.monotonic()
-        if time.monotonic() - begun < arguments.away_s:
-            over.wait(LOOK_EVERY_S)
-        else:
-            over.wait(max(LOOK_EVERY_S, left_s))
-            begun = time.monotonic()
+    take_turns(turns.take, period_s=arguments.every_s, away_s=arguments.away_s, deadline_s=arguments.deadline_s)
     return 0
 
 
