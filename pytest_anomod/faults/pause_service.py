@@ -38,14 +38,17 @@ class PauseService(FaultDefaults):
         return {"pids": [process.pid for process in found]}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        """Whether all its processes stand still, and a health request gets no answer."""
+        """Whether all its processes stand still, and a health request gets no answer.
+
+        A child that had just ended stays a zombie: who would bury it is held.
+        """
         import psutil
 
         states = {}
         for process in _processes(deployment, target):
             with contextlib.suppress(psutil.Error):
                 states[process.pid] = process.status()
-        held = bool(states) and set(states.values()) == {psutil.STATUS_STOPPED}
+        held = set(states.values()) - {psutil.STATUS_ZOMBIE} == {psutil.STATUS_STOPPED}
         answers = deployment.answers(target, _LOOK_S)
         return Observation(active=held and not answers, evidence={"states": states, "answers": answers})
 

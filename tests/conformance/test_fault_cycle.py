@@ -28,11 +28,12 @@ catalog.find("injectors", "native").recover(catalog.make_fault(name, parameters)
 
 
 @pytest.fixture
-def sample(request, deployment):
+def sample(request, deployment, alone):
     """A fault and its target, by the name of the sample; after the test the fault is out and all is well."""
     fault, target = ALL[request.param]
-    yield fault, target
-    INJECTOR.recover(fault, deployment, target)
+    with alone(fault):
+        yield fault, target
+        INJECTOR.recover(fault, deployment, target)
     assert deployment.unhealthy() == ()
     assert deployment.executed(target) == {}
     assert "fault" not in [entry["op"] for _, entry in deployment.undo.open_entries()]

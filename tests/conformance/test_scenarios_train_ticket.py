@@ -72,20 +72,21 @@ def test_there_are_twelve_with_a_fault_as_in_the_paper():
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_its_fault_is_seen_while_it_is_in_and_only_then(name, train_ticket, monkeypatch):
+def test_its_fault_is_seen_while_it_is_in_and_only_then(name, train_ticket, alone, monkeypatch):
     """Not before, not for an injection that does nothing, and not any more once it was taken out."""
     fault, target = SCENARIOS[name].fault, SCENARIOS[name].target
-    try:
-        INJECTOR.prepare(fault, train_ticket, target)
-        with monkeypatch.context() as patch:
-            patch.setattr(type(fault), "inject", lambda *_: {"done": True})
+    with alone(fault):
+        try:
+            INJECTOR.prepare(fault, train_ticket, target)
+            with monkeypatch.context() as patch:
+                patch.setattr(type(fault), "inject", lambda *_: {"done": True})
+                INJECTOR.inject(fault, train_ticket, target)
+                assert not INJECTOR.active(fault, train_ticket, target)
             INJECTOR.inject(fault, train_ticket, target)
-            assert not INJECTOR.active(fault, train_ticket, target)
-        INJECTOR.inject(fault, train_ticket, target)
-        look_until(fault, train_ticket, target, True)
-    finally:
-        INJECTOR.recover(fault, train_ticket, target)
-    look_until(fault, train_ticket, target, False)
+            look_until(fault, train_ticket, target, True)
+        finally:
+            INJECTOR.recover(fault, train_ticket, target)
+        look_until(fault, train_ticket, target, False)
     assert train_ticket.executed(target) == {}
 
 

@@ -6,6 +6,7 @@ import pytest
 from programs import running, until
 
 from pytest_anomod.faults import DiskStress, _durable, disk_stress
+from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.testing import fake_deployment
 
 TARGET = "app"
@@ -35,3 +36,21 @@ def test_our_writers_load_is(busy, tmp_path, monkeypatch):
     with running("writers", directory=tmp_path, **WRITERS) as child:
         monkeypatch.setattr(busy, "executed", lambda _: {"writer": child.pid})
         until(lambda: DiskStress().active(busy, TARGET).active)
+
+
+def test_a_disk_that_never_calms_down_is_refused_before_the_baseline(busy, monkeypatch):
+    """What is slow already can't be seen to become slow; the message says how slow, and what to do."""
+    monkeypatch.setattr(disk_stress, "_CALM_WITHIN_S", 0.0)
+    with pytest.raises(
+        InjectionError, match=r"busy already: small writes wait 50 ms .* stall_ms=40 .* or stall longer"
+    ):
+        DiskStress().prepare(busy, TARGET)
+
+
+def test_a_disk_that_calms_down_is_waited_for(busy, monkeypatch):
+    """Another's stress may just be ending."""
+    waits = iter([[0.05], [0.05], [0.001], [0.002]])
+    monkeypatch.setattr(disk_stress, "_small_writes_s", lambda _: next(waits))
+    monkeypatch.setattr(_durable, "make", lambda *_: [])
+    DiskStress().prepare(busy, TARGET)
+    assert busy.recall(f"disk_stress quiet {TARGET}") == {"commit_s": 0.002, "write_s": 0.002}
