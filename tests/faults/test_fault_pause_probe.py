@@ -1,4 +1,4 @@
-"""The probe of a pause: every process of the target stands still, which a dead child that nobody buries does not deny."""
+"""The probe of a pause: every process of the target stands still; a dead child that nobody buries does not deny it."""
 
 from __future__ import annotations
 
