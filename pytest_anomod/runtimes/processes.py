@@ -122,15 +122,20 @@ def tagged(matches: Callable[[str], bool]) -> dict[int, float]:
 
 def tag_of(pid: int) -> str:
     """The tag in a process's environment; empty when it has none, is gone or belongs to someone else."""
+    return variable_of(pid, TAG)
+
+
+def variable_of(pid: int, name: str) -> str:
+    """A variable in a process's environment; empty when it has none, is gone or belongs to someone else."""
     try:
         if _LINUX:
             environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            prefix = TAG.encode() + b"="
+            prefix = name.encode() + b"="
             return next((item[len(prefix) :].decode() for item in environment if item.startswith(prefix)), "")
         import psutil
 
         try:
-            return str(psutil.Process(pid).environ().get(TAG, ""))
+            return str(psutil.Process(pid).environ().get(name, ""))
         except psutil.Error:
             return ""
     except (OSError, UnicodeDecodeError):

@@ -15,7 +15,7 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.runtimes import files, guardian, processes, undo
 from pytest_anomod.runtimes.helpers import watch
-from pytest_anomod.runtimes.state import make_directory, state_root
+from pytest_anomod.runtimes.state import STATE_DIR, make_directory, state_root
 
 HALF_MADE_S = 60.0
 """A session's directory without an owner is left alone for so long: it may be in the making."""
@@ -119,11 +119,15 @@ def _played_by_its_own(directory: Path) -> list[str] | None:
 
 
 def _clear_untold() -> list[str]:
-    """End processes that carry the tag of a dead session, whether or not a journal tells of them."""
+    """End processes that carry the tag of a dead session, whether or not a journal tells of them.
+
+    Those of another state directory are left to its guardians, who may be about to undo what they did, in good order.
+    """
     ended: dict[str, int] = {}
 
     def find() -> dict[int, float]:
-        return processes.tagged(lambda tag: processes.owner_alive(tag) is False)
+        dead, ours = processes.tagged(lambda tag: processes.owner_alive(tag) is False), os.environ.get(STATE_DIR, "")
+        return {pid: started for pid, started in dead.items() if processes.variable_of(pid, STATE_DIR) == ours}
 
     for pid in find():
         ended[processes.tag_of(pid)] = ended.get(processes.tag_of(pid), 0) + 1
