@@ -24,9 +24,10 @@ def main() -> None:
     """Measure and print medians and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--system", default="social_network")
+    parser.add_argument("--runtime", default="process", choices=("process", "docker"))
     parser.add_argument("--times", type=int, default=3)
     options = parser.parse_args()
-    system, runtime = catalog.find("systems", options.system), catalog.find("runtimes", "process")
+    system, runtime = catalog.find("systems", options.system), catalog.find("runtimes", options.runtime)
     up, down, bare = [], [], []
     with tempfile.TemporaryDirectory() as out:
         session = new_session(Path(out), run_id="benchmark", worker="main")
