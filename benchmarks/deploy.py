@@ -1,6 +1,6 @@
 """How long a system takes to come up and go down, against the start of one bare Python that imports the same libraries.
 
-python benchmarks/deploy.py [--system social_network] [--times 3]
+python benchmarks/deploy.py [--system social_network] [--runtime process|docker] [--times 3]
 """
 
 from __future__ import annotations
