@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
@@ -88,6 +89,19 @@ class DockerDeployment(ReplicaDeployment):
         )
 
     def _inspect(self, service: str) -> Instance:
+        word, pid = self._state(service)
+        if pid is not None and not self._has_begun(service, pid):
+            word, pid = "restarting", None
+        return self._as_instance(
+            service,
+            state=word,
+            pid=pid,
+            start_time=processes.start_time(pid) if pid else None,
+            restarts=max(0, self._launches(service) - 1),
+        )
+
+    def _state(self, service: str) -> tuple[str, int | None]:
+        """What the engine says of a service, in our words, and the pid of its program where there is one here."""
         import docker.errors
 
         try:
@@ -97,14 +111,18 @@ class DockerDeployment(ReplicaDeployment):
         pid = _inner_process(int(state.get("Pid") or 0)) if state["Status"] == "running" else None
         word = {"running": "running", "paused": "running", "restarting": "restarting"}.get(state["Status"], "stopped")
         if word == "running" and pid is None and sys.platform == "linux" and self.ref["local"]:
-            word = "restarting"  # its program has ended, or has not begun
-        return self._as_instance(
-            service,
-            state=word,
-            pid=pid,
-            start_time=processes.start_time(pid) if pid else None,
-            restarts=max(0, self._launches(service) - 1),
-        )
+            word = "restarting"  # its program has ended, or is not there yet
+        return word, pid
+
+    def _has_begun(self, service: str, pid: int) -> bool:
+        """Whether a program that was just found takes orders.
+
+        Until then a service is not back: its process is there for a second or so in which it has not counted its
+        launch, nobody can speak to it, and whoever looks would find neither the old instance nor the new one.
+        """
+        described = self._described(service)
+        port = urlsplit(described["agent_url"]).port if described["agent_url"] else described["port"]
+        return _listens(pid, port)
 
     def _launches(self, service: str) -> int:
         """How often the program of a container was started, by its own count."""
@@ -166,11 +184,12 @@ class DockerDeployment(ReplicaDeployment):
 
     def start(self, service: str) -> None:
         """Start a stopped container and wait until it answers; idempotent. One that pauses between restarts goes on."""
-        instance = self._fresh(service)
+        self._described(service)
         with translated(f"service {service!r} was not started"):
-            if instance.state == "restarting":
+            state, _ = self._state(service)
+            if state == "restarting":
                 self.client.api.stop(self.container(service), timeout=0)  # ends the engine's pause, which may be long
-            if instance.state != "running":
+            if state != "running":
                 self.client.api.start(self.container(service))
         clock.wait_until(
             lambda: self._fresh(service).state == "running" and self.answers(service),
@@ -219,12 +238,7 @@ class DockerDeployment(ReplicaDeployment):
     def listens(self, service: str, port: int) -> bool:
         """Whether something inside the boundary of a service listens on a port."""
         pid = self.instance(service).pid
-        if pid is None:
-            return False
-        with contextlib.suppress(OSError):
-            lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
-            return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in lines)
-        return False
+        return pid is not None and _listens(pid, port)
 
     def _run_inside(self, service: str, argv: Sequence[str]) -> None:
         with translated(f"nothing was run in {service!r}"):
@@ -254,6 +268,14 @@ def _inner_process(init: int) -> int | None:
         if init and children:
             return int(children[0])
     return None
+
+
+def _listens(pid: int, port: int | None) -> bool:
+    """Whether someone listens on a port in the network of a process."""
+    with contextlib.suppress(OSError):
+        lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+        return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in lines)
+    return False
 
 
 def _may_signal(pid: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import urllib.error
 import urllib.request
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_anomod.faults import _programs
+from pytest_anomod.faults import KillService, _programs
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.runtimes import docker_engine, processes
@@ -141,3 +142,26 @@ def test_any_process_can_attach(containers):
     assert [one.pid for one in again.instances()] == [one.pid for one in containers.instances()]
     with pytest.raises(DeploymentError, match="did you mean back"):
         again.instance("bak")
+
+
+def test_who_looks_at_any_moment_finds_a_killed_service_killed(containers):
+    """However it died: until its program takes orders again it has no process, and then it is a young, new instance.
+
+    There is no moment in which the old number belongs to a process that has just begun.
+    """
+    fault, looks = KillService(once=True), []
+    before = containers.instance("back")
+    processes.send(before.pid, before.start_time, signal.SIGKILL)
+
+    def is_back() -> bool:
+        looks.append(DockerRuntime().attach(containers.ref).instance("back"))
+        return looks[-1].state == "running" and not processes.is_same(before.pid, before.start_time)
+
+    clock.wait_until(is_back, timeout_s=60, what="it to be back", every_s=0.001)
+    gone = [look for look in looks[:-1] if look.pid != before.pid]
+    assert {look.state for look in gone} <= {"restarting"}
+    assert {look.pid for look in gone} <= {None}
+    assert looks[-1].restarts == before.restarts + 1
+    assert fault.active(containers, "back").evidence["restarts"] == before.restarts + 1
+    assert containers.agent("back", "/healthz") is not None
+    clock.wait_until(lambda: containers.answers("back"), timeout_s=60, what="its answer")
