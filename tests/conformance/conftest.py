@@ -1,4 +1,4 @@
-"""One real SocialNetwork for all conformance tests of a worker, where there are stores to run it with."""
+"""The real systems of the conformance tests, each once for a worker, where there is something to run them with."""
 
 from __future__ import annotations
 
@@ -34,22 +34,34 @@ def alone(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def deployment(request, tmp_path_factory, stores_are_here):
-    """SocialNetwork on the runtime of the command line (processes), with a session and a guardian of its own."""
+def brought_up(request, tmp_path_factory, stores_are_here):
+    """A context with a system on the runtime of the command line (processes), its own session and guardian."""
     name = request.config.option.anomod_runtime
     if name == "docker":
         from pytest_anomod.runtimes.choice import choose
 
         if choose()[0] != name:
             pytest.skip(f"no containers here: {choose()[1]}")
-    from pytest_anomod.runtimes import sessions
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANOMOD_STATE_DIR", str(tmp_path_factory.mktemp("state")))
-        session = sessions.new_session(tmp_path_factory.mktemp("out"), "conformance", "gw0")
-        runtime = catalog.find("runtimes", name)
-        deployment = runtime.up(catalog.find("systems", "social_network"), session)
+    @contextlib.contextmanager
+    def bring_up(system):
+        from pytest_anomod.runtimes import sessions
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ANOMOD_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+            session = sessions.new_session(tmp_path_factory.mktemp("out"), "conformance", "gw0")
+            runtime = catalog.find("runtimes", name)
+            deployment = runtime.up(catalog.find("systems", system), session)
+            yield deployment
+            assert deployment.unhealthy() == ()
+            runtime.down(deployment)
+            assert sessions.end_session(session) == ()
+
+    return bring_up
+
+
+@pytest.fixture(scope="session")
+def deployment(brought_up):
+    """SocialNetwork."""
+    with brought_up("social_network") as deployment:
         yield deployment
-        assert deployment.unhealthy() == ()
-        runtime.down(deployment)
-        assert sessions.end_session(session) == ()

@@ -34,19 +34,10 @@ SCENARIOS = declared()
 
 
 @pytest.fixture(scope="module")
-def train_ticket(tmp_path_factory, stores_are_here):
-    """TrainTicket as plain processes, with a session and a guardian of its own."""
-    from pytest_anomod.runtimes import sessions
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANOMOD_STATE_DIR", str(tmp_path_factory.mktemp("state")))
-        session = sessions.new_session(tmp_path_factory.mktemp("out"), "conformance", "gw0")
-        runtime = catalog.find("runtimes", "process")
-        deployment = runtime.up(catalog.find("systems", "train_ticket"), session)
+def train_ticket(brought_up):
+    """TrainTicket, with a session and a guardian of its own."""
+    with brought_up("train_ticket") as deployment:
         yield deployment
-        assert deployment.unhealthy() == ()
-        runtime.down(deployment)
-        assert sessions.end_session(session) == ()
 
 
 def look_until(fault, deployment, target, wanted):
