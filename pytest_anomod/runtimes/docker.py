@@ -35,6 +35,8 @@ HOST_PART = "host"
 """The part that plans the deployment, fills its stores and answers for their metrics."""
 _MOUNTED = ("logs", "spans", "run", "names", "stores", "secret")
 _EXTRA = "/opt/extra"
+KILLED = 137
+"""Exit code of a container whose program got SIGKILL."""
 _numbers = itertools.count(1)
 _blocks: dict[str, int] = {}
 """Descriptors that hold the blocks of ports of this process's deployments."""
@@ -202,9 +204,14 @@ class _Boot:
     def _create_network(self) -> Network:
         from testcontainers.core.network import Network
 
+        name = self.deployment.network()
+        # the engine takes two of one name, and then knows neither by it
+        if any(found["Name"] == name for found in self.deployment.client.api.networks(names=[name])):
+            msg = f"a network {name!r} is there already, and not of this deployment: rename or remove that one"
+            raise DeploymentError(msg)
         options = {"com.docker.network.bridge.enable_ip_masquerade": "false"}  # nothing of a replica goes out
         network = Network(docker_network_kw={"driver": "bridge", "labels": self.labels, "options": options})
-        network.name = self.deployment.network()
+        network.name = name
         return network.create()
 
     def _start_service(self, name: str, plan: Mapping[str, Any]) -> None:
@@ -290,10 +297,18 @@ class _Boot:
             state, again = found["State"], found["RestartCount"]
             if state["Status"] in ("exited", "dead") or again > 3:
                 msg = (
-                    f"system {self.system.name!r} did not come up: the container of {part!r} ended with code "
-                    f"{state['ExitCode']}; its last lines:\n{self.deployment.logs(part)}"
+                    f"system {self.system.name!r} did not come up: the container of {part!r} {_how_it_ended(state)}; "
+                    f"its last lines:\n{self.deployment.logs(part)}"
                 )
                 raise DeploymentError(msg)
+
+
+def _how_it_ended(state: Mapping[str, Any]) -> str:
+    if state.get("OOMKilled"):
+        return "was killed by the kernel, for want of memory"
+    if state["ExitCode"] == KILLED:
+        return f"ended with code {KILLED}: it was killed, as the kernel does where a machine is short of memory"
+    return f"ended with code {state['ExitCode']}"
 
 
 def _stores_first(services: Mapping[str, Mapping[str, Any]]) -> list[str]:

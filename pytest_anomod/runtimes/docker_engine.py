@@ -88,7 +88,7 @@ def translated(what: str) -> Iterator[None]:
         raise DeploymentError(msg) from error
     except (docker.errors.DockerException, requests.RequestException) as error:
         msg = f"{what}: no answer from the Docker engine ({error}); does it still run?"
-        raise DeploymentError(msg) from error
+        raise DeploymentError(msg) from None  # the way to it is three libraries deep, and says no more
 
 
 def each(work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:

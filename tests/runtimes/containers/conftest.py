@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
+from container_bystanders import Bystanders
 from container_demo import DEMO, ours
+from engine_relay import EngineRelay
 
-from pytest_anomod.runtimes import choice, docker_engine, docker_image, guardian, sessions
+from pytest_anomod.runtimes import choice, docker_engine, guardian, sessions
 from pytest_anomod.runtimes.docker import DockerRuntime
 
 
@@ -42,14 +42,25 @@ def containers(engine, tmp_path_factory, _private_state):
 
 
 @pytest.fixture
-def stranger(engine):
-    """A container that is none of ours, though it runs our image; it must live on."""
-    name = f"stranger-{uuid.uuid4().hex[:8]}"
-    container = engine.containers.run(
-        docker_image.image_name(), ["-c", "import time; time.sleep(300)"], name=name, entrypoint="python3", detach=True
-    )
-    yield container
-    container.reload()
-    status = container.status
-    container.remove(force=True)
-    assert status == "running", "a container that is none of ours was ended"
+def bystanders(engine):
+    """Containers and a network that are none of ours, though they look like it; they must be as they were."""
+    others = Bystanders(engine)
+    try:
+        before = others.look()
+        yield others
+        after = others.look()
+    finally:
+        others.remove()
+    assert after == before, "something that is none of ours was touched"
+
+
+@pytest.fixture
+def relay(engine, monkeypatch, tmp_path):
+    """The only way to the engine for what asks DOCKER_HOST."""
+    url = docker_engine.engine_url()
+    if not url.startswith("unix://"):
+        pytest.skip(f"the engine at {url} is not behind a socket of this machine")
+    relay = EngineRelay(tmp_path / "engine.sock", url.removeprefix("unix://"))
+    monkeypatch.setenv("DOCKER_HOST", relay.url)
+    yield relay
+    relay.cut()

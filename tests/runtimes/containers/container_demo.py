@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from pytest_anomod.model.system import System
+from pytest_anomod.model.system import Journey, Service, ServiceKind, System
 
-DEMO = System(name="demo", services=(), entry="front", journeys=(), replica="demo.system")
+
+async def echo(client, random):
+    """A user says something."""
+    return await client.request("GET", f"/echo/{random.randrange(1000)}")
+
+
+DEMO = System(
+    name="demo",
+    services=(
+        Service(name="front", kind=ServiceKind.GATEWAY, calls=("back",)),
+        Service(name="back", kind=ServiceKind.APP, calls=("notes", "cache")),
+        Service(name="notes", kind=ServiceKind.DOCSTORE),
+        Service(name="cache", kind=ServiceKind.CACHE),
+    ),
+    entry="front",
+    journeys=(Journey(name="echo", weight=1.0, play=echo),),
+    replica="demo.system",
+)
 
 
 def ours(engine, label: str) -> list[str]:

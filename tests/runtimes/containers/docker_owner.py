@@ -1,4 +1,7 @@
-"""Owns a session with the demo replica in containers and a program inside one of them, until it is killed."""
+"""Owns a session with the demo replica in containers and the faults named in its argument, until it is killed.
+
+The argument is JSON: [[fault, parameters, target], ...]. Once each was seen it prints its ref.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,28 @@ from pathlib import Path
 
 from container_demo import DEMO
 
-from pytest_anomod.faults import _programs
+from pytest_anomod.model import catalog, clock
 from pytest_anomod.runtimes.docker import DockerRuntime
 from pytest_anomod.runtimes.guardian import ensure_guardian
 from pytest_anomod.runtimes.sessions import new_session
 
+SEEN_WITHIN_S = 60.0
+
 session = new_session(Path.cwd(), "owner", "main")
 ensure_guardian(session.directory)
 deployment = DockerRuntime().up(DEMO, session)
-pid = deployment.pid_inside("back")
-helper = _programs.start(deployment, "back", "governor", "load", pid=pid, duty_ms=20, period_ms=100, burners=1)
-told = {"directory": str(session.directory), "ref": dict(deployment.ref), "helper": helper}
-sys.stdout.write(json.dumps(told) + "\n")
+native = catalog.find("injectors", "native")
+for name, parameters, target in json.loads(sys.argv[1]):
+    fault = catalog.make_fault(name, parameters)
+    fault.check(DEMO, target)
+    native.prepare(fault, deployment, target)
+    native.inject(fault, deployment, target)
+    clock.wait_until(
+        lambda fault=fault, target=target: native.active(fault, deployment, target),
+        timeout_s=SEEN_WITHIN_S,
+        what=f"{name} to be seen in {target}",
+    )
+sys.stdout.write(json.dumps({"ref": dict(deployment.ref), "helpers": deployment.executed("back")}) + "\n")
 sys.stdout.flush()
 while True:
     signal.pause()

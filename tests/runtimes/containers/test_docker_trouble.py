@@ -1,66 +1,37 @@
-"""Containers and bad worlds: killed owners, leftovers, no engine, no image, a service that can't start."""
+"""Containers and bad worlds: leftovers, no engine, no image, no memory, taken names, services that can't start."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import json
 import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from container_demo import DEMO, ours
-from engine_relay import EngineRelay
 
-from pytest_anomod.model import clock
-from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.cli import main
+from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes import choice, docker, docker_engine, docker_image, processes
+from pytest_anomod.runtimes import choice, docker, docker_engine, docker_image, processes, sessions
 from pytest_anomod.runtimes.docker import DockerRuntime
 from pytest_anomod.runtimes.docker_deployment import DockerDeployment
 
+GONE = {
+    "cpu_contention": {},
+    "pause_service": {},
+    "stop_service": {},
+    "kill_service": {"once": True},
+    "network_delay": {"delay_ms": 50},
+    "code_return": {"function": "back:Back.echo", "value": 7, "probe": "Echo", "arguments": {"text": "hello"}},
+}
+"""Faults that reach their target by different ways."""
 NOWHERE = "unix:///nonexistent/docker.sock"
-WITHIN_S = 10.0
 
 
-@pytest.fixture
-def docker_owner(tmp_path, monkeypatch):
-    """A program that owns containers, and can be killed."""
-    program = Path(__file__).with_name("docker_owner.py")
-    process = subprocess.Popen(
-        [sys.executable, str(program)], stdout=subprocess.PIPE, start_new_session=True, text=True, cwd=tmp_path
-    )
-    told = json.loads(process.stdout.readline() or "{}")
-    process.stdout.close()
-
-    def kill() -> None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-    yield told, kill
-    if process.poll() is None:
-        kill()
-
-
-def test_a_killed_owner_leaves_nothing_within_ten_seconds(engine, docker_owner, stranger, tmp_path):
-    """No container, network, program or file; and what is none of ours is not touched."""
-    told, kill = docker_owner
-    label = f"{docker_engine.DEPLOYMENT}={told['ref']['id']}"
-    assert len(ours(engine, label)) == 6
-    assert processes.start_time(told["helper"]) is not None
-    kill()
-    began = time.monotonic()
-    gone = lambda: not ours(engine, label) and not Path(told["directory"]).exists()  # noqa: E731
-    clock.wait_until(gone, timeout_s=60.0, what="everything of the dead owner to be gone")
-    assert processes.start_time(told["helper"]) is None
-    if os.getloadavg()[0] < os.cpu_count():  # a promise for a machine that is not busy otherwise
-        assert time.monotonic() - began < WITHIN_S
-
-
-def test_the_sweep_finds_by_label_what_no_journal_tells_of(engine, docker_session, stranger):
+def test_the_sweep_finds_by_label_what_no_journal_tells_of(engine, docker_session, bystanders):
     """The tag says whose it is: a dead owner's goes, a living one's stays."""
     alive = processes.own_tag("alive")
     dead = alive.replace(f"{os.getpid()}:", "1:", 1)
@@ -80,6 +51,19 @@ def test_the_sweep_finds_by_label_what_no_journal_tells_of(engine, docker_sessio
         docker_engine.remove_all(engine, f"{docker_engine.DEPLOYMENT}=alive")
 
 
+def test_what_is_not_ours_is_not_touched_in_a_whole_life(docker_session, bystanders, capsys):
+    """Up, kill, stop, sweep, down: whoever has names or labels like ours goes on as it was (the fixture looks)."""
+    runtime = DockerRuntime()
+    deployment = runtime.up(DEMO, docker_session)
+    deployment.kill("back")
+    deployment.stop("cache")
+    bystanders.look()
+    runtime.sweep()
+    assert deployment.answers("front")
+    runtime.down(deployment)
+    assert main(["clean"]) == 0
+
+
 def test_a_service_that_cannot_start_is_told_with_its_last_words(docker_session):
     """Its container ends again and again; nothing of the attempt stays (the session's fixture looks)."""
     broken = System(name="broken", services=(), entry="sick-service", journeys=(), replica="demo.broken")
@@ -88,15 +72,20 @@ def test_a_service_that_cannot_start_is_told_with_its_last_words(docker_session)
 
 
 def test_a_name_that_is_taken_is_told(engine, docker_session, monkeypatch):
-    """By the engine's own words; what had started is gone."""
+    """Of a container by the engine's own words, of a network by ours; what had started is gone, the other's stays."""
     monkeypatch.setattr(docker, "_numbers", itertools.count(77))
-    name = f"{docker_session.directory.name}-77-demo-system-host"
-    taken = engine.containers.create(docker_image.image_name(), ["x"], name=name)
+    name = f"{docker_session.directory.name}-77-demo-system"
+    taken = engine.containers.create(docker_image.image_name(), ["x"], name=f"{name}-host")
+    network = engine.networks.create(name.replace("-77-", "-78-"))
     try:
-        with pytest.raises(DeploymentError, match=f"{name}.*already in use"):
+        with pytest.raises(DeploymentError, match=f"{name}-host.*already in use"):
             DockerRuntime().up(DEMO, docker_session)
+        with pytest.raises(DeploymentError, match=f"network '{network.name}' is there already"):
+            DockerRuntime().up(DEMO, docker_session)
+        assert ours(engine, f"{docker_engine.SESSION}={docker_session.directory.name}") == []
     finally:
-        taken.remove(force=True)
+        taken.remove()
+        network.remove()
 
 
 def test_an_image_that_is_not_there_or_not_ours_is_refused(engine, docker_session, monkeypatch):
@@ -104,21 +93,68 @@ def test_an_image_that_is_not_there_or_not_ours_is_refused(engine, docker_sessio
     monkeypatch.setenv(docker_image.IMAGE, "no-such-image:1")
     with pytest.raises(DeploymentError, match="anomod image build"):
         DockerRuntime().up(DEMO, docker_session)
-    foreign = f"foreign-{os.getpid()}:1"
-    engine.api.import_image_from_data(b"\0" * 1024, repository=foreign.partition(":")[0], tag="1")  # an empty archive
-    monkeypatch.setenv(docker_image.IMAGE, foreign)
-    with pytest.raises(DeploymentError, match="no services or agents of ours"):
+    with imported(engine) as name:
+        monkeypatch.setenv(docker_image.IMAGE, name)
+        with pytest.raises(DeploymentError, match="no services or agents of ours"):
+            DockerRuntime().up(DEMO, docker_session)
+    with imported(engine, f"LABEL {docker_image.CONTENT}=other") as name:
+        monkeypatch.setenv(docker_image.IMAGE, name)
+        with pytest.raises(DeploymentError, match="was made from other code"):
+            DockerRuntime().up(DEMO, docker_session)
+
+
+def test_an_image_that_only_claims_to_be_ours_is_told(engine, docker_session, monkeypatch):
+    """Its program can't be started, and nothing of the attempt stays."""
+    with imported(engine, f"LABEL {docker_image.CONTENT}={docker_image.content_hash()}") as name:
+        monkeypatch.setenv(docker_image.IMAGE, name)
+        with pytest.raises(DeploymentError, match=r"(?s)container of 'host' ended with code 127.*No such file"):
+            DockerRuntime().up(DEMO, docker_session)
+        assert ours(engine, f"{docker_engine.SESSION}={docker_session.directory.name}") == []
+
+
+@contextlib.contextmanager
+def imported(engine, *changes):
+    """The name of an image with nothing in it."""
+    name = f"foreign-{uuid.uuid4().hex[:8]}"
+    engine.api.import_image_from_data(b"\0" * 1024, repository=name, tag="1", changes=changes)  # an empty archive
+    try:
+        yield f"{name}:1"
+    finally:
+        engine.images.remove(f"{name}:1", force=True)
+
+
+def test_a_container_without_memory_is_told(docker_session, monkeypatch):
+    """The kernel kills it at its start; the message says that it was for want of memory."""
+    from testcontainers.core.container import DockerContainer
+
+    with_kwargs = DockerContainer.with_kwargs
+    narrow = {"mem_limit": "6m", "memswap_limit": "6m"}
+    monkeypatch.setattr(DockerContainer, "with_kwargs", lambda self, **words: with_kwargs(self, **words, **narrow))
+    with pytest.raises(DeploymentError, match=r"container of 'host' was killed by the kernel, for want of memory"):
         DockerRuntime().up(DEMO, docker_session)
-    engine.images.remove(foreign)
 
 
-def test_a_daemon_that_dies_in_the_middle_is_told(engine, docker_session, monkeypatch, tmp_path):
+def test_a_fault_aimed_at_a_container_that_is_gone_is_refused(engine, docker_session):
+    """Somebody removed it in the middle: each way to hit it says so, the rest goes on and can be taken down."""
+    runtime, native = DockerRuntime(), catalog.find("injectors", "native")
+    deployment = runtime.up(DEMO, docker_session)
+    engine.containers.get(deployment.container("back")).remove(force=True)
+    assert deployment.instance("back").state == "stopped"
+    assert deployment.unhealthy() == ("back",)
+
+    def put_in(fault) -> None:
+        native.prepare(fault, deployment, "back")
+        native.inject(fault, deployment, "back")
+        pytest.fail(f"{fault} says that it went in")
+
+    for name, parameters in GONE.items():
+        with pytest.raises((DeploymentError, InjectionError), match=r"'back'|-back\b"):
+            put_in(catalog.make_fault(name, parameters))
+    runtime.down(deployment)
+
+
+def test_a_daemon_that_dies_in_the_middle_is_told(docker_session, relay):
     """What runs goes on and can be looked at; what needs the engine says that it is gone; afterwards all is cleared."""
-    url = docker_engine.engine_url()
-    if not url.startswith("unix://"):
-        pytest.skip(f"the engine at {url} is not behind a socket of this machine")
-    relay = EngineRelay(tmp_path / "engine.sock", url.removeprefix("unix://"))
-    monkeypatch.setenv("DOCKER_HOST", relay.url)
     runtime = DockerRuntime()
     deployment = runtime.up(DEMO, docker_session)
     before = deployment.instance("front")
@@ -130,7 +166,25 @@ def test_a_daemon_that_dies_in_the_middle_is_told(engine, docker_session, monkey
     assert deployment.unhealthy() == ()
     relay.mend()
     runtime.down(deployment)
-    relay.cut()
+
+
+def test_a_daemon_that_dies_in_a_boot_is_told(engine, docker_session, relay):
+    """The boot fails with the reason; what had started goes as soon as the daemon is back."""
+    label = f"{docker_engine.SESSION}={docker_session.directory.name}"
+
+    def cut_once_there_are_some() -> None:
+        clock.wait_until(lambda: len(ours(engine, label)) > 2, timeout_s=60, what="the first containers")
+        relay.cut()
+
+    with ThreadPoolExecutor(1) as thread:
+        cutting = thread.submit(cut_once_there_are_some)
+        with pytest.raises(DeploymentError, match="Docker engine"):
+            DockerRuntime().up(DEMO, docker_session)
+        cutting.result()
+    assert ours(engine, label)
+    relay.mend()
+    lines = sessions.end_session(docker_session)
+    assert any("took down deployment of 'demo'" in line for line in lines), lines
 
 
 def test_without_a_daemon_every_call_says_so(monkeypatch, tmp_path):

@@ -1,0 +1,96 @@
+"""kill -9 of the owner of containers while faults are in: soon nothing of them is left on the machine."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from container_belongings import Belongings, rules
+
+from pytest_anomod.model import clock
+
+WITHIN_S = 10.0
+GONE_AT_LAST_S = 60.0
+ECHO = {"function": "back:Back.echo", "probe": "Echo", "arguments": {"text": "hello"}}
+TOGETHER = {
+    "helpers and signals": [
+        ["cpu_contention", {}, "back"],
+        ["network_delay", {"delay_ms": 80}, "front"],
+        ["disk_stress", {}, "notes"],
+        ["pause_service", {}, "cache"],
+    ],
+    "the engine's and the stores'": [
+        ["redis_memory_limit", {"percent_of_used": 50}, "cache"],
+        ["transaction_timeout", {"tables": ["notes"]}, "notes"],
+        ["stop_service", {}, "back"],
+        ["kill_service", {}, "front"],
+    ],
+    "agents'": [
+        ["dns_failure", {"peers": ["notes"]}, "back"],
+        ["code_delay", {**ECHO, "delay_s": 0.2}, "back"],
+        ["database_memory_limit", {}, "notes"],
+        ["http_abort", {"percent": 70}, "front"],
+    ],
+    "a program of code and a network": [
+        ["code_exception", {**ECHO, "message": "no such echo"}, "back"],
+        ["network_loss", {"percent": 50}, "front"],
+    ],
+}
+"""Faults that can be in at once; every kind on SocialNetwork, one at a time: benchmarks/killed_in_containers.py."""
+
+
+@pytest.fixture
+def owner(engine, tmp_path):
+    """Starts a program that owns containers; what it told, and how to kill it. None outlives the test."""
+    started = []
+
+    def start(faults):
+        program = Path(__file__).with_name("docker_owner.py")
+        process = subprocess.Popen(
+            [sys.executable, str(program), json.dumps(faults)],
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+            cwd=tmp_path,
+        )
+        started.append(process)
+        line = process.stdout.readline()
+        assert line, f"the owner of {faults} ended with {process.wait()} before all was in"
+        return json.loads(line), lambda: kill(process)
+
+    yield start
+    for process in started:
+        kill(process)
+        process.stdout.close()
+
+
+def kill(process):
+    """SIGKILL to its process group, as a shell or a CI runner does."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.parametrize("together", TOGETHER)
+def test_nothing_is_left_of_a_killed_owner(together, engine, owner, bystanders, monkeypatch):
+    """No container, network, volume, process, port, rule, control group or file; strangers go on as they were."""
+    monkeypatch.setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+    told, kill_it = owner(TOGETHER[together])
+    had = Belongings.of(engine, told["ref"])
+    there = collections.Counter(line.split()[0] for line in had.left())
+    assert there["on"] == 6, had.left()
+    assert there["process"] > 8, had.left()
+    assert there["interface"] == there["directory"] == 1, had.left()
+    assert bool(there["rule"]) == bool(rules()), had.left()
+    kill_it()
+    began = time.monotonic()
+    clock.wait_until(lambda: not had.left(), timeout_s=GONE_AT_LAST_S, what="everything of the dead owner to be gone")
+    if os.getloadavg()[0] < os.cpu_count():  # a promise for a machine that is not busy otherwise
+        assert time.monotonic() - began < WITHIN_S
