@@ -1,4 +1,8 @@
-"""A service that competes for a small share of CPU: held, with a busy neighbour of its own, to part of every period."""
+"""A service that competes for a small share of CPU: held, with a busy neighbour of its own, to part of every period.
+
+Where it runs in a container whose control group may be limited, the kernel's own CPU quota holds them; elsewhere a
+program of ours does so, with SIGSTOP and SIGCONT.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,15 @@ import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults import _programs
+from pytest_anomod.faults import _limits, _programs
 from pytest_anomod.faults._parameters import refuse, whole, within
 from pytest_anomod.model import clock
-from pytest_anomod.model.errors import InjectionError
+from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import Limit
 
 if TYPE_CHECKING:
-    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.runtime import ControlGroup, Deployment
 
 _NAME = "load"
 _LOOK_S, _STEP_S = 0.4, 0.008
@@ -26,8 +31,9 @@ _LOOK_S, _STEP_S = 0.4, 0.008
 class CpuContention(FaultDefaults):
     """The target and `burners` busy loops beside it run only `duty_ms` of every `period_ms`.
 
-    Busy loops alone hurt neighbours, and not the target as soon as a core is free. The common budget (a CPU quota by
-    SIGSTOP and SIGCONT, no root needed) hurts the target, and takes duty/period of a core per burner from others.
+    Busy loops alone hurt neighbours, and not the target as soon as a core is free. The common budget hurts the target,
+    and takes little from others. By quota it is `duty_ms` of CPU for all of the container together; by signals (no root
+    needed) it is `duty_ms` of time, in which each of them may use a core.
     """
 
     name: ClassVar[str] = "cpu_contention"
@@ -50,6 +56,15 @@ class CpuContention(FaultDefaults):
         if pid is None:
             msg = f"{target!r} has no process now, so it can't be short of CPU"
             raise InjectionError(msg)
+        done = {"pid": pid, "budget": self.duty_ms / self.period_ms}
+        group = deployment.control_group(target)
+        if group is not None:
+            deployment.remember(_original(target), group.limit(Limit.CPU))
+            # they start before the quota, under which even that takes long
+            helper = _programs.start(deployment, target, "burners", _NAME, burners=self.burners)
+            _programs.wait_running(deployment, target, _NAME)
+            group.limit_cpu(round(1e3 * self.duty_ms), round(1e3 * self.period_ms))
+            return {**done, "helper_pid": helper, "by": "quota"}
         helper = _programs.start(
             deployment,
             target,
@@ -60,14 +75,28 @@ class CpuContention(FaultDefaults):
             period_ms=self.period_ms,
             burners=self.burners,
         )
-        return {"pid": pid, "helper_pid": helper, "budget": self.duty_ms / self.period_ms}
+        return {**done, "helper_pid": helper, "by": "signals"}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        """Whether the process is found stopped for about its share of looks while the burners burn."""
+        """Whether the target is held to about its share while the burners burn.
+
+        By quota: the kernel says which there is, and that it had to hold the group. By signals: the process is found
+        stopped for about its share of looks.
+        """
+        helper = deployment.executed(target).get(_NAME)
+        burnt_s = _tree_cpu_s(helper)
+        group = deployment.control_group(target)
+        expected = self.duty_ms / self.period_ms
+        if group is None:
+            held, evidence = self._look_at_process(deployment.instance(target).pid, 1 - expected)
+        else:
+            held, evidence = self._look_at_group(group, expected)
+        burnt_s = _tree_cpu_s(helper) - burnt_s
+        return Observation(active=held and burnt_s > 0, evidence={**evidence, "burner_cpu_s": round(burnt_s, 3)})
+
+    def _look_at_process(self, pid: int | None, expected: float) -> tuple[bool, dict[str, Json]]:
         import psutil
 
-        pid, helper = deployment.instance(target).pid, deployment.executed(target).get(_NAME)
-        burnt_s = _tree_cpu_s(helper)
         looks = stopped = 0
         until = clock.monotonic_s() + _LOOK_S
         while pid is not None and clock.monotonic_s() < until:
@@ -75,16 +104,29 @@ class CpuContention(FaultDefaults):
                 stopped += psutil.Process(pid).status() == psutil.STATUS_STOPPED
                 looks += 1
             clock.sleep(_STEP_S)
-        share, burnt_s = stopped / looks if looks else 0.0, _tree_cpu_s(helper) - burnt_s
-        expected = 1 - self.duty_ms / self.period_ms
+        share = stopped / looks if looks else 0.0
         held = abs(share - expected) <= max(0.15, 0.35 * expected) and stopped > 0
-        evidence = {"stopped_share": round(share, 3), "expected_share": expected, "burner_cpu_s": round(burnt_s, 3)}
-        return Observation(active=held and burnt_s > 0, evidence=evidence)
+        return held, {"stopped_share": round(share, 3), "expected_share": expected}
+
+    def _look_at_group(self, group: ControlGroup, expected: float) -> tuple[bool, dict[str, Json]]:
+        try:
+            share, before = group.cpu_share(), group.cpu()
+            if share is None:
+                return False, {"quota_cores": None}
+            clock.sleep(max(_LOOK_S, 2.5e-3 * self.period_ms))
+            after = group.cpu()
+        except DeploymentError:  # the container has ended, and its quota with it
+            return False, {"quota_cores": None}
+        held = after.throttled > before.throttled and abs(share - expected) < 0.05 * expected
+        figures = {"throttled_s": round(after.throttled_s - before.throttled_s, 3)}
+        counts = {"periods": after.periods - before.periods, "throttled": after.throttled - before.throttled}
+        return held, {"quota_cores": share, "expected_cores": expected, **counts, **figures}
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        """End the governor, then let everything of the target go on: a killed governor may have left it stopped."""
+        """Lift the quota, end what burns and holds, then let everything go on: a killed governor leaves it stopped."""
         import psutil
 
+        _limits.put_back(deployment, target, _original(target))
         deployment.end(target, _NAME)
         pid = deployment.instance(target).pid
         if pid is None:
@@ -112,6 +154,10 @@ class CpuContention(FaultDefaults):
                 "stressors": {"cpu": {"workers": self.burners, "load": 100}},
             },
         }
+
+
+def _original(target: str) -> str:
+    return f"cpu_contention quota {target}"
 
 
 def _tree_cpu_s(pid: int | None) -> float:

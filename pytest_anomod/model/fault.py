@@ -35,6 +35,7 @@ class Ability(StrEnum):
     STORE = "store"  # reach a store over its own protocol
     NAMES = "names"  # take names away from the resolver of one service
     POOLS = "pools"  # borrow connections of a service's database pool
+    CONTROL_GROUP = "control_group"  # limit the control group of a service's container
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

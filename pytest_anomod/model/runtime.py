@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +55,79 @@ class Stats:
     written_bytes: int
     threads: int
     stopped: bool  # the main process is in state T (held by SIGSTOP)
+
+
+class Limit(StrEnum):
+    """What a control group can be held to."""
+
+    CPU = "cpu"
+    MEMORY = "memory"
+    DISK = "disk"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CpuUse:
+    """Of a control group since it was made: CPU seconds; periods under a limit, in how many it was held, how long."""
+
+    used_s: float
+    periods: int
+    throttled: int
+    throttled_s: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUse:
+    """Of a control group: bytes used, less idle cache; the limit (None: none), how often it was hit, kills for it."""
+
+    used_bytes: int
+    working_bytes: int
+    limit_bytes: int | None
+    hits: int
+    kills: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DiskUse:
+    """Of a control group since it was made: what its processes themselves moved to and from all disks."""
+
+    read_bytes: int
+    written_bytes: int
+    writes: int
+
+
+class ControlGroup(Protocol):
+    """The control group of a service's container: limits that hold for all its processes together, and counters.
+
+    It is gone with the container's process: a container that is started again has a new one, without these limits.
+    Every method raises DeploymentError when the kernel has no such file, does not take a value, or the group is gone.
+    """
+
+    def limit(self, what: Limit, device: str = "") -> dict[str, str]:
+        """The texts that put a limit back as it is now, by file; of a disk that of one device ("MAJ:MIN")."""
+
+    def put_back(self, texts: Mapping[str, str]) -> None:
+        """Write such texts and see that they hold."""
+
+    def limit_cpu(self, quota_us: int, period_us: int) -> None:
+        """Let all processes together run so many microseconds of each period."""
+
+    def limit_memory(self, limit_bytes: int) -> None:
+        """Let them use so much memory, and no swap beyond it."""
+
+    def limit_writes(self, device: str, writes_per_s: int = 0, bytes_per_s: int = 0) -> None:
+        """Let them write to a device (a whole disk) so often and so much a second; 0 for no limit."""
+
+    def cpu_share(self) -> float | None:
+        """The cores that the limit comes to; None without one."""
+
+    def cpu(self) -> CpuUse:
+        """What they use, and how they are held."""
+
+    def memory(self) -> MemoryUse:
+        """The same of memory."""
+
+    def disk(self) -> DiskUse:
+        """The same of disks."""
 
 
 class UndoLog(Protocol):
@@ -130,6 +204,9 @@ class Deployment(Protocol):
 
     def listens(self, service: str, port: int) -> bool:
         """Whether something inside the boundary of a service listens on a port."""
+
+    def control_group(self, service: str) -> ControlGroup | None:
+        """That of the service's container; None where there is none, none is ours to limit, or it does not run now."""
 
     def free_port(self) -> int:
         """A port of this deployment's own block that nothing listens on."""

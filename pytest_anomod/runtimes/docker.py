@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import itertools
 import os
@@ -14,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
-from pytest_anomod.model.fault import Json
+from pytest_anomod.model.fault import Ability, Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import System
 from pytest_anomod.runtimes import docker_engine, files, ports, processes, sessions
-from pytest_anomod.runtimes.docker_deployment import DockerDeployment
+from pytest_anomod.runtimes.docker_deployment import DockerDeployment, abilities
 from pytest_anomod.runtimes.docker_engine import translated
 from pytest_anomod.runtimes.docker_image import require_image
 from pytest_anomod.runtimes.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.runtimes.locks import boot_lock
-from pytest_anomod.runtimes.replica import ABILITIES, check_replica, host_options
+from pytest_anomod.runtimes.replica import check_replica, host_options
 from pytest_anomod.runtimes.state import make_directory
 from pytest_anomod.runtimes.undo import remove_tree
 
@@ -46,7 +47,12 @@ class DockerRuntime:
     """Brings replicas up as containers of a Docker engine; whatever happens to its caller, nothing of them stays."""
 
     name = "docker"
-    abilities = ABILITIES
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What can be done to containers of the engine that answers now; without one, what can be done to any."""
+        url = docker_engine.engine_url()
+        return abilities(local=not docker_engine.why_not(url) and _is_local(url))
 
     def check(self) -> None:
         """ScenarioError that says what is missing on this machine; called at collection."""
@@ -126,6 +132,11 @@ class DockerRuntime:
         return keep_up(self, system, port=port, say=say, seed=seed)
 
 
+@functools.cache
+def _is_local(url: str) -> bool:
+    return docker_engine.is_local(docker_engine.connect(url))
+
+
 def _prepare(system: System, session: Session, base_port: int) -> DockerDeployment:
     """The directory of a deployment to be, with its token, and its ref."""
     name = f"{next(_numbers)}-{system.replica}"
@@ -149,7 +160,7 @@ def _prepare(system: System, session: Session, base_port: int) -> DockerDeployme
             "tag": processes.own_tag(f"{session.directory.name}/{name}"),
             "id": f"{session.directory.name}-{name}".replace(".", "-").replace("_", "-"),
             "engine": docker_engine.engine_url(),
-            "local": docker_engine.is_local(docker_engine.connect(docker_engine.engine_url())),
+            "local": _is_local(docker_engine.engine_url()),
         }
     )
 

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import Json
-from pytest_anomod.model.runtime import Instance, Stats
-from pytest_anomod.runtimes import docker_engine, processes
+from pytest_anomod.model.fault import Ability, Json
+from pytest_anomod.model.runtime import ControlGroup, Instance, Stats
+from pytest_anomod.runtimes import cgroups, docker_engine, processes
 from pytest_anomod.runtimes.docker_engine import translated
-from pytest_anomod.runtimes.replica import ORDER_TIMEOUT_S, ReplicaDeployment
+from pytest_anomod.runtimes.replica import ABILITIES, ORDER_TIMEOUT_S, ReplicaDeployment
 
 if TYPE_CHECKING:
     import docker
@@ -31,6 +31,11 @@ _BOUNDED = (
 )
 """Runs a program that is handed over as text; the kernel ends it at its deadline."""
 ALARM_AFTER_S = 0.5
+
+
+def abilities(*, local: bool) -> frozenset[Ability]:
+    """What can be done to containers: limits need the control groups of this machine, and leave to write to them."""
+    return ABILITIES | ({Ability.CONTROL_GROUP} if local and cgroups.may_write() else frozenset())
 
 
 class DockerDeployment(ReplicaDeployment):
@@ -46,6 +51,8 @@ class DockerDeployment(ReplicaDeployment):
     def __init__(self, ref: Mapping[str, Json]) -> None:
         super().__init__(ref)
         self._seen: dict[str, Instance] = {}
+        self._groups: dict[str, tuple[int, cgroups.ControlGroup | None]] = {}
+        self.abilities = abilities(local=bool(ref.get("local")))
 
     @property
     def client(self) -> docker.DockerClient:
@@ -132,13 +139,31 @@ class DockerDeployment(ReplicaDeployment):
             return 1
 
     def stats(self, service: str) -> Stats | None:
-        """Resource use of a service's program and its children now; None while none is there."""
-        from pytest_anomod.runtimes.figures import measure
+        """Resource use of all that runs in a service's container, by its control group; None while no program is there.
+
+        Where the group can't be read they are of the program and its children.
+        """
+        from pytest_anomod.runtimes.figures import measure, measure_group
 
         instance = self.instance(service)
         if instance.pid is not None:
+            group = self._group(service, instance.pid)
+            if group is not None and self.ref["local"]:
+                return measure_group(group, instance.pid, instance.start_time)
             return measure(instance.pid, instance.start_time)
         return None if self.ref["local"] or instance.state != "running" else self._engine_stats(service)
+
+    def control_group(self, service: str) -> ControlGroup | None:
+        """That of the service's container, if it runs and we may change its limits."""
+        pid = self.instance(service).pid
+        group = cgroups.find(pid) if pid is not None and Ability.CONTROL_GROUP in self.abilities else None
+        return group if group is not None and group.writable else None
+
+    def _group(self, service: str, pid: int) -> cgroups.ControlGroup | None:
+        """The same to read from, looked for once for each process."""
+        if self._groups.get(service, (0, None))[0] != pid:
+            self._groups[service] = pid, cgroups.find(pid)
+        return self._groups[service][1]
 
     def _engine_stats(self, service: str) -> Stats | None:
         with translated(f"the figures of {service!r} can't be had"):

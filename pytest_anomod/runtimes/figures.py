@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import Stats
 from pytest_anomod.runtimes import processes
+from pytest_anomod.runtimes.cgroups import ControlGroup
 
 if TYPE_CHECKING:
     import psutil
@@ -53,6 +55,29 @@ def measure(pid: int, started: float | None) -> Stats | None:
         written_bytes=written,
         threads=threads,
         stopped=state == psutil.STATUS_STOPPED,
+    )
+
+
+def measure_group(group: ControlGroup, pid: int, started: float | None) -> Stats | None:
+    """The same of all that runs in a container, programs of faults included, since the container started.
+
+    Memory is what is used less the page cache that is idle. None when the process, and so the container, is gone.
+    """
+    state = processes.state(pid)
+    if not state or (started is not None and not processes.is_same(pid, started)):
+        return None
+    try:
+        cpu, memory, disk, tasks = group.cpu(), group.memory(), group.disk(), group.tasks()
+    except DeploymentError:  # it ended while we looked
+        return None
+    return Stats(
+        time_unix_nano=clock.now_ns(),
+        cpu_s=cpu.used_s,
+        memory_bytes=memory.working_bytes,
+        read_bytes=disk.read_bytes,
+        written_bytes=disk.written_bytes,
+        threads=max(1, tasks - 1),  # the container's init is none of the service's
+        stopped=state == "T",
     )
 
 

@@ -37,6 +37,12 @@ def start_time(pid: int) -> float | None:
     return int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
+def state(pid: int) -> str:
+    """The kernel's letter for what a process does (T: it was stopped); "" when it is gone, or there is no /proc."""
+    fields = _stat(pid)
+    return fields[0] if fields is not None and fields[0] not in ("Z", "X") else ""
+
+
 def is_same(pid: int, started: float) -> bool:
     """Whether the process of that pid is alive and the one that started then."""
     now = start_time(pid)

@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, Json
-from pytest_anomod.model.runtime import Instance
+from pytest_anomod.model.runtime import ControlGroup, Instance
 from pytest_anomod.model.system import ServiceKind, System
 from pytest_anomod.runtimes import files, health, ports
 from pytest_anomod.runtimes.calls import call_json
 from pytest_anomod.runtimes.programs import Programs
 from pytest_anomod.runtimes.undo import UndoJournal
 
-ABILITIES = frozenset(Ability)
+ABILITIES = frozenset(Ability) - {Ability.CONTROL_GROUP}
 ORDER_TIMEOUT_S = 20.0
 """How long an agent or a host gets to answer, and a service to stop or start."""
 INSTANCES_KEPT_S = 0.05
@@ -222,6 +222,11 @@ class ReplicaDeployment(abc.ABC):
     def pid_inside(self, service: str) -> int | None:
         """Pid of the service's process as programs inside its boundary know it; None while there is none."""
         return self.instance(service).pid
+
+    def control_group(self, service: str) -> ControlGroup | None:
+        """That of a service's container; plain processes have none of their own."""
+        self._described(service)
+        return None
 
     def listens(self, service: str, port: int) -> bool:
         """Whether something inside the boundary of a service listens on a port."""

@@ -1,0 +1,38 @@
+"""Limits on the control group of a target's container: what they were is written down first, and put back later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError, InjectionError
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import ControlGroup, Deployment
+
+
+def group_of(deployment: Deployment, target: str) -> ControlGroup:
+    """The control group of a target; InjectionError when it has none that we may limit now."""
+    group = deployment.control_group(target)
+    if group is None:
+        msg = f"{target!r} has no control group that could be limited: its container is not up, or not ours"
+        raise InjectionError(msg)
+    return group
+
+
+def put_back(deployment: Deployment, target: str, key: str) -> None:
+    """Put back what was remembered under a key; a container that was started since has none of our limits."""
+    before: Mapping[str, str] | None = deployment.recall(key)
+    if before is None:
+        return
+    while (group := deployment.control_group(target)) is not None:
+        instance = deployment.instance(target)
+        try:
+            group.put_back(before)
+            break
+        except DeploymentError:
+            clock.sleep(0.2)  # it may have died just now, which the deployment finds out soon
+            if deployment.instance(target) == instance:
+                raise
+    deployment.forget(key)
