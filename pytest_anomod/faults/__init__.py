@@ -7,9 +7,11 @@ from pytest_anomod.faults.connection_pool_exhaustion import PoolExhaustion
 from pytest_anomod.faults.cpu_contention import CpuContention
 from pytest_anomod.faults.database_memory_limit import DatabaseMemoryLimit
 from pytest_anomod.faults.disk_stress import DiskStress
+from pytest_anomod.faults.disk_throttle import DiskThrottle
 from pytest_anomod.faults.dns_failure import DnsFailure
 from pytest_anomod.faults.http_abort import HttpAbort
 from pytest_anomod.faults.kill_service import KillService
+from pytest_anomod.faults.memory_pressure import MemoryPressure
 from pytest_anomod.faults.network_delay import NetworkDelay
 from pytest_anomod.faults.network_loss import NetworkLoss
 from pytest_anomod.faults.no_fault import NoFault
@@ -25,9 +27,11 @@ __all__ = [
     "CpuContention",
     "DatabaseMemoryLimit",
     "DiskStress",
+    "DiskThrottle",
     "DnsFailure",
     "HttpAbort",
     "KillService",
+    "MemoryPressure",
     "NetworkDelay",
     "NetworkLoss",
     "NoFault",

@@ -22,6 +22,7 @@ PROC = Path("/proc")
 UNLIMITED = 1 << 62
 """A limit of v1 from here on is none: it says the largest number of whole pages."""
 _CONTROLLERS = ("cpu", "cpuacct", "memory", "blkio", "pids")
+_SWAP = 1 << 20
 _USEC, _NSEC = 1e6, 1e9
 
 _V1_FILES: Mapping[Limit, tuple[str, ...]] = {
@@ -114,11 +115,10 @@ class ControlGroup:
             self._write_all({"cpu/cpu.cfs_period_us": str(period_us), "cpu/cpu.cfs_quota_us": str(quota_us)})
 
     def limit_memory(self, limit_bytes: int) -> None:
-        """Let the group use so much memory, and no swap beyond it; DeploymentError while it uses more."""
-        texts = dict.fromkeys(self.files(Limit.MEMORY), str(limit_bytes))
-        if "memory/memory.swap.max" in texts:
-            texts["memory/memory.swap.max"] = "0"
-        self._write_all(texts)
+        """Let the group use so much memory, and next to no swap beyond it; DeploymentError while it uses more."""
+        # v1 counts memory and swap together, first; if that were the limit that is hit, memory.failcnt would not grow
+        swap = "0" if self.version == 2 else str(limit_bytes + _SWAP)
+        self._write_all(dict(zip(self.files(Limit.MEMORY), (str(limit_bytes), swap), strict=False)))
 
     def limit_writes(self, device: str, writes_per_s: int = 0, bytes_per_s: int = 0) -> None:
         """Let the group write to a device ("MAJ:MIN", a whole disk) so often and so much a second; 0 for no limit."""
@@ -223,7 +223,9 @@ class ControlGroup:
     def _write(self, name: str, text: str) -> None:
         path = self._path(name)
         try:
-            with open(os.open(path, os.O_WRONLY), "w") as file:  # never made: who writes to a dead group shall hear it
+            with open(
+                os.open(path, os.O_WRONLY | os.O_TRUNC), "w"
+            ) as file:  # never made: who writes to a dead group shall hear it
                 file.write(text)
         except OSError as error:
             msg = f"{text!r} can't be written to {path}: {error.strerror}"

@@ -31,6 +31,8 @@ catalog.find("injectors", "native").recover(catalog.make_fault(name, parameters)
 def sample(request, deployment, alone):
     """A fault and its target, by the name of the sample; after the test the fault is out and all is well."""
     fault, target = ALL[request.param]
+    if missing := fault.needs - deployment.abilities:
+        pytest.skip(f"runtime {deployment.runtime} can't do {', '.join(sorted(missing))} here")
     with alone(fault):
         yield fault, target
         INJECTOR.recover(fault, deployment, target)

@@ -1,0 +1,32 @@
+"""Memory pressure in a container: a limit a little above what it uses, and a program in it that takes the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_anomod.faults import _programs
+from pytest_anomod.model.runtime import Limit
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+
+NAME = "filler"
+MIB = 1 << 20
+
+
+def press(deployment: Deployment, target: str, spare_mb: float, mode: str) -> bool:
+    """Limit the target's container and start to fill it; False when it does not run, or is under pressure already."""
+    group = deployment.control_group(target)
+    if group is None or NAME in deployment.executed(target):
+        return False
+    now = group.limit(Limit.MEMORY)
+    deployment.remember(original(target), now)
+    if now == deployment.recall(original(target)):
+        group.limit_memory(group.memory().used_bytes + round(spare_mb * MIB))
+    _programs.start(deployment, target, "hog", NAME, mode=mode)
+    return True
+
+
+def original(target: str) -> str:
+    """The name under which the limit's original is remembered."""
+    return f"memory_pressure {target}"

@@ -1,0 +1,130 @@
+"""Takes what memory a container's limit leaves: `hog.py --mode squeeze|overrun --deadline-s S`, run inside of it.
+
+A stand-alone program of the standard library. It reads limit and use where a container finds its own control group.
+`squeeze`: a child takes memory until next to nothing is free, gives some back when others want it, and reads a file of
+its own again and again, so that the kernel must look for a page to free whenever anybody wants one. `overrun`: many
+small children take memory until the kernel has to kill; each is smaller than the service, which is what it chooses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+import time
+
+MIB = 1 << 20
+FREE = 3 * MIB
+"""What `squeeze` leaves to others."""
+FILE_BYTES = 48 * MIB
+BLOCK = 256 << 10
+SMALL = 4 * MIB
+"""What one child of `overrun` takes."""
+_V1 = ("/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_V2 = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.max")
+
+
+def main() -> int:
+    """Parse the command line, keep children at it until told to end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mode", choices=("squeeze", "overrun"), required=True)
+    parser.add_argument("--deadline-s", type=float, required=True)
+    arguments = parser.parse_args()
+    ending: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: ending.append(number))
+    until = time.monotonic() + arguments.deadline_s
+    children: list[int] = []
+    while not ending and time.monotonic() < until:
+        children = [pid for pid in children if not _ended(pid)]
+        if arguments.mode == "overrun":
+            children.append(_child(_hold))
+        elif not children:
+            children.append(_child(_squeeze))
+        time.sleep(0.02 if arguments.mode == "overrun" else 0.2)
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+    return 0
+
+
+def _child(work: object) -> int:
+    """Fork a child that does something and dies with us."""
+    pid = os.fork()
+    if pid:
+        return pid
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    try:
+        work()  # type: ignore[operator]
+    finally:
+        os._exit(1)
+
+
+def _ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
+
+
+def _hold() -> None:
+    """Take a little and keep it."""
+    held = bytearray(os.urandom(4096)) * (SMALL // 4096)
+    while held:
+        time.sleep(3600)
+
+
+def _squeeze() -> None:
+    """Take and give back so that little is free, while a file of our own fills and empties the cache."""
+    _be_first_to_go()
+    held: list[bytearray] = []
+    with tempfile.TemporaryFile() as file:
+        for _ in range(FILE_BYTES // MIB):
+            file.write(os.urandom(4096) * (MIB // 4096))
+            file.flush()
+            os.fsync(file.fileno())  # what is not on disk yet can't be freed
+        place = 0
+        while True:
+            used, limit = _use()
+            if limit - used > FREE + MIB:
+                held.append(bytearray(b"\1") * MIB)
+            elif limit - used < FREE - MIB and held:
+                held.pop()
+            os.pread(file.fileno(), BLOCK, place)
+            place = (place + BLOCK) % FILE_BYTES
+            time.sleep(0.005)
+
+
+def _be_first_to_go() -> None:
+    """Should the limit be too tight after all, the kernel takes us and not the service."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
+
+
+def _use() -> tuple[int, int]:
+    """Bytes that can't be freed, and the limit; without a limit there is nothing to fill."""
+    used_file, limit_file = _V2 if os.path.exists(_V2[0]) else _V1
+    limit = _read(limit_file)
+    used = int(_read(used_file))
+    with open(os.path.dirname(used_file) + "/memory.stat", encoding="ascii") as file:
+        stat = dict(line.split() for line in file)
+    cache = sum(int(stat.get(name, 0)) for name in ("inactive_file", "active_file"))
+    return used - cache, used if limit == "max" or int(limit) > 1 << 62 else int(limit)
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""A service short of memory: its container is limited to little more than it uses, and filled up."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from pytest_anomod.faults import _limits, _pressure, _programs
+from pytest_anomod.faults._parameters import one_of, refuse_target, within
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import Limit
+from pytest_anomod.model.system import ServiceKind
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
+
+_NAME = "pressure"
+_PROGRAM = "pytest_anomod.faults.helpers.presser"
+_KINDS = (ServiceKind.GATEWAY, ServiceKind.APP)
+_LOOK_S = 0.4
+_YOUNG_S = 3.0
+"""Up to this age a process that was restarted counts as just killed: it takes a while to run out of memory again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPressure(FaultDefaults):
+    """The target's container may use `spare_mb` MiB more than it does now, and a program in it takes them.
+
+    `outcome` "squeeze": nearly all is taken, so that the kernel must free a page whenever one is wanted; the program
+    gives way to the target, and is what the kernel would kill. "kill": more is wanted than there is, the kernel kills
+    the service (the largest process), its container is started again, and so on.
+    """
+
+    name: ClassVar[str] = "memory_pressure"
+    level: ClassVar[Level] = Level.PERFORMANCE
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.LIFECYCLE, Ability.CONTROL_GROUP})
+
+    spare_mb: float = 64
+    outcome: str = "squeeze"
+
+    def __post_init__(self) -> None:
+        within(self, "spare_mb", 24, 4_096, "MiB")
+        one_of(self, "outcome", ("squeeze", "kill"))
+
+    def check(self, system: System, target: str) -> None:
+        kind = system.service(target).kind
+        if self.outcome == "kill" and kind not in _KINDS:
+            refuse_target(self, target, f"it is of kind {kind}, and what a store loses when killed does not come back")
+
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        group = _limits.group_of(deployment, target)
+        before = group.memory()
+        done = {"pid": deployment.instance(target).pid, "used_bytes": before.used_bytes}
+        deployment.remember(_pressure.original(target), group.limit(Limit.MEMORY))
+        if self.outcome == "squeeze":
+            _pressure.press(deployment, target, self.spare_mb, "squeeze")
+            _programs.wait_running(deployment, target, _pressure.NAME)
+            return {**done, "limit_bytes": group.memory().limit_bytes}
+        deployment.remember(_kills_before(target), _kills())
+        argv = [sys.executable, "-m", _PROGRAM, "--ref", json.dumps(dict(deployment.ref)), "--service", target]
+        argv += ["--spare-mb", str(self.spare_mb), "--deadline-s", str(_programs.DEADLINE_S)]
+        return {**done, "helper_pid": deployment.exec(target, argv, name=_NAME, deadline_s=_programs.DEADLINE_S)}
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Squeezed: nearly all of the limit is used, and it is hit again and again. Killed: see `_look_for_kills`."""
+        if self.outcome == "kill":
+            return self._look_for_kills(deployment, target)
+        group, original = deployment.control_group(target), deployment.recall(_pressure.original(target))
+        if group is None or original is None:
+            return Observation(active=False, evidence={"limit_bytes": None})
+        try:
+            limited, before = group.limit(Limit.MEMORY) != original, group.memory()
+            clock.sleep(_LOOK_S)
+            after = group.memory()
+        except DeploymentError:  # the container has ended, and its limit with it
+            return Observation(active=False, evidence={"limit_bytes": None})
+        full = after.limit_bytes is not None and after.used_bytes > 0.9 * after.limit_bytes
+        evidence = {"limit_bytes": after.limit_bytes, "used_bytes": after.used_bytes, "hits": after.hits - before.hits}
+        return Observation(
+            active=limited and full and after.hits > before.hits, evidence={**evidence, "kills": after.kills}
+        )
+
+    def _look_for_kills(self, deployment: Deployment, target: str) -> Observation:
+        """Whether the kernel has killed since, by its own count, and the process is gone or was restarted only now."""
+        instance, kills = deployment.instance(target), _kills()
+        since = deployment.recall(_kills_before(target))
+        age_s = _age_s(instance.pid)
+        gone = instance.state != "stopped" and (age_s is None or (instance.restarts > 0 and age_s < _YOUNG_S))
+        killed = None if since is None else kills - since
+        evidence = {"state": instance.state, "restarts": instance.restarts, "age_s": age_s, "kills": killed}
+        return Observation(active=gone and bool(killed), evidence=evidence)
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        """End what fills it, put the limit back; a service that was killed is waited for."""
+        deployment.end(target, _NAME)
+        _limits.put_back(deployment, target, _pressure.original(target))
+        deployment.end(target, _pressure.NAME)
+        if deployment.recall(_kills_before(target)) is not None:
+            deployment.start(target)
+            deployment.forget(_kills_before(target))
+
+    def blade(self, target: str) -> Mapping[str, Json]:
+        """Bites only where the container has a limit: it fills what that leaves."""
+        args = ["cri", "mem", "load", "--mode", "ram", "--mem-percent", "98", "--container-name", target]
+        return {
+            "args": args,
+            "refusal": "blade's memory load fills the memory of this whole machine and puts no limit on the target",
+        }
+
+    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
+        """The program that fills; the limit is the container's own there."""
+        return {
+            "kind": "StressChaos",
+            "spec": {
+                "mode": "all",
+                "selector": {"labelSelectors": {"app": target}},
+                "stressors": {"memory": {"workers": 1, "size": f"{self.spare_mb:g}MB"}},
+            },
+        }
+
+
+def _kills() -> int:
+    """How often this machine's kernel has killed for want of memory, in whatever group."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def _kills_before(target: str) -> str:
+    return f"memory_pressure kills {target}"
+
+
+def _age_s(pid: int | None) -> float | None:
+    """Seconds since a process started; None when it is gone or dead."""
+    import psutil
+
+    if pid is not None:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            if process.status() != psutil.STATUS_ZOMBIE:
+                return round(clock.now_ns() / 1e9 - process.create_time(), 3)
+    return None
+
+
+OFFERS = (MemoryPressure,)
