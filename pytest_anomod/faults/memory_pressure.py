@@ -59,12 +59,12 @@ class MemoryPressure(FaultDefaults):
         group = _limits.group_of(deployment, target)
         before = group.memory()
         done = {"pid": deployment.instance(target).pid, "used_bytes": before.used_bytes}
-        deployment.remember(_pressure.original(target), group.limit(Limit.MEMORY))
+        kills = _kills()
+        _pressure.press(deployment, target, self.spare_mb, "squeeze" if self.outcome == "squeeze" else "overrun")
         if self.outcome == "squeeze":
-            _pressure.press(deployment, target, self.spare_mb, "squeeze")
             _programs.wait_running(deployment, target, _pressure.NAME)
             return {**done, "limit_bytes": group.memory().limit_bytes}
-        deployment.remember(_kills_before(target), _kills())
+        deployment.remember(_kills_before(target), kills)
         argv = [sys.executable, "-m", _PROGRAM, "--ref", json.dumps(dict(deployment.ref)), "--service", target]
         argv += ["--spare-mb", str(self.spare_mb), "--deadline-s", str(_programs.DEADLINE_S)]
         return {**done, "helper_pid": deployment.exec(target, argv, name=_NAME, deadline_s=_programs.DEADLINE_S)}

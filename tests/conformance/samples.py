@@ -74,7 +74,7 @@ VARIANTS = {
     "disk_stress of a service": (DiskStress(), "text-service"),
     "disk_throttle of a service, by bytes": (DiskThrottle(writes_per_s=0, kb_per_s=64), "text-service"),
     "memory_pressure of a store": (MemoryPressure(spare_mb=48), "user-mongodb"),
-    "memory_pressure, until it is killed": (MemoryPressure(outcome="kill"), "media-service"),
+    "memory_pressure, until it is killed": (MemoryPressure(outcome="kill", spare_mb=32), "media-service"),
     "kill_service, away for a while": (KillService(period_s=1, away_s=0.5), "media-service"),
     "code_return, asked over HTTP": (
         CodeReturn(

@@ -44,6 +44,12 @@ BAD = [
     ("disk_stress", {"total_mb": 1_000}, "total_mb"),
     ("disk_stress", {"block_kb": 65_536, "total_mb": 64}, "total_mb"),
     ("disk_stress", {"budget_gb": -1}, "budget_gb"),
+    ("disk_throttle", {"writes_per_s": 0}, "writes_per_s"),
+    ("disk_throttle", {"writes_per_s": 1}, "writes_per_s"),
+    ("disk_throttle", {"writes_per_s": 0, "kb_per_s": 10}, "kb_per_s"),
+    ("disk_throttle", {"kb_per_s": 0.5}, "kb_per_s"),
+    ("memory_pressure", {"spare_mb": 8}, "spare_mb"),
+    ("memory_pressure", {"outcome": "death"}, "outcome"),
     ("kill_service", {"period_s": 0}, "period_s"),
     ("kill_service", {"period_s": 3, "away_s": 3}, "away_s"),
     ("kill_service", {"once": True, "away_s": 0.1}, "away_s"),
@@ -83,6 +89,9 @@ def test_a_parameter_that_no_fault_has_is_refused():
         (faults.NetworkDelay(), "cart-db"),
         (faults.HttpAbort(), "cart-redis"),
         (faults.DiskStress(), "cart-redis"),
+        (faults.DiskThrottle(), "cart-redis"),
+        (faults.MemoryPressure(outcome="kill"), "cart-db"),
+        (faults.MemoryPressure(outcome="kill"), "cart-redis"),
         (faults.RedisMemoryLimit(), "cart-db"),
         (faults.KillService(), "cart-redis"),
         (faults.StopService(), "cart-redis"),
@@ -103,6 +112,10 @@ def test_a_target_that_can_not_be_hit_is_refused_at_collection(fault, target):
         (faults.NetworkLoss(), "front"),
         (faults.DiskStress(), "cart-db"),
         (faults.DiskStress(), "cart"),
+        (faults.DiskThrottle(), "cart"),
+        (faults.DiskThrottle(writes_per_s=0, kb_per_s=256), "cart-db"),
+        (faults.MemoryPressure(), "cart-redis"),
+        (faults.MemoryPressure(outcome="kill"), "front"),
         (faults.RedisMemoryLimit(), "cart-redis"),
         (faults.KillService(), "cart-db"),
         (faults.StopService(), "cart"),
@@ -138,6 +151,17 @@ def test_translations_are_plain_data_that_names_the_target():
         assert "blade" in blade["refusal"]
         assert mesh["spec"]["selector"]["labelSelectors"] == {"app": "cart-db"}
         assert json.loads(json.dumps([blade, mesh])) == [blade, mesh]
+
+
+def test_limits_of_a_container_are_translated_where_there_is_such_a_thing():
+    """ChaosBlade and Chaos Mesh fill memory and slow a volume; a limit on bytes alone neither has."""
+    pressure, throttle = faults.MemoryPressure(spare_mb=100), faults.DiskThrottle(writes_per_s=50)
+    assert pressure.blade("cart")["args"][-1] == "cart"
+    assert "host" not in pressure.blade("cart")
+    assert pressure.chaos_mesh("cart")["spec"]["stressors"] == {"memory": {"workers": 1, "size": "100MB"}}
+    assert throttle.blade("cart-db") is None
+    assert throttle.chaos_mesh("cart-db")["spec"]["delay"] == "20ms"
+    assert faults.DiskThrottle(writes_per_s=0, kb_per_s=256).chaos_mesh("cart-db") is None
 
 
 @pytest.mark.parametrize(
