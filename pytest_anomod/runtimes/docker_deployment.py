@@ -156,7 +156,9 @@ class DockerDeployment(ReplicaDeployment):
     def control_group(self, service: str) -> ControlGroup | None:
         """That of the service's container, if it runs and we may change its limits."""
         pid = self.instance(service).pid
-        group = cgroups.find(pid) if pid is not None and Ability.CONTROL_GROUP in self.abilities else None
+        if pid is None or Ability.CONTROL_GROUP not in self.abilities or not _is_inside(pid, self.directory / "run"):
+            return None
+        group = cgroups.find(pid)
         return group if group is not None and group.writable else None
 
     def _group(self, service: str, pid: int) -> cgroups.ControlGroup | None:
@@ -300,6 +302,14 @@ def _listens(pid: int, port: int | None) -> bool:
     with contextlib.suppress(OSError):
         lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
         return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in lines)
+    return False
+
+
+def _is_inside(pid: int, mounted: Path) -> bool:
+    """Whether a process lives in a container that has this directory of ours: no stranger is to be limited."""
+    with contextlib.suppress(OSError):
+        apart = os.readlink(f"/proc/{pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt")
+        return apart and os.path.samestat(os.stat(f"/proc/{pid}/root{mounted}"), mounted.stat())
     return False
 
 
