@@ -23,6 +23,7 @@ def press(deployment: Deployment, target: str, spare_mb: float, mode: str) -> bo
     deployment.remember(original(target), now)
     if now == deployment.recall(original(target)):
         group.limit_memory(group.memory().used_bytes + round(spare_mb * MIB))
+    deployment.end(target, NAME)  # one that was killed with its container is still on the books
     _programs.start(deployment, target, "hog", NAME, mode=mode)
     return True
 

@@ -47,9 +47,12 @@ def test_a_service_is_hurt_and_its_neighbour_is_not(deployment, name):
     assert statistics.median(during[NEIGHBOUR]) < 3 * statistics.median(before[NEIGHBOUR]) + 0.004
 
 
-def test_a_store_waits_for_the_disk_and_its_neighbour_does_not(deployment, alone):
+@pytest.mark.parametrize("name", ["disk_stress", "disk_throttle"])
+def test_a_store_waits_for_the_disk_and_its_neighbour_does_not(deployment, alone, name):
     """Commits of the target take more than twice as long, those of another store on the same disk do not."""
-    fault, target = SAMPLES["disk_stress"]
+    fault, target = SAMPLES[name]
+    if missing := fault.needs - deployment.abilities:
+        pytest.skip(f"runtime {deployment.runtime} can't do {', '.join(sorted(missing))} here")
     with alone(fault):
         INJECTOR.prepare(fault, deployment, target)
         before = {store: commit_s(deployment, store) for store in (target, NEIGHBOUR_STORE)}
