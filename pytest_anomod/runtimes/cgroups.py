@@ -142,43 +142,64 @@ class ControlGroup:
     def cpu(self) -> CpuUse:
         """CPU seconds, and how often and how long the group was held to its limit."""
         stat = self._pairs("cpu/cpu.stat")
-        if self.version == 2:
-            used_s, throttled_s = stat["usage_usec"] / _USEC, stat.get("throttled_usec", 0) / _USEC
-        else:
-            used_s, throttled_s = int(self._read("cpuacct/cpuacct.usage")) / _NSEC, stat["throttled_time"] / _NSEC
-        periods, throttled = stat.get("nr_periods", 0), stat.get("nr_throttled", 0)
-        return CpuUse(used_s=used_s, periods=periods, throttled=throttled, throttled_s=throttled_s)
+        throttled_s = stat.get("throttled_usec", 0) / _USEC if self.version == 2 else stat["throttled_time"] / _NSEC
+        return CpuUse(
+            used_s=self.cpu_s(),
+            periods=stat.get("nr_periods", 0),
+            throttled=stat.get("nr_throttled", 0),
+            throttled_s=throttled_s,
+        )
 
     def memory(self) -> MemoryUse:
         """Bytes used, those that are in use now, the limit, how often it was hit, and who was killed for it."""
-        stat = self._pairs("memory/memory.stat")
+        limit = self._read(self.files(Limit.MEMORY)[0]).strip()
         if self.version == 2:
             events = self._pairs("memory/memory.events")
-            used, limit = int(self._read("memory/memory.current")), self._read("memory/memory.max").strip()
-            cached, hits, kills = stat["inactive_file"], events["max"], events["oom_kill"]
+            hits, kills = events["max"], events["oom_kill"]
         else:
-            used, limit = int(self._read("memory/memory.usage_in_bytes")), self._read(_V1_FILES[Limit.MEMORY][0])
-            cached, hits = stat["total_inactive_file"], int(self._read("memory/memory.failcnt"))
+            hits = int(self._read("memory/memory.failcnt"))
             kills = self._pairs("memory/memory.oom_control").get("oom_kill", 0)
+        used, working = self.memory_bytes()
         limit_bytes = None if limit == "max" or int(limit) >= UNLIMITED else int(limit)
-        return MemoryUse(
-            used_bytes=used, working_bytes=max(0, used - cached), limit_bytes=limit_bytes, hits=hits, kills=kills
-        )
+        return MemoryUse(used_bytes=used, working_bytes=working, limit_bytes=limit_bytes, hits=hits, kills=kills)
 
     def disk(self) -> DiskUse:
         """Bytes read from and written to all disks, and how many writes that were."""
         if self.version == 2:
-            rows = [dict(word.partition("=")[::2] for word in line.split()[1:]) for line in self._lines("io.stat")]
-            read, written, writes = (sum(int(row.get(key, 0)) for row in rows) for key in ("rbytes", "wbytes", "wios"))
-            return DiskUse(read_bytes=read, written_bytes=written, writes=writes)
-        moved, counts = (self._by_operation(f"blkio.throttle.io_{kind}") for kind in ("service_bytes", "serviced"))
-        return DiskUse(
-            read_bytes=moved.get("Read", 0), written_bytes=moved.get("Write", 0), writes=counts.get("Write", 0)
-        )
+            writes = sum(int(row.get("wios", 0)) for row in self._disk_rows())
+        else:
+            writes = self._by_operation("blkio.throttle.io_serviced").get("Write", 0)
+        read, written = self.disk_bytes()
+        return DiskUse(read_bytes=read, written_bytes=written, writes=writes)
+
+    # the figures of every second: as few files as can be
+
+    def cpu_s(self) -> float:
+        """CPU seconds so far."""
+        if self.version == 2:
+            return self._pairs("cpu/cpu.stat")["usage_usec"] / _USEC
+        return int(self._read("cpuacct/cpuacct.usage")) / _NSEC
+
+    def memory_bytes(self) -> tuple[int, int]:
+        """Bytes used, and those that are not just idle page cache."""
+        names = ("current", "inactive_file") if self.version == 2 else ("usage_in_bytes", "total_inactive_file")
+        used = int(self._read(f"memory/memory.{names[0]}"))
+        return used, max(0, used - self._pairs("memory/memory.stat")[names[1]])
+
+    def disk_bytes(self) -> tuple[int, int]:
+        """Bytes read from and written to all disks."""
+        if self.version == 2:
+            rows = self._disk_rows()
+            return sum(int(row.get("rbytes", 0)) for row in rows), sum(int(row.get("wbytes", 0)) for row in rows)
+        moved = self._by_operation("blkio.throttle.io_service_bytes")
+        return moved.get("Read", 0), moved.get("Write", 0)
 
     def tasks(self) -> int:
         """Threads in the group; 0 where nobody counts them."""
         return int(self._read("pids/pids.current")) if self.exists("pids/pids.current") else 0
+
+    def _disk_rows(self) -> list[dict[str, str]]:
+        return [dict(word.partition("=")[::2] for word in line.split()[1:]) for line in self._lines("io.stat")]
 
     def _by_operation(self, file: str) -> dict[str, int]:
         sums: dict[str, int] = {}
@@ -223,9 +244,8 @@ class ControlGroup:
     def _write(self, name: str, text: str) -> None:
         path = self._path(name)
         try:
-            with open(
-                os.open(path, os.O_WRONLY | os.O_TRUNC), "w"
-            ) as file:  # never made: who writes to a dead group shall hear it
+            # no file is made: who writes to a group that is gone shall hear it
+            with open(os.open(path, os.O_WRONLY | os.O_TRUNC), "w") as file:
                 file.write(text)
         except OSError as error:
             msg = f"{text!r} can't be written to {path}: {error.strerror}"

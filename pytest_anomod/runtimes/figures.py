@@ -67,15 +67,17 @@ def measure_group(group: ControlGroup, pid: int, started: float | None) -> Stats
     if not state or (started is not None and not processes.is_same(pid, started)):
         return None
     try:
-        cpu, memory, disk, tasks = group.cpu(), group.memory(), group.disk(), group.tasks()
+        cpu_s, (_, memory), (read, written), tasks = (
+            group.cpu_s(), group.memory_bytes(), group.disk_bytes(), group.tasks()
+        )  # fmt: skip
     except DeploymentError:  # it ended while we looked
         return None
     return Stats(
         time_unix_nano=clock.now_ns(),
-        cpu_s=cpu.used_s,
-        memory_bytes=memory.working_bytes,
-        read_bytes=disk.read_bytes,
-        written_bytes=disk.written_bytes,
+        cpu_s=cpu_s,
+        memory_bytes=memory,
+        read_bytes=read,
+        written_bytes=written,
         threads=max(1, tasks - 1),  # the container's init is none of the service's
         stopped=state == "T",
     )
