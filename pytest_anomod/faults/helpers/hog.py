@@ -92,6 +92,8 @@ def _squeeze() -> None:
             file.write(os.urandom(4096) * (MIB // 4096))
             file.flush()
             os.fsync(file.fileno())  # what is not on disk yet can't be freed
+        with contextlib.suppress(AttributeError, OSError):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)  # to read ahead would keep the disk busy
         place = 0
         while True:
             used, limit = _use()
