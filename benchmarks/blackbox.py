@@ -124,7 +124,7 @@ def running(system: str) -> Iterator[tuple[str, Path]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "pytest_anomod.cli", "up", system, "--port", str(port)]
+    command = [sys.executable, "-m", "pytest_anomod.cli", "up", system, "--runtime", "process", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

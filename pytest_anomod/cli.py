@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
+from pytest_anomod.model.system import System
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="bring a system up in the foreground; Ctrl-C takes it down")
     up.add_argument("system", help="its name, such as social_network")
     up.add_argument("--port", type=int, metavar="N", help="port of the entry service (default: any free one)")
-    up.add_argument("--runtime", default="process", metavar="NAME", help="what brings it up (default: %(default)s)")
+    up.add_argument("--runtime", default="auto", metavar="NAME", help="what brings it up (default: %(default)s)")
     up.set_defaults(run=_up)
 
     stats = commands.add_parser("stats", help="how much there is in a dataset, and one row per case")
@@ -57,8 +58,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up(arguments: argparse.Namespace) -> int:
     system = catalog.find("systems", arguments.system)
-    runtime = catalog.find("runtimes", arguments.runtime)
+    runtime = catalog.find("runtimes", _runtime_name(arguments.runtime, system))
     return runtime.up_in_foreground(system, port=arguments.port, say=lambda line: print(line, flush=True))
+
+
+def _runtime_name(name: str, system: System) -> str:
+    """What `auto` takes for a system, which is said, with its image made if need be; any other name is itself."""
+    from pytest_anomod.runtimes import choice
+
+    if name != choice.AUTO:
+        return name
+    found = choice.settle(choice.look(), lambda line: print(line, flush=True))
+    taken = choice.runtime_for(found, system)
+    print(f"runtime: {taken}, for {found.why}", flush=True)
+    return taken
 
 
 def _stats(arguments: argparse.Namespace) -> int:

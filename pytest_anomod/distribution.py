@@ -1,7 +1,8 @@
 """Who runs which scenario: scenarios stand together by system, and with xdist a worker keeps the system it has up.
 
 Workers know what each item needs, the controller, which shares items out, knows only their ids; so workers leave a note
-for it. `--dist` given on the command line (or in addopts) is obeyed: then xdist shares items out as it always does.
+for it, and another of the runtime that `auto` took. `--dist` given on the command line (or in addopts) is obeyed: then
+xdist shares items out as it always does.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 import pytest
 
 NOTES = "anomod_notes"
-"""Key of the worker's input that says where to leave the note."""
+"""Key of the worker's input that names the directory for notes, which workers and controller share."""
 
+AGREED = "runtime.json"  # the same word as choice.AGREED
 _DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
 
 _free_key = pytest.StashKey[bool]()
@@ -60,9 +62,25 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker where to leave the note."""
-    if node.config.stash.get(_free_key, False):
-        node.workerinput[NOTES] = str(_notes(node.config))
+    """Tell a worker where to leave notes."""
+    node.workerinput[NOTES] = str(_notes(node.config))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any) -> None:
+    """On the controller: say once which runtime the workers' `auto` took, and why."""
+    config = node.config
+    if hasattr(config.option, "anomod_runtime_took") or not (_notes(config) / AGREED).exists():
+        return
+    from pytest_anomod.runtimes.choice import agreed
+
+    found = agreed(_notes(config))
+    if found is not None and not found.to_build:
+        config.option.anomod_runtime_took, config.option.anomod_runtime_why = found.runtime, found.why
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"anomod runtime: {found.runtime}, for {found.why}")
 
 
 @pytest.hookimpl(optionalhook=True, trylast=True)

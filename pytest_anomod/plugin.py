@@ -61,9 +61,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--anomod-runtime",
         metavar="NAME",
-        default="process",
-        help="what brings systems up: process, docker, or auto, which takes docker where an engine answers and has the "
-        "image (`anomod image build`); default %(default)s",
+        default="auto",
+        help="what brings systems up: process, docker, or auto, which takes docker where an engine of this machine "
+        "answers and the image is there or can be built here, else process; default %(default)s",
     )
     group.addoption("--anomod-injector", metavar="NAME", default="native", help="who carries faults out (%(default)s)")
 
@@ -93,15 +93,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(_REPETITION, range(metafunc.config.option.anomod_repeat), ids=lambda n: f"r{n + 1}")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what the injector of the command line can't do truly; one that a test names is checked."""
-    for item in items:
-        declaration = getattr(getattr(item, "function", None), _DECLARATION, None)
-        if declaration is not None:
-            from pytest_anomod.sessions import refusal
+    """Of what is left to run: make up `auto`'s mind for good; skip, with the reason, what the injector can't do truly.
 
-            if why := refusal(config, declaration):
-                item.add_marker(pytest.mark.skip(reason=why))
+    That is the injector of the command line; one that a test names was checked.
+    """
+    found = [(item, getattr(getattr(item, "function", None), _DECLARATION, None)) for item in items]
+    scenarios = [(item, declaration) for item, declaration in found if declaration is not None]
+    if not scenarios:
+        return
+    from pytest_anomod.sessions import refusal, settle_runtime
+
+    settle_runtime(config, [declaration for _, declaration in scenarios])
+    for item, declaration in scenarios:
+        if why := refusal(config, declaration):
+            item.add_marker(pytest.mark.skip(reason=why))
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Which runtime `auto` took, and why, before the first case; with xdist the controller says it."""
+    why = _runtime_taken(config)
+    return [f"anomod {why}"] if why else []
 
 
 @pytest.fixture
@@ -193,11 +206,18 @@ class Summary:
             from pytest_anomod.sessions import out_directory
 
             write_summary(terminalreporter, self.rows, out_directory(self.config))
-            why = getattr(self.config.option, "anomod_runtime_why", "")
+            why = _runtime_taken(self.config)
             if why:
-                terminalreporter.write_line(f"runtime: {self.config.option.anomod_runtime}, for {why}")
+                terminalreporter.write_line(why)
         if self.trouble:
             terminalreporter.write_line(f"the dataset's index was not written: {self.trouble}", red=True)
+
+
+def _runtime_taken(config: pytest.Config) -> str:
+    """One line that says what `auto` took; "" when it was not asked."""
+    option = config.option
+    took = getattr(option, "anomod_runtime_took", "")
+    return f"runtime: {took}, for {option.anomod_runtime_why}" if took else ""
 
 
 def _session(config: pytest.Config) -> CaseSession:

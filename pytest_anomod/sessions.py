@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from pytest_anomod.case import Case
 from pytest_anomod.declare import Declaration
@@ -14,11 +19,13 @@ from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.scenario import PROFILES, Durations
 
 if TYPE_CHECKING:
-    import pytest
-
     from pytest_anomod.model.runtime import Deployment, Runtime
     from pytest_anomod.model.system import System
     from pytest_anomod.model.workload import Suite
+
+AUTO = "auto"  # the same word as choice.AUTO, whose module only those need who say it
+NOTES = "anomod_notes"  # the same word as distribution.NOTES, which belongs to a layer above
+_choice_key = pytest.StashKey[Any]()
 
 
 def out_directory(config: pytest.Config) -> Path:
@@ -37,9 +44,11 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
     suite_workload(config, declaration)
     runtime = catalog.find("runtimes", runtime_name(config, declaration))
     injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
-    for chosen in (runtime, injector):
-        if hasattr(chosen, "check"):
-            chosen.check()
+    named = declaration.runtime is not None or config.option.anomod_runtime != AUTO
+    if named and hasattr(runtime, "check"):  # what `auto` takes was looked at
+        runtime.check()
+    if hasattr(injector, "check"):
+        injector.check()
     if declaration.injector and (why := refusal(config, declaration)):
         msg = f"{test}: injector {injector.name!r} can't do this scenario: {why}"
         raise ScenarioError(msg)
@@ -53,13 +62,45 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
 
 
 def runtime_name(config: pytest.Config, declaration: Declaration) -> str:
-    """The runtime of a test: its own, or the command line's, where `auto` is made up its mind for the whole run."""
-    option = config.option
-    if declaration.runtime is None and option.anomod_runtime == "auto":
-        from pytest_anomod.runtimes.choice import choose
+    """The runtime of a test: its own, or the command line's, where `auto` makes up its mind for the whole run."""
+    if declaration.runtime is not None or config.option.anomod_runtime != AUTO:
+        return declaration.runtime or str(config.option.anomod_runtime)
+    from pytest_anomod.runtimes.choice import agree, look, runtime_for
 
-        option.anomod_runtime, option.anomod_runtime_why = choose()
-    return declaration.runtime or str(option.anomod_runtime)
+    if _choice_key not in config.stash:
+        config.stash[_choice_key] = agree(_notes(config), lambda before: before or look())
+    return runtime_for(config.stash[_choice_key], declaration.system)
+
+
+def settle_runtime(config: pytest.Config, declarations: Iterable[Declaration]) -> None:
+    """Before the first case: if `auto` is to run any of these, have the image made that it takes, unless it is there.
+
+    The first worker does, the others wait for it; `--collect-only` makes nothing.
+    """
+    option = config.option
+    if option.anomod_runtime != AUTO or option.collectonly:
+        return
+    if all(declaration.runtime is not None for declaration in declarations):
+        return
+    from pytest_anomod.runtimes.choice import agree, look, settle
+
+    found = agree(_notes(config), lambda before: settle(before or look(), lambda line: _tell(config, line)))
+    config.stash[_choice_key] = found
+    option.anomod_runtime_took, option.anomod_runtime_why = found.runtime, found.why
+
+
+def _notes(config: pytest.Config) -> Path | None:
+    """The directory that the workers of a run share; None without workers."""
+    notes = getattr(config, "workerinput", {}).get(NOTES)
+    return Path(notes) if notes else None
+
+
+def _tell(config: pytest.Config, line: str) -> None:
+    """Say something at once, while tests are collected; of a worker only its standard error reaches the user."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        sys.stderr.write(f"\nanomod: {line}\n")
+        sys.stderr.flush()
 
 
 def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | None:
@@ -165,7 +206,7 @@ def finish_run(config: pytest.Config) -> None:
 
         option = config.option
         chosen = {
-            "Runtime": option.anomod_runtime,
+            "Runtime": getattr(option, "anomod_runtime_took", option.anomod_runtime),
             "Injector": option.anomod_injector,
             "Durations": f"{option.anomod_durations} x {option.anomod_scale:g}",
             "Seed": str(option.anomod_seed),

@@ -1,4 +1,4 @@
-"""What tests of several parts share: how workers share their files out, and a home of the fake blade."""
+"""What tests of several parts share: how workers share files out, pytest inside pytest, a home of the fake blade."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ def pytest_xdist_make_scheduler(config, log):
 
     config.option.loadscopereorder = False
     return LoadFileScheduling(config, log)
+
+
+@pytest.fixture
+def pytester(pytester, monkeypatch):
+    """Runs of pytest inside tests mean processes, whatever engine is here, unless they say otherwise."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--anomod-runtime=process")
+    return pytester
 
 
 @pytest.fixture

@@ -6,12 +6,15 @@ names, and the replicas' source. Who has a registry may put any image with a Pyt
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -34,6 +37,9 @@ IMAGE = "ANOMOD_DOCKER_IMAGE"
 """Environment variable that names another image, one from a registry say."""
 SUITE = "bookworm"
 PACKAGES = ("python3", "iproute2", "iptables", "libstdc++6")
+PROGRAM_LIMIT_S = 300.0
+"""How long mmdebstrap, or pip, may take; each takes less than a minute where the network is there."""
+_END_S = 10.0
 _LEFT_OUT = ("doc", "man", "locale")
 _TRIMMED = ("**/falkordb.so", "**/*.a", "**/include", "**/__pycache__", "bin")
 """Of the libraries: modules of servers that no store loads, and what is only needed to build against them."""
@@ -100,6 +106,29 @@ def require_image(client: docker.DockerClient) -> str:
     return name
 
 
+def obstacle(client: docker.DockerClient) -> str:
+    """Why the image can't be made here without a registry, in a few words; "" when nothing speaks against it."""
+    if os.environ.get(IMAGE):
+        return f"{IMAGE} names it"
+    if importlib.util.find_spec("pip") is None:
+        return "there is no pip to fetch its libraries"
+    with translated("images can't be looked for"):
+        if _has(client, _debian_name()):
+            return ""
+    if shutil.which("mmdebstrap") is None:
+        return "there is no mmdebstrap"
+    if os.geteuid() != 0 and not _user_namespaces():
+        return "mmdebstrap needs root or user namespaces"
+    return ""
+
+
+def _user_namespaces() -> bool:
+    try:
+        return subprocess.run(["unshare", "-r", "true"], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
 def build(client: docker.DockerClient, say: Callable[[str], None], *, base: str | None = None) -> str:
     """Make the image unless the engine has it, and return its name; DeploymentError says what failed.
 
@@ -148,8 +177,7 @@ def _has(client: docker.DockerClient, name: str) -> bool:
 
 def _debian(client: docker.DockerClient, say: Callable[[str], None]) -> str:
     """An image of a small Debian with a Python, made once for a list of packages."""
-    key = hashlib.sha256(repr((SUITE, PACKAGES, _LEFT_OUT)).encode()).hexdigest()[:12]
-    name = f"{REPOSITORY}-base:{key}"
+    name = _debian_name()
     if _has(client, name):
         return name
     if shutil.which("mmdebstrap") is None:
@@ -161,11 +189,18 @@ def _debian(client: docker.DockerClient, say: Callable[[str], None]) -> str:
         command = ["mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join(PACKAGES)}"]
         command += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _LEFT_OUT]
         _run([*command, SUITE, str(archive)], "mmdebstrap")
-        answer = client.api.import_image_from_file(str(archive), repository=REPOSITORY + "-base", tag=key)
+        answer = client.api.import_image_from_file(
+            str(archive), repository=REPOSITORY + "-base", tag=name.partition(":")[2]
+        )
         if "error" in answer:
             msg = f"the engine did not import {name}: {answer.strip()}"
             raise DeploymentError(msg)
     return name
+
+
+def _debian_name() -> str:
+    key = hashlib.sha256(repr((SUITE, PACKAGES, _LEFT_OUT)).encode()).hexdigest()[:12]
+    return f"{REPOSITORY}-base:{key}"
 
 
 def _interpreter(client: docker.DockerClient, base: str) -> tuple[str, str]:
@@ -248,8 +283,29 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _run(command: list[str], who: str) -> None:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode != 0:
-        lines = (done.stdout + done.stderr).strip().splitlines()[-8:]
-        msg = f"{who} failed ({done.returncode}): " + "\n".join(lines)
+    """Run a program to its end; DeploymentError with its last lines. Neither it nor its children outlive this call."""
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            code = process.wait(PROGRAM_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            msg = f"{who} did not end within {PROGRAM_LIMIT_S:g} s"
+            raise DeploymentError(msg) from None
+        finally:
+            _end(process)
+        output.seek(0)
+        lines = output.read().strip().splitlines()[-8:]
+    if code != 0:
+        msg = f"{who} failed ({code}): " + "\n".join(lines)
         raise DeploymentError(msg)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and its children if it still runs: gently first, as mmdebstrap has a directory to clear away."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_END_S)

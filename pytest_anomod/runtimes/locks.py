@@ -39,6 +39,11 @@ def boot_lock(
     return _held("boot", purpose, False, timeout_s, on_wait)
 
 
+def image_lock(purpose: str, *, timeout_s: float = 900.0) -> contextlib.AbstractContextManager[None]:
+    """Hold the right to build an image: what another process builds right now need not be built twice."""
+    return _held("image", purpose, False, timeout_s, None)
+
+
 @contextlib.contextmanager
 def _held(
     name: str, purpose: str, shared: bool, timeout_s: float, on_wait: Callable[[str], None] | None

@@ -79,8 +79,8 @@ class Run:
 
 
 def pytest_words(*words: object) -> list[object]:
-    """The arguments of every pytest run here, and those."""
-    return ["-p", "no:cacheprovider", "-p", "no:randomly", *words]
+    """The arguments of every pytest run here, and those; what is looked for afterwards are processes."""
+    return ["-p", "no:cacheprovider", "-p", "no:randomly", "--anomod-runtime=process", *words]
 
 
 def scenario(test: str, decorated: str, durations: str = LONG) -> str:

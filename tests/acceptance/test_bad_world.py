@@ -59,7 +59,7 @@ def test_a_busy_port_is_named_with_who_has_it(start):
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        run = start("up", "social_network", "--port", port, program="pytest_anomod.cli")
+        run = start("up", "social_network", "--runtime=process", "--port", port, program="pytest_anomod.cli")
         assert run.wait() == 2
         assert re.fullmatch(
             rf"anomod: port {port} on 127.0.0.1 is taken by pid {os.getpid()} \(.+\); end it or choose another port\n",

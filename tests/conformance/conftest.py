@@ -35,8 +35,8 @@ def alone(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def brought_up(request, tmp_path_factory, stores_are_here):
-    """A context with a system on the runtime of the command line (processes), its own session and guardian."""
-    name = request.config.option.anomod_runtime
+    """A context with a system on the command line's runtime (`auto`: processes), its own session and guardian."""
+    name = request.config.option.anomod_runtime.replace("auto", "process")
     if name == "docker":
         from pytest_anomod.runtimes.choice import choose
 
