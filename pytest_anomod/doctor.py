@@ -154,6 +154,7 @@ def _containers(machine: Machine) -> Iterator[Row]:
             found=f"{machine.image} {machine.no_image}".strip(),
             cost="the first run on docker has to build it",
         )
+    yield Row(thing="auto takes", there=True, found=machine.auto, cost="a runtime has to be named")
     yield Row(
         thing="cgroups",
         there=machine.cgroup > 0,

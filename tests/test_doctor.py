@@ -27,6 +27,7 @@ GOOD = Machine(
     no_docker="",
     image="pytest-anomod:0123456789ab",
     no_image="",
+    auto="docker, for a Docker daemon answers and has the image",
     cgroup=2,
     no_netem="",
     no_statistic="",
@@ -42,6 +43,7 @@ BARE = dataclasses.replace(
     docker="",
     no_docker="no daemon answers at unix:///var/run/docker.sock",
     image="",
+    auto="process, for no Docker daemon answers",
     cgroup=0,
     no_netem="Error: Specified qdisc kind is unknown.",
     no_statistic="no iptables here",
@@ -53,6 +55,13 @@ BARE = dataclasses.replace(
 
 def row(machine: Machine, thing: str) -> doctor.Row:
     return next(row for row in doctor.rows(machine) if row.thing == thing)
+
+
+@pytest.mark.parametrize("machine", [GOOD, BARE])
+def test_it_says_what_auto_takes_and_why(machine):
+    """Processes where no engine is are no lack: nothing is missing then."""
+    found = row(machine, "auto takes")
+    assert (found.found, found.state) == (machine.auto, "ok")
 
 
 def test_where_everything_is_there_nothing_costs_anything():

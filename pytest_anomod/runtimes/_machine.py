@@ -51,6 +51,7 @@ class Machine:
     no_docker: str
     image: str  # name of the image
     no_image: str
+    auto: str  # the runtime that `auto` takes, and why
     cgroup: int  # version; 0 for none
     no_netem: str
     no_statistic: str
@@ -82,6 +83,7 @@ def survey(*, blade_home: str = "", blade_lacks: Sequence[str] = ()) -> Machine:
         no_docker=no_docker,
         image=image,
         no_image=no_image,
+        auto=_auto(),
         cgroup=cgroup_version(Path("/sys/fs/cgroup")),
         no_netem=try_in_namespace(_NETEM),
         no_statistic=try_in_namespace(_STATISTIC),
@@ -197,6 +199,13 @@ def _image() -> tuple[str, str]:
     finally:
         client.close()
     return name, ""
+
+
+def _auto() -> str:
+    from pytest_anomod.runtimes.choice import look
+
+    found = look()
+    return f"{found.runtime}, for {found.why}"
 
 
 def _state_directory() -> tuple[Path, str]:
