@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
-from container_belongings import Belongings, rules
+from container_belongings import Belongings
 
 from pytest_anomod.model import clock
 
-WITHIN_S = 10.0
 GONE_AT_LAST_S = 60.0
+"""How soon is for benchmarks/killed_in_containers.py to tell, on a machine that does nothing else: some seconds."""
 ECHO = {"function": "back:Back.echo", "probe": "Echo", "arguments": {"text": "hello"}}
 TOGETHER = {
     "helpers and signals": [
@@ -79,7 +79,7 @@ def kill(process):
 
 
 @pytest.mark.parametrize("together", TOGETHER)
-def test_nothing_is_left_of_a_killed_owner(together, engine, owner, bystanders, monkeypatch):
+def test_nothing_is_left_of_a_killed_owner(together, engine, owner, bystanders, monkeypatch, record_property):
     """No container, network, volume, process, port, rule, control group or file; strangers go on as they were."""
     monkeypatch.setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
     told, kill_it = owner(TOGETHER[together])
@@ -88,9 +88,7 @@ def test_nothing_is_left_of_a_killed_owner(together, engine, owner, bystanders, 
     assert there["on"] == 6, had.left()
     assert there["process"] > 8, had.left()
     assert there["interface"] == there["directory"] == 1, had.left()
-    assert bool(there["rule"]) == bool(rules()), had.left()
     kill_it()
     began = time.monotonic()
     clock.wait_until(lambda: not had.left(), timeout_s=GONE_AT_LAST_S, what="everything of the dead owner to be gone")
-    if os.getloadavg()[0] < os.cpu_count():  # a promise for a machine that is not busy otherwise
-        assert time.monotonic() - began < WITHIN_S
+    record_property("seconds_until_nothing_is_left", round(time.monotonic() - began, 1))
