@@ -25,6 +25,8 @@ deployment = DockerRuntime().up(DEMO, session)
 native = catalog.find("injectors", "native")
 for name, parameters, target in json.loads(sys.argv[1]):
     fault = catalog.make_fault(name, parameters)
+    if not fault.needs <= deployment.abilities:
+        continue  # its limits can't be set on this machine
     fault.check(DEMO, target)
     native.prepare(fault, deployment, target)
     native.inject(fault, deployment, target)

@@ -38,12 +38,17 @@ TOGETHER = {
         ["database_memory_limit", {}, "notes"],
         ["http_abort", {"percent": 70}, "front"],
     ],
-    "a program of code and a network": [
+    "limits": [
+        ["memory_pressure", {}, "back"],
+        ["disk_throttle", {}, "notes"],
         ["code_exception", {**ECHO, "message": "no such echo"}, "back"],
         ["network_loss", {"percent": 50}, "front"],
     ],
 }
-"""Faults that can be in at once; every kind on SocialNetwork, one at a time: benchmarks/killed_in_containers.py."""
+"""Faults that can be in at once; those that need more than this machine allows are left out.
+
+Every kind on SocialNetwork, one at a time: benchmarks/killed_in_containers.py.
+"""
 
 
 @pytest.fixture
