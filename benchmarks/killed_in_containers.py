@@ -2,9 +2,10 @@
 
 python benchmarks/killed_in_containers.py [--list] [FAULT ...]
 
-Needs a Docker engine with the image, and root for the faults that limit a container. Each fault is that of tests/conformance/samples.py, in SocialNetwork, and the run
-is killed with its whole process group once the fault's own probe has seen it. Looked at: containers, networks, volumes,
-processes, ports, rules, interfaces, control groups, mounts, locks, shared memory, directories.
+Needs a Docker engine with the image, and root for the faults that limit a container. Each fault is that of
+tests/conformance/samples.py, in SocialNetwork, and the run is killed with its whole process group once the fault's own
+probe has seen it. Looked at: containers, networks, volumes, processes, ports, rules, interfaces, control groups,
+mounts and directories, and of the run also locks and shared memory.
 """
 
 from __future__ import annotations
