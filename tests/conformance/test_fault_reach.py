@@ -101,6 +101,10 @@ def test_probes_leave_no_trace_in_the_telemetry(deployment):
         targets = {target for _, target in looks}
         return sum(path.stat().st_size for folder in files for path in folder.iterdir() if path.stem in targets)
 
+    sizes = [-1]  # a target that has just come back may have a line to write yet
+    clock.wait_until(
+        lambda: sizes.append(written()) or sizes[-1] == sizes[-2], timeout_s=60, what="quiet logs", every_s=0.5
+    )
     before = written()
     for fault, target in looks:
         fault.active(deployment, target)
