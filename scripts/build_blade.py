@@ -7,6 +7,9 @@ more of the proxy than the modules themselves. So a module of our own requires t
     DIRECTORY/bin/chaos_os, bin/chaos_middleware                the executors
     DIRECTORY/yaml/chaosblade-{os,middleware}-spec-VERSION.yaml the command tree, written by the executors' generators
 
+`--source CHECKOUT` builds the program from a copy of its repository instead, for those whose proxy does not have the
+module; `--no-cli` leaves it out, for those who have a `blade` already, or only test the executors.
+
 The home appears whole or not at all. What needs more than Go (containers: nsexec in C; jvm: Maven) is not built.
 """
 
@@ -43,9 +46,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--executors", default=EXECUTORS, metavar="VERSION", help="of chaosblade-exec-os and -middleware (%(default)s)"
     )
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--source",
+        type=Path,
+        metavar="CHECKOUT",
+        help="a copy of its repository to build blade from",
+    )
+    instead.add_argument("--no-cli", action="store_true", help="make bin/ and yaml/ only")
     arguments = parser.parse_args(argv)
+    cli = None if arguments.no_cli or arguments.source else arguments.cli
+    source = arguments.source and arguments.source.absolute()
     try:
-        build(arguments.directory.absolute(), cli=arguments.cli, executors=arguments.executors)
+        build(arguments.directory.absolute(), cli=cli, executors=arguments.executors, source=source)
     except BuildError as error:
         sys.stderr.write(f"build_blade: {error}\n")
         return 1
@@ -53,27 +66,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def build(home: Path, *, cli: str = CLI, executors: str = EXECUTORS) -> None:
-    """Make the home; BuildError when it can't be, and then nothing is left of the attempt."""
+def build(home: Path, *, cli: str | None = CLI, executors: str = EXECUTORS, source: Path | None = None) -> None:
+    """Make the home, with the command line of that version, or of that checkout, or with none if neither is given.
+
+    BuildError when it can't be, and then nothing is left of the attempt.
+    """
     if home.exists() and any(home.iterdir()):
         raise BuildError(f"{home} is not empty; name a new directory")
+    if source is not None and not (source / "cli").is_dir():
+        raise BuildError(f"{source} has no cli/; name a checkout of {GROUP}/chaosblade")
     go = find_go()
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent, prefix=".blade-") as scratch:
         module, fresh = Path(scratch) / "module", Path(scratch) / "home"
-        _module(
-            go, module, {"chaosblade": cli, "chaosblade-exec-os": executors, "chaosblade-exec-middleware": executors}
-        )
+        wanted = {"chaosblade-exec-os": executors, "chaosblade-exec-middleware": executors}
+        _module(go, module, wanted if cli is None else {"chaosblade": cli, **wanted})
         for folder in ("bin", "yaml"):
             (fresh / folder).mkdir(parents=True)
-        stamp = f"-X {GROUP}/chaosblade/version.Ver={HOME_VERSION}"
-        _go(go, module, "build", "-ldflags", stamp, "-o", str(fresh / "blade"), f"{GROUP}/chaosblade/cli")
+        program = ["-ldflags", f"-X {GROUP}/chaosblade/version.Ver={HOME_VERSION}", "-o", str(fresh / "blade")]
+        if source is not None:  # in its own module, where its replacements and checksums hold; nothing is written there
+            _go(go, source, "build", "-mod=readonly", "-buildvcs=false", *program, "./cli")
+        elif cli is not None:
+            _go(go, module, "build", "-mod=mod", *program, f"{GROUP}/chaosblade/cli")
         for kind in ("os", "middleware"):
-            source = f"{GROUP}/chaosblade-exec-{kind}"
-            _go(go, module, "build", "-o", str(fresh / "bin" / f"chaos_{kind}"), source)
+            package = f"{GROUP}/chaosblade-exec-{kind}"
+            _go(go, module, "build", "-mod=mod", "-o", str(fresh / "bin" / f"chaos_{kind}"), package)
             specification = fresh / "yaml" / f"chaosblade-{kind}-spec-{HOME_VERSION}.yaml"
-            _go(go, module, "run", f"{source}/build", str(specification))
-        check(fresh)
+            _go(go, module, "run", "-mod=mod", f"{package}/build", str(specification))
+        if cli is not None or source is not None:
+            check(fresh)
         if home.exists():
             home.rmdir()
         fresh.rename(home)
@@ -113,11 +134,10 @@ def _module(go: str, directory: Path, requirements: dict[str, str]) -> None:
 
 
 def _go(go: str, directory: Path, verb: str, *words: str) -> None:
-    """Run go in our module; BuildError with its last words."""
-    flags = ["-mod=mod"] if verb in ("build", "run") else []
+    """Run go in a module; BuildError with its last words."""
     environment = {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off"}
     done = subprocess.run(
-        [go, verb, *flags, *words], cwd=directory, env=environment, capture_output=True, text=True, check=False
+        [go, verb, *words], cwd=directory, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         said = [line for line in done.stderr.strip().splitlines() if not line.startswith("go: downloading")]

@@ -30,9 +30,15 @@ GONE_WITHIN_S = 3.0
 LOOKS_S = (0.2, 0.8)
 """When a detached program is looked for after its creation: one with a bad parameter lives for a moment."""
 DETACHED = frozenset(
-    {"cpu fullload", "mem load", "disk burn", "network occupy", "process load", "file append", "redis cache-hot-key"}
+    {
+        *("cpu fullload", "mem load", "disk burn", "network occupy", "process load", "file append"),
+        *("strace delay", "strace error", "redis cache-hot-key"),
+    }
 )
-"""Actions that go on in a program of their own; blade reports success of them whatever becomes of it."""
+"""Actions that go on in a program of their own; blade reports success of them whatever becomes of it.
+
+In the specifications in yaml/ these are the actions with `actionProcessHang: true`.
+"""
 _EXECUTORS = {"redis": ("chaos_middleware", "middleware"), "nginx": ("chaos_middleware", "middleware")}
 _OWN_PLACES = ("YAML_PATH", "CHAOSBLADE_DATAFILE_PATH")
 _TAG = "ANOMOD_SESSION"  # by which the process runtime and its sweep know what belongs to a deployment

@@ -1,10 +1,13 @@
-"""Homes of the fake blade, for tests that drive one."""
+"""Homes of the fake blade, with fake executors or real ones, for tests that drive one."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+EXECUTORS = "ANOMOD_BLADE_EXECUTORS"
+"""Environment variable: a directory with real executors, made by `scripts/build_blade.py DIRECTORY --no-cli`."""
 HERE = Path(__file__).parent
 ACTIONS = {
     "os": {
@@ -14,6 +17,7 @@ ACTIONS = {
     },
     "middleware": {("redis", "cache-limit"): ("addr", "password", "size", "percent")},
 }
+DETACHED = {("cpu", "fullload")}
 
 
 def make_home(directory: Path, version: str = "1.7.4") -> Path:
@@ -25,6 +29,21 @@ def make_home(directory: Path, version: str = "1.7.4") -> Path:
         _program(directory / "bin" / name, "fake_executors.py")
     for kind, actions in ACTIONS.items():
         (directory / "yaml" / f"chaosblade-{kind}-spec-{version}.yaml").write_text(_specification(actions))
+    return directory
+
+
+def real_executors() -> Path | None:
+    """The directory that $ANOMOD_BLADE_EXECUTORS names; None without."""
+    named = os.environ.get(EXECUTORS)
+    return Path(named).absolute() if named else None
+
+
+def make_home_around(executors: Path, directory: Path) -> Path:
+    """A home of the fake blade with real executors and their own specifications."""
+    directory.mkdir()
+    for name in ("bin", "yaml"):
+        (directory / name).symlink_to(executors / name)
+    _program(directory / "blade", "fake_blade.py")
     return directory
 
 
@@ -40,4 +59,5 @@ def _specification(actions: dict[tuple[str, str], tuple[str, ...]]) -> str:
         lines += [f"- target: {target}", "  actions:", f"  - action: {action}", "    flags:"]
         for flag in flags:
             lines += [f"    - name: {flag}", "      noArgs: false"]
+        lines += [f"    actionProcessHang: {str((target, action) in DETACHED).lower()}"]
     return "\n".join(lines) + "\n"

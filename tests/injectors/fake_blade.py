@@ -1,7 +1,8 @@
-"""A `blade` that keeps the recorded contract of the real one (1.7.4): outputs, exit codes, records, and its errors.
+"""A `blade` that keeps the contract of the real one (1.7.4): outputs, exit codes, records, and its errors.
 
-A stand-alone program. Like the real one it has its records (SQLite) beside itself, builds its commands from the
-specifications in yaml/, runs bin/chaos_os and bin/chaos_middleware, and says success of detached actions blindly.
+A stand-alone program, written after records of a real one and after its source. Like the real one it has its records
+(SQLite) beside itself, builds its commands from the specifications in yaml/, has bin/chaos_os and bin/chaos_middleware
+do and undo everything, and says success of detached actions blindly. Fake or real executors may be in bin/.
 """
 
 import json
@@ -16,19 +17,29 @@ from pathlib import Path
 
 ROOT = Path(sys.argv[0]).absolute().parent
 KINDS = {"os": "chaos_os", "middleware": "chaos_middleware"}
-DETACHED = {"cpu fullload", "mem load", "disk burn", "network occupy", "redis cache-hot-key"}
 ALIASES = {"c": "create", "d": "destroy", "s": "status", "v": "version"}
 QUIET = subprocess.DEVNULL
 OURS = {"uid": True, "timeout": True, "async": False, "a": False, "debug": False, "d": False}
+UNKNOWN = "`{}` record not found, if it's k8s experiment, please add --target k8s flag to retry"
 HELP = "An easy to use and powerful chaos engineering experiment toolkit\n\nUsage:\n  blade [command]\n"
 
 
 class FailedError(Exception):
     """What blade finds wrong: printed as JSON on stderr, exit code 1."""
 
-    def __init__(self, code: int, error: str) -> None:
+    def __init__(self, code: int, error: str, usage: str = "") -> None:
         super().__init__(error)
         self.answer = {"code": code, "success": False, "error": error}
+        self.usage = usage
+
+
+class Command:
+    """An action: the executor it is for, its flags with whether they take a value, and whether that one stays."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+        self.flags: dict[str, bool] = {}
+        self.detached = False
 
 
 class UsageError(Exception):
@@ -39,16 +50,18 @@ def main(argv: list[str]) -> int:
     """One command."""
     command = ALIASES.get(argv[0], argv[0]) if argv else ""
     known = {"create": create, "destroy": destroy, "status": status, "version": version}
-    if command not in known:
+    if not command:
         say(HELP)
         return 0
     try:
+        if command not in known:
+            raise UsageError(f'unknown command "{command}" for "blade"')
         said = known[command](argv[1:])
     except FailedError as failed:
-        sys.stderr.write(compact(failed.answer))
+        sys.stderr.write(failed.usage + compact(failed.answer))
         return 1
     except UsageError as usage:
-        sys.stderr.write(f"Error: {usage}\n")
+        sys.stderr.write(f"{usage}\n")
         return 1
     if said is not None:
         say(compact(said))
@@ -78,47 +91,51 @@ def create(argv: list[str]) -> dict | None:
     if not words or words[0] not in {target for target, _ in commands}:
         say(HELP)
         return None
-    if len(words) < 2:
-        raise FailedError(49000, "illegal command: `invalid command`, err: `less action command`")
+    if len(words) < 2 or (words[0], words[1]) not in commands:
+        raise FailedError(49000, "illegal command, err: less action command", f"Usage:\n  blade create {words[0]}\n")
     target, action = words
-    if (target, action) not in commands:
-        raise UsageError(f'unknown command "{action}" for "blade create {target}"')
-    program, known = commands[target, action]
-    flags = parse(argv[2:], {**known, **OURS})
-    uid = flags.pop("uid", None) or os.urandom(8).hex()
-    seconds = flags.pop("timeout", None)
-    given = "".join(f" --{name}={value}" for name, value in flags.items())
-    timed = f" --timeout={seconds}" if seconds else ""
-    insert(uid, target, action, timed + given)
-    if flags.pop("async", None) or flags.pop("a", None):
+    flags = parse(argv[2:], {**commands[target, action].flags, **OURS})
+    uid = flags.get("uid") or os.urandom(8).hex()
+    seconds = flags.get("timeout")
+    insert(uid, target, action, "".join(f" --{name}={value}" for name, value in flags.items()))
+    if flags.keys() & {"async", "a"}:
         return done(uid)  # its child dies of a nil pointer: nothing happens, and nobody hears of it
-    answer = act(program, "create", target, action, given, uid)
-    if answer["success"] and seconds:
-        start_timer(seconds, uid)
-    return answer
-
-
-def act(program: str, verb: str, target: str, action: str, given: str, uid: str) -> dict:
-    """Run the executor; a detached one is only asked after 100 ms whether its pid is there."""
-    argv = [str(ROOT / "bin" / program), verb, target, action, *given.split(" --")[1:]]
-    argv = [*argv[:4], *(f"--{word}" for word in argv[4:]), f"--uid={uid}"]
     try:
-        if f"{target} {action}" in DETACHED and verb == "create":
+        act(commands[target, action], ["create", target, action], flags, uid)
+    except FailedError as failed:
+        update(uid, "Error", failed.answer["error"])
+        raise
+    update(uid, "Success", "")
+    if seconds:
+        start_timer(seconds, uid)
+    return done(uid)
+
+
+def act(command: Command, words: list[str], flags: dict[str, str], uid: str) -> None:
+    """Run the executor; a detached one is only asked after 100 ms whether its pid is there.
+
+    The uid comes first, and if it was chosen by the caller once more among the flags; the time limit stays here.
+    """
+    given = [f"--{name}={value}" for name, value in flags.items() if name != "timeout"]
+    argv = [str(ROOT / "bin" / command.program), *words, f"--uid={uid}", *given]
+    try:
+        if command.detached and words[0] == "create":
             process = subprocess.Popen(argv, stdin=QUIET, stdout=QUIET, stderr=QUIET)
             time.sleep(0.1)
             os.kill(process.pid, 0)  # of a zombie too
-            update(uid, "Success", "")
-            return done(uid)
-        said = json.loads(subprocess.run(argv, capture_output=True, text=True, check=False).stdout)
+            return
+        ended = subprocess.run(argv, stdin=QUIET, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     except OSError as error:
-        said = {"code": 63063, "success": False, "error": f"fork/exec {argv[0]}: {(error.strerror or '').lower()}"}
-    except ValueError:
-        said = {"code": 63063, "success": False, "error": "exit status 2"}
-    if verb == "create":
-        update(uid, "Success" if said["success"] else "Error", said.get("error", ""))
+        text = f"fork/exec {argv[0]}: {(error.strerror or '').lower()}"
+        raise FailedError(63063, f"command exec failed, {text}") from error
+    if ended.returncode:
+        raise FailedError(63063, f"command exec failed, exit status {ended.returncode}")
+    try:
+        said = json.loads(ended.stdout)
+    except ValueError as error:
+        raise FailedError(60000, f"`{ended.stdout.decode()}`: exec result unmarshal failed, err: {error}") from error
     if not said["success"]:
         raise FailedError(said["code"], said.get("error", ""))
-    return done(uid)
 
 
 def destroy(argv: list[str]) -> dict:
@@ -127,48 +144,31 @@ def destroy(argv: list[str]) -> dict:
     (uid,) = [word for word in argv if not word.startswith("-")]
     row = find(uid)
     if row is None:
-        raise FailedError(67002, "`record not found, if it's k8s experiment, please add --target k8s flag to retry`")
+        raise FailedError(67002, UNKNOWN.format(uid))
     if row["status"] == "Destroyed":
         return done(f"command: {row['command']} {row['sub_command']} {row['flag']}, destroy time: {row['update_time']}")
     target, action = row["command"], row["sub_command"]
+    flags = {name: value for name, _, value in (word.partition("=") for word in row["flag"].split(" --")[1:])}
     try:
-        if f"{target} {action}" in DETACHED:
-            kill_executors(uid)
-        else:
-            program, _ = specifications()[target, action]
-            given = re.sub(r" --timeout=\S+", "", row["flag"])
-            act(program, "destroy", target, action, given, uid)
+        command = specifications().get((target, action))
+        if command is None:
+            raise FailedError(56000, f"`can't find executor for {target}, {action}`: the handler exec not found")
+        act(command, ["destroy", target, action], flags, uid)
     except FailedError:
         if force:
             change("DELETE FROM experiment WHERE uid = ?", uid)
         raise
     update(uid, "Destroyed", "")
-    flags = {name: value for name, _, value in (word.partition("=") for word in row["flag"].split(" --")[1:])}
     return done({"target": target, "action": action, "flags": flags, "ActionProcessHang": False})
-
-
-def kill_executors(uid: str) -> None:
-    """SIGKILL to every chaos_os with the uid in its arguments, and not to what it has started."""
-    hit = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            if "chaos_os" in words and uid in words:
-                os.kill(int(folder.name), 9)
-                hit += 1
-        except OSError:
-            continue
-    if not hit:
-        raise FailedError(63063, "destory experiment failed, cannot get the chaos_os program")
 
 
 def status(argv: list[str]) -> dict:
     """One record; pretty for a terminal, compact for everybody else."""
     if not argv:
-        raise FailedError(45000, "less parameter: `type|uid`, must specify the right type or uid")
+        raise FailedError(45000, "less parameter: `type|uid`%!(EXTRA string=must specify the right type or uid)")
     row = find(argv[0])
     if row is None:
-        raise FailedError(67002, f"`{argv[0]}`: record not found")
+        raise FailedError(67002, UNKNOWN.format(argv[0]))
     titles = {"sub_command": "SubCommand", "create_time": "CreateTime", "update_time": "UpdateTime"}
     return done({titles.get(name, name.title()): row[name] for name in row.keys() if name != "id"})  # noqa: SIM118
 
@@ -194,22 +194,24 @@ def parse(words: list[str], known: dict[str, bool]) -> dict[str, str]:
     return flags
 
 
-def specifications() -> dict[tuple[str, str], tuple[str, dict[str, bool]]]:
-    """(target, action) -> executor and flags, of the files that bear our very version; others are passed over."""
-    found: dict[tuple[str, str], tuple[str, dict[str, bool]]] = {}
+def specifications() -> dict[tuple[str, str], Command]:
+    """The actions by target and name, of the files that bear our very version; others are passed over."""
+    found: dict[tuple[str, str], Command] = {}
     for kind, program in KINDS.items():
-        target, flags, name = "", {}, ""
+        target, name, command = "", "", Command(program)
         path = ROOT / "yaml" / f"chaosblade-{kind}-spec-1.7.4.yaml"
         for line in path.read_text().splitlines() if path.exists() else ():
             if match := re.match(r"- target: (\S+)", line):
                 target = match[1]
             elif match := re.match(r"\s+- action: (\S+)", line):
-                found[target, match[1]] = program, (flags := {})
+                command = found[target, match[1]] = Command(program)
             elif match := re.match(r"\s+- name: (\S+)", line):
-                flags[match[1]] = True
                 name = match[1]
+                command.flags[name] = True
             elif re.match(r"\s+noArgs: true", line):
-                flags[name] = False
+                command.flags[name] = False
+            elif re.match(r"\s+actionProcessHang: true", line):
+                command.detached = True
     return found
 
 
@@ -237,7 +239,7 @@ def change(statement: str, *values: str) -> None:
         with base:
             base.execute(statement, values)
     except sqlite3.Error as error:
-        raise FailedError(67001, f"`db`: `{error}`") from error
+        raise FailedError(67001, f"`{statement.split()[0].lower()}`: failed to execute, err: {error}") from error
     finally:
         base.close()
 

@@ -3,12 +3,14 @@
 A stand-alone program, called as `NAME create|destroy TARGET ACTION --flag=value ... --uid=U`; it prints one answer.
 """
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 
 def main(argv: list[str]) -> int:
@@ -60,9 +62,23 @@ def stop(undo: bool, flags: dict[str, str]) -> dict:
 
 def load(undo: bool, flags: dict[str, str]) -> dict:
     """Goes on until killed; with a bad percentage it ends at once, of which nobody hears."""
-    if not undo and flags.get("cpu-percent", "100").isdigit() and int(flags.get("cpu-percent", "100")) <= 100:
+    if undo:
+        return end_others(flags["uid"])
+    if flags.get("cpu-percent", "100").isdigit() and int(flags.get("cpu-percent", "100")) <= 100:
         time.sleep(600)
-    return ok()
+    return fail(46000, "illegal `cpu-percent` parameter value")
+
+
+def end_others(uid: str) -> dict:
+    """SIGKILL to every other chaos_os with the uid in its arguments, and not to what it has started."""
+    hit = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if "chaos_os" in words and uid in words and int(folder.name) != os.getpid():
+                os.kill(int(folder.name), signal.SIGKILL)
+                hit += 1
+    return ok() if hit else fail(63063, "destory experiment failed, cannot get the chaos_os program")
 
 
 def limit(undo: bool, flags: dict[str, str]) -> dict:

@@ -91,6 +91,48 @@ def test_a_version_that_is_not_to_be_had_is_named_and_nothing_is_left(go, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["modules", "proxy"]
 
 
+def checkout(directory: Path) -> Path:
+    """A copy of the command line's repository, whose module has a replacement, as those of most releases have."""
+    for path, content in {**MODULES["chaosblade"], "other/other.go": "package other\n"}.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(content.replace("GROUP", GROUP))
+    main = directory / "cli" / "main.go"
+    main.write_text(main.read_text().replace("import (", 'import ( _ "example.invalid/other";'))
+    (directory / "go.mod").write_text(
+        f"module {GROUP}/chaosblade\n\ngo 1.20\n\nrequire example.invalid/other v0.0.0\n\n"
+        "replace example.invalid/other => ./other\n"
+    )
+    (directory / "other" / "go.mod").write_text("module example.invalid/other\n\ngo 1.20\n")
+    return directory
+
+
+def test_the_command_line_can_come_from_a_checkout(go, tmp_path):
+    """For a proxy that has the executors only; the checkout stays as it was, its replacements hold."""
+    shutil.rmtree(tmp_path / "proxy" / GROUP / "chaosblade")
+    source = checkout(tmp_path / "source")
+    before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    done = run(tmp_path / "home", "--source", source, "--executors", "v0.1.0")
+    assert done.returncode == 0, done.stderr
+    assert os.access(tmp_path / "home" / "blade", os.X_OK)
+    assert len(list((tmp_path / "home" / "bin").iterdir())) == 2
+    assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
+
+
+def test_a_directory_that_is_no_checkout_is_named(go, tmp_path):
+    """Rather than what go says of a directory without a module."""
+    done = run(tmp_path / "home", "--source", tmp_path / "modules")
+    assert (done.returncode, f"{tmp_path / 'modules'} has no cli/" in done.stderr) == (1, True)
+
+
+def test_the_executors_alone_are_built_where_the_command_line_is_not_to_be_had(go, tmp_path):
+    """For a blade that one has, and for tests of the executors."""
+    shutil.rmtree(tmp_path / "proxy" / GROUP / "chaosblade")
+    done = run(tmp_path / "home", "--no-cli", "--executors", "v0.1.0")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["bin", "yaml"]
+    assert len(list((tmp_path / "home" / "yaml").iterdir())) == 2
+
+
 def test_a_directory_with_something_in_it_is_left_alone(tmp_path):
     """It may be anybody's."""
     (tmp_path / "mine").write_text("mine")

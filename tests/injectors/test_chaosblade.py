@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import psutil
 import pytest
+from injectors.blade_home import EXECUTORS, real_executors
 
 from pytest_anomod import faults
 from pytest_anomod.injectors import _blade
@@ -279,6 +280,23 @@ def test_a_detached_program_is_seen_to_live_and_to_end(deployment, victim):
     assert known_by(done["uid"]) == []
 
 
+def test_every_detached_action_of_real_specifications_is_known():
+    """Of each of them blade says success whatever becomes of it, so that its program has to be looked for."""
+    home = real_executors() or find_home()
+    if home is None:
+        pytest.skip(f"no real specifications here: set {EXECUTORS} (scripts/build_blade.py --no-cli)")
+    found, target, action = set(), "", ""
+    for path in (home / "yaml").glob("chaosblade-*-spec-*.yaml"):
+        for line in path.read_text().splitlines():
+            word = line.rpartition(": ")[2]
+            target = word if line.startswith("- target: ") else target
+            action = word if line.startswith("  - action: ") else action
+            if line.strip() == "actionProcessHang: true":
+                found.add(f"{target} {action}")
+    assert "cpu fullload" in found
+    assert found <= _blade.DETACHED
+
+
 def test_a_detached_program_that_ends_at_once_is_an_error(deployment, victim):
     """blade asks only whether there is such a pid, and of a dead child there is."""
     fault = Frozen(pid=victim, host=("cpu", "fullload", "--cpu-percent", "150"))
@@ -287,14 +305,16 @@ def test_a_detached_program_that_ends_at_once_is_an_error(deployment, victim):
     INJECTOR.recover(fault, deployment, "app")
 
 
-@pytest.mark.parametrize("lost", ["program", "home", "records"])
+@pytest.mark.parametrize("lost", ["program", "executor", "home", "records"])
 def test_what_blade_can_not_destroy_any_more_is_ended_all_the_same(deployment, victim, lost):
-    """Its own program killed, its home or its records gone: nothing of it may stay."""
+    """Its own program killed, what would end it gone, its home or its records gone: nothing of it may stay."""
     fault = Frozen(pid=victim, host=("cpu", "fullload"))
     uid = INJECTOR.inject(fault, deployment, "app")["uid"]
     home = deployment.directory / "undo" / "blade"
     if lost == "program":
         _blade._psutil().Process(next(_blade._known_by(uid)).pid).kill()
+    elif lost == "executor":
+        (home / "bin" / "chaos_os").unlink()
     elif lost == "home":
         shutil.rmtree(home)
     else:

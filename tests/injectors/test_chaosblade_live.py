@@ -1,4 +1,7 @@
-"""Real faults in a real SocialNetwork through blade: a real one where there is one, and everywhere the fake."""
+"""Real faults in a real SocialNetwork through blade: everywhere the fake, and what is real of blade where it is.
+
+That is a whole blade, or its executors alone behind the fake command line.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import sys
 
 import psutil
 import pytest
+from injectors.blade_home import EXECUTORS, make_home, make_home_around, real_executors
 
 from pytest_anomod.faults import KillService, PauseService, RedisMemoryLimit
 from pytest_anomod.injectors._blade import find_home
@@ -52,16 +56,18 @@ def deployment(tmp_path_factory):
         assert sessions.end_session(session) == ()
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=["fake", "executors", "real"])
 def home(request, tmp_path, monkeypatch, deployment):
-    """A home of either kind, and none of the other's records."""
+    """A home of each kind, and none of the others' records."""
     if request.param == "real":
         if REAL_HOME is None:
             pytest.skip("no real blade here: set ANOMOD_BLADE_HOME or put blade on PATH (scripts/build_blade.py)")
         monkeypatch.setenv("ANOMOD_BLADE_HOME", str(REAL_HOME))
+    elif request.param == "executors":
+        if (executors := real_executors()) is None:
+            pytest.skip(f"no real executors here: set {EXECUTORS} (scripts/build_blade.py --no-cli)")
+        monkeypatch.setenv("ANOMOD_BLADE_HOME", str(make_home_around(executors, tmp_path / "kit")))
     else:
-        from injectors.blade_home import make_home
-
         monkeypatch.setenv("ANOMOD_BLADE_HOME", str(make_home(tmp_path / "kit")))
     own = deployment.directory / "undo" / "blade"
     yield
