@@ -6,6 +6,7 @@ import contextlib
 
 import psutil
 import pytest
+from injectors.blade_home import EXECUTORS, make_home, make_home_around, real_executors
 from outside import HEADER, Belongings, processes_that_know, pytest_words, scenario, wait_until_in
 
 from pytest_anomod.model import clock
@@ -17,6 +18,19 @@ EXAMPLES = {
     "redis_memory_limit": ("RedisMemoryLimit(percent_of_used=50)", "user-timeline-redis", "redis-server"),
 }
 """A fault, where it goes in, and what must be seen running meanwhile."""
+
+
+@pytest.fixture(params=["fake", "executors"])
+def blade_home(request, tmp_path, monkeypatch):
+    """A home of the fake blade, chosen by the environment as a user would; with real executors where they are."""
+    if request.param == "fake":
+        home = make_home(tmp_path / "kit")
+    elif (executors := real_executors()) is None:
+        pytest.skip(f"no real executors here: set {EXECUTORS} (scripts/build_blade.py --no-cli)")
+    else:
+        home = make_home_around(executors, tmp_path / "kit")
+    monkeypatch.setenv("ANOMOD_BLADE_HOME", str(home))
+    return home
 
 
 def is_running(run, sign: str) -> bool:
