@@ -26,7 +26,7 @@ from pytest_anomod.chaos.compile import Tempo
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import Ability, CodeLocation, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.runtime import ControlGroup, Instance, Session, Stats
+from pytest_anomod.model.runtime import ControlGroup, Instance, NetNamespace, Session, Stats
 from pytest_anomod.model.scenario import Durations, Scenario
 from pytest_anomod.model.system import Service, ServiceKind, System
 from pytest_anomod.model.workload import OpenLoop
@@ -195,6 +195,13 @@ class FakeDeployment:
     def control_group(self, service: str) -> ControlGroup | None:
         self._known(service)
         return None
+
+    def net_namespace(self, service: str) -> NetNamespace | None:
+        self._known(service)
+        return None
+
+    def inner_address(self, service: str) -> tuple[str, int] | None:
+        return self.instance(service).address
 
     def free_port(self) -> int:
         return 1

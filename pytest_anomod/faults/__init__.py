@@ -10,10 +10,13 @@ from pytest_anomod.faults.disk_stress import DiskStress
 from pytest_anomod.faults.disk_throttle import DiskThrottle
 from pytest_anomod.faults.dns_failure import DnsFailure
 from pytest_anomod.faults.http_abort import HttpAbort
+from pytest_anomod.faults.http_delay import HttpDelay
 from pytest_anomod.faults.kill_service import KillService
 from pytest_anomod.faults.memory_pressure import MemoryPressure
+from pytest_anomod.faults.network_bandwidth import NetworkBandwidth
 from pytest_anomod.faults.network_delay import NetworkDelay
 from pytest_anomod.faults.network_loss import NetworkLoss
+from pytest_anomod.faults.network_partition import NetworkPartition
 from pytest_anomod.faults.no_fault import NoFault
 from pytest_anomod.faults.pause_service import PauseService
 from pytest_anomod.faults.redis_memory_limit import RedisMemoryLimit
@@ -30,10 +33,13 @@ __all__ = [
     "DiskThrottle",
     "DnsFailure",
     "HttpAbort",
+    "HttpDelay",
     "KillService",
     "MemoryPressure",
+    "NetworkBandwidth",
     "NetworkDelay",
     "NetworkLoss",
+    "NetworkPartition",
     "NoFault",
     "PauseService",
     "PoolExhaustion",

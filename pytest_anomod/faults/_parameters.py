@@ -38,6 +38,17 @@ def matches(fault: Any, field: str, pattern: str, example: str) -> None:
         refuse(fault, field, f"must look like {example}")
 
 
+def names(fault: Any, field: str) -> None:
+    """The value must be a tuple of names of services, at least one, each once; a list becomes one (it was JSON)."""
+    value = getattr(fault, field)
+    if isinstance(value, list):
+        value = tuple(value)
+        object.__setattr__(fault, field, value)
+    fits = isinstance(value, tuple) and all(isinstance(name, str) and name for name in value)
+    if not fits or not value or len(set(value)) < len(value):
+        refuse(fault, field, "must be names of services, at least one, each once")
+
+
 def unspoken(fault: Any, field: str) -> None:
     """The text ends up in logs and traces, so it must not give the label away."""
     value = getattr(fault, field)

@@ -12,22 +12,42 @@ from pytest_anomod.model.fault import Json
 
 # HTTP/1.1 without a Host header: a server must refuse it (RFC 9112, 3.2) and does so before any handler, log or metric
 _ROUND_TRIP = b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n"
+_FILLED = b"GET /healthz HTTP/1.1\r\nConnection: close\r\nX-Fill: %s\r\n\r\n"
 
 
-def round_trip_s(address: tuple[str, int], timeout_s: float) -> float:
-    """Seconds from the first SYN to the first byte of an HTTP answer; infinite when none came in time."""
+def round_trip_s(address: tuple[str, int], timeout_s: float, fill: int = 0) -> float:
+    """Seconds from the first SYN to the first byte of an HTTP answer; infinite when none came in time.
+
+    `fill` bytes more are sent along, which must be fewer than a server takes as a request's head.
+    """
     import socket
 
     began = clock.monotonic_s()
     try:
         with socket.create_connection(address, timeout=timeout_s) as connection:
             connection.settimeout(max(0.001, timeout_s - (clock.monotonic_s() - began)))
-            connection.sendall(_ROUND_TRIP)
+            connection.sendall(_FILLED % (b"x" * fill) if fill else _ROUND_TRIP)
             if connection.recv(16).startswith(b"HTTP/"):
                 return clock.monotonic_s() - began
     except OSError:
         pass
     return float("inf")
+
+
+def ask(address: tuple[str, int], method: str, prefix: str, timeout_s: float) -> int:
+    """Status of one request below a path; 0 for none. Without a Host it is refused before it does anything."""
+    import http.client
+
+    connection = http.client.HTTPConnection(*address, timeout=timeout_s)
+    try:
+        connection.putrequest(method, f"{prefix}{os.urandom(4).hex()}", skip_host=True)
+        connection.putheader("Connection", "close")
+        connection.endheaders()
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
 
 
 def refuses(address: tuple[str, int]) -> bool:

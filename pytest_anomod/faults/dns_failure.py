@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._agents import tell
-from pytest_anomod.faults._parameters import refuse, refuse_target
+from pytest_anomod.faults._parameters import names, refuse_target
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
@@ -35,11 +35,7 @@ class DnsFailure(FaultDefaults):
     peers: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if isinstance(self.peers, list):  # as it comes back from JSON
-            object.__setattr__(self, "peers", tuple(self.peers))
-        fits = isinstance(self.peers, tuple) and all(isinstance(peer, str) and peer for peer in self.peers)
-        if not fits or not self.peers or len(set(self.peers)) < len(self.peers):
-            refuse(self, "peers", "must be names of services, at least one, each once")
+        names(self, "peers")
 
     def check(self, system: System, target: str) -> None:
         service = system.service(target)
@@ -63,12 +59,12 @@ class DnsFailure(FaultDefaults):
         state = deployment.instance(target).state
         if state != "running":
             return Observation(active=False, evidence={"state": state})
-        names = [instance.service for instance in deployment.instances()]
+        known = [instance.service for instance in deployment.instances()]
         other = _another(deployment, target)
-        here, there = (tell(deployment, service, "/names/look", {"names": names}) for service in (target, other))
-        only_here = [name for name in names if here[name]["port"] is None and there[name]["port"] is not None]
+        here, there = (tell(deployment, service, "/names/look", {"names": known}) for service in (target, other))
+        only_here = [name for name in known if here[name]["port"] is None and there[name]["port"] is not None]
         kept = sum(here[peer]["kept"] for peer in self.peers)
-        evidence = {"unresolved": only_here, "resolved_by": other, "names": len(names), "connections_kept": kept}
+        evidence = {"unresolved": only_here, "resolved_by": other, "names": len(known), "connections_kept": kept}
         return Observation(active=set(only_here) == set(self.peers) and not kept, evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:

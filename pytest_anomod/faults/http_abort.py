@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._parameters import matches, whole, within
-from pytest_anomod.faults._relay import RelayedFault
+from pytest_anomod.faults._relay import RelayedFault, requests
+from pytest_anomod.faults._speak import ask
 from pytest_anomod.model.fault import Json, Level, Observation
 
 if TYPE_CHECKING:
@@ -35,14 +35,13 @@ class HttpAbort(RelayedFault):
         matches(self, "path", r"/[!-~]*", "/api/v1/orders, the beginning of a path")
 
     def relay_options(self) -> Mapping[str, object]:
-        options = {"abort": self.percent / 100, "abort_status": self.status, "abort_prefix": self.path}
-        return {**options, "abort_method": self.method} if self.method else options
+        return {"abort": self.percent / 100, "abort_status": self.status, **requests(self.method, self.path)}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether requests of that kind are answered with the status; they ask for what no service has."""
         count = max(8, math.ceil(600 / self.percent))
         address = deployment.instance(target).address
-        statuses = [_ask(address, self.method or "GET", self.path) for _ in range(count)]
+        statuses = [ask(address, self.method or "GET", self.path, 1.0) for _ in range(count)]
         aborted = statuses.count(self.status)
         evidence = {"requests": count, "aborted": aborted, "expected_share": self.percent / 100}
         return Observation(active=aborted >= max(1, 0.35 * count * self.percent / 100), evidence=evidence)
@@ -59,22 +58,6 @@ class HttpAbort(RelayedFault):
             "replace": {"code": self.status},
         }
         return {"kind": "HTTPChaos", "spec": {**spec, "method": self.method} if self.method else spec}
-
-
-def _ask(address: tuple[str, int], method: str, prefix: str) -> int:
-    """Status of one request below the prefix; a body that is no JSON and no Host keep it from doing anything."""
-    import http.client
-
-    connection = http.client.HTTPConnection(*address, timeout=1.0)
-    try:
-        connection.putrequest(method, f"{prefix}{os.urandom(4).hex()}", skip_host=True)
-        connection.putheader("Connection", "close")
-        connection.endheaders()
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return 0
-    finally:
-        connection.close()
 
 
 OFFERS = (HttpAbort,)

@@ -7,13 +7,16 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._parameters import within
+from pytest_anomod.faults._parameters import one_of, within
 from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
+from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import Json, Level, Observation
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
 
+MEANS = ("auto", "kernel", "relay")
+WHY_NONE = "it has no running container whose network namespace can be ruled (Linux, a local engine, root, iptables)"
 _SLOW_S = 0.18  # a little less than the first retransmission timeout
 _GIVE_UP_S = 0.7
 
@@ -22,22 +25,48 @@ _GIVE_UP_S = 0.7
 class NetworkLoss(RelayedFault):
     """`percent` of the packets to and from the target are lost; what is lost comes again 0.2 s, 0.4 s ... later.
 
-    Loss by a relay needs no root and no kernel module and touches nobody else. It is seen from outside: the share of
-    round trips (connect, ask, answer: three packets) that take longer than a retransmission.
+    `means`: "kernel" has the kernel drop them in the network namespace of the target's container, those of its own
+    calls to others too; "relay" stands in the target's place and treats what is asked of it so, which needs no root
+    and no kernel module; "auto" takes the kernel where it can. Neither touches anybody else. Both are seen from
+    outside: the share of round trips (connect, ask, answer: three packets) that take longer than a retransmission;
+    the kernel's counts of what it dropped must grow by that as well.
     """
 
     name: ClassVar[str] = "network_loss"
     level: ClassVar[Level] = Level.PERFORMANCE
 
     percent: float = 50
+    means: str = "auto"
 
     def __post_init__(self) -> None:
         within(self, "percent", 2, 95, "%")
+        one_of(self, "means", MEANS)
 
     def relay_options(self) -> Mapping[str, object]:
         return {"loss": self.percent / 100}
 
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        space = None if self.means == "relay" else deployment.net_namespace(target)
+        if space is None:
+            if self.means == "kernel":
+                msg = f"the kernel can't lose packets of {target!r}: {WHY_NONE}; use means='relay' or 'auto'"
+                raise InjectionError(msg)
+            return {"means": "relay", **RelayedFault.inject(self, deployment, target)}
+        rule = ("-p", "tcp", "-m", "statistic", "--mode", "random", "--probability", f"{self.percent / 100:.4f}")
+        space.put(self.name, [(*rule, "-j", "DROP")])
+        return {"means": "kernel", "rule": " ".join(rule)}
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        """Both means are taken away: what was used is not known to everyone who recovers."""
+        space = deployment.net_namespace(target)
+        if space is not None and space.counted(self.name):
+            space.clear(self.name)
+            space.reset_connections()  # who waits for the next retransmission would do so for seconds
+        RelayedFault.recover(self, deployment, target)
+
     def active(self, deployment: Deployment, target: str) -> Observation:
+        space = deployment.net_namespace(target)
+        before = space.counted(self.name) if space is not None else ()
         expected = 1 - (1 - self.percent / 100) ** 3
         count = min(100, max(16, math.ceil(6 / expected)))
         times = round_trips_s(deployment, target, count, _GIVE_UP_S)
@@ -45,6 +74,10 @@ class NetworkLoss(RelayedFault):
         evidence = {"round_trips": count, "slow": slow, "slow_beyond_s": _SLOW_S, "expected_share": round(expected, 3)}
         # no answer at all tells of something else, unless so much is lost that this is to be expected
         answered = any(time < math.inf for time in times) or self.percent > 50
+        if space is not None and before:
+            dropped = sum(space.counted(self.name)) - sum(before)
+            evidence["dropped_by_kernel"] = dropped
+            answered = dropped > 0
         return Observation(active=answered and slow >= max(2, 0.35 * expected * count), evidence=evidence)
 
     def blade(self, target: str) -> Mapping[str, Json]:

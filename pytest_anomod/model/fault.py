@@ -36,6 +36,7 @@ class Ability(StrEnum):
     NAMES = "names"  # take names away from the resolver of one service
     POOLS = "pools"  # borrow connections of a service's database pool
     CONTROL_GROUP = "control_group"  # limit the control group of a service's container
+    NET_NAMESPACE = "net_namespace"  # rule over the packets of a service's own network namespace (containers, as root)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,6 +140,31 @@ class UndoLog(Protocol):
         """The change is undone and that was verified."""
 
 
+class NetNamespace(Protocol):
+    """The network of a service's container, and of nobody else: rules in it end with the container at the latest.
+
+    Rules are put in under a tag, as one set; whatever is said of a tag is found by its name alone, by any process.
+    """
+
+    def put(self, tag: str, rules: Sequence[Sequence[str]]) -> None:
+        """Have these rules (words of iptables, without -A and its chain) judge all packets that come or go.
+
+        Packets of the loopback device and of our own agent are never judged. A set that was there is replaced.
+        """
+
+    def counted(self, tag: str) -> tuple[int, ...]:
+        """Packets that each rule met so far, in the order they were put in; () when there is no such set."""
+
+    def clear(self, tag: str) -> None:
+        """Take a set away and see that it is gone; idempotent."""
+
+    def reset_connections(self, addresses: Collection[str] = ()) -> None:
+        """Reset the connections to those addresses (none: all but those of the agent), so that none waits on."""
+
+    def reaches(self, address: tuple[str, int], timeout_s: float) -> bool:
+        """Whether a connection can be made from inside to an address."""
+
+
 class Deployment(Protocol):
     """A system that is up. `ref` is JSON and enough for `Runtime.attach` in another process.
 
@@ -207,6 +232,12 @@ class Deployment(Protocol):
 
     def control_group(self, service: str) -> ControlGroup | None:
         """That of the service's container; None where there is none, none is ours to limit, or it does not run now."""
+
+    def net_namespace(self, service: str) -> NetNamespace | None:
+        """The network namespace of a service as it runs now; None where it has none of its own, or can't be ruled."""
+
+    def inner_address(self, service: str) -> tuple[str, int] | None:
+        """Where other services reach a service; None while it is nowhere."""
 
     def free_port(self) -> int:
         """A port of this deployment's own block that nothing listens on."""

@@ -16,8 +16,9 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, Json
 from pytest_anomod.model.runtime import ControlGroup, Instance, Stats
-from pytest_anomod.runtimes import cgroups, docker_engine, processes
+from pytest_anomod.runtimes import cgroups, docker_engine, net_namespace, processes
 from pytest_anomod.runtimes.docker_engine import translated
+from pytest_anomod.runtimes.net_namespace import ContainerNetwork
 from pytest_anomod.runtimes.replica import ABILITIES, ORDER_TIMEOUT_S, ReplicaDeployment
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ ALARM_AFTER_S = 0.5
 
 
 def abilities(*, local: bool) -> frozenset[Ability]:
-    """What can be done to containers: limits need the control groups of this machine, and leave to write to them."""
-    return ABILITIES | ({Ability.CONTROL_GROUP} if local and cgroups.may_write() else frozenset())
+    """What can be done to containers: limits need the control groups of this machine, rules over packets its root."""
+    if not local:
+        return ABILITIES
+    return ABILITIES | ({Ability.CONTROL_GROUP} if cgroups.may_write() else frozenset()) | net_namespace.abilities()
 
 
 class DockerDeployment(ReplicaDeployment):
@@ -266,6 +269,22 @@ class DockerDeployment(ReplicaDeployment):
         """Whether something inside the boundary of a service listens on a port."""
         pid = self.instance(service).pid
         return pid is not None and _listens(pid, port)
+
+    def net_namespace(self, service: str) -> ContainerNetwork | None:
+        """The network namespace of a service as it runs now; None while it does not, or where rules can't be set."""
+        instance = self.instance(service)
+        if Ability.NET_NAMESPACE not in self.abilities or instance.pid is None or instance.start_time is None:
+            return None
+        agent = urlsplit(instance.agent_url).port if instance.agent_url else None
+        return ContainerNetwork(instance.pid, instance.start_time, who=f"service {service!r}", agent_port=agent)
+
+    def inner_address(self, service: str) -> tuple[str, int] | None:
+        """Where other services reach a service on the private network; None while it does not run."""
+        port = int(self._described(service)["port"])
+        with translated(f"the address of {service!r} can't be had"):
+            found = self.client.api.inspect_container(self.container(service))["NetworkSettings"]["Networks"]
+        address = found[self.network()]["IPAddress"] if self.network() in found else ""
+        return (address, port) if address else None
 
     def _run_inside(self, service: str, argv: Sequence[str]) -> None:
         with translated(f"nothing was run in {service!r}"):

@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, Json
-from pytest_anomod.model.runtime import ControlGroup, Instance
+from pytest_anomod.model.runtime import ControlGroup, Instance, NetNamespace
 from pytest_anomod.model.system import ServiceKind, System
 from pytest_anomod.runtimes import files, health, ports
 from pytest_anomod.runtimes.calls import call_json
 from pytest_anomod.runtimes.programs import Programs
 from pytest_anomod.runtimes.undo import UndoJournal
 
-ABILITIES = frozenset(Ability) - {Ability.CONTROL_GROUP}
+ABILITIES = frozenset(Ability) - {Ability.CONTROL_GROUP, Ability.NET_NAMESPACE}
 ORDER_TIMEOUT_S = 20.0
 """How long an agent or a host gets to answer, and a service to stop or start."""
 INSTANCES_KEPT_S = 0.05
@@ -236,6 +236,15 @@ class ReplicaDeployment(abc.ABC):
                 return True
         except OSError:
             return False
+
+    def net_namespace(self, service: str) -> NetNamespace | None:
+        """The network namespace of a service as it runs now; None where it has none of its own, or can't be ruled."""
+        self._described(service)
+        return None
+
+    def inner_address(self, service: str) -> tuple[str, int] | None:
+        """Where other services reach a service; None while it is nowhere."""
+        return ports.HOST, int(self._described(service)["port"])
 
     # originals
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_anomod import faults
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
-from pytest_anomod.model.fault import parameters
+from pytest_anomod.model.fault import Ability, parameters
 from pytest_anomod.model.system import Service, ServiceKind, System
 
 SYSTEM = System(
@@ -35,6 +35,17 @@ BAD = [
     ("network_loss", {"percent": 100}, "percent"),
     ("network_loss", {"percent": True}, "percent"),
     ("network_loss", {"percent": float("nan")}, "percent"),
+    ("network_loss", {"means": "netem"}, "means"),
+    ("network_bandwidth", {"rate_kbit": 4}, "rate_kbit"),
+    ("network_bandwidth", {"rate_kbit": "64k"}, "rate_kbit"),
+    ("network_partition", {"peers": ()}, "peers"),
+    ("network_partition", {"peers": "cart"}, "peers"),
+    ("network_partition", {"peers": ("cart", "cart")}, "peers"),
+    ("network_partition", {"peers": ("cart",), "how": "refuse"}, "how"),
+    ("http_delay", {"percent": 5}, "percent"),
+    ("http_delay", {"delay_ms": 20_000}, "delay_ms"),
+    ("http_delay", {"path": "orders"}, "path"),
+    ("http_delay", {"method": "get"}, "method"),
     ("network_delay", {"delay_ms": 5}, "delay_ms"),
     ("network_delay", {"delay_ms": 50, "jitter_ms": 60}, "jitter_ms"),
     ("http_abort", {"status": 404}, "status"),
@@ -88,6 +99,10 @@ def test_a_parameter_that_no_fault_has_is_refused():
         (faults.NetworkLoss(), "cart-redis"),
         (faults.NetworkDelay(), "cart-db"),
         (faults.HttpAbort(), "cart-redis"),
+        (faults.HttpDelay(), "cart-redis"),
+        (faults.NetworkBandwidth(), "cart-db"),
+        (faults.NetworkPartition(peers=("cart-db",)), "front"),
+        (faults.NetworkPartition(peers=("front", "cart")), "cart"),
         (faults.DiskStress(), "cart-redis"),
         (faults.DiskThrottle(), "cart-redis"),
         (faults.MemoryPressure(outcome="kill"), "cart-db"),
@@ -110,6 +125,8 @@ def test_a_target_that_can_not_be_hit_is_refused_at_collection(fault, target):
     [
         (faults.CpuContention(), "cart-db"),
         (faults.NetworkLoss(), "front"),
+        (faults.NetworkPartition(peers=("cart-db", "front")), "cart"),
+        (faults.NetworkPartition(peers=("cart",)), "cart-db"),
         (faults.DiskStress(), "cart-db"),
         (faults.DiskStress(), "cart"),
         (faults.DiskThrottle(), "cart"),
@@ -186,6 +203,33 @@ def test_a_redis_limit_is_given_to_chaosblade_in_bytes():
     assert "--percent" not in faults.RedisMemoryLimit().blade("cart-redis")["host"]
     assert "{limit_bytes}" in faults.RedisMemoryLimit().blade("cart-redis")["host"]
     assert faults.RedisMemoryLimit().chaos_mesh("cart-redis") is None
+
+
+def test_a_partition_is_for_chaos_mesh_what_vanishes_between_two():
+    """It knows no refusal, and one value of a label; for ChaosBlade there is none."""
+    fault = faults.NetworkPartition(peers=("cart-db",))
+    spec = fault.chaos_mesh("cart")["spec"]
+    assert (spec["action"], spec["direction"]) == ("partition", "both")
+    assert spec["target"]["selector"]["labelSelectors"] == {"app": "cart-db"}
+    assert faults.NetworkPartition(peers=("cart-db",), how="reject").chaos_mesh("cart") is None
+    assert faults.NetworkPartition(peers=("cart-db", "front")).chaos_mesh("cart") is None
+    assert set(fault.blade("cart")) == {"refusal"}
+
+
+def test_requests_held_up_are_for_chaos_mesh_all_or_none():
+    """Its percentage is of pods."""
+    assert faults.HttpDelay(percent=70).chaos_mesh("cart") is None
+    assert faults.HttpDelay(percent=100, delay_ms=250).chaos_mesh("cart")["spec"]["delay"] == "250ms"
+
+
+def test_what_needs_a_network_namespace_is_not_for_processes():
+    """So a scenario with it is refused at collection there."""
+    missing = {
+        name
+        for name, fault in catalog.offers("faults").items()
+        if Ability.NET_NAMESPACE in fault.needs - catalog.find("runtimes", "process").abilities
+    }
+    assert missing == {"network_partition"}
 
 
 def test_faults_are_values():

@@ -102,13 +102,48 @@ def test_loss_shows_as_retransmissions_and_loses_no_byte(upstream):
 
 def test_refused_requests_never_reach_the_service_and_the_connection_lives_on(upstream):
     """Only the method and path asked for are refused, body and all."""
-    with relay(upstream, abort=1.0, abort_status=503, abort_method="POST", abort_prefix="/orders") as (port, _):
+    with relay(upstream, abort=1.0, abort_status=503, method="POST", prefix="/orders") as (port, _):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         assert post(connection, b"abc", "/orders/1")[0] == 503
         assert post(connection, b"abc", "/other") == (200, b"abc")
         assert post(connection, b"x" * 100_000, "/orders/2")[0] == 503
         assert post(connection, b"still there", "/other") == (200, b"still there")
         connection.close()
+
+
+def test_requests_that_are_held_up_arrive_whole_and_others_at_once(upstream):
+    """Only the method and path asked for wait."""
+    with relay(upstream, hold=1.0, hold_ms=300, method="POST", prefix="/orders") as (port, _):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        took: dict[str, float] = {}
+        for path in ("/orders/1", "/other"):
+            began = time.monotonic()
+            assert post(connection, b"x" * 50_000, path) == (200, b"x" * 50_000)
+            took[path] = time.monotonic() - began
+        connection.close()
+    assert took["/orders/1"] >= 0.3
+    assert took["/other"] < took["/orders/1"]
+
+
+def test_a_narrow_line_is_shared_by_all_connections(upstream):
+    """Two bodies of 20 kB at 800 kbit/s take 0.4 s there, and their answers as long back, begun a little earlier."""
+    with relay(upstream, rate_kbit=800) as (port, _):
+        answers: list[tuple[int, bytes]] = []
+
+        def send() -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            answers.append(post(connection, b"x" * 20_000))
+            connection.close()
+
+        threads = [threading.Thread(target=send) for _ in range(2)]
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        took = time.monotonic() - began
+    assert answers == [(200, b"x" * 20_000)] * 2
+    assert took >= 0.5
 
 
 def test_it_waits_for_its_port_and_is_ready_before(upstream):

@@ -1,7 +1,9 @@
-"""Stands in a service's place on its port and hands every connection on, with loss, delay or refused requests.
+"""Stands in a service's place on its port and hands all on, with loss, delay, or requests held up or refused.
 
 A stand-alone program of the standard library: `proxy.py --listen P --upstream Q --ready R --deadline-s S [--loss X]
-[--delay-ms D --jitter-ms J] [--abort X --abort-status N --abort-method M --abort-prefix /P] [--seed N]`.
+[--delay-ms D --jitter-ms J] [--rate-kbit K] [--abort X --abort-status N] [--hold X --hold-ms D]
+[--method M --prefix /P] [--seed N]`. Method and prefix say which requests are refused (`--abort`) or held up before
+they go on (`--hold`).
 
 Loss is what TCP makes of it: each chunk is a packet; a lost one is sent again after 0.2 s, then 0.4, 0.8 ... (a
 lost SYN after 1 s, 2 s ...), and what comes behind it in the same direction waits. After six losses in a row the
@@ -38,7 +40,17 @@ class Road:
         self.loss = arguments.loss
         self.delay_s = arguments.delay_ms / 1e3
         self.jitter_s = arguments.jitter_ms / 1e3
+        self.bytes_a_second = arguments.rate_kbit * 125
         self.random = random.Random(arguments.seed)
+        self.free_at = {"to": 0.0, "from": 0.0}
+
+    async def pass_through(self, size: int, way: str) -> None:
+        """Wait for one's turn in a direction that all connections share, and as long as the bytes take."""
+        if not self.bytes_a_second:
+            return
+        now = asyncio.get_running_loop().time()
+        self.free_at[way] = max(now, self.free_at[way]) + size / self.bytes_a_second
+        await asyncio.sleep(self.free_at[way] - now)
 
     async def stall(self, first_rto_s: float) -> None:
         """Wait as long as the retransmissions of one packet take; Reset when it never gets through."""
@@ -75,7 +87,7 @@ class Proxy:
             writers.append(forth)
             for end in writers:
                 end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await _first(self._requests(reader, forth, writer), self._pump(back, writer))
+            await _first(self._requests(reader, forth, writer), self._pump(back, writer, "from"))
             for end in writers:
                 end.close()  # what was written still goes out
             writers.clear()
@@ -88,34 +100,37 @@ class Proxy:
     async def _requests(
         self, reader: asyncio.StreamReader, forth: asyncio.StreamWriter, writer: asyncio.StreamWriter
     ) -> None:
-        if not self.arguments.abort:
-            await self._pump(reader, forth)
+        if not self.arguments.abort and not self.arguments.hold:
+            await self._pump(reader, forth, "to")
             return
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                if self._refused(head):
+                if self._drawn(head, self.arguments.abort):
                     await _drop_body(reader, head)
                     writer.write(_answer(self.arguments.abort_status))
                     await writer.drain()
                     continue
+                if self._drawn(head, self.arguments.hold):
+                    await asyncio.sleep(self.arguments.hold_ms / 1e3)
                 forth.write(head)
                 await _copy_body(reader, forth, head)
 
-    def _refused(self, head: bytes) -> bool:
+    def _drawn(self, head: bytes, share: float) -> bool:
+        """Whether a request is of the kind that is meant, and the lot falls on it."""
         method, _, rest = head.partition(b" ")
         path = rest.split(b" ", 1)[0]
         wanted = self.arguments
         return (
-            (not wanted.abort_method or method.decode("latin-1") == wanted.abort_method)
-            and path.decode("latin-1").startswith(wanted.abort_prefix)
-            and self.road.random.random() < wanted.abort
+            (not wanted.method or method.decode("latin-1") == wanted.method)
+            and path.decode("latin-1").startswith(wanted.prefix)
+            and self.road.random.random() < share
         )
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
         """Copy chunk by chunk; chunks under way are held in a queue, so that a delay does not become a bandwidth."""
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=64)
-        await _first(self._send(queue, writer), self._receive(reader, queue))
+        await _first(self._send(queue, writer, way), self._receive(reader, queue))
 
     async def _receive(self, reader: asyncio.StreamReader, queue: asyncio.Queue[tuple[float, bytes]]) -> None:
         loop = asyncio.get_running_loop()
@@ -125,7 +140,7 @@ class Proxy:
             await queue.put((loop.time() + self.road.lag(), chunk))
         await loop.create_future()  # the sender ends us when all has gone out
 
-    async def _send(self, queue: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
+    async def _send(self, queue: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter, way: str) -> None:
         loop = asyncio.get_running_loop()
         while True:
             due, chunk = await queue.get()
@@ -133,6 +148,7 @@ class Proxy:
             if not chunk:
                 return
             await self.road.stall(RTO_S)
+            await self.road.pass_through(len(chunk), way)
             writer.write(chunk)
             await writer.drain()
 
@@ -227,11 +243,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--upstream", type=int, required=True)
     parser.add_argument("--ready", type=int, required=True)
     parser.add_argument("--deadline-s", type=float, required=True)
-    for name in ("--loss", "--delay-ms", "--jitter-ms", "--abort"):
+    for name in ("--loss", "--delay-ms", "--jitter-ms", "--rate-kbit", "--abort", "--hold", "--hold-ms"):
         parser.add_argument(name, type=float, default=0.0)
     parser.add_argument("--abort-status", type=int, default=503)
-    parser.add_argument("--abort-method", default="")
-    parser.add_argument("--abort-prefix", default="/")
+    parser.add_argument("--method", default="")
+    parser.add_argument("--prefix", default="/")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

@@ -1,0 +1,66 @@
+"""A service behind a narrow line: what goes to it and what comes from it queues up."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from pytest_anomod.faults._parameters import within
+from pytest_anomod.faults._relay import RelayedFault
+from pytest_anomod.faults._speak import round_trip_s
+from pytest_anomod.model.fault import Json, Level, Observation
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
+
+_PROBE_S, _PROBE_BYTES = 0.4, 48_000
+"""A probe takes so long on an idle line, unless that were more bytes than a server takes as a request's head."""
+_PATIENCE_S = 6.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkBandwidth(RelayedFault):
+    """`rate_kbit` kilobits a second go through to the target, and as many come back, for all connections together."""
+
+    name: ClassVar[str] = "network_bandwidth"
+    level: ClassVar[Level] = Level.PERFORMANCE
+
+    rate_kbit: float = 128
+
+    def __post_init__(self) -> None:
+        within(self, "rate_kbit", 8, 2_000, "kbit/s")
+
+    def relay_options(self) -> Mapping[str, object]:
+        return {"rate_kbit": self.rate_kbit}
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Whether a large request takes about as long as its bytes do on that line, or longer: others use it too."""
+        size = min(_PROBE_BYTES, math.ceil(_PROBE_S * self.rate_kbit * 125))
+        expected_s = size / (self.rate_kbit * 125)
+        took_s = round_trip_s(deployment.instance(target).address, expected_s + _PATIENCE_S, size)
+        evidence = {
+            "bytes": size,
+            "took_s": None if took_s == math.inf else round(took_s, 4),
+            "expected_s": round(expected_s, 4),
+        }
+        # beside the lower bound an upper one: a target that merely hangs has no narrow line
+        return Observation(active=0.8 * expected_s <= took_s < math.inf, evidence=evidence)
+
+    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
+        # its "bps" are bytes a second, as tc's are
+        bandwidth = {"rate": f"{self.rate_kbit * 125:.0f}bps", "limit": 20_971_520, "buffer": 10_000}
+        return {
+            "kind": "NetworkChaos",
+            "spec": {
+                "action": "bandwidth",
+                "mode": "all",
+                "selector": {"labelSelectors": {"app": target}},
+                "bandwidth": bandwidth,
+                "direction": "to",
+            },
+        }
+
+
+OFFERS = (NetworkBandwidth,)

@@ -1,0 +1,132 @@
+"""A service that is cut off from some of its peers, while both sides go on with everybody else."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from pytest_anomod.faults._parameters import names, one_of, refuse_target
+from pytest_anomod.model.errors import DeploymentError, InjectionError
+from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment, NetNamespace
+    from pytest_anomod.model.system import System
+
+HOW = ("drop", "reject")
+_PATIENCE_S = 0.4
+_NO_RST = ("-p", "tcp", "--tcp-flags", "RST", "RST")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkPartition(FaultDefaults):
+    """No packet passes between the target and `peers`, in either direction, on old connections or new ones.
+
+    `how`: "drop" has them vanish, so that both sides wait; "reject" answers them, so that both sides are refused. It
+    needs a network namespace of the target's own: containers. The peers' addresses are those at injection.
+    """
+
+    name: ClassVar[str] = "network_partition"
+    level: ClassVar[Level] = Level.SERVICE
+    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.NET_NAMESPACE})
+
+    peers: tuple[str, ...]
+    how: str = "drop"
+
+    def __post_init__(self) -> None:
+        names(self, "peers")
+        one_of(self, "how", HOW)
+
+    def check(self, system: System, target: str) -> None:
+        calls = set(system.service(target).calls)
+        if target in self.peers:
+            refuse_target(self, target, "a service can't be cut off from itself")
+        linked = [peer for peer in self.peers if peer in calls or target in system.service(peer).calls]
+        if not linked:
+            refuse_target(self, target, f"it neither calls {', '.join(self.peers)} nor is called from there")
+
+    def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        space = deployment.net_namespace(target)
+        if space is None:
+            msg = f"{target!r} of {deployment.system!r} has no running container whose packets can be ruled"
+            raise InjectionError(msg)
+        addresses = {peer: _address(deployment, peer)[0] for peer in self.peers}
+        deployment.remember(_key(target), addresses)  # connections to them are reset in the end, wherever they are then
+        space.put(self.name, [rule for address in addresses.values() for rule in self._rules(address)])
+        return {"peers": addresses, "how": self.how}
+
+    def _rules(self, address: str) -> list[tuple[str, ...]]:
+        """Of one peer: what comes from it, what goes to it."""
+        ends = (("-s", address), ("-d", address))
+        if self.how == "drop":
+            return [(*end, "-j", "DROP") for end in ends]
+        # the resets by which it refuses what comes in are packets to the peer: they must pass
+        passes = [("-d", address, *_NO_RST, "-j", "RETURN")]
+        return passes + [(*end, "-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset") for end in ends]
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """Whether the target's network reaches none of the peers, its rules met these attempts, and others are reached.
+
+        A peer or a target that is down tells nothing.
+        """
+        down = [name for name in (target, *self.peers) if deployment.instance(name).state != "running"]
+        space = deployment.net_namespace(target)
+        if down or space is None:
+            return Observation(active=False, evidence={"down": down})
+        before = space.counted(self.name)
+        if not before:
+            return Observation(active=False, evidence={"rules": 0})
+        reached = [peer for peer in self.peers if space.reaches(_address(deployment, peer), _PATIENCE_S)]
+        met = [now - then for now, then in zip(space.counted(self.name), before, strict=False)]
+        size = len(met) // len(self.peers)
+        stopped = [sum(met[size * number + size - 2 : size * (number + 1)]) for number in range(len(self.peers))]
+        other = self._other(deployment, target, space)
+        evidence = {"reached": reached, "stopped": dict(zip(self.peers, stopped, strict=True)), "still_reached": other}
+        return Observation(active=not reached and all(stopped) and other is not None, evidence=evidence)
+
+    def _other(self, deployment: Deployment, target: str, space: NetNamespace) -> str | None:
+        """Somebody else whom the target's network reaches."""
+        for instance in deployment.instances():
+            one = instance.service
+            if one in (target, *self.peers) or instance.state != "running" or instance.agent_url is None:
+                continue
+            if space.reaches(_address(deployment, one), 2.0):
+                return one
+        return None
+
+    def recover(self, deployment: Deployment, target: str) -> None:
+        """Take the rules away, and reset what waits for retransmissions: both sides would do so for seconds."""
+        addresses = deployment.recall(_key(target))
+        space = deployment.net_namespace(target)
+        if space is not None and space.counted(self.name):
+            space.clear(self.name)
+            if addresses:
+                space.reset_connections(list(addresses.values()))
+        deployment.forget(_key(target))  # without a process the rules went with its namespace
+
+    def blade(self, target: str) -> Mapping[str, Json]:
+        return {"refusal": "blade drops packets by address, and knows the services of a deployment by no address"}
+
+    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
+        """Packets that vanish; it refuses none, and its selector holds one value of a label."""
+        if self.how != "drop" or len(self.peers) > 1:
+            return None
+        peer = {"mode": "all", "selector": {"labelSelectors": {"app": self.peers[0]}}}
+        spec = {"action": "partition", "mode": "all", "selector": {"labelSelectors": {"app": target}}, "target": peer}
+        return {"kind": "NetworkChaos", "spec": {**spec, "direction": "both"}}
+
+
+def _address(deployment: Deployment, service: str) -> tuple[str, int]:
+    address = deployment.inner_address(service)
+    if address is None:
+        msg = f"{service!r} of {deployment.system!r} has no address on the private network: it does not run"
+        raise DeploymentError(msg)
+    return address
+
+
+def _key(target: str) -> str:
+    return f"network_partition {target}"
+
+
+OFFERS = (NetworkPartition,)

@@ -1,0 +1,99 @@
+"""Rules in a network namespace that is not ours: found, counted and gone by their tag; none is ever set in our own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.fault import Ability
+from pytest_anomod.runtimes import net_namespace, processes
+from pytest_anomod.runtimes.net_namespace import ContainerNetwork
+
+DROP_ALL = [("-p", "tcp", "-j", "DROP")]
+
+
+@pytest.fixture
+def space():
+    """The network of a program in a namespace of its own; skips where there can be none."""
+    why = net_namespace.why_not()
+    if why:
+        pytest.skip(why)
+    device = "ip link add here type veth peer name there && ip addr add 10.9.8.7/24 dev here && ip link set here up"
+    script = f"ip link set lo up && {device} && ip link set there up && iptables-save > /dev/null"
+    child = subprocess.Popen(
+        ["unshare", "-n", "sh", "-c", f"({script} && echo ready) || echo no; read end"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    said = child.stdout.readline()
+    try:
+        if said != b"ready\n":
+            pytest.skip("this kernel makes no network namespace with a device and iptables for us")
+        yield ContainerNetwork(child.pid, processes.start_time(child.pid), who="a program", agent_port=7001)
+    finally:
+        child.stdin.close()
+        child.wait()
+        child.stdout.close()
+
+
+def test_rules_are_found_counted_and_taken_away_by_their_tag(space):
+    """One set under each tag; another one stays."""
+    space.put("one", [*DROP_ALL, ("-s", "10.0.0.1", "-j", "DROP")])
+    space.put("two", DROP_ALL)
+    assert space.counted("one") == (0, 0)
+    assert not space.reaches(("10.9.8.9", 80), 0.2)
+    assert sum(space.counted("one")) > 0
+    space.put("one", DROP_ALL)
+    assert space.counted("one") == (0,)
+    space.clear("one")
+    space.clear("one")
+    assert space.counted("one") == ()
+    assert len(space.counted("two")) == 1
+    space.clear("two")
+
+
+def test_what_is_the_agents_or_stays_inside_is_not_judged(space):
+    """Our own way in stays open, and the container's resolver listens on the loopback device."""
+    space.put("one", DROP_ALL)
+    assert not space.reaches(("10.9.8.9", 7001), 0.2)
+    assert not space.reaches(("127.0.0.1", 1), 0.2)
+    assert space.counted("one") == (0,)
+
+
+def test_a_tool_that_refuses_is_told_with_its_words(space):
+    """And none of the rules is set then: all go in at once."""
+    with pytest.raises(DeploymentError, match=r"iptables-restore in the network of a program failed .*"):
+        space.put("one", [*DROP_ALL, ("-j", "NOWHERE")])
+    assert space.counted("one") == ()
+
+
+def test_no_rule_is_ever_set_in_our_own_network():
+    """Whoever's pid it is: a namespace is known by its inode."""
+    if net_namespace.why_not():
+        pytest.skip(net_namespace.why_not())
+    ours = ContainerNetwork(os.getpid(), processes.start_time(os.getpid()), who="we", agent_port=None)
+    with pytest.raises(DeploymentError, match="is that of this machine"):
+        ours.put("one", DROP_ALL)
+
+
+def test_a_process_that_is_gone_or_another_has_no_network(space):
+    """A pid alone is no identity."""
+    other = ContainerNetwork(space._pid, space._start_time - 5, who="it", agent_port=None)
+    with pytest.raises(DeploymentError, match="it has no network to be ruled"):
+        other.counted("one")
+
+
+def test_who_is_not_root_can_not_rule(monkeypatch):
+    """Then it is no ability, and faults that need it are refused at collection."""
+    monkeypatch.setattr(net_namespace.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(net_namespace.sys, "platform", "linux")
+    net_namespace.why_not.cache_clear()
+    try:
+        assert "only root" in net_namespace.why_not()
+        assert Ability.NET_NAMESPACE not in net_namespace.abilities()
+    finally:
+        net_namespace.why_not.cache_clear()
