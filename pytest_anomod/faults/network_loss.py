@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from pytest_anomod.faults import _rules
 from pytest_anomod.faults._parameters import one_of, within
 from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
 from pytest_anomod.model.errors import InjectionError
@@ -58,15 +59,11 @@ class NetworkLoss(RelayedFault):
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Both means are taken away: what was used is not known to everyone who recovers."""
-        space = deployment.net_namespace(target)
-        if space is not None and space.counted(self.name):
-            space.clear(self.name)
-            space.reset_connections()  # who waits for the next retransmission would do so for seconds
+        _rules.take_away(deployment, target, self.name)
         RelayedFault.recover(self, deployment, target)
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        space = deployment.net_namespace(target)
-        before = space.counted(self.name) if space is not None else ()
+        before = _rules.counted(deployment, target, self.name)
         expected = 1 - (1 - self.percent / 100) ** 3
         count = min(100, max(16, math.ceil(6 / expected)))
         times = round_trips_s(deployment, target, count, _GIVE_UP_S)
@@ -74,8 +71,8 @@ class NetworkLoss(RelayedFault):
         evidence = {"round_trips": count, "slow": slow, "slow_beyond_s": _SLOW_S, "expected_share": round(expected, 3)}
         # no answer at all tells of something else, unless so much is lost that this is to be expected
         answered = any(time < math.inf for time in times) or self.percent > 50
-        if space is not None and before:
-            dropped = sum(space.counted(self.name)) - sum(before)
+        if before:
+            dropped = sum(_rules.counted(deployment, target, self.name)) - sum(before)
             evidence["dropped_by_kernel"] = dropped
             answered = dropped > 0
         return Observation(active=answered and slow >= max(2, 0.35 * expected * count), evidence=evidence)

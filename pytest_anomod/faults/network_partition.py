@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from pytest_anomod.faults import _rules
 from pytest_anomod.faults._parameters import names, one_of, refuse_target
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
@@ -74,11 +75,11 @@ class NetworkPartition(FaultDefaults):
         space = deployment.net_namespace(target)
         if down or space is None:
             return Observation(active=False, evidence={"down": down})
-        before = space.counted(self.name)
+        before = _rules.counted(deployment, target, self.name)
         if not before:
             return Observation(active=False, evidence={"rules": 0})
         reached = [peer for peer in self.peers if space.reaches(_address(deployment, peer), _PATIENCE_S)]
-        met = [now - then for now, then in zip(space.counted(self.name), before, strict=False)]
+        met = [now - then for now, then in zip(_rules.counted(deployment, target, self.name), before, strict=False)]
         size = len(met) // len(self.peers)
         stopped = [sum(met[size * number + size - 2 : size * (number + 1)]) for number in range(len(self.peers))]
         other = self._other(deployment, target, space)
@@ -86,10 +87,10 @@ class NetworkPartition(FaultDefaults):
         return Observation(active=not reached and all(stopped) and other is not None, evidence=evidence)
 
     def _other(self, deployment: Deployment, target: str, space: NetNamespace) -> str | None:
-        """Somebody else whom the target's network reaches."""
-        for instance in deployment.instances():
+        """Somebody else whom the target's network reaches; services are tried first, then stores."""
+        for instance in sorted(deployment.instances(), key=lambda one: one.agent_url is None):
             one = instance.service
-            if one in (target, *self.peers) or instance.state != "running" or instance.agent_url is None:
+            if one in (target, *self.peers) or instance.state != "running":
                 continue
             if space.reaches(_address(deployment, one), 2.0):
                 return one
@@ -98,11 +99,7 @@ class NetworkPartition(FaultDefaults):
     def recover(self, deployment: Deployment, target: str) -> None:
         """Take the rules away, and reset what waits for retransmissions: both sides would do so for seconds."""
         addresses = deployment.recall(_key(target))
-        space = deployment.net_namespace(target)
-        if space is not None and space.counted(self.name):
-            space.clear(self.name)
-            if addresses:
-                space.reset_connections(list(addresses.values()))
+        _rules.take_away(deployment, target, self.name, list((addresses or {}).values()))
         deployment.forget(_key(target))  # without a process the rules went with its namespace
 
     def blade(self, target: str) -> Mapping[str, Json]:
