@@ -15,12 +15,16 @@ DEBUG, INFO, WARN, ERROR, FATAL = (5, "DEBUG"), (9, "INFO"), (13, "WARN"), (17, 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Entry:
-    """One entry of a store's log; attributes hold its own fields (pid, role, detail, statement ...)."""
+    """One entry of a store's log; attributes hold its own fields (pid, role, detail, statement ...).
+
+    `line` is the number, from 0, of the line that it begins with.
+    """
 
     time_unix_nano: int
     severity: tuple[int, str]
     body: str
     attributes: dict[str, str | int]
+    line: int = 0
 
 
 Parser = Callable[[Iterable[bytes]], Iterator[Entry | None]]
@@ -68,13 +72,14 @@ PARSERS: dict[str, Parser] = {"redis": parse_redis, "postgres": parse_postgres}
 def _joined(lines: Iterable[bytes], read: Callable[[str, Entry | None], Entry | None]) -> Iterator[Entry | None]:
     """Entries with the lines that follow them; a blank line is nothing, a line before the first entry is lost."""
     current: Entry | None = None
-    for raw in lines:
+    for number, raw in enumerate(lines):
         line = raw.decode("utf-8", "replace").rstrip()
         entry = read(line, current)
         if entry is not None and entry is not current:
             if current is not None:
                 yield current
             current = entry
+            current.line = number
         elif entry is None and line.strip():
             if current is None:
                 yield None

@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_anomod.model import clock
 
 SETTLE_S = 1.0
-_QUIET_S = 0.1
+QUIET_S = 0.1
 
 
 class Tail:
@@ -94,7 +94,7 @@ def settle(tails: Iterable[Tail], *, most_s: float = SETTLE_S) -> None:
     deadline = clock.monotonic_s() + most_s
     sizes = [tail.size() for tail in tails]
     while clock.monotonic_s() < deadline:
-        clock.sleep(_QUIET_S)
+        clock.sleep(QUIET_S)
         before, sizes = sizes, [tail.size() for tail in tails]
         if sizes == before:
             return

@@ -255,6 +255,13 @@ class Deployment(Protocol):
         """Drop a remembered value, once it is restored and that was verified; idempotent."""
 
 
+class KeepsOutput(Protocol):
+    """A deployment whose engine keeps what its services say; without one they write log files (Instance.log_file)."""
+
+    def output(self, service: str, since_ns: int) -> Sequence[tuple[int, bytes]]:
+        """Lines since a time, in order, without their ends, each with the time (Unix, ns) when the engine took it."""
+
+
 class Runtime(Protocol):
     """What brings systems up and takes them down."""
 

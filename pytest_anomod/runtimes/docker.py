@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from testcontainers.core.network import Network
 
 BOOT_LIMIT_S = 120.0
+LOG_OPTIONS = {"max-size": "256m", "max-file": "2"}
+"""What the engine keeps of each container's output: hours of a busy service, and never more than that of a disk."""
 HOST_PART = "host"
 """The part that plans the deployment, fills its stores and answers for their metrics."""
 _MOUNTED = ("logs", "spans", "run", "names", "stores", "secret")
@@ -267,6 +269,7 @@ class _Boot:
             dns_search=["."],
             dns_opt=["timeout:1", "attempts:1"],
             security_opt=["no-new-privileges", *unconfined],
+            log_config={"Type": "json-file", "Config": LOG_OPTIONS},
         )
         container.start()
 

@@ -17,7 +17,7 @@ from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, Json
 from pytest_anomod.model.runtime import ControlGroup, Instance, Stats
 from pytest_anomod.runtimes import cgroups, docker_engine, net_namespace, processes
-from pytest_anomod.runtimes.docker_engine import translated
+from pytest_anomod.runtimes.docker_engine import engine_lines, translated
 from pytest_anomod.runtimes.net_namespace import ContainerNetwork
 from pytest_anomod.runtimes.replica import ABILITIES, ORDER_TIMEOUT_S, ReplicaDeployment
 
@@ -296,15 +296,26 @@ class DockerDeployment(ReplicaDeployment):
         return self.instance(service)
 
     def logs(self, service: str, lines: int = 15) -> str:
-        """The last lines of what a container said, by its own log file and the engine's."""
-        texts = []
-        with contextlib.suppress(OSError):
-            log = self.directory / "logs" / f"{service}.log"
-            texts += log.read_text(errors="replace").splitlines()[-lines:]
+        """The last lines of what a container said."""
         with contextlib.suppress(DeploymentError), translated("no logs"):
             said: Any = self.client.api.logs(self.container(service), tail=lines)
-            texts += said.decode("utf-8", "replace").splitlines()
-        return "\n".join(texts[-lines:])
+            return "\n".join(said.decode("utf-8", "replace").splitlines())
+        return ""
+
+    def output(self, service: str, since_ns: int) -> list[tuple[int, bytes]]:
+        """Lines that the engine took since a time from a service, in order, each with the time when it took it.
+
+        A service's own program writes its log to the standard output and nothing else; stores write to either.
+        """
+        log_format = self._described(service)["log_format"]
+        with translated(f"the output of {service!r} can't be had"):
+            said: Any = self.client.api.logs(
+                self.container(service),
+                stderr=log_format != "json",
+                timestamps=True,
+                since=max(1.0, since_ns / 1e9),  # less would be written as a power of ten
+            )
+        return engine_lines(said)
 
 
 def _inner_process(init: int) -> int | None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import functools
 import os
+import re
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pytest_anomod.model.clock import NS_PER_S
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.runtimes import processes
 
@@ -24,6 +28,10 @@ LOOK_S = 0.3
 TIMEOUT_S = 60.0
 SIDE_BY_SIDE = 8
 """Calls to the engine at a time: more of them only wait for each other."""
+
+PIECE = 16 * 1024
+"""Bytes of a line that the engine takes at a time."""
+_STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.?(\d{0,9})Z ")
 
 OWNER = "pytest-anomod.owner"
 """Label of all containers and networks of ours: the tag of the session's owner, as on processes."""
@@ -89,6 +97,30 @@ def translated(what: str) -> Iterator[None]:
     except (docker.errors.DockerException, requests.RequestException) as error:
         msg = f"{what}: no answer from the Docker engine ({error}); does it still run?"
         raise DeploymentError(msg) from None  # the way to it is three libraries deep, and says no more
+
+
+def engine_lines(said: bytes) -> list[tuple[int, bytes]]:
+    """What an engine has of a container's output, with timestamps, as (time in ns, line); unfinished ones are left out.
+
+    The engine takes a long line in pieces of 16 KiB, each with a timestamp of its own; the first piece's counts.
+    """
+    lines = []
+    for line in said.split(b"\n")[:-1]:
+        found = _STAMP.match(line)
+        if found is None:
+            continue
+        text = line[found.end() :]
+        at = PIECE
+        while len(text) > at and (inner := _STAMP.match(text, at)):
+            text = text[:at] + text[inner.end() :]
+            at += PIECE
+        lines.append((_second(found[1]) * NS_PER_S + int(found[2].ljust(9, b"0")), text))
+    return lines
+
+
+@functools.lru_cache(maxsize=4)
+def _second(text: bytes) -> int:
+    return calendar.timegm(time.strptime(text.decode(), "%Y-%m-%dT%H:%M:%S"))
 
 
 def each(work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:

@@ -56,7 +56,10 @@ def keep_up(runtime: Any, system: System, *, port: int | None, say: Callable[[st
     def tell(deployment: Deployment) -> None:
         for name, url in deployment.urls.items():
             say(f"{name:24} {url}")
-        say(f"{'logs, spans':24} {deployment.directory}")
+        container = getattr(deployment, "container", None)
+        if container is not None:  # the engine keeps the logs
+            say(f"{'logs':24} docker logs {container('SERVICE')}")
+        say(f"{'logs, spans' if container is None else 'spans':24} {deployment.directory}")
         say(f"{system.name} is up at {deployment.entry_url}; Ctrl-C takes it down")
 
     left = up_in_foreground(system, port, tell, seed=seed, runtime=runtime)

@@ -44,7 +44,7 @@ LOGS = Table(
     name="logs",
     columns=_columns(
         "severity_number:int32", "severity_text:string", "body:string", "trace_id:string?", "span_id:string?",
-        "attributes:json",
+        "attributes:json", "observed_unix_nano:int64?",
     ),
 )  # fmt: skip
 METRICS = Table(
@@ -241,6 +241,7 @@ def _logs(times: list[int], slow: list[bool], rng: random.Random) -> Columns:
         "trace_id": [trace for trace, _ in ids],
         "span_id": [span for _, span in ids],
         "attributes": [{"code.lineno": 12}] * len(times),
+        "observed_unix_nano": [None] * len(times),
     }
 
 

@@ -2,8 +2,9 @@
 
 PART is the name of a service or store, or `host`, which writes the passwords and the plan of the deployment
 (run/plan.json), fills the stores (run/filled when that is done), and answers for their metrics. All of them share
-directories below /deployment. Peers are found by name, on the ports that the host runtime gives them too; what
-restarts a part that died, and what stops it, is the engine.
+directories below /deployment; what they log they say to their standard output, for the engine to keep. Peers are found
+by name, on the ports that the host runtime gives them too; what restarts a part that died, and what stops it, is the
+engine.
 """
 
 import argparse
@@ -82,15 +83,12 @@ def _load(name: str) -> "ReplicaSystem":
 
 
 def _run_store(options: argparse.Namespace, engine: str, port: int, settings: dict[str, str]) -> None:
-    """Become the store's program; what it says goes to its log file."""
+    """Become the store's program; what it says goes to the engine."""
     directory = options.dir / "stores" / options.part
-    log = os.open(options.dir / "logs" / f"{options.part}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     settings = {**STORE_SETTINGS[engine], **settings}
     if engine == "redis":
         from pytest_anomod.replicas.kit.redis_server import RedisServer
 
-        os.dup2(log, 1)
-        os.dup2(log, 2)
         RedisServer(directory, port, settings).exec()
     from pytest_anomod.replicas.kit.postgres_server import PostgresServer, cluster_template
 
@@ -100,8 +98,6 @@ def _run_store(options: argparse.Namespace, engine: str, port: int, settings: di
     settings["hba_file"] = str(access)
     template, _ = cluster_template()
     _leave_root(directory)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
     PostgresServer(directory, port, settings, template).exec()
 
 
@@ -142,6 +138,7 @@ def _run_service(system: "ReplicaSystem", layout: "Layout", options: argparse.Na
         instance=launches,
         seed=options.seed,
         telemetry=options.telemetry,
+        log_to=sys.stdout.fileno(),
         options=spec.options,
         logins=_logins(system, options.dir),
         names=DnsNames(layout.listen, options.dir / "names" / f"{spec.name}.json"),

@@ -70,6 +70,7 @@ class Environment:
     instance: int = 1
     seed: int = 0
     telemetry: bool = True
+    log_to: int | None = None  # the descriptor for log lines; None: a file of the directory
     rpc_timeout_s: float = 10.0
     options: Mapping[str, Any] = field(default_factory=dict)
     logins: Mapping[str, Login] = field(default_factory=dict)
@@ -85,7 +86,11 @@ class Service:
         self.options = environment.options
         self.random = random.Random(f"{environment.seed}/{environment.name}/{environment.instance}")
         self.telemetry = Telemetry(
-            environment.directory, environment.name, environment.instance, enabled=environment.telemetry
+            environment.directory,
+            environment.name,
+            environment.instance,
+            enabled=environment.telemetry,
+            log_to=environment.log_to,
         )
         self.metrics = Metrics(in_flight, enabled=environment.telemetry)
         unknown = environment.directory / "names" / f"{environment.name}.json"

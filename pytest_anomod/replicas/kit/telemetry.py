@@ -77,6 +77,24 @@ class LineFile:
         self.flush()
 
 
+class LineStream(LineFile):
+    """JSON lines for whoever runs this process, through a descriptor such as its standard output.
+
+    While `durable` is set they go to the file first, and wait until they are on disk: whoever reads the stream waits
+    for no disk.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        super().__init__(path)
+        self._stream = descriptor
+
+    def _append(self, lines: bytes) -> None:
+        if self.durable:
+            super()._append(lines)
+        while lines:
+            lines = lines[os.write(self._stream, lines) :]
+
+
 class NoFile:
     """Stands in for a LineFile when telemetry is off."""
 
@@ -88,14 +106,16 @@ class NoFile:
 
 
 class Telemetry:
-    """The two files of one service instance and the names its records carry.
+    """The two files of one service instance and the names its records carry; log lines may go to a descriptor instead.
 
     Also the switch: with `enabled` false nothing is recorded, though trace context still travels.
     """
 
     __slots__ = ("enabled", "instance", "logs", "service", "spans")
 
-    def __init__(self, directory: Path, service: str, instance: int, *, enabled: bool = True) -> None:
+    def __init__(
+        self, directory: Path, service: str, instance: int, *, enabled: bool = True, log_to: int | None = None
+    ) -> None:
         self.enabled = enabled
         self.service = service
         self.instance = f"{service}-{instance}"
@@ -104,7 +124,8 @@ class Telemetry:
         if enabled:
             for name in ("logs", "spans"):
                 (directory / name).mkdir(exist_ok=True)
-            self.logs = LineFile(directory / "logs" / f"{service}.log")
+            log = directory / "logs" / f"{service}.log"
+            self.logs = LineFile(log) if log_to is None else LineStream(log, log_to)
             self.spans = LineFile(directory / "spans" / f"{service}.jsonl")
 
     def flush(self) -> None:

@@ -50,7 +50,7 @@ def test_everything_carries_the_labels_of_its_owner_and_is_published_on_loopback
 
 
 def test_spans_logs_metrics_and_coverage_come_as_from_processes(containers):
-    """Files and pages are where the collectors look for them; the agent asks for the token."""
+    """Files, output and pages are where the collectors look for them; the agent asks for the token."""
     echo(containers, "told")
     back = containers.instance("back")
     spans = [json.loads(line) for line in back.span_file.read_text().splitlines()]
@@ -59,10 +59,52 @@ def test_spans_logs_metrics_and_coverage_come_as_from_processes(containers):
     assert 'rpc_server_requests_total{method="Echo"' in page
     store = urllib.request.urlopen(containers.instance("notes").metrics_url, timeout=5).read().decode()
     assert "pg_xact_commit_total" in store
-    assert "ready to accept connections" in containers.instance("notes").log_file.read_text()
+    said = b"\n".join(line for _, line in containers.output("notes", 1))
+    assert b"ready to accept connections" in said
     assert list(containers.agent("back", "/coverage/snapshot", {"reset": False})["files"]) == ["demo/back.py"]
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(urllib.request.Request(f"{back.agent_url}/coverage/snapshot", b"{}"), timeout=5)
+
+
+def test_the_engine_keeps_what_a_service_logs_and_when_it_took_it(containers):
+    """Also of a process that was killed; and only since the time that is asked for."""
+    since = clock.now_ns()
+    echo(containers, "first")
+    containers.kill("back")
+    clock.wait_until(lambda: containers.answers("back"), timeout_s=20, what="the next process")
+    between = clock.now_ns()
+    echo(containers, "second")
+    until = clock.now_ns()
+
+    def instances(begin):
+        taken = [(when, json.loads(line)) for when, line in containers.output("back", begin)]
+        assert all(begin - 1_000 <= when for when, _ in taken)  # to the microsecond, as numbers of seconds go
+        assert all(record["time_unix_nano"] <= when for when, record in taken)
+        return {record["service_instance_id"] for _, record in taken if record["trace_id"]}
+
+    clock.wait_until(lambda: instances(between), timeout_s=10, what="the lines of the last request")
+    assert len(instances(since)) == 2
+    assert len(instances(between)) == 1
+    assert containers.output("back", until + 60 * 10**9) == []
+
+
+def test_a_log_that_waits_for_the_disk_is_on_disk_and_with_the_engine(containers):
+    """Waited for in a file, as a busy disk must be felt; what the collectors read is whole."""
+    since = clock.now_ns()
+    path = containers.directory / "logs" / "back.log"
+    before = path.stat().st_size
+    containers.agent("back", "/log/durable", {"on": True})
+    try:
+        echo(containers, "kept")
+        clock.wait_until(lambda: path.stat().st_size > before, timeout_s=10, what="the lines of the request")
+        assert containers.agent("back", "/log/durable", {})["waited_s"] > 0
+    finally:
+        containers.agent("back", "/log/durable", {"on": False})
+    kept = path.read_bytes()[before:].splitlines()
+    assert kept
+    said = lambda: [line for _, line in containers.output("back", since)]  # noqa: E731
+    clock.wait_until(lambda: len(said()) >= len(kept), timeout_s=10, what="the engine to have them too")
+    assert said()[: len(kept)] == kept
 
 
 def test_stats_are_of_the_service_itself(containers):

@@ -9,6 +9,7 @@ class Back(Service):
     @method("Echo")
     async def echo(self, ctx, text):
         """The text again."""
+        ctx.log.info(f"asked to say {text}")
         return {"text": text}
 
 
