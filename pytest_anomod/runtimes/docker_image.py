@@ -304,8 +304,11 @@ def _run(command: list[str], who: str) -> None:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a program and its children if it still runs: gently first, as mmdebstrap has a directory to clear away."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is None:
-            os.killpg(process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_END_S)
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_END_S)
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody of the group is left, or only the dead
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

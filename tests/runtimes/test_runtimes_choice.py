@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import sys
 import threading
@@ -10,6 +11,7 @@ import pytest
 from fake_engine import FakeEngine
 
 from pytest_anomod import cli
+from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.system import System
 from pytest_anomod.runtimes import choice, docker_engine, docker_image
@@ -62,6 +64,15 @@ def buildable(monkeypatch):
 
 def with_image(engine):
     engine.images[docker_image.image_name()] = {docker_image.CONTENT: docker_image.content_hash()}
+
+
+def is_free(file) -> bool:
+    """Whether nobody holds a lock on the file; ours is taken then."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def test_without_a_daemon_it_takes_processes(monkeypatch):
@@ -173,10 +184,8 @@ def test_a_program_of_the_build_that_hangs_is_ended_with_its_children(monkeypatc
     held = tmp_path / "held"
     with pytest.raises(DeploymentError, match=r"sleeper did not end within 0\.5 s"):
         docker_image._run(["sh", "-c", f"exec 9>{held}; flock 9; sleep 600 & sleep 600"], "sleeper")
-    import fcntl
-
     with held.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while one of them holds it
+        clock.wait_until(lambda: is_free(file), timeout_s=10, what="the last of them to be gone")
 
 
 def test_workers_agree_and_one_of_them_builds(tmp_path):
