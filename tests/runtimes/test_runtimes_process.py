@@ -26,7 +26,7 @@ from pytest_anomod.runtimes.process import ProcessRuntime
 def test_it_is_on_offer():
     """By its name, with everything a fault may need but what containers alone have."""
     runtime = catalog.find("runtimes", "process")
-    assert runtime.abilities == frozenset(Ability) - {Ability.CONTROL_GROUP}
+    assert runtime.abilities == frozenset(Ability) - {Ability.CONTROL_GROUP, Ability.NET_NAMESPACE}
 
 
 def test_users_are_served_once_it_is_up(demo):
