@@ -7,9 +7,7 @@ import dataclasses
 import fcntl
 import functools
 import json
-import os
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,14 +136,9 @@ def _why_silent(url: str) -> str:
 
 def _why_elsewhere(client: docker.DockerClient, url: str) -> str:
     """Why the engine's containers are not on this machine, where their processes, ports and files are worked on."""
-    with docker_engine.translated("the engine does not tell where it runs"):
-        found = client.info()
-    here = os.uname()
-    if sys.platform == "linux" and (found["KernelVersion"], found["Name"]) == (here.release, here.nodename):
+    if docker_engine.is_local(client):
         return ""
-    return (
-        f"the engine at {url} runs on another machine ({found['Name']}); --anomod-runtime=docker takes it all the same"
-    )
+    return f"the engine at {url} runs on another machine; --anomod-runtime=docker takes it all the same"
 
 
 def _by_image(client: docker.DockerClient, url: str) -> Choice:

@@ -78,9 +78,13 @@ def connect(url: str) -> docker.DockerClient:
 
 
 def is_local(client: docker.DockerClient) -> bool:
-    """Whether the processes of containers are processes of this machine, with pids that we know."""
+    """Whether the processes of containers are processes of this machine, with pids that we know.
+
+    By the name of the host too: whoever is in a container that was handed the socket has the kernel, but not the pids.
+    """
     with translated("the engine does not tell where it runs"):
-        return sys.platform == "linux" and client.info()["KernelVersion"] == os.uname().release
+        found, here = client.info(), os.uname()
+    return sys.platform == "linux" and (found["KernelVersion"], found["Name"]) == (here.release, here.nodename)
 
 
 @contextlib.contextmanager

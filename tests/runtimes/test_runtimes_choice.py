@@ -124,7 +124,7 @@ def test_an_engine_of_another_machine_is_not_taken(engine):
     engine.name = "docker-desktop"
     found = choice.look()
     assert found.runtime == "process"
-    assert "another machine (docker-desktop); --anomod-runtime=docker" in found.why
+    assert "another machine; --anomod-runtime=docker" in found.why
 
 
 def test_an_engine_with_the_image_is_taken(engine):
