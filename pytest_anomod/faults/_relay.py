@@ -57,11 +57,6 @@ class RelayedFault(FaultDefaults):
         clock.wait_until(lambda: _is_home(deployment, target), timeout_s=5.0, what=f"{target!r} on its own port")
 
 
-def requests(method: str, path: str) -> dict[str, object]:
-    """Options of helpers/proxy.py that say which requests are meant: a method ("" for any), the beginning of a path."""
-    return {"prefix": path, **({"method": method} if method else {})}
-
-
 def round_trips_s(deployment: Deployment, target: str, count: int, timeout_s: float) -> list[float]:
     """Seconds of `count` round trips to the service's public address, each on a connection of its own, side by side."""
     from concurrent.futures import ThreadPoolExecutor

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._parameters import matches, whole, within
-from pytest_anomod.faults._relay import RelayedFault, requests
+from pytest_anomod.faults._parameters import whole
+from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.faults._speak import ask
 from pytest_anomod.model.fault import Json, Level, Observation
 
@@ -17,25 +17,20 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAbort(RelayedFault):
+class HttpAbort(RequestFault):
     """`percent` of the requests with that method ("" for any) and path prefix get `status` and go no further."""
 
     name: ClassVar[str] = "http_abort"
     level: ClassVar[Level] = Level.SERVICE
 
-    percent: float = 70
     status: int = 503
-    method: str = "POST"
-    path: str = "/"
 
     def __post_init__(self) -> None:
-        within(self, "percent", 10, 100, "%")
+        RequestFault.__post_init__(self)
         whole(self, "status", 500, 599, "")
-        matches(self, "method", "[A-Z]*", "POST, or be empty for any method")
-        matches(self, "path", r"/[!-~]*", "/api/v1/orders, the beginning of a path")
 
     def relay_options(self) -> Mapping[str, object]:
-        return {"abort": self.percent / 100, "abort_status": self.status, **requests(self.method, self.path)}
+        return {"abort": self.percent / 100, "abort_status": self.status, **self.which()}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether requests of that kind are answered with the status; they ask for what no service has."""
@@ -47,17 +42,7 @@ class HttpAbort(RelayedFault):
         return Observation(active=aborted >= max(1, 0.35 * count * self.percent / 100), evidence=evidence)
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
-        """Only for all requests: HTTPChaos has a percentage of pods, none of requests."""
-        if self.percent < 100:
-            return None
-        spec = {
-            "mode": "all",
-            "selector": {"labelSelectors": {"app": target}},
-            "target": "Response",
-            "path": f"{self.path}*",
-            "replace": {"code": self.status},
-        }
-        return {"kind": "HTTPChaos", "spec": {**spec, "method": self.method} if self.method else spec}
+        return self.http_chaos(target, "Response", replace={"code": self.status})
 
 
 OFFERS = (HttpAbort,)

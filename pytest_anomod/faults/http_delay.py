@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _speak
-from pytest_anomod.faults._parameters import matches, within
-from pytest_anomod.faults._relay import RelayedFault, requests
+from pytest_anomod.faults._parameters import within
+from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.model import clock
 from pytest_anomod.model.fault import Json, Level, Observation
 
@@ -20,25 +20,20 @@ _AT_ONCE = 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class HttpDelay(RelayedFault):
+class HttpDelay(RequestFault):
     """`percent` of the requests with that method ("" for any) and path prefix reach the target `delay_ms` later."""
 
     name: ClassVar[str] = "http_delay"
     level: ClassVar[Level] = Level.PERFORMANCE
 
-    percent: float = 70
     delay_ms: float = 500
-    method: str = "POST"
-    path: str = "/"
 
     def __post_init__(self) -> None:
-        within(self, "percent", 10, 100, "%")
+        RequestFault.__post_init__(self)
         within(self, "delay_ms", 50, 10_000, "ms")
-        matches(self, "method", "[A-Z]*", "POST, or be empty for any method")
-        matches(self, "path", r"/[!-~]*", "/api/v1/orders, the beginning of a path")
 
     def relay_options(self) -> Mapping[str, object]:
-        return {"hold": self.percent / 100, "hold_ms": self.delay_ms, **requests(self.method, self.path)}
+        return {"hold": self.percent / 100, "hold_ms": self.delay_ms, **self.which()}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether the share of requests that are answered no sooner than that is right; they ask for what is not."""
@@ -59,17 +54,7 @@ class HttpDelay(RelayedFault):
         return Observation(active=late >= max(2, 0.35 * count * self.percent / 100), evidence=evidence)
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
-        """Only for all requests: HTTPChaos has a percentage of pods, none of requests."""
-        if self.percent < 100:
-            return None
-        spec = {
-            "mode": "all",
-            "selector": {"labelSelectors": {"app": target}},
-            "target": "Request",
-            "path": f"{self.path}*",
-            "delay": f"{self.delay_ms:g}ms",
-        }
-        return {"kind": "HTTPChaos", "spec": {**spec, "method": self.method} if self.method else spec}
+        return self.http_chaos(target, "Request", delay=f"{self.delay_ms:g}ms")
 
 
 OFFERS = (HttpDelay,)

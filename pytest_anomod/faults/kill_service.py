@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._parameters import refuse, refuse_target, within
+from pytest_anomod.faults._processes import seconds_old
 from pytest_anomod.faults._programs import DEADLINE_S
 from pytest_anomod.model import clock
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
@@ -70,7 +70,7 @@ class KillService(FaultDefaults):
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether the process is gone, or was restarted only now; a service that was stopped in order is not killed."""
         instance = deployment.instance(target)
-        age_s = _age_s(instance.pid)
+        age_s = seconds_old(instance.pid)
         fresh = age_s is not None and instance.restarts > 0 and age_s < self._young_s
         evidence = {"state": instance.state, "pid": instance.pid, "restarts": instance.restarts, "age_s": age_s}
         return Observation(active=instance.state != "stopped" and (age_s is None or fresh), evidence=evidence)
@@ -98,18 +98,6 @@ class KillService(FaultDefaults):
         action = "pod-kill" if self.once else "pod-failure"
         selector = {"labelSelectors": {"app": target}}
         return {"kind": "PodChaos", "spec": {"action": action, "mode": "all", "selector": selector}}
-
-
-def _age_s(pid: int | None) -> float | None:
-    """Seconds since a process started; None when it is gone or dead."""
-    import psutil
-
-    if pid is not None:
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(pid)
-            if process.status() != psutil.STATUS_ZOMBIE:
-                return round(clock.now_ns() / 1e9 - process.create_time(), 3)
-    return None
 
 
 OFFERS = (KillService,)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _limits, _pressure, _programs
 from pytest_anomod.faults._parameters import one_of, refuse_target, within
+from pytest_anomod.faults._processes import seconds_old
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
@@ -92,7 +93,7 @@ class MemoryPressure(FaultDefaults):
         """Whether the kernel has killed since, by its own count, and the process is gone or was restarted only now."""
         instance, kills = deployment.instance(target), _kills()
         since = deployment.recall(_kills_before(target))
-        age_s = _age_s(instance.pid)
+        age_s = seconds_old(instance.pid)
         gone = instance.state != "stopped" and (age_s is None or (instance.restarts > 0 and age_s < _YOUNG_S))
         killed = None if since is None else kills - since
         evidence = {"state": instance.state, "restarts": instance.restarts, "age_s": age_s, "kills": killed}
@@ -138,18 +139,6 @@ def _kills() -> int:
 
 def _kills_before(target: str) -> str:
     return f"memory_pressure kills {target}"
-
-
-def _age_s(pid: int | None) -> float | None:
-    """Seconds since a process started; None when it is gone or dead."""
-    import psutil
-
-    if pid is not None:
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(pid)
-            if process.status() != psutil.STATUS_ZOMBIE:
-                return round(clock.now_ns() / 1e9 - process.create_time(), 3)
-    return None
 
 
 OFFERS = (MemoryPressure,)

@@ -25,6 +25,7 @@ TOGETHER = {
         ["network_delay", {"delay_ms": 80}, "front"],
         ["disk_stress", {}, "notes"],
         ["pause_service", {}, "cache"],
+        ["network_partition", {"peers": ["notes"]}, "back"],
     ],
     "the engine's and the stores'": [
         ["redis_memory_limit", {"percent_of_used": 50}, "cache"],
