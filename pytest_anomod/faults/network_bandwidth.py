@@ -22,7 +22,11 @@ _PATIENCE_S = 6.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkBandwidth(RelayedFault):
-    """`rate_kbit` kilobits a second go through to the target, and as many come back, for all connections together."""
+    """`rate_kbit` kilobits a second go through to the target, and as many come back, for all connections together.
+
+    Far below what the target's traffic needs the line clogs and nothing comes back at all, which the probe can't tell
+    from a target that hangs: choose a rate that some of it gets through.
+    """
 
     name: ClassVar[str] = "network_bandwidth"
     level: ClassVar[Level] = Level.PERFORMANCE

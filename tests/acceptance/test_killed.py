@@ -24,7 +24,7 @@ EXAMPLES = {
     "http_abort": ("HttpAbort()", "compose-post-service"),
     "http_delay": ("HttpDelay()", "compose-post-service"),
     "kill_service": ("KillService()", "user-timeline-service"),
-    "network_bandwidth": ("NetworkBandwidth(rate_kbit=64)", "post-storage-service"),
+    "network_bandwidth": ("NetworkBandwidth(rate_kbit=1_500)", "post-storage-service"),
     "network_delay": ("NetworkDelay(delay_ms=50)", "post-storage-service"),
     "network_loss": ("NetworkLoss(percent=50)", "post-storage-service"),
     "pause_service": ("PauseService()", "text-service"),
