@@ -138,7 +138,9 @@ class Case:
     def _play(self, deployment: Deployment, writer: CaseWriter) -> CaseResult:
         from pytest_anomod.chaos.compile import compile_experiment
         from pytest_anomod.chaos.toolkit import play
+        from pytest_anomod.runtimes.locks import await_boots
 
+        await_boots(f"{self.scenario.name} ({self.session.worker})")
         records = self.session.directory / writer.case_id / "responses.jsonl"
         records.parent.mkdir()
         experiment = compile_experiment(

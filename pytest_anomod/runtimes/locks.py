@@ -39,6 +39,12 @@ def boot_lock(
     return _held("boot", purpose, False, timeout_s, on_wait)
 
 
+def await_boots(purpose: str) -> None:
+    """Return once whoever brings a system up, or waited to before us, has done so: what follows wants its calm."""
+    with boot_lock(purpose):
+        pass
+
+
 def image_lock(purpose: str, *, timeout_s: float = 900.0) -> contextlib.AbstractContextManager[None]:
     """Hold the right to build an image: what another process builds right now need not be built twice."""
     return _held("image", purpose, False, timeout_s, None)

@@ -120,3 +120,17 @@ def _is_locked(path):
         except OSError:
             return True
     return False
+
+
+def test_a_case_waits_for_the_boots_of_others(tmp_path, monkeypatch):
+    """Who comes after a boot that is under way goes on when it is over, and holds nobody up."""
+    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
+    over = threading.Event()
+    waiter = threading.Thread(target=lambda: (locks.await_boots("a case"), over.set()))
+    with boot_lock("a boot"):
+        waiter.start()
+        assert not over.wait(0.3)
+    assert over.wait(20)
+    waiter.join()
+    with boot_lock("the next boot", timeout_s=5):
+        pass
