@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import matches, within
 from pytest_anomod.faults._relay import RelayedFault
 from pytest_anomod.model.fault import Json
@@ -31,6 +32,5 @@ class RequestFault(RelayedFault):
         """Only for all requests: HTTPChaos has a percentage of pods, none of requests."""
         if self.percent < 100:
             return None
-        selector = {"labelSelectors": {"app": target}}
-        spec = {"mode": "all", "selector": selector, "target": side, "path": f"{self.path}*", **what}
-        return {"kind": "HTTPChaos", "spec": {**spec, "method": self.method} if self.method else spec}
+        method = {"method": self.method} if self.method else {}
+        return resource("HTTPChaos", target, **{"target": side, "path": f"{self.path}*", **what, **method})

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _limits, _programs
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, whole, within
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError, InjectionError
@@ -146,14 +147,11 @@ class CpuContention(FaultDefaults):
         }
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        return {
-            "kind": "StressChaos",
-            "spec": {
-                "mode": "all",
-                "selector": {"labelSelectors": {"app": target}},
-                "stressors": {"cpu": {"workers": self.burners, "load": 100}},
-            },
-        }
+        return resource(
+            "StressChaos",
+            target,
+            stressors={"cpu": {"workers": self.burners, "load": 100}},
+        )
 
 
 def _original(target: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_anomod.faults import _postgres
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse_target, within
 from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
@@ -118,14 +119,11 @@ class DatabaseMemoryLimit(FaultDefaults):
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         """A neighbour in the container that takes the rest; bites only where the container has a memory limit."""
-        return {
-            "kind": "StressChaos",
-            "spec": {
-                "mode": "all",
-                "selector": {"labelSelectors": {"app": target}},
-                "stressors": {"memory": {"workers": 1, "size": f"{100 - self.percent_of_used:g}%"}},
-            },
-        }
+        return resource(
+            "StressChaos",
+            target,
+            stressors={"memory": {"workers": 1, "size": f"{100 - self.percent_of_used:g}%"}},
+        )
 
 
 def _key(target: str) -> str:

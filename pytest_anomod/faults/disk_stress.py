@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _durable, _programs
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, refuse_target, whole, within
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import InjectionError
@@ -82,9 +83,9 @@ class DiskStress(FaultDefaults):
         deployment.remember(_quiet(target), {"commit_s": _lower(commits or writes), "write_s": _lower(writes)})
 
     def _wait_calm(self, directory: Path) -> None:
-        """Wait until small writes take less than half of what they will; InjectionError if they never do."""
+        """Wait until small writes take less than a quarter of what they will; InjectionError if they never do."""
         until = clock.monotonic_s() + _CALM_WITHIN_S
-        while (wait_s := _lower(_small_writes_s(directory))) > 5e-4 * self.stall_ms:
+        while (wait_s := _lower(_small_writes_s(directory))) > 2.5e-4 * self.stall_ms:
             if clock.monotonic_s() > until:
                 msg = (
                     f"the disk of {directory} is busy already: small writes wait {1e3 * wait_s:.0f} ms there, and "
@@ -119,7 +120,7 @@ class DiskStress(FaultDefaults):
         written = _written_bytes(helper)
         seen = _durable.look(deployment, target)
         seen["write_s"] = statistics.median(_small_writes_s(deployment.directory))
-        least = {"commit_s": max(2 * quiet["commit_s"], 2e-4 * self.stall_ms), "write_s": 2 * quiet["write_s"]}
+        least = {"commit_s": max(3 * quiet["commit_s"], 2e-4 * self.stall_ms), "write_s": 2 * quiet["write_s"]}
         written = _written_bytes(helper) - written
         waits = all(seen[name] is None or seen[name] >= seconds for name, seconds in least.items())
         evidence = {**seen, "written_mb": round(written / 1e6, 1), "quiet": quiet, "at_least": least}
@@ -140,17 +141,14 @@ class DiskStress(FaultDefaults):
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         """The delay itself, on the volume of a MongoDB."""
-        return {
-            "kind": "IOChaos",
-            "spec": {
-                "action": "latency",
-                "mode": "all",
-                "selector": {"labelSelectors": {"app": target}},
-                "volumePath": "/data/db",
-                "delay": f"{self.stall_ms:g}ms",
-                "percent": 100,
-            },
-        }
+        return resource(
+            "IOChaos",
+            target,
+            action="latency",
+            volumePath="/data/db",
+            delay=f"{self.stall_ms:g}ms",
+            percent=100,
+        )
 
 
 def _quiet(target: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _durable, _limits
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, refuse_target, whole
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
@@ -115,18 +116,15 @@ class DiskThrottle(FaultDefaults):
         """The wait that a limit on writes comes to, on the volume of a MongoDB; none for a limit on bytes alone."""
         if not self.writes_per_s:
             return None
-        return {
-            "kind": "IOChaos",
-            "spec": {
-                "action": "latency",
-                "mode": "all",
-                "selector": {"labelSelectors": {"app": target}},
-                "volumePath": "/data/db",
-                "delay": f"{1e3 / self.writes_per_s:g}ms",
-                "methods": ["write", "fsync"],
-                "percent": 100,
-            },
-        }
+        return resource(
+            "IOChaos",
+            target,
+            action="latency",
+            volumePath="/data/db",
+            delay=f"{1e3 / self.writes_per_s:g}ms",
+            methods=["write", "fsync"],
+            percent=100,
+        )
 
 
 def disk(directory: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._agents import tell
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import names, refuse_target
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import InjectionError
@@ -76,9 +77,7 @@ class DnsFailure(FaultDefaults):
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         """An error for every lookup; the DNS server of Chaos Mesh must be the pods' resolver for it."""
-        selector = {"labelSelectors": {"app": target}}
-        spec = {"action": "error", "mode": "all", "selector": selector, "patterns": [f"{peer}*" for peer in self.peers]}
-        return {"kind": "DNSChaos", "spec": spec}
+        return resource("DNSChaos", target, action="error", patterns=[f"{peer}*" for peer in self.peers])
 
 
 def _another(deployment: Deployment, target: str) -> str:

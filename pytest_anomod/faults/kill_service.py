@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, refuse_target, within
 from pytest_anomod.faults._processes import seconds_old
 from pytest_anomod.faults._programs import DEADLINE_S
@@ -95,9 +96,7 @@ class KillService(FaultDefaults):
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         """One kill, or for the loop a pod that fails for as long as the fault lasts."""
-        action = "pod-kill" if self.once else "pod-failure"
-        selector = {"labelSelectors": {"app": target}}
-        return {"kind": "PodChaos", "spec": {"action": action, "mode": "all", "selector": selector}}
+        return resource("PodChaos", target, action="pod-kill" if self.once else "pod-failure")
 
 
 OFFERS = (KillService,)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _limits, _pressure, _programs
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import one_of, refuse_target, within
 from pytest_anomod.faults._processes import seconds_old
 from pytest_anomod.model import clock
@@ -118,14 +119,11 @@ class MemoryPressure(FaultDefaults):
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         """The program that fills; the limit is the container's own there."""
-        return {
-            "kind": "StressChaos",
-            "spec": {
-                "mode": "all",
-                "selector": {"labelSelectors": {"app": target}},
-                "stressors": {"memory": {"workers": 1, "size": f"{self.spare_mb:g}MB"}},
-            },
-        }
+        return resource(
+            "StressChaos",
+            target,
+            stressors={"memory": {"workers": 1, "size": f"{self.spare_mb:g}MB"}},
+        )
 
 
 def _kills() -> int:

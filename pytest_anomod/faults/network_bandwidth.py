@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import within
 from pytest_anomod.faults._relay import RelayedFault
 from pytest_anomod.faults._speak import round_trip_s
@@ -55,16 +56,13 @@ class NetworkBandwidth(RelayedFault):
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         # its "bps" are bytes a second, as tc's are
         bandwidth = {"rate": f"{self.rate_kbit * 125:.0f}bps", "limit": 20_971_520, "buffer": 10_000}
-        return {
-            "kind": "NetworkChaos",
-            "spec": {
-                "action": "bandwidth",
-                "mode": "all",
-                "selector": {"labelSelectors": {"app": target}},
-                "bandwidth": bandwidth,
-                "direction": "to",
-            },
-        }
+        return resource(
+            "NetworkChaos",
+            target,
+            action="bandwidth",
+            bandwidth=bandwidth,
+            direction="to",
+        )
 
 
 OFFERS = (NetworkBandwidth,)

@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, within
 from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
 from pytest_anomod.model.fault import Json, Level, Observation
@@ -54,16 +55,13 @@ class NetworkDelay(RelayedFault):
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
         delay = {"latency": f"{self.delay_ms:g}ms", "jitter": f"{self.jitter_ms:g}ms", "correlation": "0"}
-        return {
-            "kind": "NetworkChaos",
-            "spec": {
-                "action": "delay",
-                "mode": "all",
-                "selector": {"labelSelectors": {"app": target}},
-                "delay": delay,
-                "direction": "to",
-            },
-        }
+        return resource(
+            "NetworkChaos",
+            target,
+            action="delay",
+            delay=delay,
+            direction="to",
+        )
 
 
 OFFERS = (NetworkDelay,)

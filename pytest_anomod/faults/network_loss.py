@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _rules
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import one_of, within
 from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
 from pytest_anomod.model.errors import InjectionError
@@ -85,16 +86,13 @@ class NetworkLoss(RelayedFault):
         }
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        return {
-            "kind": "NetworkChaos",
-            "spec": {
-                "action": "loss",
-                "mode": "all",
-                "selector": {"labelSelectors": {"app": target}},
-                "loss": {"loss": f"{self.percent:g}", "correlation": "0"},
-                "direction": "to",
-            },
-        }
+        return resource(
+            "NetworkChaos",
+            target,
+            action="loss",
+            loss={"loss": f"{self.percent:g}", "correlation": "0"},
+            direction="to",
+        )
 
 
 OFFERS = (NetworkLoss,)

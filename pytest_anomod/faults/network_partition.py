@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _rules
+from pytest_anomod.faults._chaos_mesh import pods, resource
 from pytest_anomod.faults._parameters import names, one_of, refuse_target
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
@@ -109,9 +110,7 @@ class NetworkPartition(FaultDefaults):
         """Packets that vanish; it refuses none, and its selector holds one value of a label."""
         if self.how != "drop" or len(self.peers) > 1:
             return None
-        peer = {"mode": "all", "selector": {"labelSelectors": {"app": self.peers[0]}}}
-        spec = {"action": "partition", "mode": "all", "selector": {"labelSelectors": {"app": target}}, "target": peer}
-        return {"kind": "NetworkChaos", "spec": {**spec, "direction": "both"}}
+        return resource("NetworkChaos", target, action="partition", target=pods(self.peers[0]), direction="both")
 
 
 def _address(deployment: Deployment, service: str) -> tuple[str, int]:

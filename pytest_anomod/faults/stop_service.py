@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse_target
 from pytest_anomod.faults._speak import refuses
 from pytest_anomod.model import clock
@@ -50,8 +51,7 @@ class StopService(FaultDefaults):
         return {"refusal": "blade stops a process with SIGSTOP, which leaves its name and its port where they were"}
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        selector = {"labelSelectors": {"app": target}}
-        return {"kind": "PodChaos", "spec": {"action": "pod-failure", "mode": "all", "selector": selector}}
+        return resource("PodChaos", target, action="pod-failure")
 
 
 OFFERS = (StopService,)

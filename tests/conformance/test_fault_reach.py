@@ -49,7 +49,7 @@ def test_a_service_is_hurt_and_its_neighbour_is_not(deployment, name):
 
 @pytest.mark.parametrize("name", ["disk_stress", "disk_throttle"])
 def test_a_store_waits_for_the_disk_and_its_neighbour_does_not(deployment, alone, name):
-    """Commits of the target take more than twice as long, those of another store on the same disk do not."""
+    """Commits of the target take at least five times as long, those of another store on the same disk do not."""
     fault, target = SAMPLES[name]
     if missing := fault.needs - deployment.abilities:
         pytest.skip(f"runtime {deployment.runtime} can't do {', '.join(sorted(missing))} here")
@@ -62,7 +62,7 @@ def test_a_store_waits_for_the_disk_and_its_neighbour_does_not(deployment, alone
             during = {store: commit_s(deployment, store) for store in (target, NEIGHBOUR_STORE)}
         finally:
             INJECTOR.recover(fault, deployment, target)
-    assert during[target] > 2 * before[target]
+    assert during[target] > 5 * before[target]
     assert during[NEIGHBOUR_STORE] < 3 * before[NEIGHBOUR_STORE] + 0.002
 
 
