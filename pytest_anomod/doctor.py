@@ -165,7 +165,7 @@ def _containers(machine: Machine) -> Iterator[Row]:
         thing="netem",
         there=not machine.no_netem,
         found=machine.no_netem or "works in a network namespace",
-        cost="in containers: delay and loss by the kernel's queue, and ChaosBlade's; other means take their place",
+        cost="in containers: loss by the kernel's queue, for which other means stand in; ChaosBlade's delay and loss",
     )
     yield Row(
         thing="iptables statistic",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pytest_anomod.model import clock
-from pytest_anomod.model.errors import DeploymentError, InjectionError
+from pytest_anomod.faults._alive import with_what_runs
+from pytest_anomod.model.errors import InjectionError
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import ControlGroup, Deployment
@@ -26,13 +26,10 @@ def put_back(deployment: Deployment, target: str, key: str) -> None:
     before: Mapping[str, str] | None = deployment.recall(key)
     if before is None:
         return
-    while (group := deployment.control_group(target)) is not None:
-        instance = deployment.instance(target)
-        try:
+
+    def write() -> None:
+        if (group := deployment.control_group(target)) is not None:
             group.put_back(before)
-            break
-        except DeploymentError:
-            clock.sleep(0.2)  # it may have died just now, which the deployment finds out soon
-            if deployment.instance(target) == instance:
-                raise
+
+    with_what_runs(deployment, target, write)
     deployment.forget(key)

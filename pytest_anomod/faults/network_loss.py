@@ -28,10 +28,10 @@ class NetworkLoss(RelayedFault):
     """`percent` of the packets to and from the target are lost; what is lost comes again 0.2 s, 0.4 s ... later.
 
     `means`: "kernel" has the kernel drop them in the network namespace of the target's container, those of its own
-    calls to others too; "relay" stands in the target's place and treats what is asked of it so, which needs no root
-    and no kernel module; "auto" takes the kernel where it can. Neither touches anybody else. Both are seen from
-    outside: the share of round trips (connect, ask, answer: three packets) that take longer than a retransmission;
-    the kernel's counts of what it dropped must grow by that as well.
+    calls to others too, by netem where it has that and by iptables where not; "relay" stands in the target's place and
+    treats what is asked of it so, which needs no root and no kernel module; "auto" takes the kernel where it can.
+    Neither touches anybody else. Both are seen from outside: the share of round trips (connect, ask, answer: three
+    packets) that take longer than a retransmission; the kernel's counts of what it dropped must grow by that as well.
     """
 
     name: ClassVar[str] = "network_loss"
@@ -54,9 +54,7 @@ class NetworkLoss(RelayedFault):
                 msg = f"the kernel can't lose packets of {target!r}: {WHY_NONE}; use means='relay' or 'auto'"
                 raise InjectionError(msg)
             return {"means": "relay", **RelayedFault.inject(self, deployment, target)}
-        rule = ("-p", "tcp", "-m", "statistic", "--mode", "random", "--probability", f"{self.percent / 100:.4f}")
-        space.put(self.name, [(*rule, "-j", "DROP")])
-        return {"means": "kernel", "rule": " ".join(rule)}
+        return {"means": "kernel", "by": space.lose(self.name, self.percent / 100)}
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Both means are taken away: what was used is not known to everyone who recovers."""

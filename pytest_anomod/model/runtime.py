@@ -152,6 +152,12 @@ class NetNamespace(Protocol):
         Packets of the loopback device and of our own agent are never judged. A set that was there is replaced.
         """
 
+    def lose(self, tag: str, share: float) -> str:
+        """Have this share (0 to 1) of the TCP packets that come or go get lost, by rules of their own; say by what.
+
+        That is netem where the kernel has it, else the statistic match of iptables. Spared is what `put` spares.
+        """
+
     def counted(self, tag: str) -> tuple[int, ...]:
         """Packets that each rule met so far, in the order they were put in; () when there is no such set."""
 

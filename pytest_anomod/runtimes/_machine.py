@@ -85,7 +85,7 @@ def survey(*, blade_home: str = "", blade_lacks: Sequence[str] = ()) -> Machine:
         no_image=no_image,
         auto=_auto(),
         cgroup=cgroup_version(Path("/sys/fs/cgroup")),
-        no_netem=try_in_namespace(_NETEM),
+        no_netem=no_netem(),
         no_statistic=try_in_namespace(_STATISTIC),
         blade_home=blade_home,
         blade_lacks=tuple(blade_lacks),
@@ -144,6 +144,11 @@ def filesystem(directory: Path, mounts: Path) -> str:
             if directory.resolve().is_relative_to(mount) and len(mount) >= len(best[0]):
                 best = (mount, fields[2])
     return best[1]
+
+
+def no_netem() -> str:
+    """Why the kernel can't delay and lose packets by a queue, or ""."""
+    return try_in_namespace(_NETEM)
 
 
 def try_in_namespace(words: Sequence[str]) -> str:

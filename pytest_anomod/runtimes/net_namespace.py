@@ -1,4 +1,4 @@
-"""Rules over the packets of one container: iptables and ss of this machine, run in its network namespace by root."""
+"""Rules over the packets of one container: iptables, tc and ss of this machine, run in its network namespace."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability
-from pytest_anomod.runtimes import processes
+from pytest_anomod.runtimes import netem, processes
 
-TOOLS = ("nsenter", "iptables-restore", "iptables-save", "ss")
+TOOLS = ("nsenter", "iptables-restore", "iptables-save", "ip", "ss")
 LIMIT_S = 15.0
 MARK = "anomod"
 """Begins the names of our chains and the comments of our rules; the rest of each is the tag."""
@@ -67,14 +67,44 @@ class ContainerNetwork:
         self.clear(tag)
         self._restore(lines)
 
+    def lose(self, tag: str, share: float) -> str:
+        self.clear(tag)
+        try:
+            self._run(["ip", "-batch", "-"], netem.side_door(f"{MARK} {tag}"))
+            devices = netem.devices(self._run(["ip", "-j", "link", "show", "up"]))
+            lines = netem.losing(devices, share, self._agent_port)
+            self._run(["tc", "-batch", "-"], lines)
+        except DeploymentError:  # this kernel has no netem, or lacks what it takes to have it judge what comes in
+            self._clear_netem(tag)
+            words = ("-p", "tcp", "-m", "statistic", "--mode", "random", "--probability", f"{share:.4f}", "-j", "DROP")
+            self.put(tag, [words])
+            return "iptables statistic"
+        return "netem"
+
     def counted(self, tag: str) -> tuple[int, ...]:
-        return tuple(
+        by_rules = tuple(
             int(found[1])
             for line in self._saved()
             if (found := _COUNTERS.match(line)) and found[2] == _chain(tag) and f'"{MARK} {tag}"' in line
         )
+        by_netem = (netem.lost(self._run(["tc", "-s", "-j", "qdisc", "show"])),) if self._has_netem(tag) else ()
+        return by_rules + by_netem
 
     def clear(self, tag: str) -> None:
+        self._clear_netem(tag)
+        self._clear_rules(tag)
+
+    def _has_netem(self, tag: str) -> bool:
+        return netem.there(self._run(["ip", "-j", "link", "show"]), f"{MARK} {tag}")
+
+    def _clear_netem(self, tag: str) -> None:
+        if not self._has_netem(tag):
+            return
+        for line in netem.removal(self._run(["tc", "-j", "qdisc", "show"])):
+            self._run(["tc", *line.split()])
+        self._run(["ip", "link", "delete", netem.DEVICE])  # the last, as the others are found by it
+
+    def _clear_rules(self, tag: str) -> None:
         chain = _chain(tag)
         ours = [line for line in self._saved() if line.endswith(f"-j {chain}") or line.startswith(f":{chain} ")]
         jumps = [f"-D {line.partition(' -A ')[2]}" for line in ours if not line.startswith(":")]

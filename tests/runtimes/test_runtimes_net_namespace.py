@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 
 import pytest
 
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability
-from pytest_anomod.runtimes import net_namespace, processes
+from pytest_anomod.runtimes import _machine, net_namespace, netem, processes
 from pytest_anomod.runtimes.net_namespace import ContainerNetwork
 
 DROP_ALL = [("-p", "tcp", "-j", "DROP")]
+LISTEN = """
+import socket, sys
+listeners = [socket.create_server(("", port), backlog=500) for port in (7001, 8080)]
+print("ready", flush=True)
+sys.stdin.read()
+"""
+CONNECT = """
+import socket, sys
+answered = 0
+for _ in range(int(sys.argv[3])):
+    try:
+        socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=0.15).close()
+        answered += 1
+    except TimeoutError:
+        pass
+print(answered)
+"""
 
 
 @pytest.fixture
@@ -69,6 +87,80 @@ def test_a_tool_that_refuses_is_told_with_its_words(space):
     with pytest.raises(DeploymentError, match=r"iptables-restore in the network of a program failed .*"):
         space.put("one", [*DROP_ALL, ("-j", "NOWHERE")])
     assert space.counted("one") == ()
+
+
+@pytest.fixture
+def joined():
+    """Programs that listen in two namespaces with a cable between them, at 10.9.8.7 and 10.9.8.9; their pids."""
+    why = net_namespace.why_not()
+    if why:
+        pytest.skip(why)
+    children = [
+        subprocess.Popen(
+            ["unshare", "-n", sys.executable, "-I", "-c", LISTEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    try:
+        if [child.stdout.readline() for child in children] != [b"ready\n"] * 2:
+            pytest.skip("this kernel makes no network namespace for us")
+        one, other = (child.pid for child in children)
+        inside(one, "ip", "link", "add", "here", "type", "veth", "peer", "name", "there")
+        inside(one, "ip", "link", "set", "there", "netns", str(other))
+        for pid, device, address in ((one, "here", "10.9.8.7/24"), (other, "there", "10.9.8.9/24")):
+            inside(pid, "ip", "link", "set", "lo", "up")
+            inside(pid, "ip", "addr", "add", address, "dev", device)
+            inside(pid, "ip", "link", "set", device, "up")
+        yield one, other
+    finally:
+        for child in children:
+            child.stdin.close()
+            child.wait()
+            child.stdout.close()
+
+
+def inside(pid: int, *words: str) -> str:
+    """What a program says that runs in the network of another."""
+    words = ("nsenter", "-t", str(pid), "-n", "--", *words)
+    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout
+
+
+def answered(pid: int, address: str, port: int, attempts: int = 40) -> int:
+    """How many connections are made, each of which takes a packet there and one back, before any is sent again."""
+    return int(inside(pid, sys.executable, "-I", "-c", CONNECT, address, str(port), str(attempts)))
+
+
+@pytest.mark.parametrize("means", ["netem", "iptables statistic"])
+def test_a_share_of_the_packets_is_lost_in_both_directions_and_none_of_the_agents(joined, monkeypatch, means):
+    """By netem where the kernel has it, else by iptables; afterwards nothing of either is left."""
+    why = _machine.no_netem()
+    if why and means == "netem":
+        pytest.skip(f"no netem here: {why}")
+    if means != "netem":  # half-way in, tc refuses: what it did until then must be undone
+        monkeypatch.setattr(netem, "devices", lambda links: ("here", "nowhere"))
+    one, other = joined
+    space = ContainerNetwork(one, processes.start_time(one), who="a program", agent_port=7001)
+    plain = inside(one, "tc", "qdisc", "show"), inside(one, "ip", "-o", "link", "show")
+    assert answered(one, "10.9.8.9", 8080) == answered(other, "10.9.8.7", 8080) == 40
+    assert space.lose("one", 1) == means
+    assert answered(one, "10.9.8.9", 8080, 3) == answered(other, "10.9.8.7", 8080, 3) == 0
+    # nobody has even heard of these: the first packet was lost whether it went or came
+    assert [inside(pid, "ss", "-H", "-t", "-n", "state", "syn-recv") for pid in joined] == ["", ""]
+    assert space.lose("one", 0.4) == means
+    assert len(space.counted("one")) == 1
+    assert space.counted("two") == ()
+    for pid, address in ((one, "10.9.8.9"), (other, "10.9.8.7")):
+        before = sum(space.counted("one"))
+        assert 2 <= answered(pid, address, 8080) <= 27  # 0.6 * 0.6 of 40, and four sigma
+        assert sum(space.counted("one")) > before + 12
+    assert answered(other, "10.9.8.7", 7001) == 40
+    space.clear("two")
+    assert space.counted("one") != ()
+    space.clear("one")
+    space.clear("one")
+    assert space.counted("one") == ()
+    assert (inside(one, "tc", "qdisc", "show"), inside(one, "ip", "-o", "link", "show")) == plain
+    assert answered(one, "10.9.8.9", 8080) == answered(other, "10.9.8.7", 8080) == 40
 
 
 def test_no_rule_is_ever_set_in_our_own_network():

@@ -1,0 +1,71 @@
+"""What tc and ip are told, and say, when the kernel's netem is to lose packets of one network namespace.
+
+netem judges what leaves a device. What comes in is led through a device of its own, the side door, which lets it in:
+so both directions lose alike. Only TCP is judged, and nothing of the agent: everything else passes a plain queue.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+DEVICE = "anomod0"
+_ROOT, _NETEM, _PLAIN = "a0d:", "a0e:", "a0f:"
+_TCP = "match ip protocol 6 0xff"
+_QUEUE = 1000  # packets, netem's own default; devices of containers may say that they have a queue of none
+
+
+def side_door(mark: str) -> str:
+    """Lines for `ip -batch` that make the side door; `mark` is what it is found by."""
+    return f'link add name {DEVICE} type ifb\nlink set dev {DEVICE} alias "{mark}"\nlink set dev {DEVICE} up\n'
+
+
+def devices(links: str) -> tuple[str, ...]:
+    """Of the output of `ip -j link show`, the devices by which packets leave: neither loopback nor the side door."""
+    return tuple(
+        link["ifname"]
+        for link in json.loads(links or "[]")
+        if "LOOPBACK" not in link["flags"] and link["ifname"] != DEVICE
+    )
+
+
+def there(links: str, mark: str) -> bool:
+    """Whether a side door with this mark is there, by the output of `ip -j link show`."""
+    # where nothing is to be shown, ip may say so with empty objects or with nothing at all
+    return any(link.get("ifname") == DEVICE and link.get("ifalias") == mark for link in json.loads(links or "[]"))
+
+
+def losing(names: Sequence[str], share: float, agent_port: int | None) -> str:
+    """Lines for `tc -batch` that have this share (0 to 1) of the packets of these devices lost."""
+    return "".join(f"{line}\n" for line in _losing(names, f"netem loss {100 * share:g}%", agent_port))
+
+
+def _losing(names: Sequence[str], rule: str, agent_port: int | None) -> Iterator[str]:
+    yield f"qdisc add dev {DEVICE} root handle {_NETEM} {rule}"
+    for name in names:
+        # two bands: netem, and a plain queue where everything goes that no filter sends elsewhere
+        yield f"qdisc add dev {name} root handle {_ROOT} prio bands 2 priomap {' '.join(['1'] * 16)}"
+        yield f"qdisc add dev {name} parent {_ROOT}1 handle {_NETEM} {rule}"
+        yield f"qdisc add dev {name} parent {_ROOT}2 handle {_PLAIN} pfifo limit {_QUEUE}"
+        yield f"qdisc add dev {name} handle ffff: ingress"
+        going, coming = f"filter add dev {name} parent {_ROOT}", f"filter add dev {name} parent ffff:"
+        if agent_port is not None:
+            yield f"{going} protocol ip prio 1 u32 {_TCP} match ip sport {agent_port} 0xffff flowid {_ROOT}2"
+            yield f"{coming} protocol ip prio 1 u32 {_TCP} match ip dport {agent_port} 0xffff action pass"
+        yield f"{going} protocol ip prio 2 u32 {_TCP} flowid {_ROOT}1"
+        yield f"{coming} protocol ip prio 2 u32 {_TCP} action mirred egress redirect dev {DEVICE}"
+
+
+def lost(queues: str) -> int:
+    """Packets that netem lost, by the output of `tc -s -j qdisc show`."""
+    return sum(queue["drops"] for queue in json.loads(queues) if (queue["kind"], queue["handle"]) == ("netem", _NETEM))
+
+
+def removal(queues: str) -> tuple[str, ...]:
+    """What to tell tc, one call each, to take away what is ours, by the output of `tc -j qdisc show`."""
+    ours = {queue["dev"] for queue in json.loads(queues) if queue["handle"] == _ROOT}
+    return tuple(
+        f"qdisc delete dev {queue['dev']} {'root' if queue['handle'] == _ROOT else 'ingress'}"
+        for queue in json.loads(queues)
+        if queue["dev"] in ours and (queue["handle"] == _ROOT or queue["kind"] == "ingress")
+    )
