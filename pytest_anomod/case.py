@@ -138,9 +138,7 @@ class Case:
     def _play(self, deployment: Deployment, writer: CaseWriter) -> CaseResult:
         from pytest_anomod.chaos.compile import compile_experiment
         from pytest_anomod.chaos.toolkit import play
-        from pytest_anomod.runtimes.locks import await_boots
 
-        await_boots(f"{self.scenario.name} ({self.session.worker})")
         records = self.session.directory / writer.case_id / "responses.jsonl"
         records.parent.mkdir()
         experiment = compile_experiment(
@@ -221,13 +219,12 @@ class Case:
 
     @contextlib.contextmanager
     def _host(self) -> Iterator[None]:
-        """Hold the host-wide lock for faults that reach beyond their target's boundary."""
-        if not self.scenario.fault.host_wide:
-            yield
-            return
-        from pytest_anomod.runtimes.locks import host_wide_lock
+        """Have the calm of a case, and the host for oneself if the fault reaches beyond its target's boundary."""
+        from pytest_anomod.runtimes.locks import case_lock, host_wide_lock
 
-        with host_wide_lock(f"{self.scenario.name} ({self.session.worker})"):
+        purpose = f"{self.scenario.name} ({self.session.worker})"
+        host = host_wide_lock(purpose) if self.scenario.fault.host_wide else contextlib.nullcontext()
+        with host, case_lock(purpose):
             yield
 
     @contextlib.contextmanager

@@ -81,7 +81,7 @@ class DockerRuntime:
         options = host_options(entry_port, seed=seed, coverage=coverage, telemetry=telemetry)
         image = require_image(docker_engine.connect(docker_engine.engine_url()))
         ensure_guardian(session.directory)
-        with boot_lock(f"{system.name} of {session.run_id}/{session.worker}"):
+        with boot_lock(f"{system.name} of {session.run_id}/{session.worker}", alone=True):
             base_port, block = ports.claim_block()
             try:
                 deployment = _prepare(system, session, base_port)

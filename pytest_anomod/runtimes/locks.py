@@ -32,22 +32,47 @@ def host_wide_lock(
     return _held("host", purpose, shared, timeout_s, on_wait)
 
 
+@contextlib.contextmanager
 def boot_lock(
-    purpose: str, *, timeout_s: float = 600.0, on_wait: Callable[[str], None] | None = None
-) -> contextlib.AbstractContextManager[None]:
-    """Hold the right to bring a system up: one at a time on a host, as a start costs its neighbours their calm."""
-    return _held("boot", purpose, False, timeout_s, on_wait)
+    purpose: str,
+    *,
+    alone: bool = False,
+    timeout_s: float = 3_600.0,
+    on_wait: Callable[[str], None] | None = None,
+) -> Iterator[None]:
+    """Hold the right to bring a system up: one at a time on a host, as a start costs its neighbours their calm.
+
+    `alone`: while no case is under way either, for a start that takes all cores for many seconds.
+    """
+    with contextlib.ExitStack() as stack:
+        _wish(stack, fcntl.LOCK_SH, timeout_s, on_wait)
+        stack.enter_context(_held("boot", purpose, False, timeout_s, on_wait))
+        if alone:
+            stack.enter_context(_held("cases", purpose, False, timeout_s, on_wait))
+        yield
 
 
-def await_boots(purpose: str) -> None:
-    """Return once whoever brings a system up, or waited to before us, has done so: what follows wants its calm."""
-    with boot_lock(purpose):
-        pass
+@contextlib.contextmanager
+def case_lock(
+    purpose: str, *, timeout_s: float = 3_600.0, on_wait: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold the calm that cases share; it begins once whoever wants to bring a system up has done so."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as wishes:
+            _wish(wishes, fcntl.LOCK_EX, timeout_s, on_wait)
+            stack.enter_context(_held("cases", purpose, True, timeout_s, on_wait))
+        yield
 
 
 def image_lock(purpose: str, *, timeout_s: float = 900.0) -> contextlib.AbstractContextManager[None]:
     """Hold the right to build an image: what another process builds right now need not be built twice."""
     return _held("image", purpose, False, timeout_s, None)
+
+
+def _wish(stack: contextlib.ExitStack, mode: int, timeout_s: float, on_wait: Callable[[str], None] | None) -> None:
+    """Say that a system is to be brought up (shared), or that none is to be now (exclusive)."""
+    directory = make_directory(state_root() / "locks")
+    _take(stack, directory, "boot-wish", mode, clock.monotonic_s() + timeout_s, timeout_s, "boot", on_wait)
 
 
 @contextlib.contextmanager

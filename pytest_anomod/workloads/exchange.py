@@ -11,6 +11,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from pytest_anomod.model.clock import monotonic_s
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.workload import Response
@@ -26,13 +27,16 @@ _FORM_TYPE = "application/x-www-form-urlencoded"
 
 @dataclasses.dataclass(kw_only=True)
 class Clock:
-    """Places moments of the event loop's clock on the wall clock: both were read together when the workload began."""
+    """Places moments of the monotonic clock on the wall clock: both were read together when the workload began.
+
+    The event loop's own time won't do: it is that of the loop's last turn, in whole milliseconds.
+    """
 
     start_unix_nano: int
     start_s: float
 
     def unix_nano(self, moment_s: float) -> int:
-        """UTC nanoseconds of a moment of the event loop's clock."""
+        """UTC nanoseconds of a moment of the monotonic clock."""
         return self.start_unix_nano + round((moment_s - self.start_s) * 1e9)
 
 
@@ -113,7 +117,7 @@ class JourneyClient:
         sent.update(headers or {})
         if self._cookies:
             sent.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self._cookies.items()))
-        now_s = asyncio.get_running_loop().time()
+        now_s = monotonic_s()
         begun_s, self._due_s = now_s if self._due_s is None else self._due_s, None
         self._step += 1
         return _Exchange(
@@ -171,14 +175,14 @@ class JourneyClient:
 
     def _end(self, exchange: _Exchange) -> None:
         sending = self._sending
-        now_s = asyncio.get_running_loop().time()
+        now_s = monotonic_s()
         sending.count(exchange.error_kind or "answered")
         sending.records.write(exchange.record(self._arrival, sending.clock, now_s, sending.load.body_limit_bytes))
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class _Exchange(Message):
-    """A message with its moments, in seconds of the event loop's clock."""
+    """A message with its moments, in seconds of the monotonic clock."""
 
     begun_s: float
     sent_s: float

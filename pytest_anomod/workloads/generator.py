@@ -51,7 +51,7 @@ class Generator:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.end, "stopped")
-        clock = Clock(start_unix_nano=wall.now_ns() + int(LEAD_S * 1e9), start_s=loop.time() + LEAD_S)
+        clock = Clock(start_unix_nano=wall.now_ns() + int(LEAD_S * 1e9), start_s=wall.monotonic_s() + LEAD_S)
         records = Records(self._records_path)
         http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
@@ -79,18 +79,17 @@ class Generator:
         """Begin nothing new from now on; the first reason stays."""
         if not self._ending.is_set():
             self._end_reason = reason
-            self._ended_s = asyncio.get_running_loop().time()
+            self._ended_s = wall.monotonic_s()
             self._ending.set()
 
     async def _send(self, sending: Sending) -> None:
-        loop = asyncio.get_running_loop()
         for arrival in arrivals(self._load):
             due_s = sending.clock.start_s + arrival.at_s
             await self._until(due_s)
             if self._ending.is_set():
                 return
             self._counts["arrivals"] += 1
-            self._lags_ms[round((loop.time() - due_s) * 1000)] += 1
+            self._lags_ms[round((wall.monotonic_s() - due_s) * 1000)] += 1
             if len(self._journeys) >= self._load.max_in_flight:
                 self._shed(sending, arrival, due_s)
             else:
@@ -101,14 +100,13 @@ class Generator:
         self.end("deadline")
 
     async def _until(self, moment_s: float) -> None:
-        """Sleep until a moment of the loop's clock, or until we are to end."""
-        left_s = moment_s - asyncio.get_running_loop().time()
-        if left_s <= 0:
-            await asyncio.sleep(0)  # we are late: what is under way goes on all the same
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(left_s):
-                await self._ending.wait()
+        """Sleep until a moment of the monotonic clock, or until we are to end."""
+        await asyncio.sleep(0)  # if we are late, what is under way goes on all the same
+        # again, as timers of the loop may fire a little early: nothing is sent before it is due
+        while (left_s := moment_s - wall.monotonic_s()) > 0 and not self._ending.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._ending.wait()
 
     async def _play(self, sending: Sending, arrival: Arrival, due_s: float) -> None:
         client = JourneyClient(sending, arrival, due_s, self._state)
@@ -149,7 +147,7 @@ class Generator:
             await asyncio.sleep(_REPORT_EVERY_S)
 
     def _write_state(self, state: str, clock: Clock) -> None:
-        until_s = asyncio.get_running_loop().time() if self._ended_s is None else self._ended_s
+        until_s = wall.monotonic_s() if self._ended_s is None else self._ended_s
         lags = sorted(self._lags_ms.items())
         counts = self._counts
         sent = counts.total() - counts["arrivals"] - counts["journey_errors"] - counts["shed"]

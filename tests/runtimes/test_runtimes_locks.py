@@ -12,7 +12,7 @@ import pytest
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import SafetyError
 from pytest_anomod.runtimes import locks
-from pytest_anomod.runtimes.locks import boot_lock, host_wide_lock
+from pytest_anomod.runtimes.locks import boot_lock, case_lock, host_wide_lock
 
 HOLD = """
 import signal, sys
@@ -122,15 +122,60 @@ def _is_locked(path):
     return False
 
 
-def test_a_case_waits_for_the_boots_of_others(tmp_path, monkeypatch):
-    """Who comes after a boot that is under way goes on when it is over, and holds nobody up."""
+@pytest.fixture
+def another_host(tmp_path, monkeypatch):
+    """Locks that no test beside this one holds or wants."""
     monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
-    over = threading.Event()
-    waiter = threading.Thread(target=lambda: (locks.await_boots("a case"), over.set()))
+
+
+def wants(lock) -> tuple[threading.Event, threading.Event, threading.Thread]:
+    """A thread that takes a lock and holds it until told: when it has it, what tells it, and itself."""
+    has, enough = threading.Event(), threading.Event()
+
+    def take():
+        with lock:
+            has.set()
+            enough.wait(20)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    return has, enough, thread
+
+
+def test_a_case_waits_for_all_who_want_to_boot(another_host):
+    """Also for those that wait for each other: the first case is not to begin between the starts of two workers."""
     with boot_lock("a boot"):
-        waiter.start()
-        assert not over.wait(0.3)
-    assert over.wait(20)
-    waiter.join()
-    with boot_lock("the next boot", timeout_s=5):
+        next_has, next_enough, next_thread = wants(boot_lock("the next boot"))
+        case_has, case_enough, case_thread = wants(case_lock("a case"))
+        assert not case_has.wait(0.3)
+    assert next_has.wait(20)
+    assert not case_has.wait(0.3)
+    next_enough.set()
+    assert case_has.wait(20)
+    with case_lock("another case", timeout_s=5):
+        pass
+    case_enough.set()
+    next_thread.join()
+    case_thread.join()
+
+
+def test_a_boot_that_wants_it_waits_for_all_cases_and_comes_before_the_next(another_host):
+    """A start of many containers in the middle of a case would make that another case."""
+    with case_lock("a case"):
+        boot_has, boot_enough, boot_thread = wants(boot_lock("containers", alone=True))
+        assert not boot_has.wait(0.3)
+        next_has, next_enough, next_thread = wants(case_lock("the next case"))
+        assert not next_has.wait(0.3)
+    assert boot_has.wait(20)
+    assert not next_has.wait(0.3)
+    boot_enough.set()
+    assert next_has.wait(20)
+    next_enough.set()
+    boot_thread.join()
+    next_thread.join()
+
+
+def test_a_light_boot_waits_for_no_case(another_host):
+    """Processes come up in a second or two: a case of five minutes is not to be waited for."""
+    with case_lock("a case"), boot_lock("processes", timeout_s=5):
         pass

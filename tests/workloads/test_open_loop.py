@@ -117,6 +117,19 @@ def test_time_lost_by_the_generator_itself_is_in_the_latency_and_in_the_summary(
     assert all(row["duration_ns"] >= row["delay_ns"] for row in late)
 
 
+def test_moments_are_finer_than_the_loops_own_and_nothing_is_sent_before_it_is_due(entry, begin):
+    """The event loop counts whole milliseconds, those of its last turn: an answer might precede its request."""
+    handle = begin(entry, rate_rps=100.0)
+    entry.wait_for(100)
+    open_loop.stop(handle)
+    rows = records(handle)
+    assert min(row["delay_ns"] for row in rows) >= 0
+    assert all(row["duration_ns"] > row["delay_ns"] for row in rows)
+    for first in (True, False):  # a first step counts from the plan, the others from when they were sent
+        spans = [row["duration_ns"] for row in rows if (row["step"] == 1) == first]
+        assert sum(span % 1_000_000 == 0 for span in spans) <= 0.1 * len(spans)
+
+
 @pytest.mark.parametrize(("mode", "kind", "status"), [("reset", "disconnect", 0), ("error", "", 500)])
 def test_what_goes_wrong_is_recorded_by_its_kind(entry, begin, mode, kind, status):
     entry.mode = mode
