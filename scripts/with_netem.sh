@@ -26,7 +26,7 @@ mkdir -p "$place/modules/lib" "$place/bin"
 # that Linux knows the older tables only
 for name in iptables iptables-save iptables-restore; do ln -s /usr/sbin/xtables-legacy-multi "$place/bin/$name"; done
 ln -s /usr/lib/uml/modules "$place/modules/lib/modules"
-printf '#!/bin/sh\nexec /sbin/modprobe -d %q/modules "$@"\n' "$place" >"$place/modprobe"
+printf '#!/bin/sh\nexec /sbin/modprobe -d %q/modules "$@"\n' "$place" >"$place/bin/modprobe"
 export -p >"$place/environment"
 printf '%q ' "$@" >"$place/command"
 cat >"$place/init" <<END
@@ -35,7 +35,7 @@ mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t devtmpfs none /dev
 mount -t tmpfs none /run
-echo $place/modprobe >/proc/sys/kernel/modprobe
+echo $place/bin/modprobe >/proc/sys/kernel/modprobe
 . $place/environment
 PATH=$place/bin:\$PATH
 cd $(printf '%q' "$PWD")
@@ -44,7 +44,7 @@ bash $place/command </dev/null >$place/said 2>&1
 echo \$? >$place/code
 echo o >/proc/sysrq-trigger
 END
-chmod +x "$place/init" "$place/modprobe"
+chmod +x "$place/init" "$place/bin/modprobe"
 ulimit -c 0
 # it ends by an abort, once it is switched off
 (TMPDIR=$place timeout -k 5 "${NETEM_LIMIT_S:-300}" linux.uml mem=768M root=/dev/root rootfstype=hostfs rootflags=/ rw \

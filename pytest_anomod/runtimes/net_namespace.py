@@ -69,6 +69,7 @@ class ContainerNetwork:
 
     def lose(self, tag: str, share: float) -> str:
         self.clear(tag)
+        netem.load()
         try:
             self._run(["ip", "-batch", "-"], netem.side_door(f"{MARK} {tag}"))
             devices = netem.devices(self._run(["ip", "-j", "link", "show", "up"]))

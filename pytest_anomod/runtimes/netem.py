@@ -6,13 +6,26 @@ so both directions lose alike. Only TCP is judged, and nothing of the agent: eve
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 
 DEVICE = "anomod0"
 _ROOT, _NETEM, _PLAIN = "a0d:", "a0e:", "a0f:"
 _TCP = "match ip protocol 6 0xff"
+_LOADED_WITHIN_S = 10.0
 _QUEUE = 1000  # packets, netem's own default; devices of containers may say that they have a queue of none
+
+
+def load() -> None:
+    """Have the kernel know devices such as the side door, if they come as a module that is not loaded yet."""
+    if (modprobe := shutil.which("modprobe")) is not None:
+        # loaded by the kernel itself when the first is made, it would make two more in this machine's own network
+        words = [modprobe, "--quiet", "ifb", "numifbs=0"]
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LOADED_WITHIN_S, check=False)
 
 
 def side_door(mark: str) -> str:

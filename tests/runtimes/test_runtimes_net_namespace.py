@@ -141,6 +141,7 @@ def test_a_share_of_the_packets_is_lost_in_both_directions_and_none_of_the_agent
     one, other = joined
     space = ContainerNetwork(one, processes.start_time(one), who="a program", agent_port=7001)
     plain = inside(one, "tc", "qdisc", "show"), inside(one, "ip", "-o", "link", "show")
+    ours = inside(os.getpid(), "ip", "-o", "link", "show", "type", "ifb")
     assert answered(one, "10.9.8.9", 8080) == answered(other, "10.9.8.7", 8080) == 40
     assert space.lose("one", 1) == means
     assert answered(one, "10.9.8.9", 8080, 3) == answered(other, "10.9.8.7", 8080, 3) == 0
@@ -160,6 +161,7 @@ def test_a_share_of_the_packets_is_lost_in_both_directions_and_none_of_the_agent
     space.clear("one")
     assert space.counted("one") == ()
     assert (inside(one, "tc", "qdisc", "show"), inside(one, "ip", "-o", "link", "show")) == plain
+    assert inside(os.getpid(), "ip", "-o", "link", "show", "type", "ifb") == ours
     assert answered(one, "10.9.8.9", 8080) == answered(other, "10.9.8.7", 8080) == 40
 
 
