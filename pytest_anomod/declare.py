@@ -78,6 +78,10 @@ def anomaly(
     """
     definition = catalog.find("systems", system)
     chosen = fault if fault is not None else catalog.make_fault("no_fault", {})
+    offered = catalog.offers("faults").get(chosen.name, type(chosen))
+    if type(chosen) is not offered:  # the experiment knows faults by their names, and would put the other one in
+        msg = f"fault {type(chosen)!r} has the name of another, {chosen.name!r} of {offered!r}; give it one of its own"
+        raise ScenarioError(msg)
     control = chosen.level is Level.NORMAL
     aim = target or (definition.entry if control else None)
     if aim is None:

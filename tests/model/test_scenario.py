@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from pytest_anomod import anomaly
+from pytest_anomod.faults import PauseService
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import CodeLocation, Fault, FaultDefaults, Observation, parameters
 from pytest_anomod.model.scenario import PROFILES, Durations
@@ -70,3 +72,14 @@ def test_fault_values():
     assert Observation(active=True)
     with pytest.raises(dataclasses.FrozenInstanceError):
         CodeLocation(file="a.py", function="f", first_line=1, last_line=2).file = "b.py"
+
+
+def test_a_fault_with_the_name_of_another_is_refused():
+    """The experiment would put the other one in, and its proof would be taken for this one's."""
+
+    class Nothing(PauseService):
+        def inject(self, deployment, target):
+            return {}
+
+    with pytest.raises(ScenarioError, match=r"Nothing'> has the name of another, 'pause_service' of .*PauseService"):
+        anomaly(system="social_network", fault=Nothing(), target="user-service")
