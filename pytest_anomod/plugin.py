@@ -59,6 +59,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--anomod-repeat", metavar="N", type=int, default=1, help="cases per scenario, each with its own seed"
     )
     group.addoption(
+        "--anomod-patience",
+        metavar="SECONDS",
+        type=float,
+        default=60.0,
+        help="how long a case may wait in all for a calm machine and for users to be served again (%(default)s)",
+    )
+    group.addoption(
+        "--anomod-attempts",
+        metavar="N",
+        type=int,
+        default=2,
+        help="how often a case that something else spoiled (contaminated) is played again, by itself (%(default)s)",
+    )
+    group.addoption(
         "--anomod-runtime",
         metavar="NAME",
         default="auto",

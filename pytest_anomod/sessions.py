@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_anomod.case import Case
+from pytest_anomod.case import Allowance, Case
 from pytest_anomod.declare import Declaration
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
@@ -235,4 +235,5 @@ def begin_case(session: CaseSession, declaration: Declaration, test: str, *, rep
         deploy=lambda: session.deployment(runtime, declaration.system),
         discard=lambda deployment: session.discard(runtime, deployment),
         hook=config.hook,
+        allowance=Allowance(patience_s=config.option.anomod_patience, attempts=config.option.anomod_attempts),
     )

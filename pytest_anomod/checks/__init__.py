@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 
 from pytest_anomod.checks.aligned import check_aligned
+from pytest_anomod.checks.calm import check_calm
 from pytest_anomod.checks.complete import check_complete
 from pytest_anomod.checks.healed import check_healed, steady_again
 from pytest_anomod.checks.impact import check_impact
@@ -21,6 +22,7 @@ __all__ = ["CHECKS", "explain", "judge", "run_checks", "steady_again", "top_shif
 CHECKS: dict[str, Callable[[CaseView], Finding]] = {
     "complete": check_complete,
     "aligned": check_aligned,
+    "calm": check_calm,
     "steady": check_steady,
     "mechanism": check_mechanism,
     "symptom": check_symptom,

@@ -20,11 +20,13 @@ MEANING = {
 
 def judge(view: CaseView, findings: Sequence[Finding]) -> Verdict:
     """The verdict that the findings add up to; a question without an answer counts as broken."""
+    if view.journal.too_busy:
+        return Verdict.CONTAMINATED
     if any(finding.outcome is Outcome.BROKEN for finding in findings):
         return Verdict.BROKEN
     proven = {finding.question for finding in findings if finding.outcome is Outcome.PROVEN}
     asked = {finding.question for finding in findings}
-    if asked != {"complete", "aligned", "steady", "mechanism", "symptom", "impact", "healed"}:
+    if asked != {"complete", "aligned", "calm", "steady", "mechanism", "symptom", "impact", "healed"}:
         return Verdict.BROKEN
     if not {"complete", "aligned"} <= proven:
         return Verdict.BROKEN
@@ -38,7 +40,7 @@ def judge(view: CaseView, findings: Sequence[Finding]) -> Verdict:
     if "mechanism" not in proven:
         return Verdict.INEFFECTIVE
     if "healed" not in proven:
-        return Verdict.BROKEN
+        return Verdict.BROKEN if "calm" in proven else Verdict.CONTAMINATED
     if "symptom" in proven:
         return Verdict.EFFECTIVE if "impact" in proven else Verdict.TOLERATED
     # users were hit while the target showed nothing: the label would name the wrong service
