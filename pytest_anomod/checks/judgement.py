@@ -67,6 +67,8 @@ def _decisive(findings: Sequence[Finding], verdict: Verdict) -> Iterable[str]:
         broken = [finding.question for finding in findings if finding.outcome is Outcome.BROKEN]
         return broken or [finding.question for finding in findings if finding.outcome is Outcome.ABSENT]
     if verdict is Verdict.CONTAMINATED:
+        if not _found(findings, "calm"):
+            return ["calm"]
         if not _found(findings, "steady"):
             return ["steady"]
         return [question for question in ("symptom", "impact") if _found(findings, question)]

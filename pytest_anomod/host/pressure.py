@@ -147,7 +147,7 @@ class PressureMeter:
             lags.append(self._wait_until(begin_s + moment))
             wanting.append(self._source.tasks_per_core())
         self._wait_until(begin_s + READING_S)
-        length_s = clock.monotonic_s() - begin_s
+        length_s = max(1e-3, clock.monotonic_s() - begin_s)
         after = self._source.counters()
         known = [value for value in wanting if value is not None]
 

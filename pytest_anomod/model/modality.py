@@ -12,6 +12,9 @@ from pytest_anomod.model.runtime import Deployment
 COMMON_COLUMNS = ("case_id", "time_unix_nano", "service_name", "service_instance_id", "phase")
 """Columns every table begins with; `case_id` and `phase` are filled in when a case is written."""
 
+HOST = "host"
+"""Name of the service that the machine itself is in the metrics: no part of the system, and so of no finding."""
+
 Columns = dict[str, list[Json]]
 """A table as lists of equal length, by column name."""
 
