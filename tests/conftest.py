@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+# a run of pytest inside a test forgets the modules that it was the first to import; those in which the catalog looks
+# faults up must be the same ones before and after
+import pytest_anomod.faults
+import pytest_anomod.systems  # noqa: F401
+
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):

@@ -31,16 +31,7 @@ Pressure.too_busy = property(too_busy)
 def pytest_anomod_case_finished(result):
     finished.append(result)
 '''
-WORDS = (
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:randomly",
-    "-p",
-    "busy",
-    "--anomod-runtime=process",
-    "--anomod-out=dataset",
-)
+WORDS = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "busy", "--anomod-runtime=process")
 
 
 @pytest.fixture
@@ -51,7 +42,7 @@ def play(start, tmp_path):
         (tmp_path / "busy.py").write_text(BUSY.format(until=until))
         test = scenario("test_it", "target='nginx-thrift'", SHORT)
         (tmp_path / "test_it.py").write_text(HEADER + test)
-        begun = start(*WORDS, "--junitxml=junit.xml", *words, tmp_path / "test_it.py")
+        begun = start(*WORDS, "--anomod-out=dataset", "--junitxml=junit.xml", *words, tmp_path / "test_it.py")
         return begun.wait(180), begun.output
 
     return run
