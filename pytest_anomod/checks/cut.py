@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.checks.shifts import Stretch
 from pytest_anomod.checks.statistics import MIN_ROWS
+from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.timeline import Phase, Window
 from pytest_anomod.model.verdict import CaseView
 
@@ -38,7 +39,10 @@ class Cut:
 
     def rows(self, modality: str, window: Window) -> Any:
         """The rows of a modality that begin in a window, in time order."""
-        frame = self.view.frames[modality]
+        return self.inside(self.view.frames[modality], window)
+
+    def inside(self, frame: Any, window: Window) -> Any:
+        """The rows of a table that begin in a window, in time order."""
         times = frame["time_unix_nano"].to_numpy()
         return frame[(times >= window.start_ns) & (times < window.end_ns)].sort_values("time_unix_nano", kind="stable")
 
@@ -51,15 +55,15 @@ class Cut:
         """API responses of both windows with `failed`, `key` and `ms`; in the first only those that also ended in it.
 
         What began in the baseline and ended in the onset belongs to neither. A suite has many small tests that meet on
-        few routes, and some of its requests are meant to fail: there the key is the route, and a status that the same
-        request of the same test mostly gets in the first window is no failure.
+        few routes: there the key is the route.
         """
-        before, after = self.pair("api_responses")
-        ends = before["time_unix_nano"].to_numpy() + before["duration_ns"].to_numpy()
+        frame = self.view.frames["api_responses"]
         replayed = self.view.scenario.workload.closed_loop
-        routes = _route_names(self.view.frames["api_responses"], by_route=replayed)
-        parts = _responses(before[ends < self.before.end_ns], routes), _responses(_not_cut_off(after), routes)
-        return _without_provoked(*parts) if replayed else parts
+        frame = frame.assign(failed=failed_rows(frame, replayed=replayed))
+        before, after = self.inside(frame, self.before), self.inside(frame, self.after)
+        ends = before["time_unix_nano"].to_numpy() + before["duration_ns"].to_numpy()
+        routes = _route_names(frame, by_route=replayed)
+        return _responses(before[ends < self.before.end_ns], routes), _responses(_not_cut_off(after), routes)
 
     @cached_property
     def servers(self) -> tuple[Any, Any]:
@@ -183,15 +187,6 @@ def fault_cut(view: CaseView) -> Cut | None:
     return Cut(view=view, before=before, after=after)
 
 
-def failed_responses(frame: Any) -> np.ndarray:
-    """True for API responses that are no success: no answer, an error on the way, or a status of 400 and above."""
-    import numpy as np
-
-    status = frame["status_code"].fillna(0).to_numpy()
-    failed = (status == 0) | (status >= 400) | (frame["error_kind"].fillna("") != "").to_numpy()
-    return np.asarray(failed, dtype=bool)
-
-
 def _own(servers: Any, clients: Any, below: Any) -> Any:
     """Own times of one window's spans; `below` is the total length of the spans under each span."""
     import numpy as np
@@ -227,23 +222,6 @@ def _not_cut_off(frame: Any) -> Any:
     return frame[~cut_off]
 
 
-def _without_provoked(before: Any, after: Any) -> tuple[Any, Any]:
-    """The rows with `failed` only where the status is not what the same step mostly got in the first window."""
-    import numpy as np
-
-    steps = ["journey", "step"]
-    counts = before.groupby([*steps, "status_code"], observed=True).size()
-    shares = counts / counts.groupby(level=steps, observed=True).transform("sum")
-    usual = set(shares[shares > 0.5].index)
-
-    def settled(rows: Any) -> Any:
-        kinds = zip(rows["journey"], rows["step"], rows["status_code"], strict=True)
-        provoked = np.fromiter((kind[2] > 0 and kind in usual for kind in kinds), dtype=bool, count=len(rows))
-        return rows.assign(failed=rows["failed"].to_numpy(dtype=bool) & ~provoked)
-
-    return settled(before), settled(after)
-
-
 def _route_names(frame: Any, *, by_route: bool) -> dict[tuple[str, str, str], str]:
     """What to call each (journey, method, route): the journey alone when it has one request only."""
     keys = list(frame[["journey", "method", "route"]].drop_duplicates().itertuples(index=False, name=None))
@@ -255,7 +233,7 @@ def _route_names(frame: Any, *, by_route: bool) -> dict[tuple[str, str, str], st
 
 def _responses(frame: Any, routes: dict[tuple[str, str, str], str]) -> Any:
     keys = [routes[key] for key in zip(frame["journey"], frame["method"], frame["route"], strict=True)]
-    return frame.assign(key=keys, ms=frame["duration_ns"].to_numpy() / 1e6, failed=failed_responses(frame))
+    return frame.assign(key=keys, ms=frame["duration_ns"].to_numpy() / 1e6)
 
 
 def _timed(frame: Any) -> Any:
