@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.checks.cut import Cut
 from pytest_anomod.checks.series import GATEWAY_LATENCY
+from pytest_anomod.checks.tables import group_medians, kept
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.timeline import Phase, Window
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
@@ -127,6 +128,10 @@ class _Recovery:
 
 def _recovery(view: CaseView) -> _Recovery | None:
     """Requests after the fault against those of the baseline; None without both."""
+    return kept(view, "recovery", lambda: _read_recovery(view))
+
+
+def _read_recovery(view: CaseView) -> _Recovery | None:
     window, baseline = view.timeline.window(Phase.RECOVERY), view.timeline.window(Phase.BASELINE)
     if window is None or baseline is None or window.length_s <= 0:
         return None
@@ -134,14 +139,14 @@ def _recovery(view: CaseView) -> _Recovery | None:
     before, after = cut.responses
     if not len(before) or not len(after):
         return None
-    usual = before.groupby("key")["ms"].median()
-    typical = after["key"].map(usual).to_numpy(dtype=float)
+    keys = before.table.labels("key")
+    usual, _ = group_medians(before.codes("key"), before["ms"], len(keys.names))
     spare = GATEWAY_LATENCY.floor  # a difference below this is none, whatever its ratio
-    slow = after["ms"].to_numpy() / (typical + spare) / max(1.0, cut.pace)
+    slow = after["ms"] / (usual[after.codes("key")] + spare) / max(1.0, cut.pace)
     return _Recovery(
         window=window,
-        times_s=(after["time_unix_nano"].to_numpy() - window.start_ns) / 1e9,
-        failed=after["failed"].to_numpy(dtype=bool),
+        times_s=(after["time_unix_nano"] - window.start_ns) / 1e9,
+        failed=after["failed"],
         slow=slow,
         usual_errors=float(before["failed"].mean()),
     )

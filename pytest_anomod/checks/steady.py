@@ -33,8 +33,8 @@ def check_steady(view: CaseView) -> Finding:
     drift = compare([*outcome_series(halves)], pace=halves.pace)
     whole = Cut(view=view, before=window, after=window)
     rows = whole.responses[0]
-    status = rows["status_code"].to_numpy()
-    refused = rows["failed"].to_numpy() & (status >= ERROR_STATUS) & (status < SERVER_STATUS)
+    status = rows["status_code"]
+    refused = rows["failed"] & (status >= ERROR_STATUS) & (status < SERVER_STATUS)
     errors, client_errors = int(rows["failed"].sum()), int(refused.sum())
     through = requests_per_second(whole, view.scenario.target)
     evidence = {
