@@ -227,8 +227,7 @@ def _share(series: Series) -> Shift:
     why_not = "" if stand_in or n >= MIN_ROWS else f"only {n} rows before"
     why_not = why_not or _share_lacks(series, left, right, reference)
     if series.steady:
-        calm_before, calm_after = calm(before), calm(after)
-        p = chances.fisher(_events(calm_before), _events(calm_after))
+        p = chances.fisher(_events(calm(before)), _events(calm(after))) if worse else 1.0
     else:
         p = chances.fisher(reference, (worse, m))
     return _shift(series, left, right, p, right - left, _ratio(left, right), why_not)
