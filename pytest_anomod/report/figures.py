@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.timeline import Phase
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _per_second(view: CaseView, times: Any) -> tuple[Any, Any]:
 
 def _requests(axis: Any, view: CaseView) -> None:
     frame = view.frames["api_responses"]
-    failed = failures(frame)
+    failed = failures(view)
     left, good = _per_second(view, frame["time_unix_nano"][~failed].to_numpy())
     _, bad = _per_second(view, frame["time_unix_nano"][failed].to_numpy())
     axis.bar(left, good, width=0.9, align="edge", color=OK, label="answered")
@@ -134,9 +135,9 @@ def _logs(axis: Any, view: CaseView) -> None:
     _label(axis, "log lines/s")
 
 
-def failures(frame: Any) -> Any:
-    """Which API responses failed: no answer at all, or a status of 500 and above."""
-    return (frame["status_code"] == 0) | (frame["status_code"] >= 500)
+def failures(view: CaseView) -> Any:
+    """Which API responses failed; a suite's bad requests on purpose did not."""
+    return failed_rows(view.frames["api_responses"], replayed=view.scenario.workload.closed_loop)
 
 
 def _metric(view: CaseView, name: str) -> Any:

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model.clock import ns_to_iso
+from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.timeline import Phase
 
 if TYPE_CHECKING:
@@ -74,8 +75,9 @@ def traces(view: CaseView, phase: Phase) -> str:
     """A few whole traces of the window as indented trees: failed ones, the slowest, typical ones."""
     spans = view.frames["traces"]
     responses = view.frames["api_responses"]
+    responses = responses.assign(failed=failed_rows(responses, replayed=view.scenario.workload.closed_loop))
     responses = responses[responses["phase"] == str(phase)].sort_values("duration_ns")
-    failed = responses[(responses["status_code"] >= 500) | (responses["status_code"] == 0)]
+    failed = responses[responses["failed"]]
     middle = len(responses) // 2
     kinds = (
         ("failed", failed.head(TRACES_OF_A_KIND)),
