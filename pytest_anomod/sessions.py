@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import uuid
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 AUTO = "auto"  # the same word as choice.AUTO, whose module only those need who say it
 NOTES = "anomod_notes"  # the same word as distribution.NOTES, which belongs to a layer above
 _choice_key = pytest.StashKey[Any]()
+_told_key = pytest.StashKey[set[str]]()
 
 
 def out_directory(config: pytest.Config) -> Path:
@@ -103,6 +105,23 @@ def _tell(config: pytest.Config, line: str) -> None:
         sys.stderr.flush()
 
 
+def _tell_once(config: pytest.Config, line: str) -> None:
+    """The same, once a run: of the workers the first says it."""
+    told = config.stash.setdefault(_told_key, set())
+    if line in told:
+        return
+    told.add(line)
+    notes = _notes(config)
+    try:
+        if notes is not None:
+            Path(notes, f"told-{zlib.crc32(line.encode()):08x}").touch(exist_ok=False)
+    except FileExistsError:
+        return
+    except OSError:
+        pass  # a worker on another machine can't reach them: it speaks for itself
+    _tell(config, line)
+
+
 def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | None:
     """The suite that the command line puts in the place of a test's workload, or None; ScenarioError if it can't be."""
     option = config.option
@@ -178,6 +197,8 @@ class CaseSession:
             self.discard(runtime, kept)
         deployment = runtime.up(system, self.session, seed=self.config.option.anomod_seed)
         self._up[key] = deployment
+        for note in getattr(deployment, "notes", ()):
+            _tell_once(self.config, note)
         self.config.hook.pytest_anomod_deployment_ready(deployment=deployment)
         return deployment
 

@@ -97,7 +97,7 @@ def find_python(version: str) -> str:
     """Where a Python such as 3.12 is: this one, on PATH, or kept by pyenv; "" when it is nowhere."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    root = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"))
     kept = sorted(str(path) for path in root.glob(f"versions/{version}.*/bin/python{version}"))
     if kept:
         return kept[-1]

@@ -87,6 +87,11 @@ class ReplicaDeployment(abc.ABC):
         """Public services and their base URLs."""
         return dict(self.document["urls"])
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever brought it up should know: things that are not as usual on this machine."""
+        return tuple(self.document.get("notes", ()))
+
     # what is there
 
     def instances(self) -> tuple[Instance, ...]:
