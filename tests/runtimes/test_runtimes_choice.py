@@ -304,8 +304,8 @@ def test_explicit_docker_builds_nothing_and_names_the_command(pytester, engine, 
     """Who names a runtime gets it, or is told what is missing."""
     pytester.makepyfile(SCENARIO)
     result = pytester.runpytest("--anomod-runtime=docker")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*the engine has no image *; make it: anomod image build*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *the engine has no image *; make it: anomod image build*"])
 
 
 def test_without_anomalies_no_engine_is_asked(pytester, engine):
