@@ -114,3 +114,25 @@ def test_a_suite_without_anomalies_sees_no_trace_of_the_plugin(pytester):
     result.assert_outcomes(passed=1)
     assert "anomaly cases" not in result.stdout.str()
     assert not (pytester.path / "anomod-dataset").exists()
+
+
+HEAVY = "{'aiohttp', 'chaoslib', 'docker', 'matplotlib', 'numpy', 'pandas', 'pyarrow', 'scipy', 'testcontainers'}"
+ORDINARY = f"import sys\n\ndef test_it():\n    assert not {HEAVY} & set(sys.modules)\n"
+
+
+@pytest.mark.parametrize("words", [(), ("-n1",)], ids=["", "xdist"])
+def test_a_suite_that_only_has_the_plugin_installed_pays_nothing_for_it(pytester, words):
+    """No library of ours is imported, nor any of our own parts but the hooks."""
+    ours = "{'pytest_anomod', 'pytest_anomod.plugin', 'pytest_anomod.distribution', 'pytest_anomod.hookspecs'}"
+    look = f"    assert {{name for name in sys.modules if name.startswith('pytest_anomod')}} == {ours}\n"
+    pytester.makepyfile(ORDINARY + look)
+    pytester.runpytest_subprocess(*words).assert_outcomes(passed=1)
+
+
+def test_scenarios_are_collected_without_heavy_libraries(pytester):
+    """They are for cases: who lists or deselects scenarios does not wait for them."""
+    scenario = ORDINARY.replace(
+        "def ", "@anomaly(system='social_network', fault=StopService(), target='media-service')\ndef "
+    )
+    pytester.makepyfile(HEADER + scenario)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
