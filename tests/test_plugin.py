@@ -121,8 +121,9 @@ ORDINARY = f"import sys\n\ndef test_it():\n    assert not {HEAVY} & set(sys.modu
 
 
 @pytest.mark.parametrize("words", [(), ("-n1",)], ids=["", "xdist"])
-def test_a_suite_that_only_has_the_plugin_installed_pays_nothing_for_it(pytester, words):
+def test_a_suite_that_only_has_the_plugin_installed_pays_nothing_for_it(pytester, monkeypatch, words):
     """No library of ours is imported, nor any of our own parts but the hooks."""
+    monkeypatch.delenv("PYTEST_ADDOPTS")
     ours = "{'pytest_anomod', 'pytest_anomod.plugin', 'pytest_anomod.distribution', 'pytest_anomod.hookspecs'}"
     look = f"    assert {{name for name in sys.modules if name.startswith('pytest_anomod')}} == {ours}\n"
     pytester.makepyfile(ORDINARY + look)
