@@ -68,9 +68,12 @@ def _runtime_name(name: str, system: System) -> str:
 
     if name != choice.AUTO:
         return name
-    found = choice.settle(choice.look(), lambda line: print(line, flush=True))
+    found = choice.look()
+    if choice.runtime_for(found, system) == found.runtime:  # no image is made for what does not run in it
+        found = choice.settle(found, lambda line: print(line, flush=True))
     taken = choice.runtime_for(found, system)
-    print(f"runtime: {taken}, for {found.why}", flush=True)
+    why = found.why if taken == found.runtime else f"it takes what {found.runtime!r} refuses"
+    print(f"runtime: {taken}, for {why}", flush=True)
     return taken
 
 

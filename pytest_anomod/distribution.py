@@ -68,8 +68,12 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any) -> None:
-    """On the controller: say once which runtime the workers' `auto` took, and why."""
+    """On the controller: end the run if a worker found that it can't be; say once what `auto` took, and why."""
     config = node.config
+    if _notes(config).exists():
+        from pytest_anomod.mistakes import check_refused
+
+        check_refused(_notes(config))
     if hasattr(config.option, "anomod_runtime_took") or not (_notes(config) / AGREED).exists():
         return
     from pytest_anomod.runtimes.choice import agreed

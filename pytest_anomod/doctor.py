@@ -132,6 +132,12 @@ def _state(machine: Machine) -> Iterator[Row]:
         cost="disk_stress (perf_disk_io_stress): set ANOMOD_STATE_DIR to a directory on a disk",
     )
     yield Row(
+        thing="pressure",
+        there=not machine.no_pressure,
+        found=machine.no_pressure or "stall information of the kernel can be read",
+        cost="how busy the machine was is told by the scheduler's counters and our own lag instead",
+    )
+    yield Row(
         thing="pidfd",
         there=machine.pidfd,
         found="yes" if machine.pidfd else "no",
@@ -160,6 +166,12 @@ def _containers(machine: Machine) -> Iterator[Row]:
         there=machine.cgroup > 0,
         found=f"version {machine.cgroup}" if machine.cgroup else "none mounted",
         cost="limits on CPU, memory and disk in containers",
+    )
+    yield Row(
+        thing="cgroups writable",
+        there=machine.cgroup_writable,
+        found=f"{'yes' if machine.cgroup_writable else 'no'}: the groups of CPU, memory and disk",
+        cost="in containers: limits by quota, for which signals and stores' own limits stand in",
     )
     yield Row(
         thing="netem",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ pytest_plugins = ("pytest_anomod.distribution",)
 
 _DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
 _REPETITION = "_anomod_repetition"
+
+_CHECKED = {"scale": 1.0, "rate": None, "repeat": 1, "runtime": "auto", "injector": "native"}
+"""Options whose values are looked at when they are not these, their defaults."""
 
 _session_key = pytest.StashKey["CaseSession"]()
 _case_key = pytest.StashKey["Case"]()
@@ -94,14 +98,44 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Summary(config), "anomod-summary")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse values on the command line that no run can have, before workers are started."""
+    option = session.config.option
+    given = [name for name, default in _CHECKED.items() if getattr(option, f"anomod_{name}") != default]
+    if given and not hasattr(session.config, "workerinput"):
+        from pytest_anomod.mistakes import check_options
+
+        check_options(option, given)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A mistake in a test file is told in one line, without a traceback through code that is none of the user's."""
+    report = yield
+    call = getattr(report, "call", None)
+    if report.failed and call is not None and "pytest_anomod.model.errors" in sys.modules:
+        from pytest_anomod.mistakes import in_file
+
+        line = "" if collector.config.option.fulltrace else in_file(collector, call.excinfo.value)
+        report.longrepr = line or report.longrepr
+    return report
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Refuse at collection what this command line can't run; repeat scenarios when asked to."""
     declaration = getattr(metafunc.function, _DECLARATION, None)
     if declaration is None:
         return
+    from pytest_anomod.mistakes import at_test
+    from pytest_anomod.model.errors import ScenarioError
     from pytest_anomod.sessions import check_runnable
 
-    check_runnable(metafunc.config, declaration, metafunc.function.__name__)
+    try:
+        check_runnable(metafunc.config, declaration, metafunc.function.__name__)
+    except ScenarioError as error:
+        raise at_test(metafunc.config, metafunc.function, error) from None
     if metafunc.config.option.anomod_repeat > 1:
         metafunc.fixturenames.append(_REPETITION)
         metafunc.parametrize(_REPETITION, range(metafunc.config.option.anomod_repeat), ids=lambda n: f"r{n + 1}")
@@ -109,7 +143,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of what is left to run: make up `auto`'s mind for good; skip, with the reason, what the injector can't do truly.
+    """Of what is left to run: refuse the run if it can't be; settle what `auto` takes; skip what the injector can't do.
 
     That is the injector of the command line; one that a test names was checked.
     """
@@ -117,9 +151,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     scenarios = [(item, declaration) for item, declaration in found if declaration is not None]
     if not scenarios:
         return
-    from pytest_anomod.sessions import refusal, settle_runtime
+    from pytest_anomod.mistakes import refuse_run
+    from pytest_anomod.model.errors import AnomodError
+    from pytest_anomod.sessions import check_run, refusal, settle_runtime
 
-    settle_runtime(config, [declaration for _, declaration in scenarios])
+    declarations = [declaration for _, declaration in scenarios]
+    try:
+        check_run(config, declarations)
+    except AnomodError as error:
+        refuse_run(config, items, str(error))
+        return
+    settle_runtime(config, declarations)
     for item, declaration in scenarios:
         if why := refusal(config, declaration):
             item.add_marker(pytest.mark.skip(reason=why))

@@ -6,7 +6,8 @@ import contextlib
 import os
 import sys
 import uuid
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pytest
 from pytest_anomod.case import Allowance, Case
 from pytest_anomod.declare import Declaration
 from pytest_anomod.model import catalog
-from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.errors import AnomodError, ScenarioError
 from pytest_anomod.model.scenario import PROFILES, Durations
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 AUTO = "auto"  # the same word as choice.AUTO, whose module only those need who say it
 NOTES = "anomod_notes"  # the same word as distribution.NOTES, which belongs to a layer above
 _choice_key = pytest.StashKey[Any]()
+_told_key = pytest.StashKey[set[str]]()
 
 
 def out_directory(config: pytest.Config) -> Path:
@@ -38,27 +40,65 @@ def durations(config: pytest.Config) -> Durations:
     return PROFILES[config.option.anomod_durations].scaled(config.option.anomod_scale)
 
 
+def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> None:
+    """Raise AnomodError when this machine or command line is not fit for these: dataset, suite, runtime, injector.
+
+    Each thing is looked at once, however many tests want it.
+    """
+    option = config.option
+    if not option.collectonly:
+        from pytest_anomod.dataset.write import check_out
+
+        check_out(out_directory(config))
+    systems = {declaration.system.name: declaration for declaration in declarations}
+    for declaration in systems.values():
+        suite_workload(config, declaration)
+    runtimes = {
+        (runtime_name(config, declaration), declaration.system.name): declaration for declaration in declarations
+    }
+    for (name, _), declaration in runtimes.items():
+        if why := _refusal_of_system(name, declaration):
+            msg = f"--anomod-runtime={name}: {why}; use another runtime"
+            raise ScenarioError(msg)
+    # what `auto` takes was looked at
+    named = {declaration.runtime or option.anomod_runtime for declaration in declarations} - {AUTO}
+    for runtime in sorted(named):
+        _check(catalog.find("runtimes", runtime))
+    for injector in sorted({declaration.injector or option.anomod_injector for declaration in declarations}):
+        _check(catalog.find("injectors", injector))
+
+
 def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:
-    """Raise ScenarioError when the chosen runtime or injector can't do what a test declares."""
-    durations(config)
-    suite_workload(config, declaration)
-    runtime = catalog.find("runtimes", runtime_name(config, declaration))
-    injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
-    named = declaration.runtime is not None or config.option.anomod_runtime != AUTO
-    if named and hasattr(runtime, "check"):  # what `auto` takes was looked at
-        runtime.check()
-    if hasattr(injector, "check"):
-        injector.check()
-    if declaration.injector and (why := refusal(config, declaration)):
-        msg = f"{test}: injector {injector.name!r} can't do this scenario: {why}"
+    """Raise ScenarioError when the runtime or injector can't do what a test declares."""
+    if declaration.runtime and (why := _refusal_of_system(declaration.runtime, declaration)):
+        msg = f"{test}: {why}; use another runtime than {declaration.runtime!r}"
         raise ScenarioError(msg)
-    missing = declaration.fault.needs - runtime.abilities
+    try:
+        runtime = catalog.find("runtimes", runtime_name(config, declaration))
+        abilities = runtime.abilities
+    except AnomodError:
+        return  # none takes the system, or an engine is out of order: `check_run` says so, once for all tests
+    if declaration.injector and (why := refusal(config, declaration)):
+        msg = f"{test}: injector {declaration.injector!r} can't do this scenario: {why}"
+        raise ScenarioError(msg)
+    missing = declaration.fault.needs - abilities
     if missing:
         msg = (
             f"{test}: fault {declaration.fault.name!r} needs {', '.join(sorted(missing))} of the runtime, but runtime "
-            f"{runtime.name!r} can only {', '.join(sorted(runtime.abilities))}; choose another with --anomod-runtime"
+            f"{runtime.name!r} can only {', '.join(sorted(abilities))}; choose another with --anomod-runtime"
         )
         raise ScenarioError(msg)
+
+
+def _refusal_of_system(runtime: str, declaration: Declaration) -> str:
+    asked = getattr(catalog.find("runtimes", runtime), "refusal", None)
+    return str(asked(declaration.system)) if asked else ""
+
+
+def _check(offer: Any) -> None:
+    """AnomodError when a runtime or an injector lacks something on this machine."""
+    if hasattr(offer, "check"):
+        offer.check()
 
 
 def runtime_name(config: pytest.Config, declaration: Declaration) -> str:
@@ -80,10 +120,12 @@ def settle_runtime(config: pytest.Config, declarations: Iterable[Declaration]) -
     option = config.option
     if option.anomod_runtime != AUTO or option.collectonly:
         return
-    if all(declaration.runtime is not None for declaration in declarations):
-        return
-    from pytest_anomod.runtimes.choice import agree, look, settle
+    from pytest_anomod.runtimes.choice import agree, look, runtime_for, settle
 
+    taken = agree(_notes(config), lambda before: before or look())
+    systems = [declaration.system for declaration in declarations if declaration.runtime is None]
+    if not any(runtime_for(taken, system) == taken.runtime for system in systems):
+        return
     found = agree(_notes(config), lambda before: settle(before or look(), lambda line: _tell(config, line)))
     config.stash[_choice_key] = found
     option.anomod_runtime_took, option.anomod_runtime_why = found.runtime, found.why
@@ -101,6 +143,23 @@ def _tell(config: pytest.Config, line: str) -> None:
     with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
         sys.stderr.write(f"\nanomod: {line}\n")
         sys.stderr.flush()
+
+
+def _tell_once(config: pytest.Config, line: str) -> None:
+    """The same, once a run: of the workers the first says it."""
+    told = config.stash.setdefault(_told_key, set())
+    if line in told:
+        return
+    told.add(line)
+    notes = _notes(config)
+    try:
+        if notes is not None:
+            Path(notes, f"told-{zlib.crc32(line.encode()):08x}").touch(exist_ok=False)
+    except FileExistsError:
+        return
+    except OSError:
+        pass  # a worker on another machine can't reach them: it speaks for itself
+    _tell(config, line)
 
 
 def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | None:
@@ -178,6 +237,8 @@ class CaseSession:
             self.discard(runtime, kept)
         deployment = runtime.up(system, self.session, seed=self.config.option.anomod_seed)
         self._up[key] = deployment
+        for note in getattr(deployment, "notes", ()):
+            _tell_once(self.config, note)
         self.config.hook.pytest_anomod_deployment_ready(deployment=deployment)
         return deployment
 

@@ -235,6 +235,9 @@ class FakeRuntime:
     name = "fake"
     abilities = frozenset(Ability)
 
+    def refusal(self, system: System) -> str:
+        return ""
+
     def up(self, system: System, session: Session, *, entry_port: int | None = None, seed: int = 1) -> FakeDeployment:
         return fake_deployment(session.directory / system.name)
 

@@ -29,6 +29,8 @@ GOOD = Machine(
     no_image="",
     auto="docker, for a Docker daemon answers and has the image",
     cgroup=2,
+    cgroup_writable=True,
+    no_pressure="",
     no_netem="",
     no_statistic="",
     blade_home="/opt/chaosblade",
@@ -45,6 +47,8 @@ BARE = dataclasses.replace(
     image="",
     auto="process, for no Docker daemon answers",
     cgroup=0,
+    cgroup_writable=False,
+    no_pressure="/proc/pressure/cpu: No such file or directory",
     no_netem="Error: Specified qdisc kind is unknown.",
     no_statistic="no iptables here",
     blade_home="",
@@ -82,9 +86,11 @@ def test_a_bare_machine_runs_the_default():
     assert missing == [
         "memory for more",
         "disk below it",
+        "pressure",
         "pidfd",
         "Docker daemon",
         "cgroups",
+        "cgroups writable",
         "netem",
         "iptables statistic",
         "ChaosBlade",
@@ -122,6 +128,8 @@ def test_what_the_default_can_not_do_without(thing, changes, cost):
         ("memory for more", {"available_mib": 1_000}, "train_ticket"),
         ("Docker daemon", {"docker": "", "no_docker": "refused"}, "--anomod-runtime docker"),
         ("Docker image", {"no_image": "not built yet"}, "first run"),
+        ("cgroups writable", {"cgroup_writable": False}, "limits by quota"),
+        ("pressure", {"no_pressure": "not there"}, "own lag"),
         ("netem", {"no_netem": "unknown"}, "delay and loss"),
         ("ChaosBlade", {"blade_home": ""}, "scripts/build_blade.py"),
         ("ChaosBlade", {"blade_lacks": ("the home has no bin/chaos_middleware",)}, "some of --anomod-injector"),
@@ -156,4 +164,4 @@ def test_this_machine_is_told_of(capsys):
     code = cli.main(["doctor"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("the default works" if code == 0 else "the default does not work")
-    assert any(line.startswith("Python ") for line in lines)
+    assert all(any(line.startswith(f"{thing} ") for line in lines) for thing in ("Python", "memory", "pressure"))

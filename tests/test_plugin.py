@@ -73,35 +73,7 @@ def test_what_cannot_work_is_refused_at_collection(pytester, what):
     pytester.makepyfile(f"{HEADER}\n{decorator}\ndef test_it(case):\n    case.run()\n")
     result = pytester.runpytest("--collect-only")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([message])
-
-
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [
-        ("--anomod-runtime=procss", "*no runtime named 'procss'; did you mean process?*"),
-        ("--anomod-injector=nativ", "*no injector named 'nativ'; did you mean native?*"),
-        ("--anomod-scale=0", "*must be above 0*"),
-        ("--anomod-suite=not_there.py", "*--anomod-suite */not_there.py: there is no such file or folder*"),
-        ("--anomod-suite-once", "*name it with --anomod-suite PATH*"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused_at_collection(pytester, option, message):
-    """The command line is checked against each scenario before the first one starts."""
-    pytester.makepyfile(f"{HEADER}\n@anomaly(system='social_network')\ndef test_it(case):\n    case.run()\n")
-    result = pytester.runpytest("--collect-only", option)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([message])
-
-
-def test_a_suite_with_a_syntax_error_is_refused_at_collection_with_file_and_line(pytester):
-    """What is wrong with a workload is said before a system is brought up."""
-    pytester.makepyfile(f"{HEADER}\n@anomaly(system='social_network')\ndef test_it(case):\n    case.run()\n")
-    suite = pytester.path / "workload_suite.py"
-    suite.write_text("import unittest\n\ndef test_it(:\n    pass\n")
-    result = pytester.runpytest("--collect-only", f"--anomod-suite={suite}")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*workload_suite.py:3: *syntax*"])
+    result.stdout.fnmatch_lines([f"test_what_cannot_work_is_refused_at_collection.py:4: {message}"])
 
 
 def test_a_fault_that_the_runtime_cannot_do_is_refused_at_collection(pytester):
@@ -109,7 +81,7 @@ def test_a_fault_that_the_runtime_cannot_do_is_refused_at_collection(pytester):
     pytester.makepyfile(f"{HEADER}{TELEPORT}")
     result = pytester.runpytest("--collect-only")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*'teleport' needs teleportation of the runtime*can only*"])
+    result.stdout.fnmatch_lines(["*.py:11: test_it: fault 'teleport' needs teleportation of the runtime*can only*"])
 
 
 def test_the_fixture_without_a_declaration_says_what_to_do(pytester):
@@ -142,3 +114,26 @@ def test_a_suite_without_anomalies_sees_no_trace_of_the_plugin(pytester):
     result.assert_outcomes(passed=1)
     assert "anomaly cases" not in result.stdout.str()
     assert not (pytester.path / "anomod-dataset").exists()
+
+
+HEAVY = "{'aiohttp', 'chaoslib', 'docker', 'matplotlib', 'numpy', 'pandas', 'pyarrow', 'scipy', 'testcontainers'}"
+ORDINARY = f"import sys\n\ndef test_it():\n    assert not {HEAVY} & set(sys.modules)\n"
+
+
+@pytest.mark.parametrize("words", [(), ("-n1",)], ids=["", "xdist"])
+def test_a_suite_that_only_has_the_plugin_installed_pays_nothing_for_it(pytester, monkeypatch, words):
+    """No library of ours is imported, nor any of our own parts but the hooks."""
+    monkeypatch.delenv("PYTEST_ADDOPTS")
+    ours = "{'pytest_anomod', 'pytest_anomod.plugin', 'pytest_anomod.distribution', 'pytest_anomod.hookspecs'}"
+    look = f"    assert {{name for name in sys.modules if name.startswith('pytest_anomod')}} == {ours}\n"
+    pytester.makepyfile(ORDINARY + look)
+    pytester.runpytest_subprocess(*words).assert_outcomes(passed=1)
+
+
+def test_scenarios_are_collected_without_heavy_libraries(pytester):
+    """They are for cases: who lists or deselects scenarios does not wait for them."""
+    scenario = ORDINARY.replace(
+        "def ", "@anomaly(system='social_network', fault=StopService(), target='media-service')\ndef "
+    )
+    pytester.makepyfile(HEADER + scenario)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)

@@ -274,6 +274,9 @@ class Runtime(Protocol):
     name: str
     abilities: frozenset[Ability]
 
+    def refusal(self, system: System) -> str:
+        """Why this runtime can't bring a system up; "" when it can. `auto` takes one that does not refuse."""
+
     def up(self, system: System, session: Session, *, entry_port: int | None = None, seed: int = 1) -> Deployment:
         """Bring a system up and return once it is healthy; DeploymentError names what did not come up."""
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_anomod.model.errors import SafetyError
+from pytest_anomod.runtimes import cgroups
 from pytest_anomod.runtimes.state import state_root
 
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -53,6 +54,8 @@ class Machine:
     no_image: str
     auto: str  # the runtime that `auto` takes, and why
     cgroup: int  # version; 0 for none
+    cgroup_writable: bool
+    no_pressure: str
     no_netem: str
     no_statistic: str
     blade_home: str
@@ -85,6 +88,8 @@ def survey(*, blade_home: str = "", blade_lacks: Sequence[str] = ()) -> Machine:
         no_image=no_image,
         auto=_auto(),
         cgroup=cgroup_version(Path("/sys/fs/cgroup")),
+        cgroup_writable=cgroups.may_write(),
+        no_pressure=no_pressure(Path("/proc/pressure/cpu")),
         no_netem=no_netem(),
         no_statistic=try_in_namespace(_STATISTIC),
         blade_home=blade_home,
@@ -97,7 +102,7 @@ def find_python(version: str) -> str:
     """Where a Python such as 3.12 is: this one, on PATH, or kept by pyenv; "" when it is nowhere."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    root = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"))
     kept = sorted(str(path) for path in root.glob(f"versions/{version}.*/bin/python{version}"))
     if kept:
         return kept[-1]
@@ -133,6 +138,14 @@ def cgroup_version(root: Path) -> int:
     if (root / "cgroup.controllers").exists():
         return 2
     return 1 if (root / "cpu").is_dir() or (root / "memory").is_dir() else 0
+
+
+def no_pressure(path: Path) -> str:
+    """Why pressure stall information can't be read, or ""; reading tries it, for a kernel may have it turned off."""
+    try:
+        return "" if path.read_text().startswith("some ") else f"{path} is in another form"
+    except OSError as error:
+        return f"{path}: {error.strerror}"
 
 
 def filesystem(directory: Path, mounts: Path) -> str:

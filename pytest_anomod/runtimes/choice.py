@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pytest_anomod.model import clock
-from pytest_anomod.model.errors import AnomodError, DeploymentError
+from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
 from pytest_anomod.model.system import System
 from pytest_anomod.runtimes import docker_engine
 from pytest_anomod.runtimes.locks import image_lock
@@ -84,8 +84,20 @@ def choose() -> tuple[str, str]:
 
 
 def runtime_for(found: Choice, system: System) -> str:
-    """Name of the runtime for one system: what is no replica is in no image, and its own runtime is to be named."""
-    return "process" if system.replica is None else found.runtime
+    """Name of the runtime for one system: the one that was taken, else the first on offer that does not refuse it.
+
+    ScenarioError with everybody's reason when there is none. Containers are never a second choice: they were looked at.
+    """
+    others = [name for name in catalog.offers("runtimes") if name not in (found.runtime, "docker")]
+    reasons = []
+    for name in (found.runtime, *others):
+        asked = getattr(catalog.find("runtimes", name), "refusal", None)
+        why = asked(system) if asked else ""
+        if not why:
+            return name
+        reasons.append(f"{name}: {why}")
+    msg = f"no runtime takes system {system.name!r}: {'; '.join(reasons)}; give it a replica or install its runtime"
+    raise ScenarioError(msg)
 
 
 def agree(directory: Path | None, decide: Callable[[Choice | None], Choice]) -> Choice:

@@ -24,7 +24,7 @@ from pytest_anomod.runtimes.docker_engine import translated
 from pytest_anomod.runtimes.docker_image import require_image
 from pytest_anomod.runtimes.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.runtimes.locks import boot_lock
-from pytest_anomod.runtimes.replica import check_replica, host_options
+from pytest_anomod.runtimes.replica import check_taken, host_options, no_replica
 from pytest_anomod.runtimes.state import make_directory
 from pytest_anomod.runtimes.undo import remove_tree
 
@@ -56,6 +56,10 @@ class DockerRuntime:
         url = docker_engine.engine_url()
         return abilities(local=not docker_engine.why_not(url) and _is_local(url))
 
+    def refusal(self, system: System) -> str:
+        """Why this runtime can't bring a system up; "" when it can."""
+        return no_replica(system, "there is no image of it")
+
     def check(self) -> None:
         """ScenarioError that says what is missing on this machine; called at collection."""
         try:
@@ -77,7 +81,7 @@ class DockerRuntime:
 
         The image must be there (`anomod image build`). Everything that is published is so on the loopback address.
         """
-        check_replica(system, "there is no image of it")
+        check_taken(self.refusal(system))
         options = host_options(entry_port, seed=seed, coverage=coverage, telemetry=telemetry)
         image = require_image(docker_engine.connect(docker_engine.engine_url()))
         ensure_guardian(session.directory)

@@ -54,6 +54,8 @@ def keep_up(runtime: Any, system: System, *, port: int | None, say: Callable[[st
     """What `anomod up` does: tell `say` where the system is, keep it up; exit code 0 if nothing stays."""
 
     def tell(deployment: Deployment) -> None:
+        for note in getattr(deployment, "notes", ()):
+            say(note)
         for name, url in deployment.urls.items():
             say(f"{name:24} {url}")
         container = getattr(deployment, "container", None)

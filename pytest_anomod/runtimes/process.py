@@ -24,7 +24,7 @@ from pytest_anomod.runtimes.deployment import ProcessDeployment
 from pytest_anomod.runtimes.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.runtimes.leases import BOOT_CORES, lease
 from pytest_anomod.runtimes.locks import boot_lock
-from pytest_anomod.runtimes.replica import ABILITIES, check_replica, host_options
+from pytest_anomod.runtimes.replica import ABILITIES, check_taken, host_options, no_replica
 from pytest_anomod.runtimes.state import make_directory
 
 HOST_MODULE = "pytest_anomod.replicas.kit.host"
@@ -43,6 +43,10 @@ class ProcessRuntime:
     name = "process"
     abilities = ABILITIES
 
+    def refusal(self, system: System) -> str:
+        """Why this runtime can't bring a system up; "" when it can."""
+        return no_replica(system, "it can't run as plain processes")
+
     def up(
         self,
         system: System,
@@ -58,7 +62,7 @@ class ProcessRuntime:
         `entry_port` puts the entry on a port of the caller's choice. `coverage` and `telemetry` can be left out for
         measuring what they cost. Starts the session's guardian if need be. One system starts at a time on a host.
         """
-        check_replica(system, "it can't run as plain processes")
+        check_taken(self.refusal(system))
         options = host_options(entry_port, seed=seed, coverage=coverage, telemetry=telemetry)
         require_replicas()
         ensure_guardian(session.directory)

@@ -196,8 +196,7 @@ _CHILDREN: dict[int, Any] = {}
 
 def adopt(process: Any) -> None:
     """Remember a subprocess.Popen of ours, so that `reap` can take it off the process table."""
-    for pid in list(_CHILDREN):
-        reap(pid)
+    reap_ended()
     _CHILDREN[process.pid] = process
 
 
@@ -206,7 +205,16 @@ def reap(pid: int) -> int | None:
     process = _CHILDREN.get(pid)
     if process is None or process.poll() is None:
         return None
-    return _CHILDREN.pop(pid).returncode
+    del _CHILDREN[pid]
+    if process.stdin is not None:
+        process.stdin.close()  # our end of the pipe by which it notices our death
+    return int(process.returncode)
+
+
+def reap_ended() -> None:
+    """Reap all children of ours that have ended."""
+    for pid in list(_CHILDREN):
+        reap(pid)
 
 
 def _alive(processes: Mapping[int, float]) -> dict[int, float]:

@@ -29,10 +29,15 @@ INSTANCES_KEPT_S = 0.05
 _AGENT_GETS = frozenset({"/healthz", "/code/patched"})
 
 
-def check_replica(system: System, otherwise: str) -> None:
-    """DeploymentError for a system without a replica, which says what can't be done otherwise."""
-    if system.replica is None:
-        msg = f"system {system.name!r} has no replica, so {otherwise}; use another runtime"
+def no_replica(system: System, otherwise: str) -> str:
+    """Why a system without a replica is refused: what can't be done otherwise; "" for one that has a replica."""
+    return f"system {system.name!r} has no replica, so {otherwise}" if system.replica is None else ""
+
+
+def check_taken(refusal: str) -> None:
+    """DeploymentError with the refusal of a system, unless it is ""."""
+    if refusal:
+        msg = f"{refusal}; use another runtime"
         raise DeploymentError(msg)
 
 
@@ -86,6 +91,11 @@ class ReplicaDeployment(abc.ABC):
     def urls(self) -> Mapping[str, str]:
         """Public services and their base URLs."""
         return dict(self.document["urls"])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever brought it up should know: things that are not as usual on this machine."""
+        return tuple(self.document.get("notes", ()))
 
     # what is there
 

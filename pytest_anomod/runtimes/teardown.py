@@ -32,6 +32,7 @@ def take_down(deployment: ProcessDeployment) -> None:
     except TimeoutError as error:
         msg = f"{error}: still there are processes {sorted(left())}; end them by hand"
         raise DeploymentError(msg) from error
+    processes.reap_ended()  # the host too, if it was ended by force or before it had said who it is
     shm.remove(segments)
     _check_ports(document)
     deployment.end_programs()

@@ -177,7 +177,7 @@ def remove_tree(path: Path) -> bool:
     except FileNotFoundError:
         return False
     path = path.absolute()
-    if len(path.parts) < 4 or path in (Path.home(), Path.cwd()) or status.st_uid != os.getuid():
+    if len(path.parts) < 4 or path in (Path(os.path.expanduser("~")), Path.cwd()) or status.st_uid != os.getuid():
         msg = f"{path} is not removed: it is too near the root, in use, or not ours"
         raise SafetyError(msg)
     if not stat.S_ISDIR(status.st_mode):

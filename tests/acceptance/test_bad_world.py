@@ -76,8 +76,8 @@ def test_an_output_directory_that_is_a_file_is_named(start, tmp_path):
     write_test(tmp_path)
     (tmp_path / "taken").write_text("mine")
     run = start(*pytest_words("test_it.py", "--anomod-out=taken"))
-    assert run.wait() == pytest.ExitCode.TESTS_FAILED
-    assert f"DatasetError: {tmp_path}/taken can't hold a dataset: {tmp_path}/taken is a file" in run.output
+    assert run.wait() == pytest.ExitCode.USAGE_ERROR
+    assert f"ERROR: {tmp_path}/taken can't hold a dataset: {tmp_path}/taken is a file" in run.output
     assert (tmp_path / "taken").read_text() == "mine"
     assert not Belongings.of(run, []).left()
 
@@ -105,8 +105,8 @@ def test_an_output_directory_that_takes_nothing_is_named(options, says, start, t
     write_test(tmp_path)
     words = pytest_words("test_it.py", "--anomod-out=dataset")
     run = start(*words, prefix=behind_a_mount(options, tmp_path / "dataset"))
-    assert run.wait() == pytest.ExitCode.TESTS_FAILED, run.output
-    assert re.search(f"^E .*DatasetError: .*{says}", run.output, re.MULTILINE), run.output
+    assert run.wait() == pytest.ExitCode.USAGE_ERROR, run.output
+    assert re.search(f"^ERROR: .*{says}", run.output, re.MULTILINE), run.output
     assert not Belongings.of(run, []).left()
 
 

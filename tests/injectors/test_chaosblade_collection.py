@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 SCENARIOS = """
 from pytest_anomod import anomaly
 from pytest_anomod.faults import *
@@ -30,8 +32,8 @@ def test_without_a_blade_nothing_is_collected(pytester, monkeypatch):
     monkeypatch.setenv("ANOMOD_BLADE_HOME", "/nowhere")
     write(pytester)
     result = pytester.runpytest("--collect-only", "--anomod-injector=chaosblade")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*needs ChaosBlade: put `blade` on PATH or set ANOMOD_BLADE_HOME*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *needs ChaosBlade: put `blade` on PATH or set ANOMOD_BLADE_HOME*"])
 
 
 def test_what_blade_can_not_do_is_skipped_with_the_reason(pytester, blade_home):

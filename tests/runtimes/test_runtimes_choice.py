@@ -6,13 +6,14 @@ import fcntl
 import socket
 import sys
 import threading
+import types
 
 import pytest
 from fake_engine import FakeEngine
 
 from pytest_anomod import cli
 from pytest_anomod.model import clock
-from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.errors import DeploymentError, ScenarioError
 from pytest_anomod.model.system import System
 from pytest_anomod.runtimes import choice, docker_engine, docker_image
 from pytest_anomod.runtimes.choice import Choice
@@ -220,11 +221,41 @@ def test_who_cannot_reach_the_shared_directory_decides_alone(tmp_path):
     assert choice.agreed(tmp_path / "nowhere") is None
 
 
-def test_a_system_that_is_no_replica_is_in_no_image():
-    """It does not go to containers because others can."""
-    found = Choice(runtime="docker", why="x")
-    own = System(name="own", services=(), entry="", journeys=())
-    assert choice.runtime_for(found, own) == "process"
+def runtimes(monkeypatch, **refusals):
+    """A catalog with these runtimes only; each refuses with its text, None has no way to."""
+    offers = {}
+    for name, why in refusals.items():
+        asked = {"refusal": lambda system, why=why: why} if why is not None else {}
+        offers[name] = types.SimpleNamespace(name=name, **asked)
+    monkeypatch.setattr(choice.catalog, "offers", lambda group: offers)
+
+
+OWN = System(name="own", services=(), entry="", journeys=())
+
+
+@pytest.mark.parametrize("taken", ["docker", "process"])
+def test_what_refuses_a_system_is_not_taken_for_it(monkeypatch, taken):
+    """It goes to the first that does not refuse it, and never to containers where none are."""
+    runtimes(monkeypatch, docker="no replica" if taken == "docker" else "", process="no replica", cluster="", other="")
+    assert choice.runtime_for(Choice(runtime=taken, why="x"), OWN) == "cluster"
+
+
+def test_the_runtime_that_was_taken_is_asked_first(monkeypatch):
+    runtimes(monkeypatch, cluster="", docker="", process="")
+    assert choice.runtime_for(Choice(runtime="process", why="x"), OWN) == "process"
+
+
+def test_a_runtime_that_never_refuses_takes_what_others_refuse(monkeypatch):
+    runtimes(monkeypatch, docker="no", process="no", theirs=None)
+    assert choice.runtime_for(Choice(runtime="docker", why="x"), OWN) == "theirs"
+
+
+def test_where_all_refuse_every_reason_is_given():
+    """Of our own runtimes, which want a replica."""
+    with pytest.raises(
+        ScenarioError, match=r"no runtime takes system 'own': process: .*no replica.*; give it a replica"
+    ):
+        choice.runtime_for(Choice(runtime="process", why="x"), OWN)
 
 
 @pytest.mark.parametrize("words", [(), ("-n2",)])
@@ -273,8 +304,8 @@ def test_explicit_docker_builds_nothing_and_names_the_command(pytester, engine, 
     """Who names a runtime gets it, or is told what is missing."""
     pytester.makepyfile(SCENARIO)
     result = pytester.runpytest("--anomod-runtime=docker")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*the engine has no image *; make it: anomod image build*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *the engine has no image *; make it: anomod image build*"])
 
 
 def test_without_anomalies_no_engine_is_asked(pytester, engine):
@@ -297,14 +328,15 @@ def test_up_says_what_it_takes(engine, monkeypatch, capsys):
     taken = []
 
     class Runtime:
+        def __init__(self, name):
+            self.name = name
+
         def up_in_foreground(self, system, *, port, say):
+            taken.append(self.name)
             return 0
 
     def find(group, name):
-        if group == "runtimes":
-            taken.append(name)
-            return Runtime()
-        return System(name="it", services=(), entry="", journeys=(), replica="it")
+        return Runtime(name) if group == "runtimes" else System(name="it", services=(), entry="", journeys=())
 
     monkeypatch.setattr(cli.catalog, "find", find)
     with_image(engine)

@@ -28,6 +28,14 @@ def test_the_version_of_cgroups_is_told_by_what_is_mounted(tmp_path):
     assert _machine.cgroup_version(tmp_path) == 2
 
 
+def test_pressure_is_read_to_know_that_it_can_be(tmp_path):
+    """A kernel that has it turned off has the file all the same, and refuses to read it."""
+    (tmp_path / "cpu").write_text("some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n")
+    assert _machine.no_pressure(tmp_path / "cpu") == ""
+    assert _machine.no_pressure(tmp_path) == f"{tmp_path}: Is a directory"
+    assert _machine.no_pressure(tmp_path / "none").endswith("No such file or directory")
+
+
 def test_the_file_system_is_that_of_the_nearest_mount(tmp_path):
     """The longest mount point above the directory; blanks in it are written as octal."""
     there = tmp_path / "a disk"

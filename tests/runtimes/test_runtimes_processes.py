@@ -49,6 +49,16 @@ def test_a_process_that_waits_to_be_reaped_is_dead(sleeper):
     assert not processes.is_same(process.pid, started)
 
 
+def test_a_child_that_is_reaped_leaves_no_pipe_open():
+    """Else Python warns of it at the end of the run, which fails where warnings are errors."""
+    child = subprocess.Popen(["sleep", "300"], stdin=subprocess.PIPE)
+    processes.adopt(child)
+    assert processes.reap(child.pid) is None
+    child.kill()
+    clock.wait_until(lambda: processes.reap(child.pid) is not None, timeout_s=20.0, what="its end")
+    assert child.stdin.closed
+
+
 def test_a_signal_reaches_no_one_else(sleeper):
     """With the wrong start time nothing is sent."""
     process = sleeper()

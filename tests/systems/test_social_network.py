@@ -12,6 +12,7 @@ import pytest
 from pytest_anomod.model import catalog
 from pytest_anomod.model.system import ServiceKind
 from pytest_anomod.model.workload import Response
+from pytest_anomod.replicas.social_network import SYSTEM
 from pytest_anomod.systems import social_network
 from pytest_anomod.systems.social_network import SOCIAL_NETWORK
 
@@ -61,14 +62,11 @@ def test_there_are_two_gateways_eleven_services_five_caches_and_six_docstores():
 
 
 def test_the_replica_has_the_same_services_with_the_same_calls():
-    replica = pytest.importorskip("pytest_anomod.replicas.social_network")
-    if not hasattr(replica, "SYSTEM"):
-        pytest.skip("the replica has no SYSTEM")
     ours = {service.name: (str(service.kind), set(service.calls)) for service in SOCIAL_NETWORK.services}
-    theirs = {spec.name: (spec.kind, set(getattr(spec, "calls", ()))) for spec in replica.SYSTEM.services}
-    theirs |= {spec.name: (spec.kind, set()) for spec in replica.SYSTEM.stores}
+    theirs = {spec.name: (spec.kind, set(getattr(spec, "calls", ()))) for spec in SYSTEM.services}
+    theirs |= {spec.name: (spec.kind, set()) for spec in SYSTEM.stores}
     assert ours == theirs
-    assert replica.SYSTEM.entry == SOCIAL_NETWORK.entry
+    assert SYSTEM.entry == SOCIAL_NETWORK.entry
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import psutil
 
+from pytest_anomod.replicas.kit.cache import cache_directory
 from pytest_anomod.replicas.kit.control import Control
 from pytest_anomod.replicas.kit.coverage_meter import warmed_coverage
 from pytest_anomod.replicas.kit.http_server import HttpServer
@@ -112,6 +113,7 @@ class Deployment:
         self._boot.done("bring_up")
         value = describe(self._system, self._layout, self._options)
         value["boot_s"] = self._boot.figures
+        value["notes"] = [note for note in (cache_directory()[1],) if note]
         write_atomically(self._options.directory / "deployment.json", orjson.dumps(value, option=orjson.OPT_INDENT_2))
 
     async def _fill(self) -> None:

@@ -6,6 +6,7 @@ gets an IPC namespace, too, so that its one small shared memory segment ends wit
 """
 
 import base64
+import contextlib
 import ctypes
 import fcntl
 import functools
@@ -13,6 +14,7 @@ import hashlib
 import hmac
 import importlib.util
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -21,12 +23,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pytest_anomod.replicas.kit.cache import cache_directory
 from pytest_anomod.replicas.kit.net import HOST
 from pytest_anomod.replicas.kit.processes import die_with
 from pytest_anomod.replicas.kit.redis_server import INSTALL, MissingBinaryError
 
 _CLONE_NEWUSER, _CLONE_NEWIPC = 0x10000000, 0x08000000
-_MAPPED = 1000  # any user but 0
+_MAPPED = 1000  # any user but 0, where /etc/passwd has none
 _INITDB = (
     "--username=postgres",
     "--auth=scram-sha-256",
@@ -42,6 +45,7 @@ _TRIMMING = (  # two databases and their 600 files less to copy for every store
     "CREATE ROLE app LOGIN",
     "GRANT ALL ON SCHEMA public TO app",
 )
+_NOT_NAMED = "could not look up effective user ID"
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 DEFAULTS = {
@@ -64,6 +68,10 @@ DEFAULTS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
+
+
+class ClusterError(Exception):
+    """No empty cluster could be made; the message says why."""
 
 
 def find_postgres() -> Path:
@@ -105,21 +113,29 @@ def leave_root() -> bool:
     if not private and _LIBC.unshare(_CLONE_NEWUSER) != 0:
         reason = os.strerror(ctypes.get_errno())
         raise OSError(f"PostgreSQL refuses to run as root and a user namespace was refused: {reason}; use another user")
-    inside_uid, inside_gid = (_MAPPED, _MAPPED) if root else (uid, gid)
+    inside_uid, inside_gid = _named_user(uid), _MAPPED if root else gid
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{inside_uid} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{inside_gid} {gid} 1")
     return private
 
 
+def _named_user(uid: int) -> int:
+    """That user, or, for root and for a user whom /etc/passwd does not name (initdb asks for that), one it names."""
+    with contextlib.suppress(KeyError):
+        if uid != 0:
+            return pwd.getpwuid(uid).pw_uid
+    named = {entry.pw_uid for entry in pwd.getpwall()} - {0}
+    return _MAPPED if _MAPPED in named or not named else min(named)
+
+
 @functools.cache  # one look for all stores of a deployment
 def cluster_template() -> tuple[Path, str]:
-    """An empty cluster in the user's cache, made once for a version and its options, and its superuser's password."""
+    """An empty cluster that is kept, made once for a version and its options, and its superuser's password."""
     binaries = find_postgres()
     version = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     key = hashlib.sha256(repr((version, _INITDB, _TRIMMING)).encode()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytest-anomod"
-    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    cache, _ = cache_directory()
     template = cache / f"postgres-{key}"
     with (cache / f"postgres-{key}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -148,7 +164,10 @@ def _make_template(binaries: Path, template: Path) -> None:
 def _run_as_user(command: list[str], text: str = "") -> None:
     done = subprocess.run(command, input=text, capture_output=True, text=True, preexec_fn=leave_root)
     if done.returncode != 0:
-        raise RuntimeError(f"{Path(command[0]).name} failed ({done.returncode}): {done.stdout}{done.stderr}".strip())
+        said = f"{Path(command[0]).name} failed ({done.returncode}): {done.stdout}{done.stderr}".strip()
+        if _NOT_NAMED in done.stderr:  # and no user namespace in which it could have been another
+            said += f"; run as a user who has a name, or add a line for {os.getuid()} to /etc/passwd"
+        raise ClusterError(said)
 
 
 class PostgresServer:

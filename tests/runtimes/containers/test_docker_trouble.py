@@ -218,5 +218,5 @@ def test_without_a_daemon_containers_are_refused_at_collection(pytester, monkeyp
     text = "from pytest_anomod import anomaly\n@anomaly(system='social_network')\ndef test_it(case):\n    case.run()\n"
     pytester.makepyfile(text)
     result = pytester.runpytest("--anomod-runtime=docker")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"*no Docker daemon answers at {NOWHERE}*--anomod-runtime=process*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: no Docker daemon answers at {NOWHERE}*--anomod-runtime=process*"])

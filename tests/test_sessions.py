@@ -1,0 +1,54 @@
+"""What a pytest process says while it has systems up."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from pytest_anomod import sessions, testing
+from pytest_anomod.sessions import CaseSession
+
+
+def make_config(tmp_path, **worker):
+    """As much of a configuration as a session needs; with `worker` that of a worker."""
+    config = types.SimpleNamespace(
+        option=types.SimpleNamespace(anomod_out="out", anomod_seed=1, anomod_runtime="fake"),
+        hook=types.SimpleNamespace(pytest_anomod_deployment_ready=lambda deployment: None),
+        invocation_params=types.SimpleNamespace(dir=tmp_path),
+        stash=pytest.Stash(),
+        pluginmanager=types.SimpleNamespace(get_plugin=lambda name: None),
+    )
+    if worker:
+        config.workerinput = worker
+    return config
+
+
+class Runtime(testing.FakeRuntime):
+    """Has something to say of each deployment."""
+
+    def up(self, system, session, *, entry_port=None, seed=1):
+        deployment = super().up(system, session)
+        deployment.notes = ("no home",)
+        return deployment
+
+
+def bring_up(config):
+    session = CaseSession(config)
+    try:
+        for _ in range(2):
+            runtime = Runtime()
+            session.discard(runtime, session.deployment(runtime, testing.FAKE_SYSTEM))
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_what_is_unusual_of_a_deployment_is_said_once_a_run(workers, tmp_path, monkeypatch, capfd):
+    """However many deployments and workers there are."""
+    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "notes").mkdir()
+    for number in range(workers or 1):
+        worker = {sessions.NOTES: str(tmp_path / "notes"), "workerid": f"gw{number}", "testrunuid": "run"}
+        bring_up(make_config(tmp_path, **worker if workers else {}))
+    assert capfd.readouterr().err == "\nanomod: no home\n"
