@@ -163,6 +163,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+def pytest_fixture_post_finalizer(request: pytest.FixtureRequest) -> None:
+    """Keep a tear-down that can't end off a case's Allure page."""
+    if _case_key in request.node.stash and request.config.getoption("allure_report_dir", None):
+        from pytest_anomod.report.allure import drop_unended
+
+        drop_unended(request.config)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Take down what this process brought up."""

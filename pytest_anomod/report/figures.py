@@ -35,7 +35,6 @@ SHADES = {
     Phase.RELEASE: ("#faf4c0", ""),
     Phase.RECOVERY: ("#e0f1fb", "recovery"),
 }
-MOST_BINS = 120
 LEAST_REQUESTS, LEAST_CPU_PERCENT, LEAST_LINES = 5.0, 10.0, 5.0
 LEAST_MEMORY_MIB, LEAST_STORE_MIB = 32.0, 4.0
 LEAST_TOP_MS, LEAST_DECADES = 10.0, 2
@@ -51,6 +50,7 @@ class Clock:
 
     start_ns: int
     end_ns: int
+    most_bins: int = 120
 
     @property
     def length_s(self) -> float:
@@ -60,7 +60,7 @@ class Clock:
     @property
     def bin_s(self) -> int:
         """How long a bin is."""
-        return math.ceil(self.length_s / MOST_BINS)
+        return math.ceil(self.length_s / self.most_bins)
 
     def seconds(self, frame: Any) -> np.ndarray:
         """When the rows of a table were."""
@@ -164,26 +164,26 @@ def _latency(axis: Any, view: CaseView, clock: Clock) -> Names:
     decades = np.log10(np.maximum(frame["duration_ns"].to_numpy(), 1e3) / 1e6)
     axis.plot(seconds[~failed], decades[~failed], ".", ms=3, mew=0, color=BLUE)
     axis.plot(seconds[failed], decades[failed], "x", ms=4, color=VERMILLION)
-    _typical(axis, clock, seconds, decades)
+    axis.stairs(medians(clock, seconds, decades), clock.edges(), baseline=None, color=BLACK)
     high = math.ceil(max(decades.max(initial=0.0), math.log10(LEAST_TOP_MS)) + 1e-9)
     low = min(math.floor(decades.min(initial=0.0)), high - LEAST_DECADES)
     axis.set_ylim(low, high)
-    axis.set_yticks(range(low, high + 1), [_say_ms(10.0**decade) for decade in range(low, high + 1)])
+    axis.set_yticks(range(low, high + 1), [say_ms(10.0**decade) for decade in range(low, high + 1)])
     return ("answered", BLUE), ("failed", VERMILLION), ("median", BLACK)
 
 
-def _typical(axis: Any, clock: Clock, seconds: np.ndarray, values: np.ndarray) -> None:
-    """The median of each bin, as a stepped line with holes where there is nothing."""
+def medians(clock: Clock, seconds: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The median of each bin, NaN where there is nothing."""
     import numpy as np
 
-    edges = clock.edges()
     order = np.argsort(seconds, kind="stable")
-    parts = np.split(values[order], np.searchsorted(seconds[order], edges[1:-1]))
-    axis.stairs([np.median(part) if len(part) else np.nan for part in parts], edges, baseline=None, color=BLACK)
+    parts = np.split(values[order], np.searchsorted(seconds[order], clock.edges()[1:-1]))
+    return np.array([np.median(part) if len(part) else np.nan for part in parts])
 
 
-def _say_ms(value: float) -> str:
-    return f"{value / 1000:g} s" if value >= 1000 else f"{value:g} ms"
+def say_ms(value: float) -> str:
+    """Milliseconds in three digits; from a second on as seconds."""
+    return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.3g} ms"
 
 
 def _cpu(axis: Any, view: CaseView, clock: Clock) -> Names:
