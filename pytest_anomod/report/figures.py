@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WIDTH_PX, HEIGHT_PX, DPI = 960, 640, 100
 LEFT, RIGHT, TOP, BOTTOM = 0.065, 0.99, 0.905, 0.06
 GAP = 0.038
+NAMES_AT = (0.44, 0.61, 0.70)  # between the edges of a case with windows of usual lengths
 COLOURS = 128
 BLACK, BLUE, VERMILLION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 INK = "#24292f"
@@ -108,8 +109,8 @@ def draw_case(view: CaseView, title: str) -> bytes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8, colors=INK)
         figure.text(LEFT, top + share * unit + 0.008, name, fontsize=8, weight="bold", color=INK)
-        for place, (text, colour) in enumerate(names):
-            figure.text(0.42 + 0.2 * place, top + share * unit + 0.008, f"■ {text}", fontsize=8, color=colour)
+        for place, (text, colour) in zip(NAMES_AT, names, strict=False):
+            figure.text(place, top + share * unit + 0.008, f"■ {text}", fontsize=8, color=colour)
     canvas.draw()
     return _png(canvas.buffer_rgba())
 
