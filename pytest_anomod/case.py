@@ -88,6 +88,7 @@ class Case:
         discard: Callable[[Deployment], None],
         hook: Any,
         allowance: Allowance | None = None,
+        draw: Callable[[CaseResult], Any] | None = None,
     ) -> None:
         self.scenario = scenario
         self.system = system
@@ -96,11 +97,14 @@ class Case:
         self.session = session
         self.allowance = allowance or Allowance()
         self.result: CaseResult | None = None
+        self.drawn: Any = None
+        """What `draw` made of the result."""
         self.waited_s = 0.0
         """Seconds that this case waited for others on this machine."""
         self._deploy = deploy
         self._discard = discard
         self._hook = hook
+        self._draw = draw
         self._begun = False
 
     @cached_property
@@ -124,9 +128,17 @@ class Case:
             self._hook.pytest_anomod_case_finished(result=result)
             spoiled = result.verdict is Verdict.CONTAMINATED and not result.as_expected
             if not spoiled or len(superseded) >= self.allowance.attempts:
+                self._finish(result)
                 return result
             superseded.append(result)
             self.__dict__.pop("deployment", None)  # it may have been taken down: the next is asked for anew
+
+    def _finish(self, result: CaseResult) -> None:
+        """Have the last attempt drawn, on a core that no window needs."""
+        draw = self._draw
+        if draw is not None:
+            with self._spare_cores():
+                self.drawn = quietly(lambda: draw(result))
 
     def _attempt(self, before: Sequence[CaseResult]) -> CaseResult:
         """One go at the scenario, on a healthy system; what is left of it is a case or says that it is none."""
