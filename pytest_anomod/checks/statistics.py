@@ -111,31 +111,32 @@ def calm(stretch: Stretch) -> Stretch:
 
 
 def _calm_rows(stretches: Sequence[Stretch], samples: Samples) -> np.ndarray:
-    """Mask over the values of all stretches of those outside their stretch's highest burst."""
+    """Mask over the values of all stretches of those outside their stretch's highest burst; a lone value stays."""
+    sizes = samples.sizes[samples.owners]
+    return without_bursts(stretches, samples.ranks()[0] - (sizes + 1) / 2) | (sizes == 1)
+
+
+def without_bursts(stretches: Sequence[Stretch], scores: np.ndarray) -> np.ndarray:
+    """Mask of the rows left when from each stretch the part of at most BURST_S with the highest sum is taken out."""
     import numpy as np
 
-    scores = samples.ranks()[0] - (samples.sizes[samples.owners] + 1) / 2
-    parts = np.split(scores, np.cumsum(samples.sizes)[:-1])
-    masks = [
-        without_burst(stretch, part) if len(part) > 1 else np.ones(len(part), dtype=bool)
-        for stretch, part in zip(stretches, parts, strict=True)
-    ]
-    return np.concatenate(masks)
-
-
-def without_burst(stretch: Stretch, scores: np.ndarray) -> np.ndarray:
-    """Mask of the rows left when the stretch of at most BURST_S with the highest sum of scores is taken out."""
-    import numpy as np
-
-    keep = np.ones(len(scores), dtype=bool)
+    sizes = np.array([len(stretch.times_s) for stretch in stretches])
+    starts = np.cumsum(sizes) - sizes
     if not len(scores):
-        return keep
-    width = min(BURST_S, stretch.length_s * BURST_SHARE)
-    ends = np.searchsorted(stretch.times_s, stretch.times_s + width, side="left")
+        return np.ones(0, dtype=bool)
+    ends = np.concatenate([
+        np.searchsorted(one.times_s, one.times_s + min(BURST_S, one.length_s * BURST_SHARE), side="left") + start
+        for one, start in zip(stretches, starts, strict=True)
+    ])  # fmt: skip
     total = np.concatenate(([0.0], np.cumsum(scores)))
-    begin = int(np.argmax(total[ends] - total[:-1]))
-    keep[begin : ends[begin]] = False
-    return keep
+    sums = total[ends] - total[:-1]
+    owners = np.repeat(np.arange(np.count_nonzero(sizes)), sizes[sizes > 0])
+    highest = np.flatnonzero(sums == np.maximum.reduceat(sums, starts[sizes > 0])[owners])
+    begins = highest[np.unique(owners[highest], return_index=True)[1]]
+    edges = np.zeros(len(scores) + 1, dtype=np.int64)
+    edges[begins] += 1
+    edges[ends[begins]] -= 1
+    return np.cumsum(edges)[:-1] == 0
 
 
 def _settle(shift: Shift, p_corrected: float) -> Shift:
@@ -240,7 +241,7 @@ def _share_lacks(series: Series, left: float, right: float, reference: tuple[int
         return f"difference {right - left:.1%} < {floor:.1%}"
     if series.steady:
         return _steady_share_lacks(series)
-    rest = after.values[without_burst(after, after.values - left)]
+    rest = after.values[without_bursts([after], after.values - left)]
     events = int(rest.sum())
     share = events / len(rest) if len(rest) else 0.0
     if events < 2 or share - left < floor * TRIM_RELIEF or chances.fisher(reference, (events, len(rest))) > ALPHA:
