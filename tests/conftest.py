@@ -19,6 +19,10 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.fixture
 def pytester(pytester, monkeypatch):
     """Runs of pytest inside tests mean processes, whatever engine is here, unless they say otherwise."""
+    from pytest_anomod.model import catalog
+
+    # pytester forgets modules that an inner run imports, while the catalog keeps their classes: the next run has others
+    catalog.offers("faults")
     monkeypatch.setenv("PYTEST_ADDOPTS", "--anomod-runtime=process")
     return pytester
 

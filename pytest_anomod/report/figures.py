@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WIDTH_PX, HEIGHT_PX, DPI = 960, 640, 100
 LEFT, RIGHT, TOP, BOTTOM = 0.065, 0.99, 0.905, 0.06
 GAP = 0.038
-NAMES_AT = (0.44, 0.61, 0.70)  # between the edges of a case with windows of usual lengths
+NAMES_AT = (0.44, 0.61, 0.69)  # between the edges of a case with windows of usual lengths
 COLOURS = 128
 BLACK, BLUE, VERMILLION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 INK = "#24292f"
@@ -149,7 +149,7 @@ def _windows(axis: Any, view: CaseView, clock: Clock) -> None:
 def _requests(axis: Any, view: CaseView, clock: Clock) -> Names:
     frame = view.frames["api_responses"]
     seconds = clock.seconds(frame)
-    every, bad = clock.rate(seconds), clock.rate(seconds[failures(frame).to_numpy(dtype=bool)])
+    every, bad = clock.rate(seconds), clock.rate(seconds[failed_rows(frame)])
     axis.stairs(every, clock.edges(), fill=True, color=BLUE)
     axis.stairs(bad, clock.edges(), fill=True, color=VERMILLION)
     _from_zero(axis, every.max(initial=0.0), LEAST_REQUESTS)
@@ -161,7 +161,7 @@ def _latency(axis: Any, view: CaseView, clock: Clock) -> Names:
     import numpy as np
 
     frame = view.frames["api_responses"]
-    seconds, failed = clock.seconds(frame), failures(frame).to_numpy(dtype=bool)
+    seconds, failed = clock.seconds(frame), failed_rows(frame)
     decades = np.log10(np.maximum(frame["duration_ns"].to_numpy(), 1e3) / 1e6)
     axis.plot(seconds[~failed], decades[~failed], ".", ms=3, mew=0, color=BLUE)
     axis.plot(seconds[failed], decades[failed], "x", ms=4, color=VERMILLION)
@@ -223,9 +223,11 @@ def _logs(axis: Any, view: CaseView, clock: Clock) -> Names:
     return ("all services", BLUE), ("target", GREEN), ("warnings, errors", VERMILLION)
 
 
-def failures(frame: Any) -> Any:
+def failed_rows(frame: Any) -> np.ndarray:
     """Which API responses failed: no answer at all, or a status of 500 and above."""
-    return (frame["status_code"] == 0) | (frame["status_code"] >= 500)
+    import numpy as np
+
+    return np.asarray((frame["status_code"] == 0) | (frame["status_code"] >= 500), dtype=bool)
 
 
 def _metric(view: CaseView, clock: Clock, name: str) -> tuple[np.ndarray, np.ndarray]:

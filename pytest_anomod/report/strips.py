@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pytest_anomod.model.timeline import Phase
-from pytest_anomod.report.figures import LEAST_DECADES, LEAST_TOP_MS, Clock, failures, medians, say_ms
+from pytest_anomod.report.figures import LEAST_DECADES, LEAST_TOP_MS, Clock, failed_rows, medians, say_ms
 
 if TYPE_CHECKING:
     from pytest_anomod.model.verdict import CaseView
@@ -23,7 +23,7 @@ def strips(view: CaseView) -> list[str]:
 
     clock = Clock(view.timeline.start_ns, view.timeline.end_ns, most_bins=MOST_BLOCKS)
     frame = view.frames["api_responses"]
-    seconds, failed = clock.seconds(frame), failures(frame).to_numpy(dtype=bool)
+    seconds, failed = clock.seconds(frame), failed_rows(frame)
     shares = clock.rate(seconds[failed]) / np.maximum(clock.rate(seconds), 1e-9)
     latencies = medians(clock, seconds, frame["duration_ns"].to_numpy() / 1e6)
     known = latencies[~np.isnan(latencies)]
