@@ -103,6 +103,16 @@ def test_no_leftovers():
     assert not broken, "\n".join(broken)
 
 
+def test_files_stay_short():
+    """Who needs more than 400 lines has two things to say."""
+    long = [
+        f"{path.relative_to(ROOT)}: {count} lines"
+        for path in PYTHON
+        if (count := path.read_text("utf-8").count("\n")) > 400
+    ]
+    assert not long, "\n".join(long)
+
+
 def test_functions_fit_on_a_screen():
     """At most 60 lines from def to the end, tests and experiments too."""
     broken = []

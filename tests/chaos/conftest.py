@@ -39,7 +39,7 @@ class Player:
     def assert_clean(self) -> None:
         """Nothing is left: the fault is out and nobody writes records any more."""
         assert self.world["fault_in"] is False
-        assert testing._writers == {}
+        assert testing.load._writers == {}
 
 
 @pytest.fixture

@@ -1,14 +1,18 @@
-"""A small HTTP server that stands in for a system's entry: answers, hangs or breaks as its mode says."""
+"""A small HTTP server that stands in for a system's entry, as its mode says; suites that are begun against it."""
 
 from __future__ import annotations
 
 import contextlib
 import http.server
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+from suite_plays import BASE
+
+from pytest_anomod.workloads import suite
 
 
 class FakeEntry:
@@ -33,6 +37,37 @@ def entry() -> Iterator[FakeEntry]:
     """A fake entry that serves while the test runs."""
     with fake_entry() as fake:
         yield fake
+
+
+@pytest.fixture
+def begin(entry, tmp_path):
+    """Starts suites given as text; ends what is left of them."""
+    handles = []
+
+    def start(text: str, **changes):
+        path = tmp_path / f"suite_{len(handles)}.py"
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        handles.append({"pid": 0})
+        spec = {
+            "system": "social_network",
+            "suite": str(path),
+            "once": False,
+            "bases": {BASE: ""},
+            "rate_rps": 100.0,
+            "timeout_s": 5.0,
+            "seed": 7,
+            "deadline_s": 60.0,
+            "entry_url": entry.url,
+            "urls": {"nginx-thrift": entry.url},
+            "owner_pid": None,
+        }
+        handles[-1] = suite.start({**spec, **changes}, tmp_path / f"responses{len(handles)}.jsonl")
+        return handles[-1]
+
+    yield start
+    for handle in handles:
+        if handle["pid"]:
+            suite.stop({**handle, "timeout_s": 0})
 
 
 @contextlib.contextmanager
