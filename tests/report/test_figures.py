@@ -44,7 +44,9 @@ def still(*, length_s=30, every_s=1.0, status=200, metrics=METRICS):
     view = make_case(1, effect=Effect())
     times = START + (np.arange(0, length_s, every_s) * S).astype(np.int64)
     target = view.scenario.target
-    responses = pd.DataFrame({"time_unix_nano": times, "duration_ns": 3_000_000, "status_code": status, "error_kind": ""})
+    responses = pd.DataFrame(
+        {"time_unix_nano": times, "duration_ns": 3_000_000, "status_code": status, "error_kind": ""}
+    )
     logs = pd.DataFrame({"time_unix_nano": times, "service_name": target, "severity_number": 9})
     rows = [(at, target, name, value((at - START) / S)) for name, value in metrics.items() for at in times.tolist()]
     columns = ["time_unix_nano", "service_name", "metric_name", "value"]
