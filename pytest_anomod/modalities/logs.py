@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pytest_anomod.modalities._file_collector import FileCollector
 from pytest_anomod.modalities._rows import Row
@@ -17,7 +16,7 @@ from pytest_anomod.model.clock import NS_PER_S
 from pytest_anomod.model.errors import CaptureError, DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import Column
-from pytest_anomod.model.redact import redact_json, redact_text
+from pytest_anomod.model.redact import is_clean, redact_json, redact_text
 from pytest_anomod.model.runtime import Deployment, Instance, KeepsOutput
 
 COLUMNS = (
@@ -54,13 +53,16 @@ class LogCollector(FileCollector):
     def parse(self, instance: Instance, lines: Iterable[bytes], observed: Sequence[int] = ()) -> Iterable[Row | None]:
         """Rows of a log; `observed` has a time for each line, or nothing."""
         if instance.log_format == "json":
-            numbered = ((number, line) for number, line in enumerate(lines) if line.strip())
-            return (self._json_row(instance.service, line, _at(observed, number)) for number, line in numbered)
+            return (
+                self._json_row(instance.service, line, record, _at(observed, number))
+                for number, line, record in self.records(lines)
+            )
         return self._store_rows(instance.service, PARSERS[instance.log_format], lines, observed)
 
-    def _json_row(self, service: str, line: bytes, observed: int | None) -> Row | None:
+    def _json_row(self, service: str, line: bytes, record: Any, observed: int | None) -> Row | None:
         try:
-            record = json.loads(line)
+            clean = is_clean(line)
+            body, attributes = record["body"], record.get("attributes") or {}
             time_unix_nano = record["time_unix_nano"]
             return (
                 time_unix_nano,
@@ -68,13 +70,13 @@ class LogCollector(FileCollector):
                 self.instance_id(record, service, time_unix_nano),
                 record["severity_number"],
                 record["severity_text"],
-                redact_text(record["body"]),
+                body if clean and isinstance(body, str) else redact_text(body),
                 record.get("trace_id") or "",
                 record.get("span_id") or "",
-                redact_json(record.get("attributes") or {}),
+                attributes if clean else redact_json(attributes),
                 observed,
             )
-        except (ValueError, KeyError, TypeError, AttributeError):  # torn, or no record of ours
+        except (KeyError, TypeError, AttributeError):  # torn, or no record of ours
             return None
 
     def _store_rows(

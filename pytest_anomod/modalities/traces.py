@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pytest_anomod.modalities._file_collector import FileCollector
 from pytest_anomod.modalities._rows import Row
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import Column
-from pytest_anomod.model.redact import redact_json
+from pytest_anomod.model.redact import is_clean, redact_json
 from pytest_anomod.model.runtime import Deployment, Instance
 
 COLUMNS = (
@@ -37,11 +37,11 @@ class TraceCollector(FileCollector):
 
     def parse(self, instance: Instance, lines: Iterable[bytes]) -> Iterable[Row | None]:
         """Rows of a span file."""
-        return (self._row(instance.service, line) for line in lines if line.strip())
+        return (self._row(instance.service, line, span) for _, line, span in self.records(lines))
 
-    def _row(self, service: str, line: bytes) -> Row | None:
+    def _row(self, service: str, line: bytes, span: Any) -> Row | None:
         try:
-            span = json.loads(line)
+            attributes = span.get("attributes") or {}
             start = span["start_unix_nano"]
             return (
                 start,
@@ -54,9 +54,9 @@ class TraceCollector(FileCollector):
                 span["span_kind"],
                 span["status_code"],
                 span["duration_ns"],
-                redact_json(span.get("attributes") or {}),
+                attributes if is_clean(line) else redact_json(attributes),
             )
-        except (ValueError, KeyError, TypeError, AttributeError):  # torn, or no record of ours
+        except (KeyError, TypeError, AttributeError):  # torn, or no record of ours
             return None
 
 
