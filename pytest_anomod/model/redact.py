@@ -24,7 +24,7 @@ _MARKS = (
     "passw", "passphrase", "pwd", "secret", "token", "authorization", "cookie", "credential", "key", "session",
     "verification", "jwt", "eyj", "bearer", "basic", "scram-sha-256$", "@",
 )  # fmt: skip
-"""Every text of ASCII in which _HINT finds something has one of these, in lower case; to look for them is far faster."""
+"""Each text of ASCII in which _HINT finds something has one of these, in lower case; to look for them is far faster."""
 _BYTE_MARKS = tuple(mark.encode() for mark in _MARKS)
 
 _QUOTE = r"(?:\\*[\"']|%22|%27)"
