@@ -92,8 +92,8 @@ class FileCollector(abc.ABC):
         return to_columns(self._rows, self.fields, start_ns, end_ns)
 
     @staticmethod
-    def records(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes, Any]]:
-        """Number, text and value of each line of JSON; a torn one has None for a value, a blank one is left out.
+    def records(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
+        """Number and value of each line of JSON; a torn one has None for a value, a blank one is left out.
 
         Many are parsed in one go, as the parser's own start costs as much as a line.
         """
@@ -105,8 +105,7 @@ class FileCollector(abc.ABC):
                 values = ()
             if len(values) != len(batch):
                 values = [_value(line) for _, line in batch]
-            for (number, line), value in zip(batch, values, strict=True):
-                yield number, line, value
+            yield from zip((number for number, _ in batch), values, strict=True)
 
     def instance_id(self, record: dict[str, Any], service: str, time_unix_nano: int) -> str | None:
         """The instance a record names itself, else the one that was seen to run."""

@@ -16,7 +16,7 @@ from pytest_anomod.model.clock import NS_PER_S
 from pytest_anomod.model.errors import CaptureError, DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import Column
-from pytest_anomod.model.redact import is_clean, redact_json, redact_text
+from pytest_anomod.model.redact import redact_json, redact_text
 from pytest_anomod.model.runtime import Deployment, Instance, KeepsOutput
 
 COLUMNS = (
@@ -54,15 +54,13 @@ class LogCollector(FileCollector):
         """Rows of a log; `observed` has a time for each line, or nothing."""
         if instance.log_format == "json":
             return (
-                self._json_row(instance.service, line, record, _at(observed, number))
-                for number, line, record in self.records(lines)
+                self._json_row(instance.service, record, _at(observed, number))
+                for number, record in self.records(lines)
             )
         return self._store_rows(instance.service, PARSERS[instance.log_format], lines, observed)
 
-    def _json_row(self, service: str, line: bytes, record: Any, observed: int | None) -> Row | None:
+    def _json_row(self, service: str, record: Any, observed: int | None) -> Row | None:
         try:
-            clean = is_clean(line)
-            body, attributes = record["body"], record.get("attributes") or {}
             time_unix_nano = record["time_unix_nano"]
             return (
                 time_unix_nano,
@@ -70,10 +68,10 @@ class LogCollector(FileCollector):
                 self.instance_id(record, service, time_unix_nano),
                 record["severity_number"],
                 record["severity_text"],
-                body if clean and isinstance(body, str) else redact_text(body),
+                redact_text(record["body"]),
                 record.get("trace_id") or "",
                 record.get("span_id") or "",
-                attributes if clean else redact_json(attributes),
+                redact_json(record.get("attributes") or {}),
                 observed,
             )
         except (KeyError, TypeError, AttributeError):  # torn, or no record of ours

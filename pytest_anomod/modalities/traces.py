@@ -10,7 +10,7 @@ from pytest_anomod.modalities._file_collector import FileCollector
 from pytest_anomod.modalities._rows import Row
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import Column
-from pytest_anomod.model.redact import is_clean, redact_json
+from pytest_anomod.model.redact import redact_json
 from pytest_anomod.model.runtime import Deployment, Instance
 
 COLUMNS = (
@@ -37,11 +37,10 @@ class TraceCollector(FileCollector):
 
     def parse(self, instance: Instance, lines: Iterable[bytes]) -> Iterable[Row | None]:
         """Rows of a span file."""
-        return (self._row(instance.service, line, span) for _, line, span in self.records(lines))
+        return (self._row(instance.service, span) for _, span in self.records(lines))
 
-    def _row(self, service: str, line: bytes, span: Any) -> Row | None:
+    def _row(self, service: str, span: Any) -> Row | None:
         try:
-            attributes = span.get("attributes") or {}
             start = span["start_unix_nano"]
             return (
                 start,
@@ -54,7 +53,7 @@ class TraceCollector(FileCollector):
                 span["span_kind"],
                 span["status_code"],
                 span["duration_ns"],
-                attributes if is_clean(line) else redact_json(attributes),
+                redact_json(span.get("attributes") or {}),
             )
         except (KeyError, TypeError, AttributeError):  # torn, or no record of ours
             return None

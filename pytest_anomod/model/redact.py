@@ -20,15 +20,15 @@ _NAME = re.compile(_WORDS, re.IGNORECASE)
 _LOOKS = r"eyJ[A-Za-z0-9_-]{6,}(?:\.|\Z)|\b(?:bearer|basic)\s+[A-Za-z0-9]|scram-sha-256\$|://[^\s/:@\"']{1,64}:[^\s/@\"']{1,128}@"
 _HINT = re.compile(f"{_WORDS}|{_LOOKS}", re.IGNORECASE)
 
-_MARKS = (
-    "passw", "passphrase", "pwd", "secret", "token", "authorization", "cookie", "credential", "key", "session",
-    "verification", "jwt", "eyj", "bearer", "basic", "scram-sha-256$", "@",
-)  # fmt: skip
-"""Each text of ASCII in which _HINT finds something has one of these, in lower case; to look for them is far faster."""
-_BYTE_MARKS = tuple(mark.encode() for mark in _MARKS)
+_MARK = re.compile(
+    "passw|passphrase|pwd|secret|token|authorization|cookie|credential|key|session|verification|jwt|eyj|bearer|basic"
+    r"|scram-sha-256\$|@"
+)
+"""One of these is in each text of ASCII, in lower case, in which _HINT finds something; far faster to look for."""
 
 _QUOTE = r"(?:\\*[\"']|%22|%27)"
 _SCALAR = r"\\*\"(?:[^\"\\]|\\+[^\"\\])*(?:\\*\")?|'[^']*'?|\[[^\]]*\]?|\{[^{}]*\}?|[^\s&;,<>\"'}\])]+"
+_KNOWN_LENGTH = 256
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -82,24 +82,21 @@ def redact_text(text: str) -> str:
     return text
 
 
-def is_clean(line: bytes) -> bool:
-    """Whether a line of JSON surely holds no secret, so that its strings need not be looked at one by one.
-
-    False for what would have to be decoded to be sure: escapes, and letters beyond ASCII.
-    """
-    if b"\\" in line or not line.isascii():
-        return False
-    lower = line.lower()
-    return not any(mark in lower for mark in _BYTE_MARKS)
-
-
 def redact_json(value: Any) -> Any:
     """A JSON value with everything below secret names replaced, and secrets in its strings taken out."""
     if isinstance(value, dict):
         return {key: _redact_field(str(key), item) for key, item in value.items()}
     if isinstance(value, list):
         return [redact_json(item) for item in value]
-    return redact_text(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return _redact_known(value) if len(value) <= _KNOWN_LENGTH else redact_text(value)
+    return value
+
+
+@functools.lru_cache(maxsize=8192)
+def _redact_known(text: str) -> str:
+    """The same, remembered: methods, names of peers and even URLs come again and again."""
+    return redact_text(text)
 
 
 def redact_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -124,10 +121,8 @@ def _redact_field(name: str, value: Any) -> Any:
 
 
 def _may_hold_secrets(text: str) -> bool:
-    if text.isascii():
-        lower = text.lower()
-        if not any(mark in lower for mark in _MARKS):
-            return False
+    if text.isascii() and _MARK.search(text.lower()) is None:
+        return False
     return _HINT.search(text) is not None
 
 

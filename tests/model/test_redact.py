@@ -9,7 +9,7 @@ import time
 import pytest
 
 from pytest_anomod.model import redact
-from pytest_anomod.model.redact import REDACTED, is_clean, redact_body, redact_headers, redact_json, redact_text
+from pytest_anomod.model.redact import REDACTED, redact_body, redact_headers, redact_json, redact_text
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiNyJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
 SECRETS = ("hunter2", "s3cr3t", "letmein", JWT, JWT.split(".")[2])
@@ -95,18 +95,6 @@ def test_text_without_secrets_comes_back_as_it_is(text):
     assert redact_text(text) == text
 
 
-@pytest.mark.parametrize("text", LEAKS.values(), ids=LEAKS.keys())
-def test_no_line_with_a_secret_is_taken_for_clean(text):
-    for line in (json.dumps({"a": text}), json.dumps({"a": text.upper()}), text):
-        assert not is_clean(line.encode())
-
-
-def test_lines_that_hide_their_letters_are_not_taken_for_clean():
-    assert is_clean(b'{"a": "b"}')
-    assert not is_clean(rb'{"a": "\u0070assword=hunter2"}')
-    assert not is_clean('{"a": "pa\u017fsword=hunter2"}'.encode())
-
-
 def test_the_quick_look_for_secrets_misses_none_that_the_slow_one_finds():
     chance = random.Random(3)
     words = (
@@ -116,7 +104,6 @@ def test_the_quick_look_for_secrets_misses_none_that_the_slow_one_finds():
     texts = ["".join(chance.choice(words) for _ in range(chance.randrange(1, 4))) for _ in range(3000)]
     hinted = [redact._HINT.search(text) is not None for text in texts]
     assert [redact._may_hold_secrets(text) for text in texts] == hinted
-    assert not [text for text, hint in zip(texts, hinted, strict=True) if hint and is_clean(text.encode())]
     assert len(set(hinted)) == 2
 
 
