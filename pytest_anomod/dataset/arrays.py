@@ -87,6 +87,7 @@ def _json_texts(name: str, column: Column, values: Sequence[Json]) -> list[str |
     """Objects as JSON text with sorted keys; text that is an object's JSON already is kept as it is."""
     texts: list[str | None] = []
     checked: set[str] = set()
+    known: dict[str, str] = {}  # by what is printed of an object, which takes a third of the time
     for row, value in enumerate(values):
         try:
             if isinstance(value, str):
@@ -95,15 +96,20 @@ def _json_texts(name: str, column: Column, values: Sequence[Json]) -> list[str |
                 checked.add(value)
                 texts.append(value)
             else:
-                texts.append(None if value is None else _dump(value))
+                texts.append(None if value is None else _dump(value, known))
         except (TypeError, ValueError) as error:
             msg = f"{name}: column {column.name!r}, row {row}: {value!r:.80} is no JSON object ({error})"
             raise DatasetError(msg) from error
     return texts
 
 
-def _dump(value: Json) -> str:
-    try:
-        return _ENCODER.encode(value)
-    except (TypeError, ValueError):  # it holds what JSON has no words for
-        return _ENCODER.encode(files.plain(value))
+def _dump(value: Json, known: dict[str, str]) -> str:
+    key = repr(value)
+    text = known.get(key)
+    if text is None:
+        try:
+            text = _ENCODER.encode(value)
+        except (TypeError, ValueError):  # it holds what JSON has no words for
+            text = _ENCODER.encode(files.plain(value))
+        known[key] = text
+    return text
