@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ PHASE_END = Column(
     doc="window of the timeline that holds time_unix_nano + duration_ns; null when that is after the case",
     nullable=True,
 )
+_PANDAS_TYPES = {pa.int64(): "Int64", pa.int32(): "Int32", pa.bool_(): "boolean"}
+"""What nullable columns are in pandas, whose own numbers know no null: they would become floats."""
 FILLED_IN = frozenset({"case_id", "phase", "phase_end"})
 """Columns that no collector provides."""
 
@@ -117,6 +120,7 @@ def phase_counts(phases: pa.ChunkedArray) -> dict[str, int]:
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a table as zstd Parquet with dictionary-encoded strings, atomically; equal tables give equal bytes."""
     strings = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"pandas": _for_pandas(table.schema)})
     with files.atomic(path) as file:
         pq.write_table(table, file, compression="zstd", use_dictionary=strings, row_group_size=ROW_GROUP_ROWS)
 
@@ -144,12 +148,28 @@ def to_frame(table: pa.Table) -> Any:
     """A table as a pandas DataFrame; nullable whole numbers become Int64 or Int32, never floats (they round times)."""
     import pandas as pd
 
-    dtypes = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
+    dtypes = {arrow: pd.api.types.pandas_dtype(name) for arrow, name in _PANDAS_TYPES.items()}
     places = [place for place, field in enumerate(table.schema) if field.nullable and field.type in dtypes]
     frame = table.drop_columns([table.column_names[place] for place in places]).to_pandas()
     for place in places:
         frame.insert(place, table.column_names[place], table.column(place).to_pandas(types_mapper=dtypes.get))
     return frame
+
+
+def _for_pandas(schema: pa.Schema) -> bytes:
+    """What has plain `pandas.read_parquet` read the nullable columns as `to_frame` does, so that no time is rounded."""
+    columns = [
+        {
+            "name": field.name,
+            "field_name": field.name,
+            "pandas_type": str(field.type),
+            "numpy_type": _PANDAS_TYPES[field.type],
+            "metadata": None,
+        }
+        for field in schema
+        if field.nullable and field.type in _PANDAS_TYPES
+    ]
+    return json.dumps({"index_columns": [], "column_indexes": [], "columns": columns}).encode()
 
 
 def _check_shape(name: str, wanted: Sequence[Column], columns: Columns) -> int:
