@@ -22,7 +22,7 @@ _HINT = re.compile(f"{_WORDS}|{_LOOKS}", re.IGNORECASE)
 
 _MARK = re.compile(
     "passw|passphrase|pwd|secret|token|authorization|cookie|credential|key|session|verification|jwt|eyj|bearer|basic"
-    r"|scram-sha-256\$|@"
+    r"|scram-sha-256\$|://[^\s/:@\"']{1,64}:"
 )
 """One of these is in each text of ASCII, in lower case, in which _HINT finds something; far faster to look for."""
 
@@ -104,7 +104,7 @@ def redact_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> di
     found: dict[str, str] = {}
     for name, value in headers.items() if isinstance(headers, Mapping) else headers:
         key = name.lower()
-        kept = REDACTED if is_secret_name(key) else redact_text(value)
+        kept = REDACTED if is_secret_name(key) else _redact_known(value)
         found[key] = f"{found[key]}, {kept}" if key in found and kept != REDACTED else kept
     return found
 
