@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import selectors
 import socket
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from pytest_anomod.model import clock
 
 CONNECT_TIMEOUT_S = 0.2
 _PIECE = 1 << 18
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*(?:\r|\Z)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked", re.IGNORECASE)
+_CLOSE = re.compile(rb"\r\nconnection:[^\r]*close", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -161,20 +165,16 @@ def _page(answer: bytes, *, ended: bool) -> tuple[Page | None, bool]:
         if ended:
             raise ValueError
         return None, True
-    first, *rest = head.split(b"\r\n")
-    headers = {
-        name.strip().lower(): value.strip().lower() for name, _, value in (line.partition(b":") for line in rest)
-    }
-    version, status = first.split(maxsplit=2)[:2]
+    version, status = head.split(maxsplit=2)[:2]
     if not version.startswith(b"HTTP/1."):
         raise ValueError
-    stays_open = version == b"HTTP/1.1" and headers.get(b"connection") != b"close"
+    stays_open = version == b"HTTP/1.1" and _CLOSE.search(head) is None
+    length = _LENGTH.search(head)
     text: bytes | None
-    if b"chunked" in headers.get(b"transfer-encoding", b""):
+    if length is not None:
+        text = body[: int(length[1])] if len(body) >= int(length[1]) else None
+    elif _CHUNKED.search(head) is not None:
         text = _joined(body)
-    elif b"content-length" in headers:
-        length = int(headers[b"content-length"])
-        text = body[:length] if len(body) >= length else None
     else:
         text, stays_open = (body if ended else None), False
     if text is None:

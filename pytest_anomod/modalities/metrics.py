@@ -34,6 +34,7 @@ COLUMNS = (
 )
 
 _NONE: Mapping[str, str] = {}
+_RESTARTS = ("service_restarts_total", "1", "counter")
 _CONTAINER = (
     ("container_cpu_usage_seconds_total", "s", "counter"),
     ("container_memory_working_set_bytes", "By", "gauge"),
@@ -73,7 +74,7 @@ class MetricCollector:
         self._series = SeriesTable()
         self._readers: dict[str, PageReader] = {}
         self._known: dict[tuple[str, str], int] = {}  # (service, instance id) -> number
-        self._own: dict[tuple[str, ...], int] = {}  # series of ours -> number
+        self._own: dict[tuple[str, bool], array[int]] = {}
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -181,13 +182,8 @@ class MetricCollector:
         else:
             reason = page.reason
         self.unanswered += bool(reason)
-        series, values = array("i"), array("d")
-        series.append(self._number("up", "1", "gauge", reason))
-        series.append(self._number("service_restarts_total", "1", "counter"))
-        values.extend((float(not reason), float(instance.restarts)))
-        if stats is not None:
-            series.extend(self._number(*declared) for declared in _CONTAINER)
-            values.extend(_container(stats))
+        series = self._own_series(reason, with_container=stats is not None)[:]
+        values = array("d", (not reason, instance.restarts, *(() if stats is None else _container(stats))))
         if page is not None and page.text:
             reader = self._readers.get(instance.service)
             if reader is None:
@@ -199,11 +195,13 @@ class MetricCollector:
         number = self._known.setdefault((instance.service, instance.instance_id), len(self._known))
         return _Scrape(now, number, series, values)
 
-    def _number(self, name: str, unit: str, kind: str, reason: str = "") -> int:
-        """The number of a series of ours."""
-        key = (name, reason)
+    def _own_series(self, reason: str, *, with_container: bool) -> array[int]:
+        """Numbers of the series that we give every service ourselves."""
+        key = (reason, with_container)
         if key not in self._own:
-            self._own[key] = self._series.add(name, unit, kind, {"reason": reason} if reason else _NONE)
+            up = self._series.add("up", "1", "gauge", {"reason": reason} if reason else _NONE)
+            others = (_RESTARTS, *_CONTAINER) if with_container else (_RESTARTS,)
+            self._own[key] = array("i", (up, *(self._series.add(*declared, _NONE) for declared in others)))
         return self._own[key]
 
 

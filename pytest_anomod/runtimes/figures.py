@@ -12,6 +12,9 @@ from pytest_anomod.model.runtime import Stats
 from pytest_anomod.runtimes import processes
 from pytest_anomod.runtimes.cgroups import ControlGroup
 
+_IDENTITIES: dict[tuple[int, float], bytes] = {}
+"""Start in ticks of processes (pid, start time) that were found to be the ones meant."""
+
 
 def measure(pid: int, started: float | None) -> Stats | None:
     """CPU, memory, disk bytes and threads now; None when that very process is gone.
@@ -93,7 +96,7 @@ def _measure_by_proc(pid: int, started: float | None) -> Stats | None:
     main = _fields(pid)
     if main is None or main[0] in (b"Z", b"X"):
         return None
-    if started is not None and not (_started(main, started) or processes.is_same(pid, started)):
+    if started is not None and not _is_same(pid, started, main[19]):
         return None
     cpu_ticks, pages, threads, read, written = 0, 0, 0, 0, 0
     waiting: list[tuple[int, list[bytes] | None]] = [(pid, main)]
@@ -106,9 +109,9 @@ def _measure_by_proc(pid: int, started: float | None) -> Stats | None:
         threads += int(fields[17])
         size = _read(f"/proc/{member}/statm").split()
         pages += int(size[1]) - (int(size[2]) if member != pid else 0) if size else 0
-        for line in _read(f"/proc/{member}/io").splitlines():
-            read += int(line[12:]) if line.startswith(b"read_bytes: ") else 0
-            written += int(line[13:]) if line.startswith(b"write_bytes: ") else 0
+        moved = _read(f"/proc/{member}/io").split()  # name: bytes, in pairs
+        if len(moved) >= 12:
+            read, written = read + int(moved[9]), written + int(moved[11])
     return Stats(
         time_unix_nano=clock.now_ns(),
         cpu_s=cpu_ticks / os.sysconf("SC_CLK_TCK"),
@@ -120,8 +123,16 @@ def _measure_by_proc(pid: int, started: float | None) -> Stats | None:
     )
 
 
-def _started(fields: list[bytes], started: float) -> bool:
-    return abs(int(fields[19]) / os.sysconf("SC_CLK_TCK") - started) < 0.005
+def _is_same(pid: int, started: float, ticks: bytes) -> bool:
+    """Whether a process that started at so many ticks is the one meant; a pid that we knew is known again by them."""
+    if _IDENTITIES.get((pid, started)) == ticks:
+        return True
+    if not processes.is_same(pid, started):
+        return False
+    if len(_IDENTITIES) > 10_000:
+        _IDENTITIES.clear()
+    _IDENTITIES[pid, started] = ticks
+    return True
 
 
 def _fields(pid: int) -> list[bytes] | None:
