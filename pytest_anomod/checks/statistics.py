@@ -226,21 +226,21 @@ def _share(series: Series) -> Shift:
     reference = series.reference if stand_in and series.reference else (bad, n)
     left, right = bad / n, worse / m
     why_not = "" if stand_in or n >= MIN_ROWS else f"only {n} rows before"
-    why_not = why_not or _share_lacks(series, left, right, reference)
-    if series.steady:
-        p = chances.fisher(_events(calm(before)), _events(calm(after))) if worse else 1.0
+    if series.steady and worse:
+        rest = calm(before), calm(after)
+        why_not = why_not or _steady_share_lacks(series, right - left, *rest)
+        p = chances.fisher(_events(rest[0]), _events(rest[1]))
     else:
-        p = chances.fisher(reference, (worse, m))
+        why_not = why_not or _share_lacks(series, left, right, reference)
+        p = 1.0 if series.steady else chances.fisher(reference, (worse, m))
     return _shift(series, left, right, p, right - left, _ratio(left, right), why_not)
 
 
 def _share_lacks(series: Series, left: float, right: float, reference: tuple[int, int]) -> str:
-    """What the rise of a share lacks in effect, in steadiness, and without its worst burst; empty: nothing."""
+    """What the rise of a share lacks in effect, and without its worst burst; empty: nothing."""
     after, floor = series.after, series.bar.floor
     if right - left < floor:
         return f"difference {right - left:.1%} < {floor:.1%}"
-    if series.steady:
-        return _steady_share_lacks(series)
     rest = after.values[without_bursts([after], after.values - left)]
     events = int(rest.sum())
     share = events / len(rest) if len(rest) else 0.0
@@ -249,9 +249,10 @@ def _share_lacks(series: Series, left: float, right: float, reference: tuple[int
     return ""
 
 
-def _steady_share_lacks(series: Series) -> str:
-    """What a share that must rise all along lacks without the worst burst of either window; empty: nothing."""
-    before, after = calm(series.before), calm(series.after)
+def _steady_share_lacks(series: Series, difference: float, before: Stretch, after: Stretch) -> str:
+    """What a share that must rise all along lacks, in windows without their worst bursts too; empty: nothing."""
+    if difference < series.bar.floor:
+        return f"difference {difference:.1%} < {series.bar.floor:.1%}"
     (bad, n), (worse, m) = _events(before), _events(after)
     if not n or not m or worse / m - bad / n < series.bar.floor:
         return f"a burst: without its worst {BURST_S:g} s {worse} of {m}"

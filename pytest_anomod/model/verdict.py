@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A check's remark: `question` is complete, aligned, steady, mechanism, symptom, impact or healed.
+    """A check's remark on a question: complete, aligned, steady, mechanism, symptom, impact, healed, or a new one.
 
     `evidence` holds the figures (effect sizes, p values, counts) as JSON; `message` is one sentence with numbers.
     """
