@@ -16,13 +16,17 @@ def pytest_xdist_make_scheduler(config, log):
     return LoadFileScheduling(config, log)
 
 
-@pytest.fixture
-def pytester(pytester, monkeypatch):
-    """Runs of pytest inside tests mean processes, whatever engine is here, unless they say otherwise."""
+@pytest.fixture(scope="session")
+def _faults():
+    """All faults, imported: pytester forgets what an inner run imports first, and the catalog keeps classes of it."""
     from pytest_anomod.model import catalog
 
-    # pytester forgets modules that an inner run imports, while the catalog keeps their classes: the next run has others
     catalog.offers("faults")
+
+
+@pytest.fixture
+def pytester(_faults, pytester, monkeypatch):
+    """Runs of pytest inside tests mean processes, whatever engine is here, unless they say otherwise."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "--anomod-runtime=process")
     return pytester
 
