@@ -216,6 +216,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.user_properties.extend(headline)
         item.user_properties.extend(headline)  # JUnit XML takes them from the report of the teardown, made after this
         _show(item, begun)
+    if report.when == "teardown" and begun is not None:
+        del item.stash[_case_key]  # its tables are tens of megabytes
     return report
 
 

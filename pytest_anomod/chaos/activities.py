@@ -123,13 +123,14 @@ def hold(
 ) -> dict[str, Json]:
     """Let the anomaly be recorded and look at the fault meanwhile; without a fault (a control) only wait."""
     with runs.step(records, names.HOLD) as run:
+        start_ns = clock.now_ns()
         if fault is None or ref is None:
             clock.sleep(anomaly_s)
-            run.held = True
-            return {"waited_s": anomaly_s}
-        held = looking.watch(_observer(ref, injector, fault, target), anomaly_s, every_s)
+            held: dict[str, Json] = {"waited_s": anomaly_s}
+        else:
+            held = looking.watch(_observer(ref, injector, fault, target), anomaly_s, every_s)
         run.held = True
-        return held
+        return held | _machine_since(start_ns)
 
 
 def recover(
@@ -184,15 +185,19 @@ def wait_recovery(records: str, recovery_s: float) -> dict[str, Json]:
         while not served.settled(tail) and run.patience.spend(MORE_S):
             _wait_unhurried(MORE_S)
             tail = served.tail(start_ns, recovery_s)
-        pressure = pressure_since(start_ns)
         return {
             "waited_s": clock.monotonic_s() - start_s,
             "asked_s": recovery_s,
             "settled": served.settled(tail),
             "tail": tail.sentence(),
-            "too_busy": pressure.too_busy,
-            "pressure": pressure.sentence(),
+            **_machine_since(start_ns),
         }
+
+
+def _machine_since(start_ns: int) -> dict[str, Json]:
+    """How busy the machine was from a moment on."""
+    pressure = pressure_since(start_ns)
+    return {"too_busy": pressure.too_busy, "pressure": pressure.sentence()}
 
 
 def _wait_unhurried(seconds: float) -> None:

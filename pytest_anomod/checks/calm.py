@@ -1,4 +1,4 @@
-"""Was the machine calm enough for a true measurement, in the baseline and in the recovery?"""
+"""Was the machine calm enough for a true measurement, in every window of the case?"""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pytest_anomod.model import journal as names
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
+WINDOWS = {"baseline": names.BASELINE, "anomaly": names.HOLD, "recovery": names.RECOVERY}
+
 
 def check_calm(view: CaseView) -> Finding:
     """What the windows said of the machine; a window that was never reached says nothing."""
     journal = view.journal
-    baseline, recovery = _said(view, names.BASELINE), _said(view, names.RECOVERY)
-    evidence: dict[str, Json] = {
-        "baseline": baseline.get("pressure"),
-        "recovery": recovery.get("pressure"),
-        "extended": list(journal.extended),
-    }
+    said = {what: _said(view, name) for what, name in WINDOWS.items()}
+    evidence: dict[str, Json] = {what: output.get("pressure") for what, output in said.items()}
+    evidence["extended"] = list(journal.extended)
     if journal.too_busy:
         return _finding(Outcome.ABSENT, journal.too_busy, evidence)
-    if recovery.get("too_busy"):
-        return _finding(Outcome.ABSENT, f"too busy during the recovery: {recovery['pressure']}", evidence)
-    if not baseline.get("pressure"):
+    busy = [f"in the {what} {output['pressure']}" for what, output in said.items() if output.get("too_busy")]
+    if busy:
+        return _finding(Outcome.ABSENT, f"the machine was too busy: {'; '.join(busy)}", evidence)
+    if not evidence["baseline"]:
         return _finding(Outcome.PROVEN, "nobody looked at the machine during this case", evidence)
-    return _finding(Outcome.PROVEN, f"in the baseline {baseline['pressure']}", evidence)
+    return _finding(Outcome.PROVEN, f"in the baseline {evidence['baseline']}", evidence)
 
 
 def _said(view: CaseView, name: str) -> Mapping[str, Json]:

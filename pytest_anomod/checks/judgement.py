@@ -84,6 +84,9 @@ RULES = (
          when=lambda case: not case.proven("healed") and not case.proven("calm")),
     Rule(verdict=Verdict.BROKEN, because=("healed",), when=lambda case: not case.proven("healed")),
     Rule(verdict=Verdict.EFFECTIVE, when=lambda case: case.proven("symptom") and case.proven("impact")),
+    # what did not show on a busy machine may show on a calm one
+    Rule(verdict=Verdict.CONTAMINATED, because=("calm",),
+         when=lambda case: not case.proven("calm") and not case.proven("impact")),
     Rule(verdict=Verdict.TOLERATED, because=("impact",), when=lambda case: case.proven("symptom")),
     # users were hit while the target showed nothing: the label would name the wrong service
     Rule(verdict=Verdict.CONTAMINATED, because=("impact",), answer=Outcome.PROVEN,

@@ -51,7 +51,21 @@ def test_not_healed_on_a_busy_machine_says_nothing_of_the_system(too_busy, verdi
     assert found["healed"].outcome is Outcome.ABSENT
     assert got is verdict
     if too_busy:
-        assert f"> calm: absent: too busy during the recovery: {FIGURES}" in explain(view, findings, got)
+        assert f"> calm: absent: the machine was too busy: in the recovery {FIGURES}" in explain(view, findings, got)
+
+
+@pytest.mark.parametrize(
+    ("effect", "on_calm"), [(Effect(cpu=0.5), Verdict.TOLERATED), (Effect(gone=True), Verdict.EFFECTIVE)]
+)
+def test_what_did_not_show_on_a_busy_machine_may_show_on_a_calm_one(effect, on_calm):
+    """An effect that is there counts on any machine; that there is none, only on a calm one."""
+    view = make_case(effect=effect)
+    assert judged(view)[0] is on_calm
+    held = next(one.output for one in view.journal.played if one.name == names.HOLD)
+    journal = with_output(view.journal, names.HOLD, **held, too_busy=True, pressure=FIGURES)
+    got, found, _ = judged(dataclasses.replace(view, journal=journal))
+    assert found["calm"].message == f"the machine was too busy: in the anomaly {FIGURES}"
+    assert got is (Verdict.CONTAMINATED if on_calm is Verdict.TOLERATED else on_calm)
 
 
 def test_a_calm_case_says_how_calm():
