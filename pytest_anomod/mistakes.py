@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import os
 import re
 import sys
@@ -71,7 +72,7 @@ def check_refused(notes: Path) -> None:
 
 def at_test(config: pytest.Config, function: Any, error: AnomodError) -> pytest.Collector.CollectError:
     """The error of collection for a test whose declaration can't work in this run: one line, at its decorators."""
-    code = function.__code__
+    code = inspect.unwrap(function).__code__
     return pytest.Collector.CollectError(_line(config, code.co_filename, code.co_firstlineno, str(error)))
 
 
