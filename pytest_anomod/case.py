@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import platform
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model import journal as names
 from pytest_anomod.model import timeline as timelines
-from pytest_anomod.model.errors import AnomodError, CaptureError
-from pytest_anomod.model.fault import Json, parameters
+from pytest_anomod.model.errors import AnomodError, CaptureError, DeploymentError
+from pytest_anomod.model.fault import Json
 from pytest_anomod.model.journal import Journal, read_journal
 from pytest_anomod.model.label import Label
+from pytest_anomod.model.labelling import Provenance, make_label
 from pytest_anomod.model.quiet import quietly
-from pytest_anomod.model.timeline import Phase, Timeline
+from pytest_anomod.model.timeline import Timeline
 from pytest_anomod.model.verdict import CaseView, Finding, Verdict
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class CaseResult:
     directory: Path
     experiment: Mapping[str, Json]
     raw_journal: Mapping[str, Json]
+    superseded: tuple[CaseResult, ...] = ()
+    """The attempts before this one, which something else had spoiled."""
 
     @property
     def scenario(self) -> Scenario:
@@ -58,7 +61,16 @@ class CaseResult:
         """The verdict with its numbers, one line per question."""
         from pytest_anomod.checks import explain
 
-        return f"{explain(self.view, self.findings, self.verdict)}\ncase: {self.directory}"
+        lines = [f"attempt {one.label.attempt} was {one.verdict}: {one.directory}" for one in self.superseded]
+        return "\n".join([explain(self.view, self.findings, self.verdict), *lines, f"case: {self.directory}"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How long a case may wait for a calm machine, and how often it is played again when something spoiled it."""
+
+    patience_s: float = 60.0
+    attempts: int = 2
 
 
 class Case:
@@ -75,16 +87,24 @@ class Case:
         deploy: Callable[[], Deployment],
         discard: Callable[[Deployment], None],
         hook: Any,
+        allowance: Allowance | None = None,
+        draw: Callable[[CaseResult], Any] | None = None,
     ) -> None:
         self.scenario = scenario
         self.system = system
         self.runtime = runtime
         self.injector = injector
         self.session = session
+        self.allowance = allowance or Allowance()
         self.result: CaseResult | None = None
+        self.drawn: Any = None
+        """What `draw` made of the result."""
+        self.waited_s = 0.0
+        """Seconds that this case waited for others on this machine."""
         self._deploy = deploy
         self._discard = discard
         self._hook = hook
+        self._draw = draw
         self._begun = False
 
     @cached_property
@@ -93,26 +113,55 @@ class Case:
         return self._deploy()
 
     def run(self) -> CaseResult:
-        """Run the case: warm-up, baseline, fault, recovery; write it; judge it."""
+        """Run the case: warm-up, baseline, fault, recovery; write it; judge it.
+
+        A case that something else spoiled (contaminated) is kept and played again by itself, a bounded number of times.
+        """
         if self._begun:
             msg = f"case.run() was called twice in {self.scenario.name}: one test is one case"
             raise AnomodError(msg)
         self._begun = True
+        superseded: list[CaseResult] = []
+        while True:
+            result = dataclasses.replace(self._attempt(superseded), superseded=tuple(superseded))
+            self.result = result
+            self._hook.pytest_anomod_case_finished(result=result)
+            spoiled = result.verdict is Verdict.CONTAMINATED and not result.as_expected
+            if not spoiled or len(superseded) >= self.allowance.attempts:
+                self._finish(result)
+                return result
+            superseded.append(result)
+            self.__dict__.pop("deployment", None)  # it may have been taken down: the next is asked for anew
+
+    def _finish(self, result: CaseResult) -> None:
+        """Have the last attempt drawn, on a core that no window needs."""
+        draw = self._draw
+        if draw is not None:
+            with self._spare_cores():
+                self.drawn = quietly(lambda: draw(result))
+
+    def _attempt(self, before: Sequence[CaseResult]) -> CaseResult:
+        """One go at the scenario, on a healthy system; what is left of it is a case or says that it is none."""
         from pytest_anomod.dataset.write import CaseWriter
 
         deployment = self.deployment
         writer = CaseWriter(self.session.out, self.system.name, self.scenario.name)
         self._hook.pytest_anomod_case_starting(scenario=self.scenario, deployment=deployment)
+        made = Provenance(
+            runtime=deployment.runtime,
+            injector=self.injector.name,
+            attempt=len(before) + 1,
+            replaces=before[-1].view.case_id if before else None,
+        )
         try:
-            self.result = self._play(deployment, writer)
+            result = self._play(deployment, writer, made)
         except BaseException as error:
             # an interrupt too: the directory must say that it is no case, and the system is not to be trusted
             self._abandon(writer, deployment, error)
             raise
-        if not _left_clean(self.result, deployment):
+        if not _left_clean(result, deployment):
             self._discard(deployment)
-        self._hook.pytest_anomod_case_finished(result=self.result)
-        return self.result
+        return result
 
     def properties(self) -> dict[str, str]:
         """The headline of the case for reports: flat, text only."""
@@ -125,44 +174,51 @@ class Case:
             "anomod_target": scenario.target,
             "anomod_expects": scenario.expects,
             "anomod_verdict": "none",
+            "anomod_waited_s": f"{self.waited_s:.1f}",
         }
         if self.result is not None:
             rows["anomod_verdict"] = str(self.result.verdict)
             rows["anomod_case"] = self.result.view.case_id
             through = self.result.label.target_rps
             rows["anomod_target_rps"] = "" if through is None else f"{through:.1f}"
+            rows["anomod_attempt"] = str(self.result.label.attempt)
             for finding in self.result.findings:
                 rows.setdefault(f"anomod_{finding.question}", finding.message)
         return rows
 
-    def _play(self, deployment: Deployment, writer: CaseWriter) -> CaseResult:
-        from pytest_anomod.chaos.compile import compile_experiment
+    def _play(self, deployment: Deployment, writer: CaseWriter, made: Provenance) -> CaseResult:
+        from pytest_anomod.chaos.compile import USUAL, compile_experiment
         from pytest_anomod.chaos.toolkit import play
 
         records = self.session.directory / writer.case_id / "responses.jsonl"
         records.parent.mkdir()
         experiment = compile_experiment(
-            self.scenario, deployment.ref, injector=self.injector.name, records=str(records)
+            self.scenario,
+            deployment.ref,
+            injector=self.injector.name,
+            records=str(records),
+            tempo=dataclasses.replace(USUAL, patience_s=self.allowance.patience_s),
         )
         writer.write_json("scenario.json", self.scenario.to_json())
         writer.write_json("experiment.json", experiment)
-        with self._host(), self._collecting(deployment, records) as collectors:
+        with self._machine(deployment, made), self._collecting(deployment, records) as collectors:
             raw = play(experiment, on_edge=lambda edge: _pass_edge(collectors, edge))
         writer.write_json("journal.json", raw)
         timeline = _timeline(read_journal(raw))
         writer.write_json("timeline.json", timeline.to_json())
-        result = quietly(lambda: self._harvest(deployment, writer, collectors, timeline, experiment, raw))
+        with self._spare_cores():
+            result = quietly(lambda: self._harvest(writer, collectors, timeline, experiment, raw, made))
         shutil.rmtree(records.parent)
         return result
 
     def _harvest(
         self,
-        deployment: Deployment,
         writer: CaseWriter,
         collectors: Mapping[str, Collector],
         timeline: Timeline,
         experiment: Mapping[str, Json],
         raw: Mapping[str, Json],
+        made: Provenance,
     ) -> CaseResult:
         """Write the tables, then judge what was written."""
         from pytest_anomod.chaos.toolkit import problems
@@ -180,22 +236,21 @@ class Case:
             dropped=dropped,
             problems=known,
         )
-        return self._judge(deployment, writer, view, experiment, raw)
+        return self._judge(writer, view, experiment, raw, made)
 
     def _judge(
         self,
-        deployment: Deployment,
         writer: CaseWriter,
         view: CaseView,
         experiment: Mapping[str, Json],
         raw: Mapping[str, Json],
+        made: Provenance,
     ) -> CaseResult:
         from pytest_anomod.checks import judge, run_checks, steady_again
 
         findings = run_checks(view)
         verdict = judge(view, findings)
-        label = _label(view, verdict, deployment, self.injector.name, steady_again(view))
-        label = dataclasses.replace(label, target_rps=_through_target(findings))
+        label = make_label(view, verdict, findings, steady_again(view), made)
         writer.write_label(label)
         writer.complete(
             {
@@ -218,13 +273,31 @@ class Case:
         )
 
     @contextlib.contextmanager
-    def _host(self) -> Iterator[None]:
-        """Have the calm of a case, and the host for oneself if the fault reaches beyond its target's boundary."""
+    def _machine(self, deployment: Deployment, made: Provenance) -> Iterator[None]:
+        """Have the cores that this case needs, a second attempt all of them, while no system is coming up.
+
+        A fault that reaches beyond its target's boundary has the host for itself, among such faults.
+        """
+        from pytest_anomod.runtimes.leases import demand, learn_demand, lease
         from pytest_anomod.runtimes.locks import case_lock, host_wide_lock
 
-        purpose = f"{self.scenario.name} ({self.session.worker})"
+        purpose, begin_s = f"{self.scenario.name} ({self.session.worker})", clock.monotonic_s()
         host = host_wide_lock(purpose) if self.scenario.fault.host_wide else contextlib.nullcontext()
-        with host, case_lock(purpose):
+        cores = demand(self.system.name)
+        with host, case_lock(purpose), lease(cores, purpose, alone=made.attempt > 1):
+            before, start_s = _cpu_s(deployment), clock.monotonic_s()
+            self.waited_s += start_s - begin_s
+            yield
+            used_s = sum(max(0.0, used - before.get(name, 0.0)) for name, used in _cpu_s(deployment).items())
+            learn_demand(self.system.name, used_s / (clock.monotonic_s() - start_s))
+
+    @contextlib.contextmanager
+    def _spare_cores(self) -> Iterator[None]:
+        """Have a core that no window of another case needs."""
+        from pytest_anomod.runtimes.leases import WORK_CORES, lease
+
+        with lease(WORK_CORES, f"harvest of {self.scenario.name} ({self.session.worker})") as waited_s:
+            self.waited_s += waited_s
             yield
 
     @contextlib.contextmanager
@@ -291,67 +364,12 @@ def _left_clean(result: CaseResult, deployment: Deployment) -> bool:
     return gone is not None and gone.succeeded and not deployment.unhealthy()
 
 
-def _label(
-    view: CaseView, verdict: Verdict, deployment: Deployment, injector: str, steady_again_ns: int | None
-) -> Label:
-    scenario, journal = view.scenario, view.journal
-    inject, hold = journal.activity(names.INJECT), journal.activity(names.HOLD)
-    done = inject.output if inject is not None and isinstance(inject.output, Mapping) else {}
-    code = done.get("location") or {}
-    held = hold.output.get("held_ratio") if hold is not None and isinstance(hold.output, Mapping) else None
-    control = scenario.is_control
-
-    def start_of(phase: Phase) -> int | None:
-        window = view.timeline.window(phase)
-        return window.start_ns if window is not None and not control else None
-
-    return Label(
-        case_id=view.case_id,
-        scenario=scenario.name,
-        system=scenario.system,
-        runtime=deployment.runtime,
-        injector=injector,
-        level=str(scenario.level),
-        fault=scenario.fault.name,
-        parameters=parameters(scenario.fault),
-        target=scenario.target,
-        root_cause_service=None if control else scenario.target,
-        root_cause_instances=tuple(done.get("instances") or ()),
-        root_cause_code_file=code.get("file"),
-        root_cause_code_function=code.get("function"),
-        root_cause_code_first_line=code.get("first_line"),
-        root_cause_code_last_line=code.get("last_line"),
-        inject_start_unix_nano=start_of(Phase.ONSET),
-        seen_unix_nano=start_of(Phase.ANOMALY),
-        recover_start_unix_nano=start_of(Phase.RELEASE),
-        gone_unix_nano=start_of(Phase.RECOVERY),
-        steady_again_unix_nano=None if control else steady_again_ns,
-        held_ratio=None if control else held,
-        seed=scenario.seed,
-        rate_rps=float(scenario.workload.rate_rps or 0),
-        workload=scenario.workload.title,
-        versions=_versions(),
-        verdict=str(verdict),
-        expects=scenario.expects,
-    )
-
-
-def _through_target(findings: tuple[Finding, ...]) -> float | None:
-    """What the check of the baseline counted; None when it never came to that."""
-    for finding in findings:
-        counted = finding.evidence.get("requests_per_second_through_target")
-        if counted is not None:
-            return float(counted)
-    return None
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    packages = ("pytest-anomod", "chaostoolkit-lib", "pytest", "pyarrow", "pandas", "scipy")
-    return {
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "written": clock.ns_to_iso(clock.now_ns())[:19] + "Z",
-        **{package: version(package) for package in packages},
-    }
+def _cpu_s(deployment: Deployment) -> dict[str, float]:
+    """CPU seconds so far of each service, and of this process with all it has ended."""
+    found = {"": sum(os.times()[:4])}
+    for instance in deployment.instances():
+        with contextlib.suppress(DeploymentError):  # it is down right now: what it used does not count
+            stats = deployment.stats(instance.service)
+            if stats is not None:
+                found[instance.service] = stats.cpu_s
+    return found

@@ -63,6 +63,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--anomod-repeat", metavar="N", type=int, default=1, help="cases per scenario, each with its own seed"
     )
     group.addoption(
+        "--anomod-patience",
+        metavar="SECONDS",
+        type=float,
+        default=60.0,
+        help="how long a case may wait in all for a calm machine and for users to be served again (%(default)s)",
+    )
+    group.addoption(
+        "--anomod-attempts",
+        metavar="N",
+        type=int,
+        default=2,
+        help="how often a case that something else spoiled (contaminated) is played again, by itself (%(default)s)",
+    )
+    group.addoption(
         "--anomod-runtime",
         metavar="NAME",
         default="auto",
@@ -201,8 +215,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         headline = begun.properties().items()
         report.user_properties.extend(headline)
         item.user_properties.extend(headline)  # JUnit XML takes them from the report of the teardown, made after this
-        _draw(item, begun)
+        _show(item, begun)
     return report
+
+
+def pytest_fixture_post_finalizer(request: pytest.FixtureRequest) -> None:
+    """Keep a tear-down that can't end off a case's Allure page."""
+    if _case_key in request.node.stash and request.config.getoption("allure_report_dir", None):
+        from pytest_anomod.report.allure import drop_unended
+
+        drop_unended(request.config)
 
 
 @pytest.hookimpl(trylast=True)
@@ -270,10 +292,9 @@ def _session(config: pytest.Config) -> CaseSession:
     return config.stash[_session_key]
 
 
-def _draw(item: pytest.Item, begun: Case) -> None:
-    """Draw the Allure page of a case, where results are asked for; without --alluredir nothing is drawn."""
-    directory = item.config.getoption("allure_report_dir", None)
-    if directory and begun.result is not None:
+def _show(item: pytest.Item, begun: Case) -> None:
+    """Put a drawn case on its Allure page."""
+    if begun.drawn is not None and begun.result is not None:
         from pytest_anomod.report.allure import attach_case
 
-        attach_case(item.config, begun.result)
+        attach_case(item.config, begun.result, begun.drawn)

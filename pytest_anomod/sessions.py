@@ -7,13 +7,13 @@ import os
 import sys
 import uuid
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_anomod.case import Case
+from pytest_anomod.case import Allowance, Case, CaseResult
 from pytest_anomod.declare import Declaration
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError, ScenarioError
@@ -296,4 +296,15 @@ def begin_case(session: CaseSession, declaration: Declaration, test: str, *, rep
         deploy=lambda: session.deployment(runtime, declaration.system),
         discard=lambda deployment: session.discard(runtime, deployment),
         hook=config.hook,
+        allowance=Allowance(patience_s=config.option.anomod_patience, attempts=config.option.anomod_attempts),
+        draw=_drawing(config),
     )
+
+
+def _drawing(config: pytest.Config) -> Callable[[CaseResult], Any] | None:
+    """What draws the Allure page of a case, where results are asked for; without --alluredir nothing is drawn."""
+    if not config.getoption("allure_report_dir", None):
+        return None
+    from pytest_anomod.report.page import draw
+
+    return draw

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+# a run of pytest inside a test forgets the modules that it was the first to import; those in which the catalog looks
+# faults up must be the same ones before and after
+import pytest_anomod.faults
+import pytest_anomod.systems  # noqa: F401
+
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
@@ -31,3 +36,12 @@ def blade_home(tmp_path, monkeypatch):
     home = make_home(tmp_path / "kit")
     monkeypatch.setenv("ANOMOD_BLADE_HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True)
+def _calm_machine(request, monkeypatch):
+    """What is tested here is our code, not the machine: to cases played in this process it looks calm."""
+    if "busy_machine" not in request.fixturenames:
+        from pytest_anomod.host.pressure import Pressure
+
+        monkeypatch.setattr(Pressure, "too_busy", False)

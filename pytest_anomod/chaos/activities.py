@@ -14,25 +14,34 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_anomod.chaos import looks as looking
 from pytest_anomod.chaos import runs
 from pytest_anomod.chaos import steady as steadiness
 from pytest_anomod.chaos.runs import Run
+from pytest_anomod.chaos.served import Served
+from pytest_anomod.chaos.waiting import CalmDeadline, Patience, calm_window, pressure_since
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import InjectionError, NotPlayedError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Deployment
 
-MOST_MISSES = 20
-"""How many misses of the hold are kept with their evidence; all are counted."""
+MORE_S = 0.5
+"""By so much a recovery grows, from one look at the users to the next."""
 
 
-def warm_up(ref: Mapping[str, Json], workload: Mapping[str, Json], records: str, warmup_s: float) -> dict[str, Json]:
-    """Start the workload and wait `warmup_s`; with one running already, answer at once."""
+def warm_up(
+    ref: Mapping[str, Json], workload: Mapping[str, Json], records: str, warmup_s: float, patience_s: float = 0.0
+) -> dict[str, Json]:
+    """Start the workload and wait `warmup_s`; with one running already, answer at once.
+
+    `patience_s` is how long the case may wait in all for a calm machine and for users to be served again.
+    """
     with runs.watched():
         run = runs.find(records)
         if run is None:
             run = _start_workload(ref, workload, records)
+            run.patience = Patience(patience_s)
             clock.sleep(warmup_s)
         return {"status": "warm", "workload_start_unix_nano": run.start_ns}
 
@@ -44,8 +53,8 @@ def steady(records: str, window_s: float) -> dict[str, Json]:
         seen = steadiness.look(Path(records), window_s, run.steady if run else None)
         if run is None or run.steady is not None:
             return {**seen, "looks": 1}
-        deadline, looks = clock.monotonic_s() + 2 * window_s, 1
-        while seen["status"] != "steady" and clock.monotonic_s() < deadline:
+        deadline, looks = CalmDeadline(2 * window_s, run.patience), 1
+        while seen["status"] != "steady" and not deadline.over():
             clock.sleep(window_s / 4)
             seen, looks = steadiness.look(Path(records), window_s, None), looks + 1
         if seen["status"] == "steady":
@@ -63,10 +72,12 @@ def prepare(
 
 
 def wait_baseline(records: str, baseline_s: float) -> dict[str, Json]:
-    """Let the normal state be recorded."""
-    with runs.step(records, names.BASELINE):
-        clock.sleep(baseline_s)
-        return {"waited_s": baseline_s}
+    """Let the normal state be recorded, on a calm machine; BusyMachineError when it does not get calm in time."""
+    with runs.step(records, names.BASELINE) as run:
+        start_ns = clock.now_ns()
+        answer = calm_window(baseline_s, run.patience, lambda: runs.pass_edge("baseline"), "a baseline")
+        run.baseline = (answer["from_unix_nano"] or start_ns, clock.now_ns())
+        return answer
 
 
 def inject(
@@ -95,9 +106,9 @@ def seen(
     timeout_s: float,
 ) -> dict[str, Json]:
     """Look until the fault was there for `streak_s` and `looks` looks without a break; else InjectionError."""
-    with runs.step(records, names.SEEN):
-        observe = _observer(ref, injector, fault, target)
-        found = _streak(observe, streak_s, looks, every_s, timeout_s, f"{fault['name']} was not seen on {target}")
+    with runs.step(records, names.SEEN) as run:
+        observe, failure = _observer(ref, injector, fault, target), f"{fault['name']} was not seen on {target}"
+        found = looking.streak(observe, streak_s, looks, every_s, timeout_s, failure, run.patience)
         return {"evidence": found["evidence"], "first_seen_unix_nano": found["first_ns"], "looks": found["looks"]}
 
 
@@ -116,7 +127,7 @@ def hold(
             clock.sleep(anomaly_s)
             run.held = True
             return {"waited_s": anomaly_s}
-        held = _watch_fault(_observer(ref, injector, fault, target), anomaly_s, every_s)
+        held = looking.watch(_observer(ref, injector, fault, target), anomaly_s, every_s)
         run.held = True
         return held
 
@@ -151,23 +162,47 @@ def gone(
             clean = not looked["active"] and "error" not in looked and not unhealthy
             return {**looked, "active": clean, "unhealthy": unhealthy}
 
-        found = _streak(absent, streak_s, looks, every_s, timeout_s, f"{fault['name']} on {target} is not gone")
+        run, failure = runs.find(records), f"{fault['name']} on {target} is not gone"
+        patience = run.patience if run is not None else Patience()
+        found = looking.streak(absent, streak_s, looks, every_s, timeout_s, failure, patience)
         return {"evidence": found["evidence"], "first_gone_unix_nano": found["first_ns"], "looks": found["looks"]}
 
 
 def wait_recovery(records: str, recovery_s: float) -> dict[str, Json]:
-    """Let the way back to normal be recorded; only if the anomaly was held to its end and the fault is gone."""
+    """Let the way back to normal be recorded: `recovery_s`, and on until users are served as in the baseline.
+
+    Only if the anomaly was held to its end and the fault is gone; the more is bounded by the case's patience.
+    """
     with runs.rollback(records, names.RECOVERY):
         run = runs.find(records)
         if run is None or not run.held or runs.broken_off(records):
             raise NotPlayedError(runs.broken_off(records) or "the case broke off before its anomaly window ended")
-        deadline = clock.monotonic_s() + recovery_s
-        while (left_s := deadline - clock.monotonic_s()) > 0:
-            if runs.must_hurry():
-                msg = f"the recovery window was cut short by a signal, {left_s:.1f} s before its end"
-                raise InjectionError(msg)
-            clock.sleep(min(0.1, left_s))
-        return {"waited_s": recovery_s}
+        start_ns, start_s = clock.now_ns(), clock.monotonic_s()
+        _wait_unhurried(recovery_s)
+        served = Served(Path(records), run.baseline)
+        tail = served.tail(start_ns, recovery_s)
+        while not served.settled(tail) and run.patience.spend(MORE_S):
+            _wait_unhurried(MORE_S)
+            tail = served.tail(start_ns, recovery_s)
+        pressure = pressure_since(start_ns)
+        return {
+            "waited_s": clock.monotonic_s() - start_s,
+            "asked_s": recovery_s,
+            "settled": served.settled(tail),
+            "tail": tail.sentence(),
+            "too_busy": pressure.too_busy,
+            "pressure": pressure.sentence(),
+        }
+
+
+def _wait_unhurried(seconds: float) -> None:
+    """Wait; InjectionError when somebody wants us to end meanwhile."""
+    deadline = clock.monotonic_s() + seconds
+    while (left_s := deadline - clock.monotonic_s()) > 0:
+        if runs.must_hurry():
+            msg = f"the recovery window was cut short by a signal, {left_s:.1f} s before its end"
+            raise InjectionError(msg)
+        clock.sleep(min(0.1, left_s))
 
 
 def end_workload(records: str) -> dict[str, Json]:
@@ -228,60 +263,6 @@ def _observer(
         return {"time_unix_nano": time_ns, "active": looked.active, "evidence": _plain(dict(looked.evidence))}
 
     return observe
-
-
-def _streak(
-    observe: Callable[[], dict[str, Json]], streak_s: float, looks: int, every_s: float, timeout_s: float, failure: str
-) -> dict[str, Json]:
-    """Look until `observe` was active without a break for `streak_s` and at least `looks` looks.
-
-    A streak that is under way at the timeout may still come to its end; one break after it is the end.
-    """
-    begin = clock.monotonic_s()
-    streak_begin, first_ns, in_streak, total = begin, 0, 0, 0
-    while True:
-        looked = observe()
-        total += 1
-        now = clock.monotonic_s()
-        if not looked["active"]:
-            in_streak = 0
-            if now - begin >= timeout_s:
-                rest = {key: value for key, value in looked.items() if key not in ("active", "time_unix_nano")}
-                msg = f"{failure} within {timeout_s:g} s and {total} looks; the last one: {json.dumps(rest)}"
-                raise InjectionError(msg)
-        else:
-            if in_streak == 0:
-                streak_begin, first_ns = now, looked["time_unix_nano"]
-            in_streak += 1
-            if in_streak >= looks and now - streak_begin >= streak_s:
-                return {"evidence": looked["evidence"], "first_ns": first_ns, "looks": total}
-        clock.sleep(every_s)
-
-
-def _watch_fault(observe: Callable[[], dict[str, Json]], length_s: float, every_s: float) -> dict[str, Json]:
-    """Look at the fault every `every_s` for `length_s`: in how many of the looks was it there?"""
-    deadline = clock.monotonic_s() + length_s
-    looks, missed = 0, 0
-    misses: list[dict[str, Json]] = []
-    evidence: Json = {}
-    while True:
-        looked = observe()
-        looks += 1
-        evidence = looked["evidence"] or evidence
-        if not looked["active"]:
-            missed += 1
-            misses.append({key: value for key, value in looked.items() if key != "active"})
-        left_s = deadline - clock.monotonic_s()
-        clock.sleep(min(every_s, left_s))
-        if left_s <= every_s:
-            break
-    return {
-        "held_ratio": (looks - missed) / looks,
-        "looks": looks,
-        "missed": missed,
-        "evidence": evidence,
-        "misses": misses[:MOST_MISSES],
-    }
 
 
 def _attach(ref: Mapping[str, Json]) -> Deployment:

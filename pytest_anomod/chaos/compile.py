@@ -33,6 +33,8 @@ class Tempo:
     gone_timeout_s: float = 10.0
     hold_every_s: float = 0.75
     steady_window_s: float = 3.0
+    patience_s: float = 60.0
+    """How long a case may wait in all for a calm machine, and for users to be served again."""
 
 
 USUAL = Tempo()
@@ -111,9 +113,10 @@ def _ending(scenario: Scenario, records: str) -> list[dict[str, Json]]:
 def _hypothesis(scenario: Scenario, ref: Mapping[str, Json], records: str, tempo: Tempo) -> dict[str, Json]:
     warm_up = {
         "ref": dict(ref),
-        "workload": {"module": scenario.workload.module, "spec": _spec(scenario)},
+        "workload": {"module": scenario.workload.module, "spec": _spec(scenario, tempo)},
         "records": records,
         "warmup_s": scenario.durations.warmup_s,
+        "patience_s": tempo.patience_s,
     }
     steady = {"records": records, "window_s": min(tempo.steady_window_s, scenario.durations.warmup_s)}
     return {
@@ -126,7 +129,7 @@ def _hypothesis(scenario: Scenario, ref: Mapping[str, Json], records: str, tempo
     }
 
 
-def _spec(scenario: Scenario) -> dict[str, Json]:
+def _spec(scenario: Scenario, tempo: Tempo) -> dict[str, Json]:
     """What the workload needs to know; where the system's entry is, it hears when it is started."""
     workload, durations = scenario.workload, scenario.durations
     return {
@@ -134,7 +137,7 @@ def _spec(scenario: Scenario) -> dict[str, Json]:
         "rate_rps": workload.rate_rps or catalog.find("systems", scenario.system).rate_rps,
         **workload.spec(),
         "seed": scenario.seed,
-        "deadline_s": sum(dataclasses.astuple(durations)) + SLACK_S,
+        "deadline_s": sum(dataclasses.astuple(durations)) + tempo.patience_s + SLACK_S,
     }
 
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 
+from pytest_anomod.chaos.waiting import Patience
 from pytest_anomod.model.errors import InjectionError, NotPlayedError
 from pytest_anomod.model.fault import Json
 
@@ -23,6 +24,8 @@ class Run:
     start_ns: int
     undone: Callable[[], None] = lambda: None
     steady: Mapping[str, Json] | None = None
+    patience: Patience = dataclasses.field(default_factory=Patience)
+    baseline: tuple[int, int] = (0, 0)
     stopped_by: str = ""
     held: bool = False
 
@@ -35,6 +38,7 @@ class _Process:
     escaped: list[BaseException] = dataclasses.field(default_factory=list)
     hurry: bool = False
     broken_off: str = ""
+    on_edge: Callable[[str], None] | None = None
 
 
 _process = _Process()
@@ -45,6 +49,18 @@ def reset() -> None:
     _process.escaped.clear()
     _process.hurry = False
     _process.broken_off = ""
+    _process.on_edge = None
+
+
+def hear_edges(on_edge: Callable[[str], None]) -> None:
+    """Have edges told that an activity passes by itself: a window that begins anew."""
+    _process.on_edge = on_edge
+
+
+def pass_edge(edge: str) -> None:
+    """An activity passes an edge in its middle."""
+    if _process.on_edge is not None:
+        _process.on_edge(edge)
 
 
 def find(records: str) -> Run | None:

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pytest_anomod.model import clock
+from pytest_anomod.model import clock, failure
 from pytest_anomod.model.fault import Json
 
 LEAST_RESPONSES = 3
@@ -50,15 +50,8 @@ def _judge(figures: Mapping[str, Json], before: Mapping[str, Json] | None) -> st
 
 
 def is_error(response: Mapping[str, Json]) -> bool:
-    """Whether a recorded response is one that no user should get: none at all, or a status of 400 and above.
-
-    A suite sends bad requests on purpose: where the record says what this request of it usually gets, only a server
-    error instead of something better is one.
-    """
-    status, usual = int(response.get("status_code") or 0), response.get("usual_status")
-    if response.get("error_kind") or not status:
-        return True
-    return status >= 400 if usual is None else status >= 500 > usual
+    """Whether a recorded response failed; a suite's record says what the same request got the time before."""
+    return failure.has_failed(response.get("status_code"), response.get("error_kind"), response.get("usual_status"))
 
 
 def recent_responses(records: Path, since_ns: int) -> Iterator[dict[str, Json]]:

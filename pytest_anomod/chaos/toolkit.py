@@ -38,10 +38,10 @@ def play(experiment: Mapping[str, Json], *, on_edge: Callable[[str], Any]) -> di
     """Play an experiment and return Chaos Toolkit's journal as plain JSON; `experiment` stays as it is.
 
     `on_edge` hears "baseline", "onset", "anomaly", "release", "recovery", "end" as these edges are passed (a control:
-    "baseline", "control", "recovery", "end"). Whatever happens, the rollbacks are played and, where they were not or
-    failed, recover and end-workload are done (again); only then is anything raised: what escaped an activity or
-    `on_edge`, KeyboardInterrupt, or signals.Terminated for SIGTERM. ScenarioError for a document that can't be played,
-    SafetyError outside the main thread.
+    "baseline", "control", "recovery", "end"), and "baseline" again when that window begins anew. Whatever happens, the
+    rollbacks are played and, where they were not or failed, recover and end-workload are done (again); only then is
+    anything raised: what escaped an activity or `on_edge`, KeyboardInterrupt, or signals.Terminated for SIGTERM.
+    ScenarioError for a document that can't be played, SafetyError outside the main thread.
     """
     document = copy.deepcopy(dict(experiment))
     with contextlib.ExitStack() as stack:
@@ -52,6 +52,7 @@ def play(experiment: Mapping[str, Json], *, on_edge: Callable[[str], Any]) -> di
         runs.reset()
         interrupts = stack.enter_context(Interrupts())
         watch = _Watch(on_edge, interrupts, is_control=_is_control(document))
+        runs.hear_edges(watch.pass_edge)
         stack.push(functools.partial(_raise_what_came, watch))
         stack.push(functools.partial(_undo, document, watch))
         run_experiment(document, settings=_SETTINGS, strategy=Strategy.DEFAULT, event_handlers=[watch])
@@ -115,31 +116,32 @@ class _Watch(RunEventHandler):
     def start_activity(self, activity: dict[str, Any]) -> None:
         name = activity["name"]
         if name == names.RECOVER and "onset" in self._passed:
-            self._pass("release")
+            self.pass_edge("release")
         elif name == names.RECOVERY and self._is_control and "control" in self._passed:
-            self._pass("recovery")
+            self.pass_edge("recovery")
         elif not self._stopped():
             edges = {names.BASELINE: "baseline", names.INJECT: "onset"}
             if self._is_control:
                 edges[names.HOLD] = "control"
             if name in edges:
-                self._pass(edges[name])
+                self.pass_edge(edges[name])
 
     def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:
         name, succeeded = activity["name"], run.get("status") == "succeeded"
         if name == names.SEEN and succeeded:
-            self._pass("anomaly")
+            self.pass_edge("anomaly")
         elif name == names.GONE and succeeded and "release" in self._passed:
-            self._pass("recovery")
+            self.pass_edge("recovery")
         elif name == names.RECOVERY and self._passed:
-            self._pass("end")
+            self.pass_edge("end")
 
     def _stopped(self) -> bool:
         """Whether the activity that begins will refuse to act: then it opens no window."""
         entries = self.journal.get("run") or []
         return bool(self.errors) or any(entry.get("status", "succeeded") != "succeeded" for entry in entries)
 
-    def _pass(self, edge: str) -> None:
+    def pass_edge(self, edge: str) -> None:
+        """Tell an edge; what that raises is kept, and ends the method."""
         self._passed.append(edge)
         try:
             self._on_edge(edge)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib.metadata import EntryPoint, entry_points
 
 from pytest_anomod.checks.aligned import check_aligned
+from pytest_anomod.checks.calm import check_calm
 from pytest_anomod.checks.complete import check_complete
 from pytest_anomod.checks.healed import check_healed, steady_again
 from pytest_anomod.checks.impact import check_impact
@@ -18,9 +21,15 @@ from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
 __all__ = ["CHECKS", "explain", "judge", "run_checks", "steady_again", "top_shifts"]
 
-CHECKS: dict[str, Callable[[CaseView], Finding]] = {
+Check = Callable[[CaseView], Finding | Iterable[Finding]]
+
+GROUP = "pytest_anomod.checks"
+"""Entry points of other packages that are checks too; they run after our own."""
+
+CHECKS: dict[str, Check] = {
     "complete": check_complete,
     "aligned": check_aligned,
+    "calm": check_calm,
     "steady": check_steady,
     "mechanism": check_mechanism,
     "symptom": check_symptom,
@@ -32,17 +41,30 @@ CHECKS: dict[str, Callable[[CaseView], Finding]] = {
 
 def run_checks(view: CaseView) -> tuple[Finding, ...]:
     """Answer every question about a case; a check that crashes gives a broken finding, never a valid case."""
-    return tuple(_run(question, check, view) for question, check in CHECKS.items())
+    checks = [*CHECKS.items(), *_added()]
+    return tuple(finding for name, check in checks for finding in _run(name, check, view))
 
 
-def _run(question: str, check: Callable[[CaseView], Finding], view: CaseView) -> Finding:
+@functools.cache
+def _added() -> tuple[tuple[str, Check], ...]:
+    return tuple((entry_point.name, _offered(entry_point)) for entry_point in entry_points(group=GROUP))
+
+
+def _offered(entry_point: EntryPoint) -> Check:
+    """The check behind an entry point, loaded when it is asked, so that one that can't be loaded is its own finding."""
+    return lambda view: entry_point.load()(view)
+
+
+def _run(question: str, check: Check, view: CaseView) -> tuple[Finding, ...]:
     try:
-        return check(view)
+        found = check(view)
+        return (found,) if isinstance(found, Finding) else tuple(found)
     except Exception as error:  # whatever goes wrong in a check is a word on the case, not the end of the session
         frame = traceback.extract_tb(error.__traceback__)[-1]
         last = traceback.format_exception_only(error)[-1].strip()
-        return Finding(
+        crashed = Finding(
             check=question, question=question, outcome=Outcome.BROKEN,
             message=f"the check {question!r} crashed in {frame.name} (line {frame.lineno}): {last}",
             evidence={"traceback": traceback.format_exception(error)[-3:]},
         )  # fmt: skip
+        return (crashed,)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from pytest_anomod.checks.spans import ids
+from pytest_anomod.checks.tables import Table, table
 from pytest_anomod.model.timeline import Timeline
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
@@ -18,9 +20,9 @@ def check_aligned(view: CaseView) -> Finding:
     """Times and phases of every table against the timeline, and spans against those above them."""
     problems: list[str] = []
     figures: dict[str, Any] = {}
-    for name, frame in view.frames.items():
-        problems += _table_problems(name, frame, view.timeline)
-    early, children = _early_children(view.frames["traces"])
+    for name in view.frames:
+        problems += _table_problems(name, table(view, name), view.timeline)
+    early, children = _early_children(view)
     figures |= {"spans_with_parent": children, "spans_before_their_parent": early}
     if children and early > SKEWED_SHARE * children:
         problems.append(f"{early} of {children} spans begin over {SKEW_NS / 1e6:.0f} ms before the span above them")
@@ -37,33 +39,37 @@ def check_aligned(view: CaseView) -> Finding:
     )  # fmt: skip
 
 
-def _table_problems(name: str, frame: Any, timeline: Timeline) -> list[str]:
+def _table_problems(name: str, rows: Table, timeline: Timeline) -> list[str]:
     import numpy as np
 
-    times = frame["time_unix_nano"].to_numpy()
+    times = rows.times
     outside = int(((times < timeline.start_ns) | (times >= timeline.end_ns)).sum())
     if outside:
         return [f"{outside} rows of {name} lie outside the case's timeline"]
     problems = []
     starts = np.array([window.start_ns for window in timeline.windows])
-    phases = np.array([str(window.phase) for window in timeline.windows])
+    phases = rows.labels("phase")
+    numbers = np.array([phases.code(str(window.phase)) for window in timeline.windows])
     # of windows without length the last that starts at a moment holds it, as in Timeline.phase_at
-    wrong = int(
-        (phases[np.searchsorted(starts, times, side="right") - 1] != frame["phase"].to_numpy().astype(str)).sum()
-    )
+    wrong = int((numbers[np.searchsorted(starts, times, side="right") - 1] != phases.codes).sum())
     if wrong:
         problems.append(f"{wrong} rows of {name} carry another phase than the timeline gives their time")
-    if "duration_ns" in frame:
-        negative = int((frame["duration_ns"].to_numpy() < 0).sum())
+    if "duration_ns" in rows:
+        negative = int((rows["duration_ns"] < 0).sum())
         if negative:
             problems.append(f"{negative} rows of {name} have a negative duration")
     return problems
 
 
-def _early_children(traces: Any) -> tuple[int, int]:
+def _early_children(view: CaseView) -> tuple[int, int]:
     """Spans that begin well before the span above them, and all that have one."""
-    starts = traces.drop_duplicates("span_id").set_index("span_id")["time_unix_nano"]
-    parents = traces["parent_span_id"].map(starts)
-    known = parents.notna().to_numpy()
-    gap = traces["time_unix_nano"].to_numpy()[known] - parents.to_numpy()[known]
-    return int((gap < -SKEW_NS).sum()), int(known.sum())
+    import numpy as np
+
+    (own, above), count = ids(view)
+    times = table(view, "traces").times
+    starts = np.full(count, -1, dtype=np.int64)
+    starts[own[::-1]] = times[::-1]  # of several spans of one id the first
+    known = above >= 0
+    parents = starts[above[known]]
+    gap = times[known][parents >= 0] - parents[parents >= 0]
+    return int((gap < -SKEW_NS).sum()), len(gap)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from pytest_anomod.checks.cut import member
+from pytest_anomod.checks.tables import Table, table
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.timeline import Phase, Window
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
@@ -27,7 +26,7 @@ def check_complete(view: CaseView) -> Finding:
     problems = [f"while recording: {problem}" for problem in _mishaps(view)]
     missing = [name for name in MODALITIES if name not in view.frames]
     problems += [f"the modality {name} is missing" for name in missing]
-    counts = {name: _counts(view.frames[name]) for name in MODALITIES if name not in missing}
+    counts = {name: _counts(table(view, name)) for name in MODALITIES if name not in missing}
     if empty := _empty_windows(view, counts):
         problems += [*_ended_early(view), *empty]
     problems += _losses(view)
@@ -60,8 +59,13 @@ def _mishaps(view: CaseView) -> list[str]:
     return [problem for problem in view.problems if not problem.startswith(known)]
 
 
-def _counts(frame: Any) -> dict[str, int]:
-    return {str(phase): int(count) for phase, count in frame["phase"].value_counts().items()}
+def _counts(rows: Table) -> dict[str, int]:
+    """Rows by phase, most first."""
+    import numpy as np
+
+    phases = rows.labels("phase")
+    counts = np.bincount(phases.codes[phases.codes >= 0], minlength=len(phases.names)).tolist()
+    return dict(sorted(zip(phases.names, counts, strict=True), key=lambda entry: -entry[1]))
 
 
 def _empty_windows(view: CaseView, counts: dict[str, dict[str, int]]) -> list[str]:
@@ -86,11 +90,10 @@ def _watched(view: CaseView, least_s: float) -> list[Window]:
 
 
 def _answered(view: CaseView, window: Window) -> bool:
-    responses = view.frames.get("api_responses")
-    if responses is None:
+    if "api_responses" not in view.frames:
         return True
-    inside = responses[responses["phase"] == str(window.phase)]
-    return bool((inside["status_code"].fillna(0) > 0).any())
+    inside = table(view, "api_responses").all.named("phase", str(window.phase))
+    return bool((inside["status_code"] > 0).any())
 
 
 def _ended_early(view: CaseView) -> list[str]:
@@ -107,12 +110,11 @@ def _ended_early(view: CaseView) -> list[str]:
 
 def _held_up(view: CaseView, window: Window) -> bool:
     """Whether a closed loop's request was under way from the window's first half second to its last."""
-    responses = view.frames.get("api_responses")
-    if responses is None or not view.scenario.workload.closed_loop:
+    if "api_responses" not in view.frames or not view.scenario.workload.closed_loop:
         return False
-    begins = responses["time_unix_nano"].to_numpy()
-    ends, spare_ns = begins + responses["duration_ns"].to_numpy(), int(SHORT_S * 1e9)
-    return bool(((begins < window.start_ns + spare_ns) & (ends > window.end_ns - spare_ns)).any())
+    responses = table(view, "api_responses")
+    ends, spare_ns = responses.times + responses["duration_ns"], int(SHORT_S * 1e9)
+    return bool(((responses.times < window.start_ns + spare_ns) & (ends > window.end_ns - spare_ns)).any())
 
 
 def _losses(view: CaseView) -> list[str]:
@@ -126,12 +128,11 @@ def _losses(view: CaseView) -> list[str]:
 
 def _joined(view: CaseView) -> tuple[int, int]:
     """Answers whose trace is recorded, and all answers that could have one (the last half second may be on its way)."""
-    responses = view.frames["api_responses"]
-    ends = responses["time_unix_nano"].to_numpy() + responses["duration_ns"].to_numpy()
-    answered = responses[
-        (responses["status_code"].fillna(0).to_numpy() > 0) & (ends < view.timeline.end_ns - 500_000_000)
-    ]
-    return int(member(answered["trace_id"], set(view.frames["traces"]["trace_id"])).sum()), len(answered)
+    responses = table(view, "api_responses")
+    ends = responses.times + responses["duration_ns"]
+    answered = (responses["status_code"] > 0) & (ends < view.timeline.end_ns - 500_000_000)
+    recorded = responses.labels("trace_id").among({*table(view, "traces").labels("trace_id").names})
+    return int((answered & recorded).sum()), int(answered.sum())
 
 
 def _rates(view: CaseView) -> dict[str, float]:
@@ -139,8 +140,8 @@ def _rates(view: CaseView) -> dict[str, float]:
 
     Only first requests count: how many follow in a journey is up to the answers, and so to the fault.
     """
-    responses = view.frames["api_responses"]
-    times = responses[responses["step"].to_numpy() <= 1]["time_unix_nano"].to_numpy()
+    responses = table(view, "api_responses")
+    times = responses.times[responses["step"] <= 1]
 
     def rate(window: Window) -> float:
         return round(float(((times >= window.start_ns) & (times < window.end_ns)).sum() / window.length_s), 2)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_anomod.checks.cut import Cut
 from pytest_anomod.checks.shifts import Bar, Series, Shift, Stretch, set_shift
+from pytest_anomod.checks.tables import Rows, kept, table
 from pytest_anomod.model.timeline import Window
+from pytest_anomod.model.verdict import CaseView
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +73,7 @@ SETTINGS = ("redis_maxmemory_bytes",)
 def gauge_series(cut: Cut, service: str) -> Iterator[Series]:
     """The watched metrics of a service as a sample a scrape; those it has none of are left out."""
     for gauge in WATCHED:
-        if (service, gauge.metric) not in cut.scrapes:
+        if (service, gauge.metric) not in scrapes(cut.view):
             continue
         before, after = _samples(cut, service, gauge, cut.before), _samples(cut, service, gauge, cut.after)
         if len(before.values) and len(after.values):
@@ -94,10 +96,9 @@ def setting_shifts(cut: Cut, service: str) -> Iterator[Shift]:
 
 def instance_shift(cut: Cut, service: str) -> Shift:
     """Instances of the service first seen between the first window's end and the second's: each is a restart."""
-    own = cut.instances
-    own = own[own["service_name"] == service]
-    known = (own["min"] < cut.before.end_ns).any()
-    new = int(((own["min"] >= cut.before.end_ns) & (own["min"] < cut.after.end_ns)).sum()) if known else 0
+    seen = _first_seen(cut.view).get(service, [])
+    known = any(first_ns < cut.before.end_ns for first_ns in seen)
+    new = sum(cut.before.end_ns <= first_ns < cut.after.end_ns for first_ns in seen) if known else 0
     return set_shift(service, "new instances", 0, new, moved=new > 0, why_not="" if new else "none was restarted")
 
 
@@ -123,6 +124,51 @@ def _samples(cut: Cut, service: str, gauge: Gauge, window: Window) -> Stretch:
 def _scrapes(cut: Cut, service: str, metric: str, window: Window) -> tuple[np.ndarray, np.ndarray]:
     import numpy as np
 
-    times, values = cut.scrapes.get((service, metric), (np.empty(0), np.empty(0)))
-    inside = (times >= window.start_ns) & (times < window.end_ns)
-    return times[inside], values[inside]
+    times, values = scrapes(cut.view).get((service, metric), (np.empty(0), np.empty(0)))
+    first, last = np.searchsorted(times, (window.start_ns, window.end_ns), side="left")
+    return times[first:last], values[first:last]
+
+
+def scrapes(view: CaseView) -> Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
+    """Times and values of each (service, metric) that is looked at, summed over its attributes at each scrape."""
+    return kept(view, "scrapes", lambda: _read_scrapes(view))
+
+
+def _read_scrapes(view: CaseView) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
+    import numpy as np
+
+    wanted = {gauge.metric for gauge in WATCHED} | {gauge.over for gauge in WATCHED} | {*SETTINGS}
+    rows = table(view, "metrics").all
+    metrics, services = rows.table.labels("metric_name"), rows.table.labels("service_name")
+    rows = rows.where(metrics.among(wanted) & (services.codes >= 0))
+    keys = rows.codes("service_name") * len(metrics.names) + rows.codes("metric_name")
+    rows, keys = Rows(rows.table, rows.at[(order := np.argsort(keys, kind="stable"))]), keys[order]
+    times, values = rows["time_unix_nano"], np.nan_to_num(np.asarray(rows["value"], dtype=float))
+    fresh = np.ones(len(keys), dtype=bool)
+    fresh[1:] = (keys[1:] != keys[:-1]) | (times[1:] != times[:-1])
+    starts = np.flatnonzero(fresh)
+    sums = np.add.reduceat(values, starts) if len(starts) else values
+    found, ends = np.unique(keys[starts], return_index=True)
+    parts = zip(np.split(times[starts], ends[1:]), np.split(sums, ends[1:]), strict=True)
+    names = [(services.names[key // len(metrics.names)], metrics.names[key % len(metrics.names)]) for key in found]
+    return dict(zip(names, parts, strict=False))
+
+
+def _first_seen(view: CaseView) -> Mapping[str, list[int]]:
+    """When each instance of each service was seen first in the metrics."""
+    return kept(view, "instances", lambda: _read_first_seen(view))
+
+
+def _read_first_seen(view: CaseView) -> dict[str, list[int]]:
+    import numpy as np
+
+    rows = table(view, "metrics")
+    services, instances = rows.labels("service_name"), rows.labels("service_instance_id")
+    known = (instances.codes >= 0) & (instances.codes != instances.code("")) & (services.codes >= 0)
+    keys = services.codes[known] * len(instances.names) + instances.codes[known]
+    firsts = np.full(len(services.names) * len(instances.names), -1, dtype=np.int64)
+    firsts[keys[::-1]] = rows.times[known][::-1]  # of several times written to one place the earliest comes last
+    seen: dict[str, list[int]] = {}
+    for key in np.flatnonzero(firsts >= 0).tolist():
+        seen.setdefault(services.names[key // len(instances.names)], []).append(int(firsts[key]))
+    return seen

@@ -6,21 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.checks.cut import Cut
-from pytest_anomod.checks.series import GATEWAY_LATENCY
+from pytest_anomod.checks.tables import group_medians, kept
 from pytest_anomod.model import journal as names
+from pytest_anomod.model.settled import BLOCK_S, LATENCY_RATIO, SPARE_MS, Tail, tail_of
 from pytest_anomod.model.timeline import Phase, Window
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
 if TYPE_CHECKING:
     import numpy as np
-
-TAIL_SHARE = 0.5
-TAIL_LEAST_S = 2.5
-"""The end of the recovery window that must be like the baseline."""
-
-ERROR_RISE = 0.02
-LATENCY_RATIO = 1.5
-BLOCK_S = 0.5
 
 
 def check_healed(view: CaseView) -> Finding:
@@ -49,19 +42,15 @@ def check_healed(view: CaseView) -> Finding:
         "latency_ratio": round(tail.ratio, 3),
         "steady_again_unix_nano": blocks.steady_again(),
     }
-    figures = (
-        f"in the last {tail.length_s:.1f} s {tail.errors} of {tail.rows} requests failed, "
-        f"latency {tail.ratio:.2f} times the baseline's"
-    )
     if tail.rows == 0:
         return _finding(
             Outcome.ABSENT, f"no request was made in the last {tail.length_s:.1f} s of the recovery", evidence
         )
-    if tail.errors > max(1, (blocks.usual_errors + ERROR_RISE) * tail.rows) or tail.ratio > LATENCY_RATIO:
-        return _finding(Outcome.ABSENT, f"not back to normal: {figures}", evidence)
+    if not tail.settled(blocks.usual_errors):
+        return _finding(Outcome.ABSENT, f"not back to normal: {tail.sentence()}", evidence)
     again = blocks.steady_again()
     since = f", steady {(again - blocks.window.start_ns) / 1e9:.1f} s after the fault was gone" if again else ""
-    return _finding(Outcome.PROVEN, figures + since, evidence)
+    return _finding(Outcome.PROVEN, tail.sentence() + since, evidence)
 
 
 def steady_again(view: CaseView) -> int | None:
@@ -71,32 +60,21 @@ def steady_again(view: CaseView) -> int | None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Tail:
-    length_s: float
-    rows: int
-    errors: int
-    ratio: float
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class _Recovery:
     """Requests of the recovery: start in seconds, failed or not, duration in multiples of their kind's baseline."""
 
     window: Window
+    asked_s: float
     times_s: np.ndarray
     failed: np.ndarray
     slow: np.ndarray
     usual_errors: float
 
-    def tail(self) -> _Tail:
-        """The window's end, its latency taken from the best third of its blocks: a stall is no after-effect."""
-        length = min(self.window.length_s, max(self.window.length_s * TAIL_SHARE, TAIL_LEAST_S))
-        late = self.times_s >= self.window.length_s - length
-        medians = sorted(self._block_medians(late))
-        better = medians[: (len(medians) + 2) // 3]
-        return _Tail(
-            length_s=length, rows=int(late.sum()), errors=int(self.failed[late].sum()),
-            ratio=float(sum(better) / len(better)) if better else 1.0,
+    def tail(self) -> Tail:
+        """The window's end, by the rule that ended it."""
+        return tail_of(
+            self.times_s.tolist(), self.failed.tolist(), self.slow.tolist(),
+            window_s=self.window.length_s, recovery_s=self.asked_s,
         )  # fmt: skip
 
     def steady_again(self) -> int | None:
@@ -117,16 +95,13 @@ class _Recovery:
                 return self.window.start_ns + int(since * 1e9)
         return None
 
-    def _block_medians(self, rows: np.ndarray) -> list[float]:
-        import numpy as np
-
-        index = (self.times_s[rows] // BLOCK_S).astype(int)
-        known = ~np.isnan(self.slow[rows])
-        return [float(np.median(self.slow[rows][known & (index == block)])) for block in np.unique(index[known])]
-
 
 def _recovery(view: CaseView) -> _Recovery | None:
     """Requests after the fault against those of the baseline; None without both."""
+    return kept(view, "recovery", lambda: _read_recovery(view))
+
+
+def _read_recovery(view: CaseView) -> _Recovery | None:
     window, baseline = view.timeline.window(Phase.RECOVERY), view.timeline.window(Phase.BASELINE)
     if window is None or baseline is None or window.length_s <= 0:
         return None
@@ -134,14 +109,14 @@ def _recovery(view: CaseView) -> _Recovery | None:
     before, after = cut.responses
     if not len(before) or not len(after):
         return None
-    usual = before.groupby("key")["ms"].median()
-    typical = after["key"].map(usual).to_numpy(dtype=float)
-    spare = GATEWAY_LATENCY.floor  # a difference below this is none, whatever its ratio
-    slow = after["ms"].to_numpy() / (typical + spare) / max(1.0, cut.pace)
+    keys = before.table.labels("key")
+    usual, _ = group_medians(before.codes("key"), before["ms"], len(keys.names))
+    slow = after["ms"] / (usual[after.codes("key")] + SPARE_MS) / max(1.0, cut.pace)
     return _Recovery(
         window=window,
-        times_s=(after["time_unix_nano"].to_numpy() - window.start_ns) / 1e9,
-        failed=after["failed"].to_numpy(dtype=bool),
+        asked_s=view.scenario.durations.recovery_s,
+        times_s=(after["time_unix_nano"] - window.start_ns) / 1e9,
+        failed=after["failed"],
         slow=slow,
         usual_errors=float(before["failed"].mean()),
     )

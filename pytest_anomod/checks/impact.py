@@ -7,6 +7,7 @@ from pytest_anomod.checks.series import impact_series
 from pytest_anomod.checks.shifts import Shift, as_evidence
 from pytest_anomod.checks.statistics import compare
 from pytest_anomod.checks.symptom import say
+from pytest_anomod.checks.tables import kept
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
 
@@ -35,4 +36,4 @@ def check_impact(view: CaseView) -> Finding:
 
 def gateway_shifts(cut: Cut) -> tuple[Shift, ...]:
     """All figures at the gateway, strongest shift first."""
-    return compare(impact_series(cut), pace=cut.pace)
+    return kept(cut.view, "gateway shifts", lambda: compare(impact_series(cut), pace=cut.pace))

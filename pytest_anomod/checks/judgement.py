@@ -1,8 +1,9 @@
-"""From findings to a verdict, and the verdict in words."""
+"""From findings to a verdict by a table of rules, and the verdict in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome, Verdict
@@ -17,32 +18,85 @@ MEANING = {
     Verdict.NORMAL: "nothing was done, and nothing moved",
 }
 
+QUESTIONS = ("complete", "aligned", "calm", "steady", "mechanism", "symptom", "impact", "healed")
+"""What every case must be asked. Further questions are reported; they decide only where a rule names them."""
+
+EITHER = ("symptom", "impact")
+"""Questions that one proven finding proves, whatever others did not find; all others need every finding proven."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The findings of a case, by question; a question may have several findings."""
+
+    findings: Sequence[Finding]
+    control: bool
+    injected: bool
+    too_busy: bool
+    """The machine was too busy for a baseline: there is nothing to judge."""
+
+    def asked(self, question: str) -> bool:
+        """Whether there is a finding on the question."""
+        return any(found.question == question for found in self.findings)
+
+    def proven(self, question: str) -> bool:
+        """Whether the question was asked and proven."""
+        answers = [found.outcome is Outcome.PROVEN for found in self.findings if found.question == question]
+        return bool(answers) and (any if question in EITHER else all)(answers)
+
+    @property
+    def broken(self) -> list[str]:
+        """Questions with a broken finding, an added check's too: it never leads to a valid case."""
+        return [found.question for found in self.findings if found.outcome is Outcome.BROKEN]
+
+    @property
+    def unasked(self) -> list[str]:
+        """Questions that every case must be asked and this one was not."""
+        return [question for question in QUESTIONS if not self.asked(question)]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A verdict and when it fits; for the explanation `because` names the questions whose `answer` decided."""
+
+    verdict: Verdict
+    when: Callable[[Answers], bool]
+    because: tuple[str, ...] = ()
+    answer: Outcome = Outcome.ABSENT
+    remark: str = ""
+
+
+RULES = (
+    Rule(verdict=Verdict.CONTAMINATED, because=("calm",), when=lambda case: case.too_busy),
+    Rule(verdict=Verdict.BROKEN, when=lambda case: bool(case.broken or case.unasked)),
+    Rule(verdict=Verdict.BROKEN, because=("complete", "aligned"),
+         when=lambda case: not (case.proven("complete") and case.proven("aligned"))),
+    # whatever the machine did meanwhile: a calmer one would not have shown a fault that was not in
+    Rule(verdict=Verdict.INEFFECTIVE, because=("mechanism",),
+         when=lambda case: case.injected and not case.proven("mechanism")),
+    Rule(verdict=Verdict.CONTAMINATED, because=("steady",), when=lambda case: not case.proven("steady")),
+    Rule(verdict=Verdict.CONTAMINATED, because=("symptom", "impact"), answer=Outcome.PROVEN,
+         when=lambda case: case.control and (case.proven("symptom") or case.proven("impact"))),
+    Rule(verdict=Verdict.NORMAL, when=lambda case: case.control),
+    Rule(verdict=Verdict.INEFFECTIVE, because=("mechanism",), when=lambda case: not case.proven("mechanism")),
+    # who does not heal on a busy machine may heal on a calm one
+    Rule(verdict=Verdict.CONTAMINATED, because=("calm", "healed"),
+         when=lambda case: not case.proven("healed") and not case.proven("calm")),
+    Rule(verdict=Verdict.BROKEN, because=("healed",), when=lambda case: not case.proven("healed")),
+    Rule(verdict=Verdict.EFFECTIVE, when=lambda case: case.proven("symptom") and case.proven("impact")),
+    Rule(verdict=Verdict.TOLERATED, because=("impact",), when=lambda case: case.proven("symptom")),
+    # users were hit while the target showed nothing: the label would name the wrong service
+    Rule(verdict=Verdict.CONTAMINATED, because=("impact",), answer=Outcome.PROVEN,
+         when=lambda case: case.proven("impact"),
+         remark="users were hit, yet the target shows nothing: something else may have hit them"),
+    Rule(verdict=Verdict.SILENT, because=("symptom", "impact"), when=lambda case: True),
+)  # fmt: skip
+"""The first rule that fits gives the verdict."""
+
 
 def judge(view: CaseView, findings: Sequence[Finding]) -> Verdict:
     """The verdict that the findings add up to; a question without an answer counts as broken."""
-    if any(finding.outcome is Outcome.BROKEN for finding in findings):
-        return Verdict.BROKEN
-    proven = {finding.question for finding in findings if finding.outcome is Outcome.PROVEN}
-    asked = {finding.question for finding in findings}
-    if asked != {"complete", "aligned", "steady", "mechanism", "symptom", "impact", "healed"}:
-        return Verdict.BROKEN
-    if not {"complete", "aligned"} <= proven:
-        return Verdict.BROKEN
-    if "mechanism" not in proven and view.journal.activity(names.INJECT) is not None:
-        # whatever the machine did meanwhile: a calmer one would not have shown a fault that was not in
-        return Verdict.INEFFECTIVE
-    if "steady" not in proven:
-        return Verdict.CONTAMINATED
-    if view.scenario.is_control:
-        return Verdict.CONTAMINATED if {"symptom", "impact"} & proven else Verdict.NORMAL
-    if "mechanism" not in proven:
-        return Verdict.INEFFECTIVE
-    if "healed" not in proven:
-        return Verdict.BROKEN
-    if "symptom" in proven:
-        return Verdict.EFFECTIVE if "impact" in proven else Verdict.TOLERATED
-    # users were hit while the target showed nothing: the label would name the wrong service
-    return Verdict.CONTAMINATED if "impact" in proven else Verdict.SILENT
+    return _rule(view, findings).verdict
 
 
 def explain(view: CaseView, findings: Sequence[Finding], verdict: Verdict) -> str:
@@ -50,30 +104,26 @@ def explain(view: CaseView, findings: Sequence[Finding], verdict: Verdict) -> st
     scenario = view.scenario
     lines = [f"{scenario.name} ({scenario.fault.name} in {scenario.target}): {verdict}, expected {scenario.expects}"]
     lines.append(f"  {MEANING[verdict]}")
-    if verdict is Verdict.CONTAMINATED and _found(findings, "steady") and not scenario.is_control:
-        lines.append("  users were hit, yet the target shows nothing: something else may have hit them")
-    decisive = set(_decisive(findings, verdict))
+    rule, answers = _rule(view, findings), _answers(view, findings)
+    if rule.verdict is verdict and rule.remark:
+        lines.append(f"  {rule.remark}")
+    lines += [f"  the question {question!r} was not asked" for question in answers.unasked]
     for finding in findings:
-        mark = ">" if finding.question in decisive else " "
+        decided = finding.question in rule.because and finding.outcome is rule.answer and rule.verdict is verdict
+        mark = ">" if decided or finding.outcome is Outcome.BROKEN else " "
         lines.append(f"{mark} {finding.question}: {finding.outcome}: {finding.message}")
     return "\n".join(lines)
 
 
-def _decisive(findings: Sequence[Finding], verdict: Verdict) -> Iterable[str]:
-    """The questions whose answers made the verdict what it is."""
-    if verdict is Verdict.BROKEN:
-        broken = [finding.question for finding in findings if finding.outcome is Outcome.BROKEN]
-        return broken or [finding.question for finding in findings if finding.outcome is Outcome.ABSENT]
-    if verdict is Verdict.CONTAMINATED:
-        if not _found(findings, "steady"):
-            return ["steady"]
-        return [question for question in ("symptom", "impact") if _found(findings, question)]
-    return {
-        Verdict.INEFFECTIVE: ["mechanism"],
-        Verdict.SILENT: ["symptom", "impact"],
-        Verdict.TOLERATED: ["impact"],
-    }.get(verdict, [])
+def _rule(view: CaseView, findings: Sequence[Finding]) -> Rule:
+    answers = _answers(view, findings)
+    return next(rule for rule in RULES if rule.when(answers))
 
 
-def _found(findings: Sequence[Finding], question: str) -> bool:
-    return any(finding.question == question and finding.outcome is Outcome.PROVEN for finding in findings)
+def _answers(view: CaseView, findings: Sequence[Finding]) -> Answers:
+    return Answers(
+        findings=findings,
+        control=view.scenario.is_control,
+        injected=view.journal.activity(names.INJECT) is not None,
+        too_busy=bool(view.journal.too_busy),
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from pytest_anomod.checks.cut import Cut
 from pytest_anomod.checks.shifts import Shift, set_shift
+from pytest_anomod.checks.tables import Rows, combined, kept, table
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.model.verdict import CaseView
 
@@ -18,43 +18,51 @@ NEW_SHARE = 0.2
 FUNCTION_SHARE = 0.3
 FUNCTION_LINES = 2
 
-Line = tuple[str, int]
+HEALTHY = (Phase.WARMUP, Phase.BASELINE, Phase.RECOVERY)
 
 
 def line_shifts(cut: Cut, service: str) -> Iterator[Shift]:
     """Lines of the service lost and new in the second window, and those of the function the fault names."""
-    frame = cut.view.frames["coverage"]
-    frame = frame[(frame["service_name"] == service) & frame["covered"].astype(bool)]
-    usual, ever, during = _windows(cut, frame)
+    rows = _covered(cut.view).get(service)
+    if rows is None:
+        return
+    usual, ever, during = _windows(cut, rows)
     if not usual:
         return
     yield _line_shift(service, "lines no longer run", usual, usual - during, LINES_LEAST, LOST_SHARE)
     yield _line_shift(service, "lines newly run", usual, during - ever, LINES_LEAST, NEW_SHARE)
     function = _function_at_fault(cut.view)
     if function:
-        inside = frame[frame["function"].fillna("").map(lambda name: _same_function(str(name), function))]
-        usual, ever, during = _windows(cut, inside)
+        names = rows.table.labels("function").names
+        inside = rows.table.labels("function").among([name for name in names if _same_function(name, function)])
+        usual, ever, during = _windows(cut, rows.where(inside[rows.at]))
         if usual:
             subject = f"{service} {function}"
             changed = (usual - during) | (during - ever)
             yield _line_shift(subject, "lines changed", usual, changed, FUNCTION_LINES, FUNCTION_SHARE)
 
 
-def _windows(cut: Cut, frame: Any) -> tuple[set[Line], set[Line], set[Line]]:
+def _covered(view: CaseView) -> Mapping[str, Rows]:
+    """The rows of lines that were run by service, with `place`: a number for each line of each file."""
+
+    def read() -> dict[str, Rows]:
+        rows = table(view, "coverage")
+        rows.put("place", combined(rows.labels("file").codes, rows["line"]))
+        return rows.all.where(rows["covered"].astype(bool)).split("service_name")
+
+    return kept(view, "covered lines", read)
+
+
+def _windows(cut: Cut, rows: Rows) -> tuple[set[int], set[int], set[int]]:
     """Lines run in every healthy window, in any of them, and in the second window of the cut."""
-    phases = [Phase.WARMUP, Phase.BASELINE, Phase.RECOVERY]
-    present = [_lines(frame, phase) for phase in phases if (frame["phase"] == str(phase)).any()]
-    baseline = _lines(frame, Phase.BASELINE)
-    usual = set(baseline).intersection(*present) if baseline else set()
-    return usual, set().union(*present), _lines(frame, cut.after.phase)
+    parts = {phase: {*part["place"].tolist()} for phase, part in rows.split("phase").items()}
+    present = [parts[str(phase)] for phase in HEALTHY if str(phase) in parts]
+    baseline = parts.get(str(Phase.BASELINE), set())
+    usual = baseline.intersection(*present) if baseline else set()
+    return usual, set().union(*present), parts.get(str(cut.after.phase), set())
 
 
-def _lines(frame: Any, phase: Phase) -> set[Line]:
-    rows = frame[frame["phase"] == str(phase)]
-    return set(zip(rows["file"].astype(str), rows["line"].astype(int), strict=True))
-
-
-def _line_shift(subject: str, figure: str, usual: set[Line], changed: set[Line], least: int, share: float) -> Shift:
+def _line_shift(subject: str, figure: str, usual: set[int], changed: set[int], least: int, share: float) -> Shift:
     count = len(changed)
     why_not = ""
     if count < least or count < share * len(usual):

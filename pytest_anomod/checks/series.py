@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pytest_anomod.checks.content import novel, shape_of
-from pytest_anomod.checks.cut import Cut, member
+from pytest_anomod.checks.cut import Cut
 from pytest_anomod.checks.shifts import Bar, Series
-from pytest_anomod.checks.statistics import MIN_ROWS, block_counts, calm
+from pytest_anomod.checks.statistics import block_counts, calm
+from pytest_anomod.checks.tables import Rows, kept, table
+from pytest_anomod.model.verdict import CaseView
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +36,7 @@ def impact_series(cut: Cut) -> list[Series]:
     before, after = cut.responses
     total = (int(before["failed"].sum()), len(before))
     for key in _largest(before, after, "key"):
-        left, right = before[before["key"] == key], after[after["key"] == key]
+        left, right = before.named("key", key), after.named("key", key)
         series.append(_bad_share(cut, key, "errors", left, right, "failed", 0.1, total))
         series.append(_level(cut, key, "latency", left, right, "ms", GATEWAY_LATENCY, "ms"))
         series.append(_ok_rate(cut, key, left, right, Bar(ratio=3.0, delta=0.5, floor=0.5, direction=-1)))
@@ -46,26 +48,27 @@ def outcome_series(cut: Cut) -> Iterator[Series]:
     """Errors, latency, slow answers and answers a second at the gateway, over all routes."""
     before, after = cut.responses
     yield _bad_share(cut, "all requests", "errors", before, after, "failed", 0.03)
-    yield from _relative(cut, "all requests", before, after, "key", GATEWAY_LATENCY)
+    yield from _relative(cut, "all requests", before, after, cut.response_multiples, GATEWAY_LATENCY)
     yield _ok_rate(cut, "all requests", before, after, Bar(ratio=2.0, delta=0.5, floor=1.0, direction=-1))
 
 
-def content_series(cut: Cut, subject: str, before: Any, after: Any) -> Iterator[Series]:
+def content_series(cut: Cut, subject: str, before: Rows, after: Rows) -> Iterator[Series]:
     """Size and shape of answers that are no errors: a fault that makes answers wrong may show only here."""
-    left, right = _thinned(before[~before["failed"]]), _thinned(after[~after["failed"]])
-    if not len(left) or "response_body" not in left:
+    import numpy as np
+
+    left, right = _thinned(before.where(~before["failed"])), _thinned(after.where(~after["failed"]))
+    if not len(left) or "response_body" not in left.table:
         return
-    bodies = left["response_body"].fillna(""), right["response_body"].fillna("")
-    sizes = [body.str.len().to_numpy(dtype=float) for body in bodies]
+    sizes = _sizes(cut.view)
+    bodies = left.codes("response_body"), right.codes("response_body")
     yield Series(
         subject=subject, figure="body size", kind="level", unit="characters", bar=Bar(ratio=1.5, delta=0.4, floor=4.0),
-        before=cut.stretch(left, sizes[0], cut.before), after=cut.stretch(right, sizes[1], cut.after),
+        before=left.stretch(sizes[bodies[0]], cut.before), after=right.stretch(sizes[bodies[1]], cut.after),
     )  # fmt: skip
-    shapes = [[shape_of(body) for body in column] for column in bodies]
-    new = novel(shapes[0], shapes[1])
+    new = [np.array(part) for part in novel(*(_shapes(cut.view, column) for column in bodies))]
     yield Series(
         subject=subject, figure="answers of a new shape", kind="share", bar=Bar(floor=0.1),
-        before=cut.stretch(left, new[0], cut.before), after=cut.stretch(right, new[1], cut.after),
+        before=left.stretch(new[0], cut.before), after=right.stretch(new[1], cut.after),
     )  # fmt: skip
 
 
@@ -77,10 +80,10 @@ def server_series(cut: Cut, service: str, *, each: bool = True) -> Iterator[Seri
     yield _rate(cut, service, "requests served", before, after, Bar(ratio=3.0, delta=0.5, floor=0.3))
     total = (int(before["failed"].sum()), len(before))
     yield _bad_share(cut, service, "errors", before, after, "failed", 0.05)
-    yield from _relative(cut, service, before, after, "span_name", SPAN_LATENCY)
-    names = _largest(before, after, "span_name")
-    for name in names if each and len(names) > 1 else ():
-        left, right = before[before["span_name"] == name], after[after["span_name"] == name]
+    yield from _relative(cut, service, before, after, cut.server_multiples, SPAN_LATENCY)
+    names = _largest(before, after, "span_name") if each else []
+    for name in names if len(names) > 1 else ():
+        left, right = before.named("span_name", name), after.named("span_name", name)
         yield _bad_share(cut, f"{service} {name}", "errors", left, right, "failed", 0.1, total)
         yield _level(cut, f"{service} {name}", "duration", left, right, "ms", SPAN_LATENCY, "ms")
 
@@ -93,14 +96,8 @@ def caller_series(cut: Cut, service: str) -> Iterator[Series]:
     subject = f"calls to {service}"
     yield _rate(cut, subject, "made", before, after, Bar(ratio=3.0, delta=0.5, floor=0.3))
     yield _bad_share(cut, subject, "errors", before, after, "failed", 0.05)
-    kind = before["service_name"].astype(str) + " " + before["span_name"].astype(str)
-    later = after["service_name"].astype(str) + " " + after["span_name"].astype(str)
-    before, after = before.assign(kind=kind), after.assign(kind=later)
-    yield from _relative(cut, subject, before, after, "kind", SPAN_LATENCY)
-    answers = cut.answered.get(service, set())
-    before = before.assign(silent=~member(before["span_id"], answers))
+    yield from _relative(cut, subject, before, after, cut.client_multiples, SPAN_LATENCY)
     if before["silent"].mean() < 0.5:  # stores and untraced services never have a span of their own
-        after = after.assign(silent=~member(after["span_id"], answers))
         yield _bad_share(cut, subject, "unanswered", before, after, "silent", 0.05)
 
 
@@ -108,108 +105,129 @@ def log_series(cut: Cut, service: str) -> Iterator[Series]:
     """Lines of severity ERROR and above: written by the service, and by others with its name in them."""
     before, after = cut.error_lines
     bar = Bar(ratio=3.0, delta=0.5, floor=0.3, direction=1)
-    own = [rows[rows["service_name"] == service] for rows in (before, after)]
+    own = [rows.named("service_name", service) for rows in (before, after)]
     yield _rate(cut, service, "error lines", own[0], own[1], bar)
-    about = [
-        rows[(rows["service_name"] != service) & rows["body"].fillna("").str.contains(service, regex=False)]
-        for rows in (before, after)
-    ]
+    about = [_about(rows, service) for rows in (before, after)]
     yield _rate(cut, f"others about {service}", "error lines", about[0], about[1], bar)
 
 
 def answer_series(cut: Cut, service: str) -> Iterator[Series]:
     """Contents of the answers in whose trace the service has a part."""
-    traces: set[str] = set()
-    for rows in (*cut.served(service), *cut.called(service)):
-        traces.update(rows["trace_id"])
-    before, after = (rows[member(rows["trace_id"], traces)] for rows in cut.responses)
+    import numpy as np
+
+    rows = (*cut.served(service), *cut.called(service))
+    traces = {trace for part in rows for trace in np.unique(part.codes("trace_id")).tolist()}
+    names = table(cut.view, "traces").labels("trace_id").names
+    ids = {names[trace] for trace in traces if trace >= 0}
+    before, after = (part.where(part.table.labels("trace_id").among(ids)[part.at]) for part in cut.responses)
     for key in _largest(before, after, "key"):
-        left, right = before[before["key"] == key], after[after["key"] == key]
-        yield from content_series(cut, f"{key} through {service}", left, right)
+        yield from content_series(cut, f"{key} through {service}", before.named("key", key), after.named("key", key))
 
 
 def requests_per_second(cut: Cut, service: str) -> float:
     """Requests a second that reach the service in the first window: spans of its own, or calls to it."""
     served, called = len(cut.served(service)[0]), len(cut.called(service)[0])
-    direct = int((cut.responses[0]["service_name"] == service).sum())
-    return max(served, called, direct) / cut.before.length_s
+    return max(served, called, len(cut.responses[0].named("service_name", service))) / cut.before.length_s
 
 
-def _largest(before: Any, after: Any, column: str) -> list[str]:
-    counts = before[column].value_counts()
-    return [str(name) for name in counts.index[:LARGEST]] or [str(name) for name in after[column].unique()[:LARGEST]]
+def _sizes(view: CaseView) -> np.ndarray:
+    """Length of each different body, by its number; the last is that of no body."""
+    import numpy as np
+
+    def count() -> np.ndarray:
+        return np.array([*map(len, table(view, "api_responses").labels("response_body").names), 0], dtype=float)
+
+    return kept(view, "body sizes", count)
 
 
-def _level(cut: Cut, subject: str, figure: str, before: Any, after: Any, column: str, bar: Bar, unit: str) -> Series:
+def _shapes(view: CaseView, bodies: np.ndarray) -> list[str]:
+    """The shapes of bodies by their numbers; those that are asked for are read, once."""
+    known: dict[int, str] = kept(view, "body shapes", dict)
+    names = table(view, "api_responses").labels("response_body").names
+    numbers = bodies.tolist()
+    for number in {*numbers} - known.keys():
+        known[number] = shape_of(names[number] if number >= 0 else "")
+    return [known[number] for number in numbers]
+
+
+def _about(rows: Rows, service: str) -> Rows:
+    """Lines with a service's name in them that others wrote."""
+    import numpy as np
+
+    others = rows.where(rows.codes("service_name") != rows.table.labels("service_name").code(service))
+    codes = others.codes("body")
+    names = rows.table.labels("body").names
+    telling = [code for code in np.unique(codes).tolist() if code >= 0 and service in names[code]]
+    return others.where(np.isin(codes, telling))
+
+
+def _largest(before: Rows, after: Rows, column: str) -> list[str]:
+    """The most frequent names of the first window (without any, those that come first in the second)."""
+    import numpy as np
+
+    rows = before if len(before) else after
+    codes, first, counts = np.unique(rows.codes(column), return_index=True, return_counts=True)
+    order = np.lexsort((first, -counts)) if len(before) else np.argsort(first)
+    names = rows.table.labels(column).names
+    return [names[code] for code in codes[order].tolist() if code >= 0][:LARGEST]
+
+
+def _level(
+    cut: Cut, subject: str, figure: str, before: Rows, after: Rows, column: str, bar: Bar, unit: str
+) -> Series:  # fmt: skip
     return Series(
         subject=subject, figure=figure, kind="level", unit=unit, bar=bar,
-        before=cut.stretch(before, before[column], cut.before), after=cut.stretch(after, after[column], cut.after),
+        before=before.stretch(column, cut.before), after=after.stretch(column, cut.after),
     )  # fmt: skip
 
 
 def _bad_share(
-    cut: Cut, subject: str, figure: str, before: Any, after: Any, column: str, floor: float,
+    cut: Cut, subject: str, figure: str, before: Rows, after: Rows, column: str, floor: float,
     reference: tuple[int, int] | None = None,
 ) -> Series:  # fmt: skip
     return Series(
         subject=subject, figure=figure, kind="share", bar=Bar(floor=floor), reference=reference,
-        before=cut.stretch(before, before[column], cut.before), after=cut.stretch(after, after[column], cut.after),
+        before=before.stretch(column, cut.before), after=after.stretch(column, cut.after),
     )  # fmt: skip
 
 
-def _rate(cut: Cut, subject: str, figure: str, before: Any, after: Any, bar: Bar) -> Series:
-    left, right = (
-        cut.stretch(before, before["time_unix_nano"], cut.before),
-        cut.stretch(after, after["time_unix_nano"], cut.after),
-    )
+def _rate(cut: Cut, subject: str, figure: str, before: Rows, after: Rows, bar: Bar) -> Series:
+    left, right = before.stretch("time_unix_nano", cut.before), after.stretch("time_unix_nano", cut.after)
     return Series(
         subject=subject, figure=figure, kind="rate", unit="/s", bar=bar,
         before=block_counts(left.times_s, left.length_s), after=block_counts(right.times_s, right.length_s),
     )  # fmt: skip
 
 
-def _ok_rate(cut: Cut, subject: str, before: Any, after: Any, bar: Bar) -> Series:
-    return _rate(cut, subject, "good answers", before[~before["failed"]], after[~after["failed"]], bar)
+def _ok_rate(cut: Cut, subject: str, before: Rows, after: Rows, bar: Bar) -> Series:
+    return _rate(cut, subject, "good answers", before.where(~before["failed"]), after.where(~after["failed"]), bar)
 
 
-def _relative(cut: Cut, subject: str, before: Any, after: Any, kinds: str, bar: Bar) -> Iterator[Series]:
+def _relative(
+    cut: Cut, subject: str, before: Rows, after: Rows, multiples: np.ndarray, bar: Bar
+) -> Iterator[Series]:  # fmt: skip
     """Durations as multiples of their kind's baseline median, pooled over kinds; and the share of slow ones."""
     import numpy as np
 
-    left, right, typical_ms = _relative_values(before, after, [kinds])
-    if not len(left[1]):
+    left, right = (rows.where(~np.isnan(multiples[rows.at])) for rows in (before, after))
+    if not len(left):
         return
+    slower = left.stretch(multiples[left.at], cut.before), right.stretch(multiples[right.at], cut.after)
     yield Series(
-        subject=subject, figure="latency", kind="level", unit="ms", bar=bar, scale=typical_ms,
-        before=cut.stretch(left[0], left[1], cut.before), after=cut.stretch(right[0], right[1], cut.after),
+        subject=subject, figure="latency", kind="level", unit="ms", bar=bar, scale=float(np.median(left["ms"])),
+        before=slower[0], after=slower[1],
     )  # fmt: skip
-    calm_rows = calm(cut.stretch(left[0], left[1], cut.before)).values
+    calm_rows = calm(slower[0]).values
     if not len(calm_rows):
         return  # all there is came within the two worst seconds
     limit = max(SLOW_RATIO, SLOW_P95S * float(np.percentile(calm_rows, 95))) * max(1.0, cut.pace)
     slow = f"answers {limit:.0f} times slower than usual"
     yield Series(
         subject=subject, figure=slow, kind="share", steady=True, bar=Bar(floor=0.05),
-        before=cut.stretch(left[0], left[1] > limit, cut.before),
-        after=cut.stretch(right[0], right[1] > limit, cut.after),
+        before=left.stretch(slower[0].values > limit, cut.before),
+        after=right.stretch(slower[1].values > limit, cut.after),
     )  # fmt: skip
 
 
-def _relative_values(
-    before: Any, after: Any, kinds: Iterable[str]
-) -> tuple[tuple[Any, np.ndarray], tuple[Any, np.ndarray], float]:
-    """Rows and their durations in multiples of their kind's baseline median; kinds too rare there are left out."""
-    kinds = list(kinds)
-    grouped = before.groupby(kinds, observed=True)["ms"].agg(["median", "size"])
-    usual = grouped.loc[(grouped["size"] >= MIN_ROWS) & (grouped["median"] > 0), "median"]
-    parts = []
-    for rows in (before, after):
-        typical = rows[kinds].join(usual.rename("usual"), on=kinds)["usual"].to_numpy()
-        known = typical == typical
-        parts.append((rows[known], rows["ms"].to_numpy()[known] / typical[known]))
-    kept = parts[0][0]
-    return parts[0], parts[1], float(kept["ms"].median()) if len(kept) else 0.0
-
-
-def _thinned(rows: Any) -> Any:
-    return rows.iloc[:: max(1, len(rows) // BODIES_MOST)]
+def _thinned(rows: Rows) -> Rows:
+    return Rows(rows.table, rows.at[:: max(1, len(rows) // BODIES_MOST)])

@@ -9,10 +9,11 @@ a queueing system are no independent draws). docs/proof.md gives sources and sim
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_anomod.checks import chances
+from pytest_anomod.checks.ranks import Samples
 from pytest_anomod.checks.shifts import HARMLESS, Series, Shift, Stretch, say_number
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def compare(series: Sequence[Series], *, pace: float = 1.0) -> tuple[Shift, ...]
 
     `pace` is how many times slower the whole machine was in the second window: durations are judged beyond it.
     """
-    drafts = [_share(one) if one.kind == "share" else _level(one, pace if one.unit == "ms" else 1.0) for one in series]
+    levels = iter(_levels([one for one in series if one.kind != "share"], pace))
+    drafts = [_share(one) if one.kind == "share" else next(levels) for one in series]
     corrected = holm([shift.p for shift in drafts])
     shifts = [_settle(shift, p) for shift, p in zip(drafts, corrected, strict=True)]
     return tuple(sorted(shifts, key=lambda shift: -shift.strength))
@@ -62,48 +64,30 @@ def holm(values: Iterable[float]) -> list[float]:
 
 def cliffs_delta(before: np.ndarray, after: np.ndarray) -> float:
     """P(after > before) - P(after < before): 1 when every later value is above every earlier one."""
-    return _delta(before, after)
+    return float(Samples.of((before, after)).deltas()[0][0])
 
 
 def rank_test(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
     """Two-sided Mann-Whitney p and Cliff's delta; exact where the samples are small or wholly apart."""
-    from scipy import stats
+    deltas, ties = Samples.of((before, after)).deltas()
+    return _rank_p(len(before), len(after), float(deltas[0]), float(ties[0])), float(deltas[0])
 
-    n, m = len(before), len(after)
-    delta = _delta(before, after)
+
+def _rank_p(n: int, m: int, delta: float, ties: float) -> float:
     if abs(delta) == 1.0:
-        # of all ways to split the rows into two groups of these sizes, two are this extreme, ties or not
-        return min(1.0, 2.0 / math.comb(n + m, n)) if n + m < 1000 else 0.0, delta
-    p = _normal_p(before, after, delta)
-    if p < ALPHA and max(n, m) <= EXACT_ROWS and _distinct(before, after):
-        p = float(stats.mannwhitneyu(after, before, alternative="two-sided", method="exact").pvalue)
-    return p, delta
-
-
-def _normal_p(before: np.ndarray, after: np.ndarray, delta: float) -> float:
-    """Two-sided p of Mann-Whitney's U by its normal approximation, with corrections for ties and continuity."""
-    import numpy as np
-
-    n, m = len(before), len(after)
-    _, ties = np.unique(np.concatenate((before, after)), return_counts=True)
-    total = n + m
-    spread = n * m / 12.0 * (total + 1 - float((ties.astype(float) ** 3 - ties).sum()) / (total * (total - 1)))
-    if spread <= 0:
-        return 1.0
-    distance = max(0.0, abs(delta) * n * m / 2.0 - 0.5)
-    return math.erfc(distance / math.sqrt(2.0 * spread))
+        return chances.apart(n, m)
+    p = chances.rank_normal(n, m, delta, ties)
+    return chances.rank_exact(n, m, delta) if p < ALPHA and max(n, m) <= EXACT_ROWS and not ties else p
 
 
 def block_values(stretch: Stretch, *, mean: bool = False) -> np.ndarray:
     """The median (or mean) of each block that holds a row; blocks last BLOCK_S, or an eighth of a short window."""
     import numpy as np
 
-    length = block_length_s(stretch.length_s)
-    index = (stretch.times_s // length).astype(int)
-    if not len(index):
-        return np.empty(0)
-    cuts = np.flatnonzero(np.diff(index)) + 1
-    return np.array([(np.mean if mean else np.median)(part) for part in np.split(stretch.values, cuts)])
+    index = (stretch.times_s // block_length_s(stretch.length_s)).astype(int)
+    _, owners, sizes = np.unique(index, return_inverse=True, return_counts=True)
+    blocks = Samples(values=stretch.values, owners=owners, sizes=sizes)
+    return blocks.typical(np.full(len(sizes), mean))
 
 
 def block_counts(times_s: np.ndarray, length_s: float) -> Stretch:
@@ -123,27 +107,36 @@ def block_length_s(length_s: float) -> float:
 
 def calm(stretch: Stretch) -> Stretch:
     """The window without its highest burst: a stall, wherever it fell, is taken out of either side alike."""
-    from scipy import stats
-
-    if len(stretch.values) < 2:
-        return stretch
-    ranks = stats.rankdata(stretch.values)
-    return stretch.where(without_burst(stretch, ranks - ranks.mean()))
+    return stretch.where(_calm_rows([stretch], Samples.of([stretch.values])))
 
 
-def without_burst(stretch: Stretch, scores: np.ndarray) -> np.ndarray:
-    """Mask of the rows left when the stretch of at most BURST_S with the highest sum of scores is taken out."""
+def _calm_rows(stretches: Sequence[Stretch], samples: Samples) -> np.ndarray:
+    """Mask over the values of all stretches of those outside their stretch's highest burst; a lone value stays."""
+    sizes = samples.sizes[samples.owners]
+    return without_bursts(stretches, samples.ranks()[0] - (sizes + 1) / 2) | (sizes == 1)
+
+
+def without_bursts(stretches: Sequence[Stretch], scores: np.ndarray) -> np.ndarray:
+    """Mask of the rows left when from each stretch the part of at most BURST_S with the highest sum is taken out."""
     import numpy as np
 
-    keep = np.ones(len(scores), dtype=bool)
+    sizes = np.array([len(stretch.times_s) for stretch in stretches])
+    starts = np.cumsum(sizes) - sizes
     if not len(scores):
-        return keep
-    width = min(BURST_S, stretch.length_s * BURST_SHARE)
-    ends = np.searchsorted(stretch.times_s, stretch.times_s + width, side="left")
+        return np.ones(0, dtype=bool)
+    ends = np.concatenate([
+        np.searchsorted(one.times_s, one.times_s + min(BURST_S, one.length_s * BURST_SHARE), side="left") + start
+        for one, start in zip(stretches, starts, strict=True)
+    ])  # fmt: skip
     total = np.concatenate(([0.0], np.cumsum(scores)))
-    begin = int(np.argmax(total[ends] - total[:-1]))
-    keep[begin : ends[begin]] = False
-    return keep
+    sums = total[ends] - total[:-1]
+    owners = np.repeat(np.arange(np.count_nonzero(sizes)), sizes[sizes > 0])
+    highest = np.flatnonzero(sums == np.maximum.reduceat(sums, starts[sizes > 0])[owners])
+    begins = highest[np.unique(owners[highest], return_index=True)[1]]
+    edges = np.zeros(len(scores) + 1, dtype=np.int64)
+    edges[begins] += 1
+    edges[ends[begins]] -= 1
+    return np.cumsum(edges)[:-1] == 0
 
 
 def _settle(shift: Shift, p_corrected: float) -> Shift:
@@ -154,42 +147,71 @@ def _settle(shift: Shift, p_corrected: float) -> Shift:
     return dataclasses.replace(shift, p_corrected=p_corrected, why_not=why_not, moved=not why_not)
 
 
-def _level(series: Series, pace: float) -> Shift:
-    """A level or a rate: rank test on the rows; effect, without each window's highest burst, on rows and on blocks."""
-    before, after = series.before, series.after
-    n, m = len(before.values), len(after.values)
-    if min(n, m) < MIN_ROWS:
-        return _shift(series, 0.0, 0.0, 1.0, 0.0, 1.0, f"only {n} and {m} rows, {MIN_ROWS} are needed")
-    mean = series.kind == "rate"
-    left, right = _typical(before.values, mean), _typical(after.values, mean)
-    p, delta = rank_test(before.values, after.values / pace)
-    if mean:
-        p = _poisson_p(before, after)
-    return _shift(series, left, right, p, delta, _ratio(left, right), _level_lacks(series, pace))
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Calm:
+    """Both windows of a level without their highest bursts, beyond the machine's pace: effect and typical values."""
+
+    before: Stretch
+    after: Stretch
+    delta: float
+    left: float
+    right: float
+    pace: float
 
 
-def _level_lacks(series: Series, pace: float) -> str:
+def _levels(series: Sequence[Series], pace: float) -> Iterator[Shift]:
+    """Levels and rates: rank test on the rows; effect, without each window's highest burst, on rows and on blocks."""
+    import numpy as np
+
+    enough = [one for one in series if min(len(one.before.values), len(one.after.values)) >= MIN_ROWS]
+    stretches = [stretch for one in enough for stretch in (one.before, one.after)]
+    samples = Samples.of([stretch.values for stretch in stretches])
+    paces = np.array([factor for one in enough for factor in (1.0, pace if one.unit == "ms" else 1.0)])
+    means = np.repeat([one.kind == "rate" for one in enough], 2).astype(bool)
+    scaled = samples.divided(paces) if len(enough) else samples
+    calm_rows = _calm_rows(stretches, samples) if len(enough) else np.empty(0, dtype=bool)
+    calmed = scaled.where(calm_rows)
+    figures = [part.tolist() for part in (samples.typical(means), calmed.typical(means), *scaled.deltas())]
+    typical, calm_typical, deltas, ties = figures
+    calm_deltas, masks = calmed.deltas()[0].tolist(), np.split(calm_rows, np.cumsum(samples.sizes)[:-1])
+    place = -1
+    for one in series:
+        n, m = len(one.before.values), len(one.after.values)
+        if min(n, m) < MIN_ROWS:
+            yield _shift(one, 0.0, 0.0, 1.0, 0.0, 1.0, f"only {n} and {m} rows, {MIN_ROWS} are needed")
+            continue
+        place += 1
+        first, second = 2 * place, 2 * place + 1
+        later = one.after.where(masks[second])
+        rest = _Calm(
+            before=one.before.where(masks[first]), delta=calm_deltas[place], pace=float(paces[second]),
+            after=dataclasses.replace(later, values=later.values / paces[second]),
+            left=calm_typical[first], right=calm_typical[second],
+        )  # fmt: skip
+        p = _rank_p(n, m, deltas[place], ties[place]) if one.kind == "level" else _poisson_p(one.before, one.after)
+        left, right = typical[first], typical[second]
+        yield _shift(one, left, right, p, deltas[place], _ratio(left, right), _level_lacks(one, rest))
+
+
+def _level_lacks(series: Series, rest: _Calm) -> str:
     """What the shift lacks in effect, beyond the machine's pace and each window's highest burst; empty: nothing."""
-    bar, mean = series.bar, series.kind == "rate"
-    before, after = calm(series.before), calm(series.after)
-    if not len(before.values) or not len(after.values):
+    bar = series.bar
+    if not len(rest.before.values) or not len(rest.after.values):
         return f"a burst: without its highest {BURST_S:g} s a window is empty"
-    later = Stretch(times_s=after.times_s, values=after.values / pace, length_s=after.length_s)
-    delta = _delta(before.values, later.values)
-    sign = 1.0 if delta >= 0 else -1.0
-    left, right = _typical(before.values, mean), _typical(later.values, mean)
-    ratio = _ratio(left, right) ** sign
-    beyond = f" beyond the machine's {pace:.2f}" if abs(pace - 1) > 0.05 else ""
+    sign = 1.0 if rest.delta >= 0 else -1.0
+    ratio = _ratio(rest.left, rest.right) ** sign
+    beyond = f" beyond the machine's {rest.pace:.2f}" if abs(rest.pace - 1) > 0.05 else ""
     if bar.direction * sign < 0:
         return HARMLESS
-    if delta * sign < bar.delta:
-        return f"delta {abs(delta):.2f} < {bar.delta:g}{beyond}"
+    if rest.delta * sign < bar.delta:
+        return f"delta {abs(rest.delta):.2f} < {bar.delta:g}{beyond}"
     needed = max(bar.ratio, bar.fall) if sign < 0 else bar.ratio
     if ratio < needed:
         return f"ratio {ratio:.2f} < {needed:g}{beyond}"
-    if abs(right - left) * series.scale < bar.floor:
-        return f"difference {say_number(abs(right - left) * series.scale)} < {bar.floor:g}"
-    blocks = _delta(block_values(before, mean=mean), block_values(later, mean=mean)) * sign
+    if abs(rest.right - rest.left) * series.scale < bar.floor:
+        return f"difference {say_number(abs(rest.right - rest.left) * series.scale)} < {bar.floor:g}"
+    mean = series.kind == "rate"
+    blocks = cliffs_delta(block_values(rest.before, mean=mean), block_values(rest.after, mean=mean)) * sign
     return "" if blocks >= BLOCK_DELTA else f"not steady: delta of its 1-s blocks {blocks:.2f} < {BLOCK_DELTA:g}"
 
 
@@ -206,10 +228,9 @@ def _share(series: Series) -> Shift:
     why_not = "" if stand_in or n >= MIN_ROWS else f"only {n} rows before"
     why_not = why_not or _share_lacks(series, left, right, reference)
     if series.steady:
-        calm_before, calm_after = calm(before), calm(after)
-        p = _fisher_p(_events(calm_before), _events(calm_after))
+        p = chances.fisher(_events(calm(before)), _events(calm(after))) if worse else 1.0
     else:
-        p = _fisher_p(reference, (worse, m))
+        p = chances.fisher(reference, (worse, m))
     return _shift(series, left, right, p, right - left, _ratio(left, right), why_not)
 
 
@@ -220,10 +241,10 @@ def _share_lacks(series: Series, left: float, right: float, reference: tuple[int
         return f"difference {right - left:.1%} < {floor:.1%}"
     if series.steady:
         return _steady_share_lacks(series)
-    rest = after.values[without_burst(after, after.values - left)]
+    rest = after.values[without_bursts([after], after.values - left)]
     events = int(rest.sum())
     share = events / len(rest) if len(rest) else 0.0
-    if events < 2 or share - left < floor * TRIM_RELIEF or _fisher_p(reference, (events, len(rest))) > ALPHA:
+    if events < 2 or share - left < floor * TRIM_RELIEF or chances.fisher(reference, (events, len(rest))) > ALPHA:
         return f"a burst: without its worst {BURST_S:g} s {events} of {len(rest)}"
     return ""
 
@@ -234,7 +255,7 @@ def _steady_share_lacks(series: Series) -> str:
     (bad, n), (worse, m) = _events(before), _events(after)
     if not n or not m or worse / m - bad / n < series.bar.floor:
         return f"a burst: without its worst {BURST_S:g} s {worse} of {m}"
-    blocks = _delta(block_values(before, mean=True), block_values(after, mean=True))
+    blocks = cliffs_delta(block_values(before, mean=True), block_values(after, mean=True))
     return "" if blocks >= BLOCK_DELTA else f"not steady: delta of its 1-s blocks {blocks:.2f} < {BLOCK_DELTA:g}"
 
 
@@ -252,12 +273,6 @@ def _shift(series: Series, before: float, after: float, p: float, delta: float, 
     )  # fmt: skip
 
 
-def _typical(values: np.ndarray, mean: bool) -> float:
-    import numpy as np
-
-    return float(np.mean(values) if mean else np.median(values))
-
-
 def _ratio(left: float, right: float) -> float:
     """right / left, kept finite: 1 when both are 0, a thousand (or its inverse) at most."""
     if left == right:
@@ -267,39 +282,8 @@ def _ratio(left: float, right: float) -> float:
     return min(max(right / left, 0.001), 1000.0)
 
 
-def _delta(before: np.ndarray, after: np.ndarray) -> float:
-    import numpy as np
-
-    if not len(before) or not len(after):
-        return 0.0
-    ordered = np.sort(before)
-    below = np.searchsorted(ordered, after, side="left").sum()
-    above = (len(ordered) - np.searchsorted(ordered, after, side="right")).sum()
-    return float(below - above) / (len(before) * len(after))
-
-
-def _distinct(before: np.ndarray, after: np.ndarray) -> bool:
-    import numpy as np
-
-    return len(np.unique(np.concatenate((before, after)))) == len(before) + len(after)
-
-
-def _fisher_p(before: tuple[int, int], after: tuple[int, int]) -> float:
-    """One-sided Fisher p that the share of events rose; each argument is (events, rows)."""
-    from scipy import stats
-
-    # Fisher's exact test is a tail of the hypergeometric distribution
-    return float(min(1.0, stats.hypergeom.sf(after[0] - 1, before[1] + after[1], before[0] + after[0], after[1])))
-
-
 def _poisson_p(before: Stretch, after: Stretch) -> float:
     """Conditional binomial test of two Poisson counts, from their block rates."""
-    from scipy import stats
-
     first = round(float(before.values.sum()) * block_length_s(before.length_s))
     second = round(float(after.values.sum()) * block_length_s(after.length_s))
-    share = len(after.values) / (len(before.values) + len(after.values))
-    if first + second == 0:
-        return 1.0
-    tail = min(stats.binom.cdf(second, first + second, share), stats.binom.sf(second - 1, first + second, share))
-    return float(min(1.0, 2.0 * tail))
+    return chances.poisson(first, second, len(after.values) / (len(before.values) + len(after.values)))

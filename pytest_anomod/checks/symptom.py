@@ -8,6 +8,7 @@ from pytest_anomod.checks.lines import line_shifts
 from pytest_anomod.checks.series import answer_series, caller_series, log_series, server_series
 from pytest_anomod.checks.shifts import Shift, as_evidence
 from pytest_anomod.checks.statistics import compare
+from pytest_anomod.checks.tables import kept
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
 
@@ -49,6 +50,10 @@ def target_shifts(cut: Cut) -> tuple[Shift, ...]:
 
 def everywhere(cut: Cut) -> tuple[Shift, ...]:
     """The main figures of every service, strongest shift first."""
+    return kept(cut.view, "everywhere", lambda: _everywhere(cut))
+
+
+def _everywhere(cut: Cut) -> tuple[Shift, ...]:
     series, sets = [], []
     for service in cut.view.system.services:
         series += [*server_series(cut, service.name, each=False), *caller_series(cut, service.name)]

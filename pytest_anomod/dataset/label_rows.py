@@ -70,6 +70,8 @@ def row_label(row: Mapping[str, Json]) -> Label:
     hints = typing.get_type_hints(Label)
     values = {}
     for field in dataclasses.fields(Label):
+        if field.name not in row and _has_default(field):
+            continue  # written before labels had it
         value = row[field.name]
         origin = typing.get_origin(hints[field.name])
         if origin is tuple:
@@ -84,12 +86,18 @@ def read_label_row(directory: Path) -> dict[str, Json]:
     """The row of a case's label.parquet; DatasetError when it has not exactly one row with all fields of a label."""
     path = directory / LABEL_FILE
     rows: Sequence[dict[str, Json]] = read_parquet(path).to_pylist()
-    missing = set(label_schema().names) - set(rows[0]) if rows else set()
+    needed = {field.name for field in dataclasses.fields(Label) if not _has_default(field)}
+    missing = needed - set(rows[0]) if rows else set()
     if len(rows) != 1 or missing:
         why = f"lacks {', '.join(sorted(missing))}" if missing else f"has {len(rows)} rows, not 1"
         msg = f"{path} {why}; fetch it again, or remove the case"
         raise DatasetError(msg)
-    return rows[0]
+    given = {field.name: field.default for field in dataclasses.fields(Label) if _has_default(field)}
+    return given | rows[0]
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is not dataclasses.MISSING
 
 
 def _field(name: str, hint: Any) -> pa.Field:

@@ -43,17 +43,21 @@ def load_dataset(
     verdicts: str | Sequence[str] | None = None,
     phases: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
+    superseded: bool = False,
 ) -> Dataset:
     """The dataset below `path`, narrowed to some systems, scenarios or verdicts; tables are read when asked for.
 
     `phases` keeps only rows of these phases, `columns` only these columns of each table (case_id, time_unix_nano, phase
-    and the label's columns come along always). Only complete cases are read. The index is used when it is up to
+    and the label's columns come along always). An attempt that was contaminated and played again is left out unless
+    `superseded`. Only complete cases are read. The index is used when it is up to
     date and done without when not. DatasetError when there is no dataset at `path`, when it is of a newer
     format, when a file is damaged, or when a filter names what can't be.
     """
     root = Path(path)
     check_root(root)
     rows = _rows(root)
+    replaced = {row.get("replaces") for row in rows} if not superseded else set()
+    rows = [row for row in rows if row["case_id"] not in replaced]
     chosen_phases = _known("phase", phases, [str(phase) for phase in Phase])
     for key, wanted, known in (
         ("system", systems, sorted({row["system"] for row in rows})),

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pytest_anomod.dataset.read import Dataset, DatasetCase, load_dataset
 from pytest_anomod.dataset.tables import read_parquet
 from pytest_anomod.dataset.templates import TemplateMiner
+from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.label import Label
 from pytest_anomod.model.timeline import Phase
@@ -78,7 +79,7 @@ def render(path: str | os.PathLike[str]) -> str:
     return "\n\n".join(
         [
             f"{figures.path}\n\n{text_table(SYSTEM_COLUMNS, rows)}",
-            "cases; a -> b: baseline -> anomaly window (control window); failed: status 0 or 400 and above\n\n"
+            "cases; a -> b: baseline -> anomaly window (control window); failed: no answer, or 400 and above\n\n"
             + text_table(CASE_COLUMNS, figures.cases),
         ]
     )
@@ -141,7 +142,8 @@ def line_coverage(table: pa.Table) -> float | None:
 
 def _case_row(case: DatasetCase) -> dict[str, Json]:
     label = case.label
-    responses = _read(case, "api_responses", "phase", "status_code", "duration_ns")
+    responses = _read(case, "api_responses", "phase", "status_code", "error_kind", "journey", "step", "duration_ns")
+    failed = failed_rows(responses, replayed=label.workload.startswith("suite:"))
     spans = _read(case, "traces", "phase", "service_name", "duration_ns")
     spans = spans.filter(pc.equal(spans["service_name"], label.target))
     windows = (str(Phase.BASELINE), str(Phase.ANOMALY if case.timeline.window(Phase.ANOMALY) else Phase.CONTROL))
@@ -155,7 +157,7 @@ def _case_row(case: DatasetCase) -> dict[str, Json]:
         "seen s": _seconds(label, "inject_start_unix_nano", "seen_unix_nano"),
         "gone s": _seconds(label, "recover_start_unix_nano", "gone_unix_nano"),
         "requests": responses.num_rows,
-        "failed %": tuple(_failed_percent(responses, phase) for phase in windows),
+        "failed %": tuple(_failed_percent(responses, failed, phase) for phase in windows),
         "p95 ms": tuple(_p95_ms(responses, phase) for phase in windows),
         "target p95 ms": tuple(_p95_ms(spans, phase) for phase in windows),
     }
@@ -177,9 +179,9 @@ def _in(table: pa.Table, phase: str) -> pa.Table:
     return table.filter(pc.equal(table["phase"], phase))
 
 
-def _failed_percent(responses: pa.Table, phase: str) -> float | None:
-    status = _in(responses, phase)["status_code"].to_numpy()
-    return float(((status == 0) | (status >= 400)).mean() * 100) if len(status) else None
+def _failed_percent(responses: pa.Table, failed: np.ndarray, phase: str) -> float | None:
+    inside = failed[pc.equal(responses["phase"], phase).to_numpy()]
+    return float(inside.mean() * 100) if len(inside) else None
 
 
 def _p95_ms(records: pa.Table, phase: str) -> float | None:

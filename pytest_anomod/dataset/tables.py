@@ -14,30 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pytest_anomod.dataset import files
+from pytest_anomod.dataset.arrays import ARROW_TYPES, array
 from pytest_anomod.dataset.layout import FORMAT_VERSION
 from pytest_anomod.model.errors import DatasetError
-from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import Column, Columns, Modality
 from pytest_anomod.model.timeline import Timeline
 
 ROW_GROUP_ROWS = 131_072
 
-ARROW_TYPES = {
-    "int64": pa.int64(),
-    "int32": pa.int32(),
-    "float64": pa.float64(),
-    "bool": pa.bool_(),
-    "string": pa.string(),
-    "json": pa.string(),
-}
-PYTHON_TYPES: dict[str, tuple[type, ...]] = {
-    "int64": (int,),
-    "int32": (int,),
-    "float64": (float, int),
-    "bool": (bool,),
-    "string": (str,),
-    "json": (str,),
-}
 COMMON = (
     Column(name="case_id", type="string", doc="the case this row belongs to"),
     Column(name="time_unix_nano", type="int64", doc="UTC nanoseconds since the Unix epoch; the start, for what lasts"),
@@ -56,6 +40,8 @@ PHASE_END = Column(
     doc="window of the timeline that holds time_unix_nano + duration_ns; null when that is after the case",
     nullable=True,
 )
+_PANDAS_TYPES = {pa.int64(): "Int64", pa.int32(): "Int32", pa.bool_(): "boolean"}
+"""What nullable columns are in pandas, whose own numbers know no null: they would become floats."""
 FILLED_IN = frozenset({"case_id", "phase", "phase_end"})
 """Columns that no collector provides."""
 
@@ -107,18 +93,20 @@ def build(modality: Modality, columns: Columns, timeline: Timeline, case_id: str
     """
     wanted = [column for column in table_columns(modality) if column.name not in FILLED_IN]
     rows = _check_shape(modality.name, wanted, columns)
-    arrays = {
-        column.name: _array(modality.name, column, columns.get(column.name, ()) or [None] * rows) for column in wanted
+    made = {
+        column.name: array(modality.name, column, columns.get(column.name, ()) or [None] * rows) for column in wanted
     }
-    times = arrays["time_unix_nano"].to_numpy()
+    times = made["time_unix_nano"].to_numpy()
     places, inside = find_windows(timeline, times)
     names = pa.array([str(window.phase) for window in timeline.windows])
-    arrays["case_id"] = pa.repeat(pa.scalar(case_id), rows)
-    arrays["phase"] = names.take(pa.array(places))
+    made["case_id"] = pa.repeat(pa.scalar(case_id), rows)
+    made["phase"] = names.take(pa.array(places))
     if modality.has_length:
-        arrays["phase_end"] = _phase_ends(modality.name, timeline, times, arrays["duration_ns"], names)
+        made["phase_end"] = _phase_ends(modality.name, timeline, times, made["duration_ns"], names)
     schema = table_schema(modality)
-    table = pa.table([arrays[name] for name in schema.names], schema=schema).filter(pa.array(inside))
+    table = pa.table([made[name] for name in schema.names], schema=schema)
+    if not inside.all():
+        table = table.filter(pa.array(inside))
     if table.num_rows and not _is_sorted(times[inside]):
         table = table.take(pa.array(np.argsort(times[inside], kind="stable")))
     return table, Written(rows=table.num_rows, outside=rows - table.num_rows, phases=phase_counts(table["phase"]))
@@ -132,6 +120,7 @@ def phase_counts(phases: pa.ChunkedArray) -> dict[str, int]:
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a table as zstd Parquet with dictionary-encoded strings, atomically; equal tables give equal bytes."""
     strings = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"pandas": _for_pandas(table.schema)})
     with files.atomic(path) as file:
         pq.write_table(table, file, compression="zstd", use_dictionary=strings, row_group_size=ROW_GROUP_ROWS)
 
@@ -159,12 +148,28 @@ def to_frame(table: pa.Table) -> Any:
     """A table as a pandas DataFrame; nullable whole numbers become Int64 or Int32, never floats (they round times)."""
     import pandas as pd
 
-    dtypes = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
+    dtypes = {arrow: pd.api.types.pandas_dtype(name) for arrow, name in _PANDAS_TYPES.items()}
     places = [place for place, field in enumerate(table.schema) if field.nullable and field.type in dtypes]
     frame = table.drop_columns([table.column_names[place] for place in places]).to_pandas()
     for place in places:
         frame.insert(place, table.column_names[place], table.column(place).to_pandas(types_mapper=dtypes.get))
     return frame
+
+
+def _for_pandas(schema: pa.Schema) -> bytes:
+    """What has plain `pandas.read_parquet` read the nullable columns as `to_frame` does, so that no time is rounded."""
+    columns = [
+        {
+            "name": field.name,
+            "field_name": field.name,
+            "pandas_type": str(field.type),
+            "numpy_type": _PANDAS_TYPES[field.type],
+            "metadata": None,
+        }
+        for field in schema
+        if field.nullable and field.type in _PANDAS_TYPES
+    ]
+    return json.dumps({"index_columns": [], "column_indexes": [], "columns": columns}).encode()
 
 
 def _check_shape(name: str, wanted: Sequence[Column], columns: Columns) -> int:
@@ -183,62 +188,6 @@ def _check_shape(name: str, wanted: Sequence[Column], columns: Columns) -> int:
             msg = f"{name}: column {column.name!r} has {length} rows where others have {rows}; all must be equal"
             raise DatasetError(msg)
     return rows
-
-
-def _array(name: str, column: Column, values: Sequence[Json]) -> pa.Array:
-    if column.type == "json":
-        values = _json_texts(name, column, values)
-    _check_types(name, column, values)
-    arrow_type = ARROW_TYPES[column.type]
-    try:
-        return pa.array(values, type=arrow_type)
-    except (pa.ArrowException, OverflowError, UnicodeError):
-        for row, value in enumerate(values):
-            try:
-                pa.array([value], type=arrow_type)
-            except (pa.ArrowException, OverflowError, UnicodeError) as error:
-                msg = f"{name}: column {column.name!r}, row {row}: {value!r:.80} is no {column.type} ({error})"
-                raise DatasetError(msg) from error
-        raise
-
-
-def _check_types(name: str, column: Column, values: Sequence[Json]) -> None:
-    allowed = PYTHON_TYPES[column.type]
-    types = set(map(type, values))  # one quick pass; rows are looked at only when something is odd
-    if types <= set(allowed) | ({type(None)} if column.nullable else set()):
-        return
-    for row, value in enumerate(values):
-        if value is None and not column.nullable:
-            msg = f"{name}: column {column.name!r}, row {row}: is null, and may not be"
-            raise DatasetError(msg)
-        good = isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool))
-        if value is not None and not good:
-            kind = type(value).__name__
-            msg = f"{name}: column {column.name!r}, row {row}: {value!r:.80} is a {kind}, not {column.type}"
-            raise DatasetError(msg)
-
-
-def _json_texts(name: str, column: Column, values: Sequence[Json]) -> list[str | None]:
-    """Objects as JSON text with sorted keys; text that is an object's JSON already is kept as it is."""
-    texts: list[str | None] = []
-    checked: set[str] = set()
-    for row, value in enumerate(values):
-        try:
-            if isinstance(value, str):
-                if value not in checked and not isinstance(json.loads(value), (dict, list)):
-                    raise ValueError("not an object")
-                checked.add(value)
-                texts.append(value)
-            else:
-                texts.append(None if value is None else _dump(value))
-        except (TypeError, ValueError) as error:
-            msg = f"{name}: column {column.name!r}, row {row}: {value!r:.80} is no JSON object ({error})"
-            raise DatasetError(msg) from error
-    return texts
-
-
-def _dump(value: Json) -> str:
-    return json.dumps(files.plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def find_windows(timeline: Timeline, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

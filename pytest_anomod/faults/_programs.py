@@ -18,9 +18,13 @@ _FOLDER = Path(__file__).with_name("helpers")
 
 
 def start(deployment: Deployment, target: str, program: str, name: str, **options: object) -> int:
-    """Start helpers/<program>.py as `name` in the boundary of `target`; its pid. Options become --option-name value."""
+    """Start helpers/<program>.py as `name` in the boundary of `target`; its pid. Options become --option-name value.
+
+    An option `deadline_s` has it end itself earlier than it must.
+    """
+    options = {"deadline_s": DEADLINE_S, **options}
     words = [text for key, value in options.items() for text in (f"--{key.replace('_', '-')}", str(value))]
-    argv = [sys.executable, "-I", "-S", str(_FOLDER / f"{program}.py"), *words, "--deadline-s", str(DEADLINE_S)]
+    argv = [sys.executable, "-I", "-S", str(_FOLDER / f"{program}.py"), *words]
     return deployment.exec(target, argv, name=name, deadline_s=DEADLINE_S)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pytest_anomod.modalities._file_collector import FileCollector
 from pytest_anomod.modalities._rows import Row
@@ -54,13 +53,14 @@ class LogCollector(FileCollector):
     def parse(self, instance: Instance, lines: Iterable[bytes], observed: Sequence[int] = ()) -> Iterable[Row | None]:
         """Rows of a log; `observed` has a time for each line, or nothing."""
         if instance.log_format == "json":
-            numbered = ((number, line) for number, line in enumerate(lines) if line.strip())
-            return (self._json_row(instance.service, line, _at(observed, number)) for number, line in numbered)
+            return (
+                self._json_row(instance.service, record, _at(observed, number))
+                for number, record in self.records(lines)
+            )
         return self._store_rows(instance.service, PARSERS[instance.log_format], lines, observed)
 
-    def _json_row(self, service: str, line: bytes, observed: int | None) -> Row | None:
+    def _json_row(self, service: str, record: Any, observed: int | None) -> Row | None:
         try:
-            record = json.loads(line)
             time_unix_nano = record["time_unix_nano"]
             return (
                 time_unix_nano,
@@ -74,7 +74,7 @@ class LogCollector(FileCollector):
                 redact_json(record.get("attributes") or {}),
                 observed,
             )
-        except (ValueError, KeyError, TypeError, AttributeError):  # torn, or no record of ours
+        except (KeyError, TypeError, AttributeError):  # torn, or no record of ours
             return None
 
     def _store_rows(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
-import zlib
+from array import array
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pytest_anomod.modalities._prometheus import Sample, samples
-from pytest_anomod.modalities._rows import Row, to_columns
+from pytest_anomod.modalities import _host
+from pytest_anomod.modalities._prometheus import PageReader, SeriesTable
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import CaptureError, DeploymentError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.model.modality import Column, Columns
+from pytest_anomod.model.modality import HOST, Coded, Column, Columns
 from pytest_anomod.model.runtime import Deployment, Instance, Stats
 
 if TYPE_CHECKING:
@@ -33,20 +33,27 @@ COLUMNS = (
     Column(name="value", type="float64", doc="the value as scraped"),
     Column(name="attributes", type="json", doc="the sample's labels; of `up` 0 the reason"),
 )
-FIELDS = ("time_unix_nano", "service_name", "service_instance_id", *(column.name for column in COLUMNS))
 
 _NONE: Mapping[str, str] = {}
+_RESTARTS = ("service_restarts_total", "1", "counter")
+_CONTAINER = (
+    ("container_cpu_usage_seconds_total", "s", "counter"),
+    ("container_memory_working_set_bytes", "By", "gauge"),
+    ("container_fs_reads_bytes_total", "By", "counter"),
+    ("container_fs_writes_bytes_total", "By", "counter"),
+    ("container_threads", "1", "gauge"),
+)
+"""What cAdvisor would say of a service's container, in the order of `_container`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Scrape:
-    """One service at one tick; the page is kept compressed and read at the end."""
+    """One service at one tick: numbers of the series, and their values."""
 
     time_unix_nano: int
-    instance: Instance
-    stats: Stats | None
-    page: bytes | None
-    reason: str
+    instance: int
+    series: array[int]
+    values: array[float]
 
 
 class MetricCollector:
@@ -65,13 +72,17 @@ class MetricCollector:
         self._deployment = deployment
         self._instances: tuple[Instance, ...] = ()
         self._scrapes: list[_Scrape] = []
+        self._series = SeriesTable()
+        self._readers: dict[str, PageReader] = {}
+        self._known: dict[tuple[str, str], int] = {}  # (service, instance id) -> number
+        self._own: dict[tuple[str, bool], array[int]] = {}
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
-        self._rows: list[Row] | None = None
 
     def start(self) -> None:
         """Begin; CaptureError when the deployment has nothing to scrape."""
+        _host.begin()
         self._instances = self._deployment.instances()
         if not self._instances:
             msg = f"deployment of {self._deployment.system!r} has no instances; the metrics collector has no source"
@@ -99,10 +110,36 @@ class MetricCollector:
         if self._thread is None:
             msg = "the metrics collector was never started: it has nothing to give"
             raise CaptureError(msg)
-        if self._rows is None:
-            self._rows = [row for scrape in self._scrapes for row in self._read(scrape)]
-            self._scrapes.clear()
-        return to_columns(self._rows, FIELDS, start_ns, end_ns)
+        scrapes = [scrape for scrape in self._scrapes if start_ns <= scrape.time_unix_nano < end_ns]
+        scrapes += self._machine(start_ns, end_ns)
+        scrapes.sort(key=lambda scrape: scrape.time_unix_nano)
+        times, values, series, instances = array("q"), array("d"), array("i"), array("i")
+        for scrape in scrapes:
+            rows = len(scrape.values)
+            times.extend(array("q", (scrape.time_unix_nano,)) * rows)
+            instances.extend(array("i", (scrape.instance,)) * rows)
+            series.extend(scrape.series)
+            values.extend(scrape.values)
+        services, ids = zip(*self._known, strict=True) if self._known else ((), ())
+        table = self._series
+        return {
+            "time_unix_nano": times,
+            "service_name": Coded(instances, services),
+            "service_instance_id": Coded(instances, ids),
+            "metric_name": Coded(series, table.names),
+            "unit": Coded(series, table.units),
+            "kind": Coded(series, table.kinds),
+            "value": values,
+            "attributes": Coded(series, table.attributes),
+        }
+
+    def _machine(self, start_ns: int, end_ns: int) -> Iterator[_Scrape]:
+        """What the machine itself was like, as scrapes of a service of its own."""
+        instance = self._known.setdefault((HOST, HOST), len(self._known))
+        numbers = {field: self._series.add(*named, "gauge", _NONE) for field, named in _host.GAUGES.items()}
+        for time_unix_nano, found in _host.readings(start_ns, end_ns):
+            series = array("i", (numbers[field] for field in found))
+            yield _Scrape(time_unix_nano, instance, series, array("d", found.values()))
 
     def _check(self) -> None:
         if self._error is not None:
@@ -156,33 +193,31 @@ class MetricCollector:
         else:
             reason = page.reason
         self.unanswered += bool(reason)
-        text = zlib.compress(page.text, 1) if page is not None and page.text else None
-        return _Scrape(now, instance, stats, text, reason)
+        series = self._own_series(reason, with_container=stats is not None)[:]
+        values = array("d", (not reason, instance.restarts, *(() if stats is None else _container(stats))))
+        if page is not None and page.text:
+            reader = self._readers.get(instance.service)
+            if reader is None:
+                reader = self._readers[instance.service] = PageReader(self._series)
+            numbers, found = reader.read(page.text)
+            self.dropped += reader.unreadable
+            series.extend(numbers)
+            values.extend(found)
+        number = self._known.setdefault((instance.service, instance.instance_id), len(self._known))
+        return _Scrape(now, number, series, values)
 
-    def _read(self, scrape: _Scrape) -> Iterator[Row]:
-        instance = scrape.instance
-        for sample in self._samples(scrape):
-            if sample is None:
-                self.dropped += 1
-            else:
-                yield (scrape.time_unix_nano, instance.service, instance.instance_id, *sample)
-
-    def _samples(self, scrape: _Scrape) -> Iterator[Sample | None]:
-        yield "up", "1", "gauge", float(not scrape.reason), {"reason": scrape.reason} if scrape.reason else _NONE
-        yield "service_restarts_total", "1", "counter", float(scrape.instance.restarts), _NONE
-        if scrape.stats is not None:
-            yield from _container(scrape.stats)
-        if scrape.page is not None:
-            yield from samples(zlib.decompress(scrape.page).decode("utf-8", "replace"))
+    def _own_series(self, reason: str, *, with_container: bool) -> array[int]:
+        """Numbers of the series that we give every service ourselves."""
+        key = (reason, with_container)
+        if key not in self._own:
+            up = self._series.add("up", "1", "gauge", {"reason": reason} if reason else _NONE)
+            others = (_RESTARTS, *_CONTAINER) if with_container else (_RESTARTS,)
+            self._own[key] = array("i", (up, *(self._series.add(*declared, _NONE) for declared in others)))
+        return self._own[key]
 
 
-def _container(stats: Stats) -> Iterator[Sample]:
-    """What cAdvisor would say of the service's container."""
-    yield "container_cpu_usage_seconds_total", "s", "counter", stats.cpu_s, _NONE
-    yield "container_memory_working_set_bytes", "By", "gauge", float(stats.memory_bytes), _NONE
-    yield "container_fs_reads_bytes_total", "By", "counter", float(stats.read_bytes), _NONE
-    yield "container_fs_writes_bytes_total", "By", "counter", float(stats.written_bytes), _NONE
-    yield "container_threads", "1", "gauge", float(stats.threads), _NONE
+def _container(stats: Stats) -> tuple[float, ...]:
+    return stats.cpu_s, stats.memory_bytes, stats.read_bytes, stats.written_bytes, stats.threads
 
 
 class Metrics:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pytest_anomod.modalities._file_collector import FileCollector
 from pytest_anomod.modalities._rows import Row
@@ -37,11 +37,10 @@ class TraceCollector(FileCollector):
 
     def parse(self, instance: Instance, lines: Iterable[bytes]) -> Iterable[Row | None]:
         """Rows of a span file."""
-        return (self._row(instance.service, line) for line in lines if line.strip())
+        return (self._row(instance.service, span) for _, span in self.records(lines))
 
-    def _row(self, service: str, line: bytes) -> Row | None:
+    def _row(self, service: str, span: Any) -> Row | None:
         try:
-            span = json.loads(line)
             start = span["start_unix_nano"]
             return (
                 start,
@@ -56,7 +55,7 @@ class TraceCollector(FileCollector):
                 span["duration_ns"],
                 redact_json(span.get("attributes") or {}),
             )
-        except (ValueError, KeyError, TypeError, AttributeError):  # torn, or no record of ours
+        except (KeyError, TypeError, AttributeError):  # torn, or no record of ours
             return None
 
 

@@ -29,5 +29,9 @@ class DatasetError(AnomodError):
     """Files of a dataset are missing, foreign, inconsistent or can't be written."""
 
 
+class BusyMachineError(AnomodError):
+    """This machine is too busy for a true measurement; what was to be measured says nothing."""
+
+
 class SafetyError(AnomodError):
     """Going on could leave something behind: no guardian, a lock in use, a target out of bounds."""

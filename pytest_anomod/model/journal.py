@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_anomod.model.clock import iso_to_ns
-from pytest_anomod.model.errors import NotPlayedError
+from pytest_anomod.model.errors import BusyMachineError, NotPlayedError
 from pytest_anomod.model.fault import Json
 
 WARM_UP = "warm-up"  # probe of the hypothesis: starts the workload the first time it is asked
@@ -66,6 +66,33 @@ class Journal:
                 return activity
         return None
 
+    @property
+    def too_busy(self) -> str:
+        """Why the machine was too busy for this case, in a sentence with figures; "" when it was not."""
+        for activity in (*self.before, *self.played):
+            if not activity.succeeded and activity.error.startswith(_TOO_BUSY):
+                return activity.error.removeprefix(_TOO_BUSY)
+        return ""
+
+    @property
+    def extended(self) -> tuple[str, ...]:
+        """Which windows took longer than asked for, and why: a sentence each."""
+        found = []
+        baseline, recovery = self.activity(BASELINE), self.activity(RECOVERY)
+        said = _said(baseline)
+        if said.get("begun_anew"):
+            found.append(f"the baseline began anew {said['begun_anew']} times: {said['why']}")
+        said = _said(recovery)
+        more_s = said.get("waited_s", 0.0) - said.get("asked_s", said.get("waited_s", 0.0))
+        if more_s > 0.25:
+            until = "until users were served again" if said.get("settled") else "and users were not served as before"
+            found.append(f"the recovery took {more_s:.1f} s more, {until}: {said.get('tail')}")
+        return tuple(found)
+
+
+def _said(activity: Activity | None) -> Mapping[str, Json]:
+    return activity.output if activity is not None and isinstance(activity.output, Mapping) else {}
+
 
 def read_journal(document: Mapping[str, Json]) -> Journal:
     """The journal of a Chaos Toolkit run; ValueError when the document is no journal."""
@@ -93,6 +120,7 @@ def read_journal(document: Mapping[str, Json]) -> Journal:
 
 
 _WRAPPER = "chaoslib.exceptions.ActivityFailed: "
+_TOO_BUSY = f"{BusyMachineError.__module__}.{BusyMachineError.__qualname__}: "
 _REFUSAL = f"{NotPlayedError.__module__}.{NotPlayedError.__qualname__}: "
 
 

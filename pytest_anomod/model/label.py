@@ -42,3 +42,7 @@ class Label:
     versions: Mapping[str, str]
     verdict: str
     expects: str
+    attempt: int = 1
+    """1, or more where an earlier attempt was contaminated and the scenario was played again."""
+    replaces: str | None = None
+    """The case_id of the attempt before."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Protocol
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Deployment
@@ -12,8 +13,30 @@ from pytest_anomod.model.runtime import Deployment
 COMMON_COLUMNS = ("case_id", "time_unix_nano", "service_name", "service_instance_id", "phase")
 """Columns every table begins with; `case_id` and `phase` are filled in when a case is written."""
 
-Columns = dict[str, list[Json]]
-"""A table as lists of equal length, by column name."""
+HOST = "host"
+"""Name of the service that the machine itself is in the metrics: no part of the system, and so of no finding."""
+
+Columns = Mapping[str, Sequence[Json]]
+"""A table as sequences of equal length, by column name; where rows are many, arrays of numbers and `Coded`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Coded(Sequence[Json]):
+    """A column of few distinct values: row i holds values[codes[i]]; `codes` is an array of type "i"."""
+
+    codes: array[int]
+    values: Sequence[Json]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __iter__(self) -> Iterator[Json]:
+        return map(self.values.__getitem__, self.codes)
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return [self.values[code] for code in self.codes[row]]
+        return self.values[self.codes[row]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

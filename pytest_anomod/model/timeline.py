@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from pytest_anomod.model import journal as names
@@ -98,7 +98,7 @@ def derive(journal: Journal, workload_start_ns: int) -> Timeline:
 def _edges(journal: Journal) -> Iterator[tuple[Phase, int]]:
     """The phases after the warm-up that the case got to, each with the moment that opens it."""
     if (baseline := journal.activity(names.BASELINE)) is not None:
-        yield Phase.BASELINE, baseline.start_ns
+        yield Phase.BASELINE, _from_ns(baseline)
     if journal.is_control:
         if (hold := journal.activity(names.HOLD)) is not None:
             yield Phase.CONTROL, hold.start_ns
@@ -115,6 +115,12 @@ def _edges(journal: Journal) -> Iterator[tuple[Phase, int]]:
         yield Phase.RELEASE, recover.start_ns
         if gone is not None and gone.succeeded:
             yield Phase.RECOVERY, gone.end_ns
+
+
+def _from_ns(baseline: Activity) -> int:
+    """When the baseline that counts began: later than the activity where it had to begin anew."""
+    said = baseline.output if isinstance(baseline.output, Mapping) else {}
+    return int(said.get("from_unix_nano") or baseline.start_ns)
 
 
 def _end_ns(journal: Journal) -> int:

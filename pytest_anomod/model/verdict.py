@@ -63,3 +63,5 @@ class CaseView:
     frames: Mapping[str, Any]
     dropped: Mapping[str, int]
     problems: tuple[str, ...] = ()
+    kept: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+    """What checks worked out and others need too; a changed copy of a view begins without."""

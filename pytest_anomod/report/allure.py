@@ -1,56 +1,31 @@
-"""The Allure page of a case, drawn from its own files after the fact: steps bear the journal's times, not ours."""
+"""Hands a drawn case over to Allure, with the journal as steps: they bear the journal's times, not ours."""
 
 from __future__ import annotations
 
-import html
 import json
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model.journal import Activity
-from pytest_anomod.model.quiet import quietly
-from pytest_anomod.model.timeline import Phase
-from pytest_anomod.model.verdict import Outcome
-from pytest_anomod.report import samples
-from pytest_anomod.report.figures import draw_case
+from pytest_anomod.report import page
+from pytest_anomod.report.categories import categories
 
 if TYPE_CHECKING:
     import pytest
 
     from pytest_anomod.case import CaseResult
 
-BUDGET_BYTES = 1_500_000
-"""All attachments of a case together; a report of hundreds of cases must still open at once."""
-
-QUESTIONS = (
-    ("mechanism", "Was it broken?"),
-    ("symptom", "Did the target show it?"),
-    ("impact", "Did it matter to users?"),
-    ("healed", "Did it heal?"),
-)
-COLOURS = {Outcome.PROVEN: "#1a7f37", Outcome.ABSENT: "#9a6700", Outcome.BROKEN: "#cf222e"}
-
-CATEGORIES = [
-    {
-        "name": f"Verdict {verdict}: {meaning}",
-        "messageRegex": rf"(?s).*verdict:? {verdict}\b.*",
-        "matchedStatuses": ["failed"],
-    }
-    for verdict, meaning in (
-        ("ineffective", "the mechanism did not act on the target"),
-        ("silent", "the mechanism acted, nothing moved"),
-        ("tolerated", "the target suffered, users did not"),
-        ("contaminated", "the baseline was not steady, or something leaked in"),
-        ("broken", "a collector, check or rollback failed"),
-        ("effective", "an effect where none was expected"),
-    )
-] + [{"name": "Could not be run", "matchedStatuses": ["broken"]}]
+JOURNAL = "What was done, and when"
+# of what Allure 3 shows above the description
+HIDDEN_LABELS = ("thread", "framework", "language", "package")
 
 
-def attach_case(config: pytest.Config, result: CaseResult) -> None:
+def attach_case(config: pytest.Config, result: CaseResult, drawn: page.Drawn) -> None:
     """Fill the running test's Allure result: labels, description, steps, picture and evidence."""
+    import html
+
     from allure_commons.model2 import Label
 
     listener: Any = config.pluginmanager.get_plugin("allure_listener")
@@ -60,60 +35,43 @@ def attach_case(config: pytest.Config, result: CaseResult) -> None:
     scenario = result.scenario
     for name, value in (("epic", scenario.system), ("feature", str(scenario.level)), ("story", scenario.name)):
         test.labels.append(Label(name, value))
-    test.name = _title(result)
-    test.descriptionHtml = _description(result, test.description)
+    test.name = page.title(result)
+    said = f"<p>{html.escape(test.description)}</p>" if test.description else ""
+    test.descriptionHtml = said + drawn.description
     _parameters(test, result)
     _steps(listener.allure_logger, result)
-    _attachments(listener.allure_logger, result)
+    _attachments(listener.allure_logger, drawn)
+
+
+def drop_unended(config: pytest.Config) -> None:
+    """Drop the tear-down of a fixture that Allure has begun and can't end any more.
+
+    allure-pytest shows each finalizer of a fixture as a tear-down, and writes the fixture when pytest says that it is
+    over. Since pytest 9 says so in a finalizer, which is a lambda, that one is still running when it is written.
+    """
+    from allure_commons.model2 import TestAfterResult, TestResultContainer
+
+    listener: Any = config.pluginmanager.get_plugin("allure_listener")
+    if listener is None:
+        return
+    running = listener.allure_logger.get_last_item(TestAfterResult)
+    fixture = listener.allure_logger.get_last_item(TestResultContainer)
+    if running is not None and fixture is not None:
+        fixture.afters = [after for after in fixture.afters if after is not running]
 
 
 def write_run_files(directory: Path, properties: Mapping[str, str]) -> None:
-    """Write categories.json and environment.properties beside the results."""
+    """Write beside the results: categories, for Allure 2 and as a configuration of Allure 3, and environment."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "categories.json").write_text(json.dumps(CATEGORIES, indent=1), encoding="utf-8")
+    _write_json(directory / "categories.json", categories())
+    _write_json(directory / "allurerc.json", {"categories": {"rules": categories()}, "hideLabels": HIDDEN_LABELS})
     lines = {"Python": platform.python_version(), "Platform": platform.platform(), **properties}
     text = "".join(f"{name.replace(' ', '_')}={value}\n" for name, value in lines.items())
     (directory / "environment.properties").write_text(text, encoding="utf-8")
 
 
-def _title(result: CaseResult) -> str:
-    scenario = result.scenario
-    if scenario.is_control:
-        return f"{scenario.name}: nothing is broken"
-    return f"{scenario.name}: {scenario.fault.name} in {scenario.target}"
-
-
-def _description(result: CaseResult, docstring: str | None) -> str:
-    scenario, label = result.scenario, result.label
-    where = f"<b>{html.escape(scenario.target)}</b> of {html.escape(scenario.system)}"
-    if label.root_cause_code_file:
-        where += (
-            f", {html.escape(str(label.root_cause_code_function))} in {html.escape(label.root_cause_code_file)}, lines "
-            f"{label.root_cause_code_first_line} to {label.root_cause_code_last_line}"
-        )
-    given = ", ".join(f"{key}={value!r}" for key, value in label.parameters.items() if value is not None)
-    rows: list[tuple[str, str, str | None]] = [
-        ("Verdict", f"<b>{result.verdict}</b> (expected {html.escape(scenario.expects)})", None)
-    ]
-    if not scenario.is_control:
-        rows.append(("What was broken", html.escape(f"{scenario.fault.name}({given})"), None))
-        rows.append(("Where", where, None))
-        if label.target_rps is not None:
-            rows.append(("Traffic there, before", f"{label.target_rps:.1f} requests a second", None))
-    for question, title in QUESTIONS:
-        found = [finding for finding in result.findings if finding.question == question]
-        rows.extend((title, html.escape(finding.message), COLOURS[finding.outcome]) for finding in found)
-    rows.extend(
-        (finding.question, html.escape(finding.message), COLOURS[finding.outcome])
-        for finding in result.findings
-        if finding.question not in dict(QUESTIONS) and finding.outcome is not Outcome.PROVEN
-    )
-    # paragraphs, not a table: Allure does not wrap the cells of one
-    body = "".join(
-        f"<p><b>{title}</b><br><span style='color:{colour or 'inherit'}'>{text}</span></p>"
-        for title, text, colour in rows
-    )
-    return (f"<p>{html.escape(docstring)}</p>" if docstring else "") + body
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1), encoding="utf-8")
 
 
 def _parameters(test: Any, result: CaseResult) -> None:
@@ -125,9 +83,20 @@ def _parameters(test: Any, result: CaseResult) -> None:
 
 
 def _steps(logger: Any, result: CaseResult) -> None:
-    journal = result.view.journal
-    for activity in (*journal.before, *journal.played):
-        _step(logger, _step_name(activity, result), activity)
+    """The journal as one step with its activities in it, so that the picture stands right below it and not far down."""
+    from allure_commons.model2 import Status, TestStepResult
+    from allure_commons.utils import uuid4
+
+    activities = (*result.view.journal.before, *result.view.journal.played)
+    if not activities:
+        return
+    key = uuid4()
+    logger.start_step(None, key, TestStepResult(name=JOURNAL, start=_ms(activities[0].start_ns)))
+    for activity in activities:
+        _step(logger, key, _step_name(activity, result), activity)
+    good = all(activity.succeeded for activity in activities)
+    end_ns = max(max(activity.start_ns, activity.end_ns) for activity in activities)
+    logger.stop_step(key, stop=_ms(end_ns), status=Status.PASSED if good else Status.FAILED)
 
 
 def _step_name(activity: Activity, result: CaseResult) -> str:
@@ -148,21 +117,25 @@ def _step_name(activity: Activity, result: CaseResult) -> str:
     return said.get(activity.name, activity.name)
 
 
-def _step(logger: Any, name: str, activity: Activity) -> None:
+def _step(logger: Any, parent: str, name: str, activity: Activity) -> None:
     from allure_commons.model2 import Parameter, Status, StatusDetails, TestStepResult
     from allure_commons.utils import uuid4
 
     output = activity.output if isinstance(activity.output, Mapping) else {}
     shown = [Parameter(name=key, value=_short(value)) for key, value in output.items() if value not in (None, [], {})]
-    step = TestStepResult(name=name, start=activity.start_ns // 1_000_000, parameters=shown)
+    step = TestStepResult(name=name, start=_ms(activity.start_ns), parameters=shown)
     key = uuid4()
-    logger.start_step(None, key, step)
+    logger.start_step(parent, key, step)
     logger.stop_step(
         key,
-        stop=max(activity.end_ns, activity.start_ns) // 1_000_000,
+        stop=_ms(max(activity.end_ns, activity.start_ns)),
         status=Status.PASSED if activity.succeeded else Status.FAILED,
         statusDetails=StatusDetails(message=activity.error) if activity.error else None,
     )
+
+
+def _ms(time_unix_nano: int) -> int:
+    return time_unix_nano // 1_000_000
 
 
 def _short(value: Any, limit: int = 300) -> str:
@@ -170,31 +143,10 @@ def _short(value: Any, limit: int = 300) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _attachments(logger: Any, result: CaseResult) -> None:
+def _attachments(logger: Any, drawn: page.Drawn) -> None:
     from allure_commons.types import AttachmentType
     from allure_commons.utils import uuid4
 
-    left = BUDGET_BYTES
-    for name, body, kind in quietly(lambda: list(_bodies(result))):
-        data = body if isinstance(body, bytes) else body.encode()
-        if len(data) > left:
-            said = f"{name} is {len(data)} bytes, more than this report may still hold; see {result.directory.name}"
-            data, kind = said.encode(), "TEXT"
-        left -= len(data)
-        logger.attach_data(uuid4(), data, name=name, attachment_type=getattr(AttachmentType, kind))
-
-
-def _bodies(result: CaseResult) -> Iterable[tuple[str, bytes | str, str]]:
-    view = result.view
-    title = f"{result.scenario.name}: {result.scenario.fault.name} on {result.scenario.target}, {result.verdict}"
-    yield "The case at a glance", draw_case(view, title), "PNG"
-    yield "Verdict with its numbers", result.explain(), "TEXT"
-    yield "What moved most", samples.shifts(result), "CSV"
-    yield "Label", samples.pretty(result.label), "JSON"
-    yield "Evidence", samples.pretty({"findings": result.findings}), "JSON"
-    yield "Coverage of the target: lines that changed", samples.coverage_changes(view), "TEXT"
-    middle = Phase.CONTROL if result.scenario.is_control else Phase.ANOMALY
-    yield "Logs: sample of the anomaly window", samples.logs(view, middle), "TEXT"
-    yield "Traces: failed, slowest and typical", samples.traces(view, middle), "TEXT"
-    yield "Experiment (Chaos Toolkit)", samples.pretty(result.experiment), "JSON"
-    yield "Journal (Chaos Toolkit)", samples.pretty(result.raw_journal), "JSON"
+    for each in drawn.attachments:
+        kind = getattr(AttachmentType, each.kind)
+        logger.attach_data(uuid4(), each.body, name=each.name, attachment_type=kind)

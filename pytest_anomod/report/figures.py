@@ -1,27 +1,85 @@
-"""The one picture of a case: load, errors and latency at the gateway, the target's CPU and memory, log volume."""
+"""The one picture of a case: load, failures and latency at the gateway, the target's CPU and memory, log volume.
+
+Every case pays for it, so it is made of few marks at fixed places: nothing is measured or laid out. Each axis begins at
+zero (latency: whole decades) and has a least span, so that noise fills no panel. The colours are Okabe and Ito's, which
+colour-blind readers tell apart.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.timeline import Phase
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pytest_anomod.model.verdict import CaseView
 
-WIDTH_INCH, HEIGHT_INCH, DPI = 9.6, 8.4, 110
-INK, OK, BAD, ACCENT = "#24292f", "#4c78a8", "#d62728", "#f58518"
-JOURNEY_COLOURS = ("#4c78a8", "#54a24b", "#b279a2", "#f58518", "#72b7b2", "#9d755d", "#e45756", "#eeca3b")
+WIDTH_PX, HEIGHT_PX, DPI = 960, 640, 100
+LEFT, RIGHT, TOP, BOTTOM = 0.065, 0.99, 0.905, 0.06
+GAP = 0.038
+NAMES_AT = (0.44, 0.61, 0.70)  # between the edges of a case with windows of usual lengths
+COLOURS = 128
+BLACK, BLUE, VERMILLION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
+INK = "#24292f"
 SHADES = {
     Phase.WARMUP: ("#eceff1", "warm-up"),
     Phase.BASELINE: ("#ffffff", "baseline"),
     Phase.CONTROL: ("#ffffff", "control"),
-    Phase.ONSET: ("#ffe3c2", ""),
-    Phase.ANOMALY: ("#ffd0cc", "anomaly"),
-    Phase.RELEASE: ("#ffe3c2", ""),
-    Phase.RECOVERY: ("#e8f5e9", "recovery"),
+    Phase.ONSET: ("#faf4c0", ""),
+    Phase.ANOMALY: ("#f9e0d2", "anomaly"),
+    Phase.RELEASE: ("#faf4c0", ""),
+    Phase.RECOVERY: ("#e0f1fb", "recovery"),
 }
+LEAST_REQUESTS, LEAST_CPU_PERCENT, LEAST_LINES = 5.0, 10.0, 5.0
+LEAST_MEMORY_MIB, LEAST_STORE_MIB = 32.0, 4.0
+LEAST_TOP_MS, LEAST_DECADES = 10.0, 2
+ROUND_TOPS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+
+Names = Sequence[tuple[str, str]]
+"""What is in a panel: (name, colour)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Clock:
+    """Seconds since the case began, and the bins in which things are counted: of a second, longer in long cases."""
+
+    start_ns: int
+    end_ns: int
+    most_bins: int = 120
+
+    @property
+    def length_s(self) -> float:
+        """How long the case is."""
+        return max((self.end_ns - self.start_ns) / 1e9, 1e-3)
+
+    @property
+    def bin_s(self) -> int:
+        """How long a bin is."""
+        return math.ceil(self.length_s / self.most_bins)
+
+    def seconds(self, frame: Any) -> np.ndarray:
+        """When the rows of a table were."""
+        return (frame["time_unix_nano"].to_numpy() - self.start_ns) / 1e9
+
+    def edges(self) -> np.ndarray:
+        """The edges of the bins; the last bin ends with the case, or its rate would be too low."""
+        import numpy as np
+
+        return np.append(np.arange(0.0, self.length_s, self.bin_s), self.length_s)
+
+    def rate(self, seconds: np.ndarray) -> np.ndarray:
+        """How many a second, bin by bin."""
+        import numpy as np
+
+        edges = self.edges()
+        return np.histogram(seconds, edges)[0] / np.maximum(np.diff(edges), 0.1)
 
 
 def draw_case(view: CaseView, title: str) -> bytes:
@@ -29,124 +87,160 @@ def draw_case(view: CaseView, title: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH_INCH, HEIGHT_INCH), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(5, 1, sharex=True, height_ratios=(2, 3, 2, 2, 2))
-    figure.suptitle(title, fontsize=12, color=INK, x=0.01, ha="left")
-    _requests(axes[0], view)
-    _latency(axes[1], view)
-    _cpu(axes[2], view)
-    _memory(axes[3], view)
-    _logs(axes[4], view)
-    for index, axis in enumerate(axes):
-        _windows(axis, view, named=index == 0)
+    clock = Clock(view.timeline.start_ns, view.timeline.end_ns)
+    figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI)
+    canvas = FigureCanvasAgg(figure)
+    figure.text(0.008, 0.965, title, fontsize=11, color=INK)
+    _windows(figure.add_axes((LEFT, BOTTOM, RIGHT - LEFT, TOP - BOTTOM)), view, clock)
+    panels: tuple[tuple[str, float, Callable[[Any, CaseView, Clock], Names]], ...] = (
+        ("requests a second at the gateway", 2, _requests),
+        ("latency of each request", 3, _latency),
+        ("CPU of the target, % of a core", 2, _cpu),
+        ("memory of the target, MiB", 2, _memory),
+        ("log lines a second", 2, _logs),
+    )
+    unit = (TOP - BOTTOM - GAP * len(panels)) / sum(share for _, share, _ in panels)
+    top = TOP
+    for name, share, draw in panels:
+        top -= GAP + share * unit
+        axis = figure.add_axes((LEFT, top, RIGHT - LEFT, share * unit), facecolor="none")
+        axis.set_xlim(0, clock.length_s)
+        names = draw(axis, view, clock)
+        axis.xaxis.set_visible(False)
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8, colors=INK)
-        axis.set_xlim(0, _seconds(view, view.timeline.end_ns))
-    axes[-1].set_xlabel("seconds since the case began", fontsize=9)
+        figure.text(LEFT, top + share * unit + 0.008, name, fontsize=8, weight="bold", color=INK)
+        for place, (text, colour) in zip(NAMES_AT, names, strict=False):
+            figure.text(place, top + share * unit + 0.008, f"■ {text}", fontsize=8, color=colour)
+    canvas.draw()
+    return _png(canvas.buffer_rgba())
+
+
+def _png(pixels: Any) -> bytes:
+    """The picture with a palette: a third of the bytes, and of the time to compress them."""
+    from PIL import Image
+
+    image = Image.frombuffer("RGBA", (WIDTH_PX, HEIGHT_PX), pixels, "raw", "RGBA", 0, 1).convert("RGB")
+    image = image.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    image.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _seconds(view: CaseView, time_unix_nano: Any) -> Any:
-    return (time_unix_nano - view.timeline.start_ns) / 1e9
-
-
-def _windows(axis: Any, view: CaseView, *, named: bool) -> None:
-    top = axis.get_ylim()[1]
+def _windows(axis: Any, view: CaseView, clock: Clock) -> None:
+    """The windows, from top to bottom behind all panels, and the time axis of them all."""
+    axis.set_xlim(0, clock.length_s)
+    axis.set_ylim(0, 1)
+    axis.yaxis.set_visible(False)
+    axis.spines[["top", "right", "left", "bottom"]].set_visible(False)
     for window in view.timeline.windows:
         colour, name = SHADES[window.phase]
-        start, end = _seconds(view, window.start_ns), _seconds(view, window.end_ns)
-        axis.axvspan(start, end, color=colour, zorder=-2, linewidth=0)
+        start, end = ((at - clock.start_ns) / 1e9 for at in (window.start_ns, window.end_ns))
+        axis.axvspan(start, end, color=colour, linewidth=0)
         if window.phase in (Phase.ONSET, Phase.RELEASE):
-            axis.axvline(start, color=BAD, linewidth=1, linestyle="--", zorder=-1)
-        if named and name:
-            axis.text((start + end) / 2, top * 1.02, name, ha="center", va="bottom", fontsize=8, color=INK)
+            axis.axvline(start, color=BLACK, linewidth=1, linestyle="--")
+        if name:
+            axis.text((start + end) / 2, 1.008, name, ha="center", fontsize=8, color=INK)
+    step = next(step for step in (1, 2, 5, 10, 30, 60, 120, 300, 600, 10**9) if clock.length_s / step <= 12)
+    ticks = range(0, math.ceil(clock.length_s), step)
+    axis.set_xticks(ticks, [f"{tick} s" for tick in ticks])
+    axis.tick_params(labelsize=8, colors=INK, length=0)
 
 
-def _per_second(view: CaseView, times: Any) -> tuple[Any, Any]:
+def _requests(axis: Any, view: CaseView, clock: Clock) -> Names:
+    frame = view.frames["api_responses"]
+    seconds = clock.seconds(frame)
+    every, bad = clock.rate(seconds), clock.rate(seconds[failures(view)])
+    axis.stairs(every, clock.edges(), fill=True, color=BLUE)
+    axis.stairs(bad, clock.edges(), fill=True, color=VERMILLION)
+    _from_zero(axis, every.max(initial=0.0), LEAST_REQUESTS)
+    return ("all", BLUE), ("failed", VERMILLION)
+
+
+def _latency(axis: Any, view: CaseView, clock: Clock) -> Names:
+    """A dot a request; the axis holds the logarithm itself, as matplotlib's own takes long to find its ticks."""
     import numpy as np
 
-    seconds = int(np.ceil(_seconds(view, view.timeline.end_ns)))
-    counts, edges = np.histogram(_seconds(view, times), bins=np.arange(0, seconds + 1))
-    return edges[:-1], counts
-
-
-def _requests(axis: Any, view: CaseView) -> None:
     frame = view.frames["api_responses"]
-    failed = failures(frame)
-    left, good = _per_second(view, frame["time_unix_nano"][~failed].to_numpy())
-    _, bad = _per_second(view, frame["time_unix_nano"][failed].to_numpy())
-    axis.bar(left, good, width=0.9, align="edge", color=OK, label="answered")
-    axis.bar(left, bad, width=0.9, align="edge", bottom=good, color=BAD, label="failed")
-    _label(axis, "requests/s\nat the gateway")
+    seconds, failed = clock.seconds(frame), failures(view)
+    decades = np.log10(np.maximum(frame["duration_ns"].to_numpy(), 1e3) / 1e6)
+    axis.plot(seconds[~failed], decades[~failed], ".", ms=3, mew=0, color=BLUE)
+    axis.plot(seconds[failed], decades[failed], "x", ms=4, color=VERMILLION)
+    axis.stairs(medians(clock, seconds, decades), clock.edges(), baseline=None, color=BLACK)
+    high = math.ceil(max(decades.max(initial=0.0), math.log10(LEAST_TOP_MS)) + 1e-9)
+    low = min(math.floor(decades.min(initial=0.0)), high - LEAST_DECADES)
+    axis.set_ylim(low, high)
+    axis.set_yticks(range(low, high + 1), [say_ms(10.0**decade) for decade in range(low, high + 1)])
+    return ("answered", BLUE), ("failed", VERMILLION), ("median", BLACK)
 
 
-def _latency(axis: Any, view: CaseView) -> None:
-    frame = view.frames["api_responses"]
-    for colour, (journey, group) in zip(JOURNEY_COLOURS, frame.groupby("journey"), strict=False):
-        axis.plot(
-            _seconds(view, group["time_unix_nano"]), group["duration_ns"] / 1e6, ".", ms=3, alpha=0.7, color=colour,
-            label=journey,
-        )  # fmt: skip
-    axis.set_yscale("log")
-    _label(axis, "latency [ms]\nper request")
+def medians(clock: Clock, seconds: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The median of each bin, NaN where there is nothing."""
+    import numpy as np
+
+    order = np.argsort(seconds, kind="stable")
+    parts = np.split(values[order], np.searchsorted(seconds[order], clock.edges()[1:-1]))
+    return np.array([np.median(part) if len(part) else np.nan for part in parts])
 
 
-def _cpu(axis: Any, view: CaseView) -> None:
-    samples = _metric(view, "container_cpu_usage_seconds_total")
-    if len(samples) > 1:
-        seconds = _seconds(view, samples["time_unix_nano"].to_numpy())
-        used = samples["value"].diff().to_numpy()[1:] / (samples["time_unix_nano"].diff().to_numpy()[1:] / 1e9)
-        axis.step(seconds[1:], used.clip(min=0) * 100, where="pre", color=ACCENT, label=view.scenario.target)
-    axis.set_ylim(bottom=0)
-    _label(axis, "CPU of target\n[% of a core]")
+def say_ms(value: float) -> str:
+    """Milliseconds in three digits; from a second on as seconds."""
+    return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.3g} ms"
 
 
-def _memory(axis: Any, view: CaseView) -> None:
-    name = "redis_memory_used_bytes"
-    samples = _metric(view, name)
-    if samples.empty:
-        name = "container_memory_working_set_bytes"
-        samples = _metric(view, name)
-    seconds = _seconds(view, samples["time_unix_nano"].to_numpy())
-    axis.plot(seconds, samples["value"] / 2**20, color=ACCENT, marker=".", ms=4, label=name)
-    limit = _metric(view, "redis_maxmemory_bytes")
-    limit = limit[limit["value"] > 0]
-    if not limit.empty:
-        axis.plot(
-            _seconds(view, limit["time_unix_nano"]), limit["value"] / 2**20, color=BAD, ls="--", label="maxmemory"
-        )
-    _label(axis, "memory of target\n[MiB]")
+def _cpu(axis: Any, view: CaseView, clock: Clock) -> Names:
+    import numpy as np
+
+    seconds, values = _metric(view, clock, "container_cpu_usage_seconds_total")
+    used = np.maximum(np.diff(values) / np.diff(seconds), 0) * 100  # a new instance begins at zero again
+    axis.step(seconds[1:], used, where="pre", color=GREEN)
+    _from_zero(axis, used.max(initial=0.0), LEAST_CPU_PERCENT)
+    return ((view.scenario.target, GREEN),)
 
 
-def _logs(axis: Any, view: CaseView) -> None:
+def _memory(axis: Any, view: CaseView, clock: Clock) -> Names:
+    name, least = "redis_memory_used_bytes", LEAST_STORE_MIB
+    seconds, values = _metric(view, clock, name)
+    if not len(values):
+        name, least = "container_memory_working_set_bytes", LEAST_MEMORY_MIB
+        seconds, values = _metric(view, clock, name)
+    axis.plot(seconds, values / 2**20, color=GREEN)
+    at, limits = _metric(view, clock, "redis_maxmemory_bytes")
+    limited = limits > 0
+    axis.plot(at[limited], limits[limited] / 2**20, color=VERMILLION, ls="--")
+    _from_zero(axis, max(values.max(initial=0.0), limits.max(initial=0.0)) / 2**20, least)
+    return ((name, GREEN), *([("limit", VERMILLION)] if limited.any() else []))
+
+
+def _logs(axis: Any, view: CaseView, clock: Clock) -> Names:
     frame = view.frames["logs"]
-    left, every = _per_second(view, frame["time_unix_nano"].to_numpy())
-    of_target = frame["service_name"] == view.scenario.target
-    _, target = _per_second(view, frame["time_unix_nano"][of_target].to_numpy())
-    _, bad = _per_second(view, frame["time_unix_nano"][frame["severity_number"] >= 13].to_numpy())
-    axis.step(left, every, where="post", color=OK, label="all services")
-    axis.step(left, target, where="post", color=ACCENT, label="target")
-    axis.step(left, bad, where="post", color=BAD, label="warnings and errors")
-    axis.set_ylim(bottom=0)
-    _label(axis, "log lines/s")
+    seconds = clock.seconds(frame)
+    every = clock.rate(seconds)
+    own = (frame["service_name"] == view.scenario.target).to_numpy(dtype=bool)
+    bad = (frame["severity_number"] >= 13).to_numpy(dtype=bool, na_value=False)
+    for rate, colour in ((every, BLUE), (clock.rate(seconds[own]), GREEN), (clock.rate(seconds[bad]), VERMILLION)):
+        axis.stairs(rate, clock.edges(), baseline=None, color=colour)
+    _from_zero(axis, every.max(initial=0.0), LEAST_LINES)
+    return ("all services", BLUE), ("target", GREEN), ("warnings, errors", VERMILLION)
 
 
-def failures(frame: Any) -> Any:
-    """Which API responses failed: no answer at all, or a status of 500 and above."""
-    return (frame["status_code"] == 0) | (frame["status_code"] >= 500)
+def failures(view: CaseView) -> Any:
+    """Which API responses failed; a suite's bad requests on purpose did not."""
+    return failed_rows(view.frames["api_responses"], replayed=view.scenario.workload.closed_loop)
 
 
-def _metric(view: CaseView, name: str) -> Any:
+def _metric(view: CaseView, clock: Clock, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds and values of a metric of the target, the sum at each scrape."""
     frame = view.frames["metrics"]
     chosen = frame[(frame["metric_name"] == name) & (frame["service_name"] == view.scenario.target)]
-    return chosen.sort_values("time_unix_nano")
+    sums = chosen.groupby("time_unix_nano", as_index=False)["value"].sum()
+    return clock.seconds(sums), sums["value"].to_numpy(dtype=float)
 
 
-def _label(axis: Any, text: str) -> None:
-    axis.set_ylabel(text, fontsize=8, color=INK)
-    handles, _ = axis.get_legend_handles_labels()
-    if handles:
-        axis.legend(fontsize=7, loc="upper left", frameon=False, ncols=len(handles))
+def _from_zero(axis: Any, high: float, least: float) -> None:
+    """An axis from zero to a round number above `high` that is at least `least`, with three ticks."""
+    top = max(high * 1.05, least)
+    scale = 10.0 ** math.floor(math.log10(top))
+    top = next(each for each in ROUND_TOPS if each * scale >= top) * scale
+    axis.set_ylim(0, top)
+    axis.set_yticks((0, top / 2, top), [f"{tick:g}" for tick in (0, top / 2, top)])

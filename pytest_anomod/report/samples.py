@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model.clock import ns_to_iso
+from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.timeline import Phase
 
 if TYPE_CHECKING:
-    from pytest_anomod.case import CaseResult
     from pytest_anomod.model.verdict import CaseView
 
 LOG_LINES = 60
@@ -22,11 +23,15 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=1, default=_plain, ensure_ascii=False)
 
 
-def shifts(result: CaseResult) -> str:
-    """What moved most between baseline and anomaly, as CSV, largest first."""
+def ranking(view: CaseView) -> list[dict[str, Any]]:
+    """What moved most between baseline and anomaly over all services, largest first; it takes long."""
     from pytest_anomod.checks import top_shifts
 
-    rows = top_shifts(result.view)
+    return top_shifts(view)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV."""
     if not rows:
         return "nothing was compared\n"
     names = list(rows[0])
@@ -74,8 +79,9 @@ def traces(view: CaseView, phase: Phase) -> str:
     """A few whole traces of the window as indented trees: failed ones, the slowest, typical ones."""
     spans = view.frames["traces"]
     responses = view.frames["api_responses"]
+    responses = responses.assign(failed=failed_rows(responses, replayed=view.scenario.workload.closed_loop))
     responses = responses[responses["phase"] == str(phase)].sort_values("duration_ns")
-    failed = responses[(responses["status_code"] >= 500) | (responses["status_code"] == 0)]
+    failed = responses[responses["failed"]]
     middle = len(responses) // 2
     kinds = (
         ("failed", failed.head(TRACES_OF_A_KIND)),

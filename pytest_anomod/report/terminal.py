@@ -24,5 +24,10 @@ def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> N
         cells = "  ".join(cell.ljust(width) for cell, width in zip(table[index], widths, strict=True)).rstrip()
         expected = rows[index].get("anomod_expects", "")
         note = "" if rows[index].get("anomod_verdict", "") == expected else f"  (expected {expected})"
+        if (attempt := rows[index].get("anomod_attempt", "1")) != "1":
+            note += f"  (attempt {attempt}: what came before was contaminated, and is kept)"
         reporter.write_line(cells + note, **MARKUP.get(rows[index].get("outcome", ""), {}))
+    waited_s = sum(float(row.get("anomod_waited_s") or 0) for row in rows)
+    if waited_s >= 1:
+        reporter.write_line(f"cases waited {waited_s:.0f} s for each other, all together")
     reporter.write_line(f"{len(rows)} cases; dataset: {out}")

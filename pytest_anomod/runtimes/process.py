@@ -22,6 +22,7 @@ from pytest_anomod.model.system import System
 from pytest_anomod.runtimes import ports, processes, sessions, teardown
 from pytest_anomod.runtimes.deployment import ProcessDeployment
 from pytest_anomod.runtimes.guardian import JOURNAL, ensure_guardian
+from pytest_anomod.runtimes.leases import BOOT_CORES, lease
 from pytest_anomod.runtimes.locks import boot_lock
 from pytest_anomod.runtimes.replica import ABILITIES, check_taken, host_options, no_replica
 from pytest_anomod.runtimes.state import make_directory
@@ -65,7 +66,8 @@ class ProcessRuntime:
         options = host_options(entry_port, seed=seed, coverage=coverage, telemetry=telemetry)
         require_replicas()
         ensure_guardian(session.directory)
-        with boot_lock(f"{system.name} of {session.run_id}/{session.worker}"):
+        purpose = f"{system.name} of {session.run_id}/{session.worker}"
+        with lease(BOOT_CORES, f"boot of {purpose}"), boot_lock(purpose):
             for last in (False, False, True):
                 try:
                     return self._boot(system, session, options)

@@ -72,6 +72,7 @@ class ReplicaDeployment(abc.ABC):
         self._programs = Programs(self._own, self.undo, ref["tag"])
         self._instances: tuple[float, tuple[Instance, ...]] = (float("-inf"), ())
         self._handed_out: set[int] = set()
+        self._paths: dict[str, tuple[Path, Path | None]] = {}
 
     @functools.cached_property
     def document(self) -> Mapping[str, Any]:
@@ -117,7 +118,7 @@ class ReplicaDeployment(abc.ABC):
     ) -> Instance:
         """What deployment.json says of a service, and what its runtime sees of it now."""
         described = self._described(service)
-        span_file = described["span_file"]
+        log_file, span_file = self._files(service)
         return Instance(
             service=service,
             kind=ServiceKind(described["kind"]),
@@ -127,12 +128,23 @@ class ReplicaDeployment(abc.ABC):
             start_time=start_time,
             state=state,
             restarts=restarts,
-            log_file=self.directory / described["log_file"],
+            log_file=log_file,
             log_format=described["log_format"],
-            span_file=self.directory / span_file if span_file else None,
+            span_file=span_file,
             metrics_url=described["metrics_url"],
             agent_url=described["agent_url"],
         )
+
+    def _files(self, service: str) -> tuple[Path, Path | None]:
+        """Log file and span file; the paths are made once, as instances are asked for every second."""
+        if service not in self._paths:
+            described = self._described(service)
+            span_file = described["span_file"]
+            self._paths[service] = (
+                self.directory / described["log_file"],
+                self.directory / span_file if span_file else None,
+            )
+        return self._paths[service]
 
     def instance(self, service: str) -> Instance:
         """The instance of a service, as it is now."""

@@ -8,18 +8,16 @@ import json as jsonlib
 import os
 from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from pytest_anomod.model.clock import monotonic_s
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.workload import Response
+from pytest_anomod.workloads._http import FailedError, Pool, headers_for
 from pytest_anomod.workloads.plan import Arrival, Load
 from pytest_anomod.workloads.record import Message, Records, empty_record
-
-if TYPE_CHECKING:
-    import aiohttp
 
 USER_AGENT = "loadgenerator"
 _FORM_TYPE = "application/x-www-form-urlencoded"
@@ -45,7 +43,7 @@ class Sending:
     """What all journeys of a workload share. `is_open` turns false when the workload ends."""
 
     load: Load
-    http: aiohttp.ClientSession
+    http: Pool
     records: Records
     clock: Clock
     count: Callable[[str], None]
@@ -87,8 +85,8 @@ class JourneyClient:
         except asyncio.CancelledError:
             exchange.error_kind = "cancelled"
             raise
-        except Exception as error:  # every way a peer can fail a client is an observation, and recorded by its kind
-            exchange.error_kind = _error_kind(error)
+        except FailedError as error:
+            exchange.error_kind = error.kind
             answer = Response(status=0, body=b"", error_kind=exchange.error_kind)
         finally:
             self._end(exchange)
@@ -117,18 +115,19 @@ class JourneyClient:
         sent.update(headers or {})
         if self._cookies:
             sent.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self._cookies.items()))
+        url = self._url(path, query, host)
         now_s = monotonic_s()
         begun_s, self._due_s = now_s if self._due_s is None else self._due_s, None
         self._step += 1
         return _Exchange(
             method=method,
-            url=self._url(path, query, host),
+            url=url,
             route=route or path.partition("?")[0],
             service=host or self._sending.load.system.entry,
             step=self._step,
             trace_id=trace_id,
             span_id=span_id,
-            headers=sent,
+            headers=headers_for(method, url, sent, body),
             body=body,
             begun_s=begun_s,
             sent_s=now_s,
@@ -149,21 +148,11 @@ class JourneyClient:
         return f"{base}{path}{'&' if '?' in path else '?'}{urlencode(query)}"
 
     async def _exchange(self, exchange: _Exchange) -> Response:
-        from yarl import URL
-
-        async with self._sending.http.request(
-            exchange.method,
-            URL(exchange.url, encoded=True),  # sent as it is recorded
-            data=exchange.body or None,
-            headers=exchange.headers,
-            allow_redirects=False,
-        ) as response:
-            body = await response.read()
-            exchange.headers = dict(response.request_info.headers)  # with those that the client library adds
-            exchange.response_headers = [(name, value) for name, value in response.headers.items()]
-            exchange.status, exchange.response_body = response.status, body
-            self._keep_cookies(response.headers.getall("Set-Cookie", []))
-            return Response(status=response.status, body=body)
+        found = await self._sending.http.request(exchange.method, exchange.url, exchange.headers, exchange.body)
+        exchange.response_headers = found.headers
+        exchange.status, exchange.response_body = found.status, found.body
+        self._keep_cookies([value for name, value in found.headers if name.lower() == "set-cookie"])
+        return Response(status=found.status, body=found.body)
 
     def _keep_cookies(self, lines: list[str]) -> None:
         for line in lines:
@@ -200,15 +189,3 @@ class _Exchange(Message):
 def base_record(arrival: Arrival, time_unix_nano: int, service: str) -> dict[str, Json]:
     """A record of a journey that sent nothing; the fields of an exchange, empty."""
     return empty_record(arrival.journey.name, arrival.index, time_unix_nano, service)
-
-
-def _error_kind(error: Exception) -> str:
-    import aiohttp
-
-    if isinstance(error, TimeoutError):
-        return "timeout"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return "connect"
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | OSError):
-        return "disconnect"
-    return "protocol"

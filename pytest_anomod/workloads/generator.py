@@ -6,6 +6,7 @@ import asyncio
 import collections
 import contextlib
 import gc
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 
 from pytest_anomod.model import clock as wall
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.workloads._http import Pool
 from pytest_anomod.workloads.exchange import Clock, JourneyClient, Sending, base_record
 from pytest_anomod.workloads.plan import Arrival, Load, arrivals
 from pytest_anomod.workloads.record import Records, state_path, write_json
@@ -41,26 +43,18 @@ class Generator:
         self._journeys: set[asyncio.Task[None]] = set()
         self._state: dict[str, Any] = {}  # of the journeys, not ours
         self._end_reason = ""
-        self._ending = asyncio.Event()
+        self._ending = False
+        self._sleep: asyncio.Future[None] | None = None
         self._ended_s: float | None = None
 
     async def run(self) -> None:
         """Send until the deadline, SIGTERM or the owner's death, then end as the class says."""
-        import aiohttp
-
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.end, "stopped")
         clock = Clock(start_unix_nano=wall.now_ns() + int(LEAD_S * 1e9), start_s=wall.monotonic_s() + LEAD_S)
         records = Records(self._records_path)
-        http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._load.timeout_s),
-            trust_env=False,
-            skip_auto_headers=("User-Agent",),
-        )
-        http._retry_connection = False  # aiohttp repeats a lost GET silently otherwise: the loss is what we came to see
+        http = Pool(self._load.timeout_s)
         sending = Sending(load=self._load, http=http, records=records, clock=clock, count=self._count)
         reporting = asyncio.create_task(self._report_forever(clock))
         try:
@@ -71,22 +65,23 @@ class Generator:
             reporting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reporting
-            await http.close()
+            http.close()
             records.close()
             self._write_state("ended", clock)
 
     def end(self, reason: str) -> None:
         """Begin nothing new from now on; the first reason stays."""
-        if not self._ending.is_set():
+        if not self._ending:
             self._end_reason = reason
             self._ended_s = wall.monotonic_s()
-            self._ending.set()
+            self._ending = True
+            _finish(self._sleep)
 
     async def _send(self, sending: Sending) -> None:
         for arrival in arrivals(self._load):
             due_s = sending.clock.start_s + arrival.at_s
             await self._until(due_s)
-            if self._ending.is_set():
+            if self._ending:
                 return
             self._counts["arrivals"] += 1
             self._lags_ms[round((wall.monotonic_s() - due_s) * 1000)] += 1
@@ -103,10 +98,13 @@ class Generator:
         """Sleep until a moment of the monotonic clock, or until we are to end."""
         await asyncio.sleep(0)  # if we are late, what is under way goes on all the same
         # again, as timers of the loop may fire a little early: nothing is sent before it is due
-        while (left_s := moment_s - wall.monotonic_s()) > 0 and not self._ending.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await self._ending.wait()
+        loop = asyncio.get_running_loop()
+        while (left_s := moment_s - wall.monotonic_s()) > 0 and not self._ending:
+            self._sleep = loop.create_future()
+            # in whole milliseconds, as the timers of the fastest loop are: it would round, and we would wake thrice
+            timer = loop.call_later(math.ceil(left_s * 1000) / 1000, _finish, self._sleep)
+            await self._sleep
+            timer.cancel()
 
     async def _play(self, sending: Sending, arrival: Arrival, due_s: float) -> None:
         client = JourneyClient(sending, arrival, due_s, self._state)
@@ -187,6 +185,11 @@ def run_generator(load: Load, records: Path, *, owner_pid: int | None) -> None:
     gc.collect()
     gc.freeze()  # what is loaded by now stays: collections then look at requests alone
     runner(main())
+
+
+def _finish(sleep: asyncio.Future[None] | None) -> None:
+    if sleep is not None and not sleep.done():
+        sleep.set_result(None)
 
 
 def _percentile(counted: list[tuple[int, int]], share: int) -> int:

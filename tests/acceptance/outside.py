@@ -41,7 +41,7 @@ class Run:
         self.directory, self.state = directory, state
         self._output = directory / f"{program.replace('.', '-')}.out"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
-        paths = (str(directory), os.environ.get("PYTHONPATH", ""))
+        paths = (str(directory), str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""))
         kept |= {"ANOMOD_STATE_DIR": str(state), "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         with self._output.open("wb") as sink:
             self.process = subprocess.Popen(
@@ -79,8 +79,12 @@ class Run:
 
 
 def pytest_words(*words: object) -> list[object]:
-    """The arguments of every pytest run here, and those; what is looked for afterwards are processes."""
-    return ["-p", "no:cacheprovider", "-p", "no:randomly", "--anomod-runtime=process", *words]
+    """The arguments of every pytest run here, and those; what is looked for afterwards are processes.
+
+    How busy this machine is must not decide a test: it looks calm, and each case is played once.
+    """
+    plain = ["-p", "no:cacheprovider", "-p", "no:randomly", "-p", "calm_machine", "--anomod-runtime=process"]
+    return [*plain, "--anomod-attempts=0", "--anomod-patience=5", *words]
 
 
 def scenario(test: str, decorated: str, durations: str = LONG) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import collections
 import dataclasses
 import itertools
@@ -249,19 +250,28 @@ def test_allure_steps_have_the_journals_times(done, name):
     journal = read_journal(done.json(name, "journal.json"))
     wanted = [(each.start_ns // 10**6, each.end_ns // 10**6) for each in (*journal.before, *journal.played)]
     assert len(wanted) > 5
-    assert [(step["start"], step["stop"]) for step in done.result(name)["steps"]] == wanted
+    (played,) = done.result(name)["steps"]
+    assert [(step["start"], step["stop"]) for step in played["steps"]] == wanted
 
 
 @each_case
 def test_allure_shows_one_picture_and_stays_small(done, name):
-    """One PNG, and all attachments together at most 1.5 MB."""
-    attachments = done.result(name)["attachments"]
+    """One PNG, first of the attachments and in the description, and all together at most 1.5 MB."""
+    attachments, description = (done.result(name)[key] for key in ("attachments", "descriptionHtml"))
     sources = [done.directory / "allure" / attachment["source"] for attachment in attachments]
     pictures = [path for path in sources if path.read_bytes().startswith(b"\x89PNG")]
-    assert len(pictures) == 1
+    assert pictures == sources[:1]
+    assert base64.b64encode(pictures[0].read_bytes()).decode() in description
     assert [attachment["type"] for attachment in attachments].count("image/png") == 1
-    assert sum(path.stat().st_size for path in sources) <= MOST_ATTACHED_BYTES
+    assert len(description) + sum(path.stat().st_size for path in sources) <= MOST_ATTACHED_BYTES
     assert {"Verdict with its numbers", "Label", "Evidence"} <= {attachment["name"] for attachment in attachments}
+
+
+def test_allure_shows_no_tear_down_without_an_end(done):
+    """What pytest does last of all ends too late for Allure to see it, and is left out."""
+    fixtures = [json.loads(path.read_text()) for path in (done.directory / "allure").glob("*-container.json")]
+    assert [before["name"] for fixture in fixtures for before in fixture["befores"]] == ["case"] * len(PHASES)
+    assert [after for fixture in fixtures for after in fixture.get("afters", ())] == []
 
 
 def test_allure_has_categories_and_environment(done):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pytest_anomod.chaos import activities, runs
+from pytest_anomod.chaos import activities, looks, runs
 from pytest_anomod.chaos.runs import Run
 from pytest_anomod.model.errors import DeploymentError, InjectionError, NotPlayedError
 from pytest_anomod.model.fault import Observation
@@ -114,7 +114,7 @@ def test_hold_lasts_as_long_as_asked_and_says_how_much_of_it_the_fault_was_in(no
 def test_hold_keeps_the_figures_of_a_long_flicker_small(now, aim, see):
     see(False)
     answer = activities.hold(anomaly_s=100.0, every_s=0.5, **aim)
-    assert (answer["missed"], len(answer["misses"])) == (200, activities.MOST_MISSES)
+    assert (answer["missed"], len(answer["misses"])) == (200, looks.MOST_MISSES)
 
 
 def test_without_a_workload_nothing_of_the_method_acts(player, aim):

@@ -77,9 +77,9 @@ def test_a_file_of_many_blocks_is_read_only_as_far_as_needed(records, monkeypatc
 
 @pytest.mark.parametrize(
     ("status", "usual", "error"),
-    [(400, 400, False), (400, 200, False), (500, 500, False), (500, 200, True), (200, 200, False), (0, 200, True)],
+    [(400, 400, False), (404, 200, True), (500, 500, False), (500, 200, True), (200, 200, False), (0, 200, True)],
 )
-def test_of_a_suite_only_new_server_errors_count(status, usual, error):
+def test_of_a_suite_only_new_errors_count(status, usual, error):
     """It sends bad requests on purpose: what they usually get stands in their record."""
     row = {**response(0, status=status), "usual_status": usual}
     assert steady.is_error(row) is error

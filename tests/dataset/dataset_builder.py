@@ -63,9 +63,9 @@ API_RESPONSES = Table(
     name="api_responses",
     has_length=True,
     columns=_columns(
-        "journey:string", "method:string", "route:string", "url:string", "status_code:int32", "error_kind:string",
-        "duration_ns:int64", "request_headers:json", "request_body:string?", "response_headers:json",
-        "response_body:string?", "trace_id:string",
+        "journey:string", "step:int32", "method:string", "route:string", "url:string", "status_code:int32",
+        "error_kind:string", "duration_ns:int64", "request_headers:json", "request_body:string?",
+        "response_headers:json", "response_body:string?", "trace_id:string",
     ),
 )  # fmt: skip
 COVERAGE = Table(
@@ -278,6 +278,7 @@ def _api_responses(times: list[int], slow: list[bool], rng: random.Random) -> Co
     return {
         **_base(times),
         "journey": ["compose"] * count,
+        "step": [1] * count,
         "method": ["POST"] * count,
         "route": ["/wrk2-api/post/compose"] * count,
         "url": ["http://127.0.0.1:8080/wrk2-api/post/compose"] * count,

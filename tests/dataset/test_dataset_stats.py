@@ -61,3 +61,14 @@ def test_a_dataset_without_complete_cases_says_so(tmp_path):
     assert render(tmp_path).endswith("no complete case")
     with pytest.raises(DatasetError, match="does not exist"):
         render(tmp_path / "none")
+
+
+@pytest.mark.parametrize(("workload", "shown"), [("open_loop", (100.0, 100.0)), ("suite:users.py", (0.0, 25.0))])
+def test_a_404_is_a_failure_unless_a_suite_means_it(tmp_path, workload, shown):
+    def edit(name, columns):
+        if name == "api_responses":
+            columns["status_code"] = [404 if status == 200 else status for status in columns["status_code"]]
+
+    build.build_case(tmp_path, edit=edit, workload=workload)
+    (row,) = stats(tmp_path).cases
+    assert row["failed %"] == shown

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import dataset_builder as build
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -57,6 +58,23 @@ def test_a_damaged_index_is_written_anew(dataset):
     write_index(dataset)
     assert (dataset / "cases.parquet").read_bytes() == good
     assert json.loads((dataset / "dataset.json").read_text())["cases"] == 3
+
+
+@pytest.mark.parametrize("columns", [None, ["seen_unix_nano", "inject_start_unix_nano", "rows_logs"]])
+def test_plain_pandas_reads_exact_times_though_controls_have_none(tmp_path, columns):
+    odd = build.START_NS // 1024 * 1024 + 1  # no float of 64 bits is this
+    assert int(float(odd)) != odd
+    build.build_case(tmp_path, "a", case_id="20261122T0425Z-aaaa", start_ns=odd)
+    build.build_case(tmp_path, "b", case_id="20261122T0525Z-bbbb", start_ns=odd, control=True)
+    write_index(tmp_path)
+    stored = pq.read_table(tmp_path / "cases.parquet").to_pylist()
+    frame = pd.read_parquet(tmp_path / "cases.parquet", columns=columns)
+    whole = [name for name in frame if name.endswith(("_unix_nano", "_line")) or name.startswith("rows_")]
+    assert {"seen_unix_nano", "inject_start_unix_nano"} <= set(whole)
+    for name in whole:
+        assert str(frame[name].dtype) == "Int64" or str(frame[name].dtype) == "Int32"
+        assert [None if value is pd.NA else value for value in frame[name]] == [row[name] for row in stored], name
+    assert frame["seen_unix_nano"].isna().tolist() == [False, True]
 
 
 def test_an_index_of_a_newer_format_is_never_overwritten(dataset):

@@ -53,7 +53,7 @@ BAD = [
     ("http_abort", {"method": "post"}, "method"),
     ("disk_stress", {"writers": 0}, "writers"),
     ("disk_stress", {"total_mb": 1_000}, "total_mb"),
-    ("disk_stress", {"block_kb": 65_536, "total_mb": 64}, "total_mb"),
+    ("disk_stress", {"block_kb": 65_536, "total_mb": 64, "writers": 8}, "total_mb"),
     ("disk_stress", {"budget_gb": -1}, "budget_gb"),
     ("disk_throttle", {"writes_per_s": 0}, "writes_per_s"),
     ("disk_throttle", {"writes_per_s": 1}, "writes_per_s"),

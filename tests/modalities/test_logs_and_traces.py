@@ -94,6 +94,19 @@ def test_torn_and_foreign_lines_are_counted(deployment):
     assert collector.dropped == 3
 
 
+def test_lines_are_parsed_as_if_each_were_alone(deployment):
+    """Many are parsed in one go; what is torn, or two in one line, or no text where text must be, spoils no other."""
+    path = deployment.add("text-service").log_file
+    good = [log_line(number, f"n{number}") for number in range(1, 1203)]
+    bad = [log_line(5)[:30] + b"\n", log_line(6)[:-1] + b"," + log_line(7), log_line(8, 9), b"\n", b" \n"]
+    lines = good[:600] + bad + good[600:]
+    collector = collect(Logs(), deployment, lambda _: append(path, b"".join(lines)))
+    columns = collector.columns(0, 2000)
+    assert columns["time_unix_nano"] == list(range(1, 1203))
+    assert columns["body"] == [f"n{number}" for number in range(1, 1203)]
+    assert collector.dropped == 3
+
+
 def test_secrets_are_taken_out_of_logs(deployment):
     path = deployment.add("user-service").log_file
     line = log_line(1, "login with password=hunter2", attributes={"form": "password=hunter2", "token": "hunter2"})

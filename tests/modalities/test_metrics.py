@@ -7,10 +7,12 @@ import time
 
 import pytest
 
+from pytest_anomod.host.pressure import meter
 from pytest_anomod.modalities import metrics
 from pytest_anomod.modalities.metrics import Metrics
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import CaptureError, DeploymentError
+from pytest_anomod.model.modality import HOST
 
 PAGE = '# TYPE rpc_server_requests_total counter\nrpc_server_requests_total{method="A"} 5\n'
 
@@ -37,7 +39,21 @@ def collect(deployment, monkeypatch):
 
 def rows(collector):
     columns = collector.columns(0, 2**62)
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    every = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [row for row in every if row["service_name"] != HOST]
+
+
+def test_the_machine_itself_is_a_service(deployment, collect):
+    """Twice a second, with what the kernel tells, in time order among the others."""
+    deployment.add("text-service")
+    columns = collect(lambda: len(meter().readings(0)) >= 3).columns(0, 2**62)
+    assert list(columns["time_unix_nano"]) == sorted(columns["time_unix_nano"])
+    every = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    found = [row for row in every if row["service_name"] == HOST]
+    assert {row["service_instance_id"] for row in found} == {HOST}
+    lags = [row["value"] for row in found if row["metric_name"] == "host_lag_seconds"]
+    assert len(lags) >= 2
+    assert all(value >= 0 for value in lags)
 
 
 def values(collector, service, name):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 
 import pytest
 
+from pytest_anomod.model import redact
 from pytest_anomod.model.redact import REDACTED, redact_body, redact_headers, redact_json, redact_text
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiNyJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
@@ -91,6 +93,18 @@ def test_what_stands_around_a_secret_stays(text, cleaned):
 )
 def test_text_without_secrets_comes_back_as_it_is(text):
     assert redact_text(text) == text
+
+
+def test_the_quick_look_for_secrets_misses_none_that_the_slow_one_finds():
+    chance = random.Random(3)
+    words = (
+        *("passwd", "PWD", "api-key", "apikey", "private_key", "sessionId", "verification-code", "jwt", "eyJabcdef."),
+        *("Bearer x", "basic 9", "SCRAM-sha-256$", "http://a:b@", "apwd", "to", "ken", "\u212a", "\u017f", "e", "."),
+    )
+    texts = ["".join(chance.choice(words) for _ in range(chance.randrange(1, 4))) for _ in range(3000)]
+    hinted = [redact._HINT.search(text) is not None for text in texts]
+    assert [redact._may_hold_secrets(text) for text in texts] == hinted
+    assert len(set(hinted)) == 2
 
 
 def test_redacting_twice_changes_nothing_more():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from pytest_anomod.model import journal as names
@@ -135,3 +137,13 @@ def test_gaps_and_backward_windows_are_refused():
         Timeline((first, Window(phase=Phase.BASELINE, start_ns=6, end_ns=7)))
     with pytest.raises(ValueError, match=r"window warmup ends 0\.000 s before it starts"):
         Timeline((Window(phase=Phase.WARMUP, start_ns=5, end_ns=0),))
+
+
+def test_a_baseline_that_began_anew_counts_from_there():
+    """What was measured on a busy machine is warm-up."""
+    anew = dataclasses.replace(BASELINE, output={"from_unix_nano": 13 * S, "begun_anew": 1})
+    assert windows(journal(anew, INJECT, SEEN))[:3] == [
+        (Phase.WARMUP, 1, 13),
+        (Phase.BASELINE, 13, 20),
+        (Phase.ONSET, 20, 25),
+    ]

@@ -1,0 +1,98 @@
+"""Waiting that knows how busy the machine is: windows that begin anew, and deadlines that count calm time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pytest_anomod.host.pressure import Pressure, meter
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import BusyMachineError
+from pytest_anomod.model.fault import Json
+
+LOOK_S = 0.5
+JUDGED_FROM_S = 3.0
+"""A window that was so long and too busy so far is given up at once."""
+NOW_S = 3.0
+"""The last seconds that tell whether the machine is busy now."""
+
+
+class Patience:
+    """How long a case may wait, in all its windows together, for a calm machine and for users to be served again."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.whole_s = self.left_s = seconds
+
+    def spend(self, seconds: float) -> bool:
+        """Take some of it; False when it is used up."""
+        self.left_s = max(0.0, self.left_s - seconds)
+        return self.left_s > 0
+
+
+class CalmDeadline:
+    """A time limit that does not count while the machine is too busy, as long as there is patience."""
+
+    def __init__(self, seconds: float, patience: Patience) -> None:
+        self._left_s, self._patience = seconds, patience
+        self._looked_s = clock.monotonic_s()
+        self.busy_s = 0.0
+
+    def over(self) -> bool:
+        """Whether the time is up."""
+        now_s = clock.monotonic_s()
+        passed_s, self._looked_s = now_s - self._looked_s, now_s
+        if self._patience.left_s > 0 and busy_now():
+            self._patience.spend(passed_s)
+            self.busy_s += passed_s
+        else:
+            self._left_s -= passed_s
+        return self._left_s <= 0
+
+    def said(self) -> str:
+        """What was not counted, as the end of a sentence; "" when all was."""
+        return f" ({self.busy_s:.0f} s more while the machine was too busy)" if self.busy_s >= 1 else ""
+
+
+def pressure_since(start_ns: int) -> Pressure:
+    """What the machine was like from a moment on."""
+    return meter().pressure(start_ns)
+
+
+def busy_now() -> bool:
+    """Whether the last seconds were too busy."""
+    return pressure_since(clock.now_ns() - int(NOW_S * clock.NS_PER_S)).too_busy
+
+
+def calm_window(length_s: float, patience: Patience, begin_anew: Callable[[], object], what: str) -> dict[str, Json]:
+    """Wait for a window of that length in which the machine was calm; where it began, and how often it began anew.
+
+    One that turns out too busy begins anew, and `begin_anew` is called. BusyMachineError, with the figures, when
+    patience ends first.
+    """
+    pressure_since(clock.now_ns())  # have the meter look from the first moment on
+    began_s = clock.monotonic_s()
+    start_ns, start_s, anew = clock.now_ns(), began_s, []
+    while True:
+        passed_s = clock.monotonic_s() - start_s
+        pressure = pressure_since(start_ns)
+        if passed_s >= min(JUDGED_FROM_S, length_s) and pressure.too_busy:
+            if not patience.spend(passed_s):
+                waited_s = clock.monotonic_s() - began_s
+                msg = (
+                    f"the machine was too busy for {what} of {length_s:g} s, {waited_s:.0f} s long: "
+                    f"{pressure.sentence()}"
+                )
+                raise BusyMachineError(msg)
+            anew.append(pressure.sentence())
+            start_ns, start_s = clock.now_ns(), clock.monotonic_s()
+            begin_anew()
+            continue
+        if passed_s >= length_s:
+            break
+        clock.sleep(min(LOOK_S, length_s - passed_s))
+    return {
+        "waited_s": clock.monotonic_s() - began_s,
+        "from_unix_nano": start_ns if anew else None,
+        "begun_anew": len(anew),
+        "why": anew[-1] if anew else "",
+        "pressure": pressure.sentence(),
+    }

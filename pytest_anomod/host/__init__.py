@@ -1,0 +1,1 @@
+"""What this machine gives a case: its cores, and how busy they are."""

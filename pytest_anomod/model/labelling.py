@@ -1,0 +1,94 @@
+"""From a judged case to its label."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections.abc import Mapping, Sequence
+
+from pytest_anomod.model import clock
+from pytest_anomod.model import journal as names
+from pytest_anomod.model.fault import parameters
+from pytest_anomod.model.label import Label
+from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.verdict import CaseView, Finding, Verdict
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """How a case came about: on which runtime, by whose hand, as which attempt, in the place of which case."""
+
+    runtime: str
+    injector: str
+    attempt: int = 1
+    replaces: str | None = None
+
+
+def make_label(
+    view: CaseView, verdict: Verdict, findings: Sequence[Finding], steady_again_ns: int | None, made: Provenance
+) -> Label:
+    """The label of a case that was judged."""
+    scenario, journal = view.scenario, view.journal
+    inject, hold = journal.activity(names.INJECT), journal.activity(names.HOLD)
+    done = inject.output if inject is not None and isinstance(inject.output, Mapping) else {}
+    code = done.get("location") or {}
+    held = hold.output.get("held_ratio") if hold is not None and isinstance(hold.output, Mapping) else None
+    control = scenario.is_control
+
+    def start_of(phase: Phase) -> int | None:
+        window = view.timeline.window(phase)
+        return window.start_ns if window is not None and not control else None
+
+    return Label(
+        case_id=view.case_id,
+        scenario=scenario.name,
+        system=scenario.system,
+        runtime=made.runtime,
+        injector=made.injector,
+        level=str(scenario.level),
+        fault=scenario.fault.name,
+        parameters=parameters(scenario.fault),
+        target=scenario.target,
+        root_cause_service=None if control else scenario.target,
+        root_cause_instances=tuple(done.get("instances") or ()),
+        root_cause_code_file=code.get("file"),
+        root_cause_code_function=code.get("function"),
+        root_cause_code_first_line=code.get("first_line"),
+        root_cause_code_last_line=code.get("last_line"),
+        inject_start_unix_nano=start_of(Phase.ONSET),
+        seen_unix_nano=start_of(Phase.ANOMALY),
+        recover_start_unix_nano=start_of(Phase.RELEASE),
+        gone_unix_nano=start_of(Phase.RECOVERY),
+        steady_again_unix_nano=None if control else steady_again_ns,
+        held_ratio=None if control else held,
+        seed=scenario.seed,
+        rate_rps=float(scenario.workload.rate_rps or 0),
+        target_rps=_through_target(findings),
+        workload=scenario.workload.title,
+        versions=_versions(),
+        verdict=str(verdict),
+        expects=scenario.expects,
+        attempt=made.attempt,
+        replaces=made.replaces,
+    )
+
+
+def _through_target(findings: Sequence[Finding]) -> float | None:
+    """What the check of the baseline counted; None when it never came to that."""
+    for finding in findings:
+        counted = finding.evidence.get("requests_per_second_through_target")
+        if counted is not None:
+            return float(counted)
+    return None
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    packages = ("pytest-anomod", "chaostoolkit-lib", "pytest", "pyarrow", "pandas", "scipy")
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "written": clock.ns_to_iso(clock.now_ns())[:19] + "Z",
+        **{package: version(package) for package in packages},
+    }

@@ -1,0 +1,168 @@
+"""What the report shows of a case, made of the case alone: picture, description, evidence. Others hand it over."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_anomod.checks.shifts import say_number
+from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.verdict import Outcome
+from pytest_anomod.report import samples
+from pytest_anomod.report.figures import draw_case
+from pytest_anomod.report.strips import strips
+
+if TYPE_CHECKING:
+    from pytest_anomod.case import CaseResult
+
+BUDGET_BYTES = 1_500_000
+"""All that the report holds of a case; a report of hundreds of cases must still open at once."""
+
+PICTURE = "The case at a glance"
+QUESTIONS = {
+    "mechanism": "Was it broken?",
+    "symptom": "Did the target show it?",
+    "impact": "Did it matter to users?",
+    "healed": "Did it heal?",
+}
+CALM = "calm"
+COLOURS = {Outcome.PROVEN: "#006b4e", Outcome.BROKEN: "#b34e00"}
+MOST_MOVED = 3
+
+Row = tuple[str, str]
+"""A row of the description: name and plain text."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of the page; `kind` is a name of Allure's AttachmentType."""
+
+    name: str
+    body: bytes
+    kind: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A drawn case. `description` is HTML with the picture in it, `figures` what moved most, as `top_shifts` has it."""
+
+    picture: bytes
+    description: str
+    figures: Sequence[Mapping[str, Any]]
+    attachments: tuple[Attachment, ...]
+
+
+def draw(result: CaseResult) -> Drawn:
+    """Draw a case: half a second of CPU that nobody waits for, so call it where no window needs the core."""
+    title = f"{result.scenario.name}: {result.scenario.fault.name} on {result.scenario.target}, {result.verdict}"
+    picture = draw_case(result.view, title)
+    figures = samples.ranking(result.view)
+    description = _html(rows(result, figures), picture, strips(result.view))
+    attachments = [Attachment(PICTURE, picture, "PNG")]  # the first: Allure 2 takes pictures out of descriptions
+    left = BUDGET_BYTES - len(description) - len(picture)
+    for name, text, kind in _texts(result, figures):
+        body = text.encode()
+        if len(body) > left:
+            said = f"{name} is {len(body)} bytes, more than this report may still hold; see {result.directory.name}"
+            body, kind = said.encode(), "TEXT"
+        left -= len(body)
+        attachments.append(Attachment(name, body, kind))
+    return Drawn(picture=picture, description=description, figures=figures, attachments=tuple(attachments))
+
+
+def title(result: CaseResult) -> str:
+    """The heading of the page."""
+    scenario = result.scenario
+    if scenario.is_control:
+        return f"{scenario.name}: nothing is broken"
+    return f"{scenario.name}: {scenario.fault.name} in {scenario.target}"
+
+
+def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """The description of a case, row by row."""
+    scenario, label = result.scenario, result.label
+    table: list[Row] = [("Verdict", f"{result.verdict} (expected {scenario.expects})")]
+    table += _circumstances(result)
+    if not scenario.is_control:
+        given = ", ".join(f"{key}={value!r}" for key, value in label.parameters.items() if value is not None)
+        table.append(("What was broken", f"{scenario.fault.name}({given})"))
+        table.append(("Where", _where(result)))
+        if label.target_rps is not None:
+            table.append(("Traffic there, before", f"{label.target_rps:.1f} requests a second"))
+    asked = [finding for question in QUESTIONS for finding in result.findings if finding.question == question]
+    said = (*QUESTIONS, CALM)
+    poor = [each for each in result.findings if each.question not in said and each.outcome is not Outcome.PROVEN]
+    table += [(QUESTIONS.get(each.question, each.question), f"{each.outcome}: {each.message}") for each in asked + poor]
+    table.append(("What moved most", _moved(figures)))
+    return table
+
+
+def _circumstances(result: CaseResult) -> Iterator[Row]:
+    """Which attempt this is, what took longer than asked for and why, and how busy the machine was."""
+    for number, before in enumerate(result.superseded, start=2):
+        yield f"Attempt {number}", f"played again by itself: attempt {number - 1} was {before.verdict}"
+    for sentence in result.view.journal.extended:
+        yield "Extended", sentence
+    for finding in result.findings:
+        if finding.question == CALM:
+            yield "Machine", finding.message
+
+
+def _where(result: CaseResult) -> str:
+    label, where = result.label, f"{result.scenario.target} of {result.scenario.system}"
+    if label.root_cause_code_file:
+        where += (
+            f", {label.root_cause_code_function} in {label.root_cause_code_file}, lines "
+            f"{label.root_cause_code_first_line} to {label.root_cause_code_last_line}"
+        )
+    return where
+
+
+def _moved(figures: Sequence[Mapping[str, Any]]) -> str:
+    said = [
+        f"{row['subject']} {row['figure']} {say_number(row['before'])} -> {say_number(row['after'])} {row['unit']}"
+        for row in figures
+        if row["moved"]
+    ]
+    return "; ".join(each.strip() for each in said[:MOST_MOVED]) or "nothing"
+
+
+def _html(table: Sequence[Row], picture: bytes, lines: Sequence[str]) -> str:
+    """The verdict, the picture, the other rows.
+
+    Allure 2 leaves no picture and no style: there the lines are seen, which the style hides elsewhere.
+    """
+    (name, verdict), *others = table
+    source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    body = "".join(
+        f"<tr><td style='vertical-align:top'><b>{html.escape(name).replace(' ', '&nbsp;')}</b>&nbsp;&nbsp;</td>"
+        f"<td style='white-space:normal;color:{_colour(text)}'>{html.escape(text)}</td></tr>"
+        for name, text in others
+    )
+    return (
+        f"<p><b>{name}</b>: {html.escape(verdict)}</p>"
+        f"<p><img alt='{PICTURE}' style='max-width:100%' src='{source}'></p>"
+        f"<p style='display:none'>{'<br>'.join(map(html.escape, lines))}<br>&nbsp;</p><table>{body}</table>"
+    )
+
+
+def _colour(text: str) -> str:
+    """What was proven and what broke in colour; the word stands there too."""
+    return next((colour for outcome, colour in COLOURS.items() if text.startswith(f"{outcome}: ")), "inherit")
+
+
+def _texts(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    view = result.view
+    middle = Phase.CONTROL if result.scenario.is_control else Phase.ANOMALY
+    yield "Verdict with its numbers", result.explain(), "TEXT"
+    yield "What moved most", samples.table(figures), "CSV"
+    yield "Label", samples.pretty(result.label), "JSON"
+    yield "Evidence", samples.pretty({"findings": result.findings}), "JSON"
+    yield "Coverage of the target: lines that changed", samples.coverage_changes(view), "TEXT"
+    yield "Logs: sample of the anomaly window", samples.logs(view, middle), "TEXT"
+    yield "Traces: failed, slowest and typical", samples.traces(view, middle), "TEXT"
+    yield "Experiment (Chaos Toolkit)", samples.pretty(result.experiment), "JSON"
+    yield "Journal (Chaos Toolkit)", samples.pretty(result.raw_journal), "JSON"

@@ -1,0 +1,144 @@
+"""Waiting on a busy machine, on a clock that moves only when someone waits: begun anew, extended, given up."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_anomod.chaos import activities, runs, waiting
+from pytest_anomod.chaos.runs import Run
+from pytest_anomod.chaos.waiting import CalmDeadline, Patience, calm_window
+from pytest_anomod.host.pressure import Pressure
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import BusyMachineError
+from pytest_anomod.testing import FakeClock
+
+BUSY, CALM = Pressure(5.0, 2.0, 0.95, 0.0, 0.0), Pressure(5.0, 0.5, 0.2, 0.0, 0.0)
+
+
+@pytest.fixture
+def busy_machine():
+    """The real rule, not the one for tests of other things."""
+
+
+@pytest.fixture
+def now(monkeypatch):
+    return FakeClock().install(monkeypatch.setattr)
+
+
+@pytest.fixture
+def busy_until(monkeypatch, now, busy_machine):
+    """The machine is busy until so many seconds from now."""
+
+    def set_end(seconds):
+        end_ns = now.now_ns() + int(seconds * clock.NS_PER_S)
+        monkeypatch.setattr(waiting, "pressure_since", lambda start_ns: BUSY if start_ns < end_ns - 1 else CALM)
+
+    set_end(0)
+    return set_end
+
+
+def test_a_calm_window_is_as_long_as_asked(now, busy_until):
+    begin = now.monotonic_s()
+    answer = calm_window(10.0, Patience(60), lambda: pytest.fail("begun anew"), "a baseline")
+    assert now.monotonic_s() - begin == pytest.approx(10)
+    assert (answer["begun_anew"], answer["from_unix_nano"]) == (0, None)
+
+
+def test_a_busy_one_begins_anew_and_says_why(now, busy_until):
+    """It is given up once it was busy for three seconds; the one that counts is whole, and calm."""
+    busy_until(7)
+    begun, patience, begin_ns = [], Patience(60), now.now_ns()
+    answer = calm_window(10.0, patience, lambda: begun.append(now.now_ns()), "a baseline")
+    assert answer["begun_anew"] == len(begun) == 3
+    assert answer["from_unix_nano"] == begun[-1] == begin_ns + 9 * clock.NS_PER_S
+    assert now.now_ns() == begun[-1] + 10 * clock.NS_PER_S
+    assert patience.left_s == pytest.approx(51)
+    assert "2.0 tasks" not in answer["pressure"]
+    assert "tasks wanted one of" in answer["why"]
+
+
+def test_a_machine_that_never_gets_calm_ends_the_wait_with_the_figures(now, busy_until):
+    busy_until(1e6)
+    begin = now.monotonic_s()
+    with pytest.raises(BusyMachineError, match=r"too busy for a baseline of 10 s, \d+ s long: .*95% of the time"):
+        calm_window(10.0, Patience(20), lambda: None, "a baseline")
+    assert 20 <= now.monotonic_s() - begin <= 24
+
+
+def test_a_deadline_counts_calm_time_only(now, busy_until):
+    busy_until(5)
+    deadline, begin = CalmDeadline(8.0, Patience(60)), now.monotonic_s()
+    while not deadline.over():
+        now.sleep(0.5)
+    # the last three seconds tell whether it is busy now, so the end is seen that much later
+    assert now.monotonic_s() - begin == pytest.approx(8 + 5 + waiting.NOW_S, abs=0.6)
+    assert "8 s more while the machine was too busy" in deadline.said()
+
+
+def test_without_patience_a_deadline_is_one(now, busy_until):
+    busy_until(1e6)
+    deadline, begin = CalmDeadline(8.0, Patience(0)), now.monotonic_s()
+    while not deadline.over():
+        now.sleep(0.5)
+    assert now.monotonic_s() - begin == pytest.approx(8)
+    assert deadline.said() == ""
+
+
+@pytest.fixture
+def recovering(now, busy_until, tmp_path):
+    """A run whose fault is gone, with a workload of 20 answers a second that are slow and failing for a while."""
+    records = tmp_path / "responses.jsonl"
+    begin_ns, spent = now.now_ns(), now.sleep
+
+    def record(lasting_s):
+        rows = []
+        for tick in range(20 * 120):
+            at_ns = begin_ns + tick * 50_000_000
+            ill = 10 <= tick / 20 < 10 + lasting_s
+            rows.append({
+                "time_unix_nano": at_ns, "duration_ns": 90_000_000 if ill else 10_000_000, "journey": "read",
+                "method": "GET", "route": "/", "status_code": 500 if ill and tick % 5 == 0 else 200, "error_kind": "",
+            })  # fmt: skip
+
+        def written(seconds):
+            spent(seconds)
+            done = [row for row in rows if row["time_unix_nano"] + row["duration_ns"] <= now.now_ns()]
+            records.write_text("".join(json.dumps(row) + "\n" for row in done))
+
+        clock.sleep = written
+        run = Run(records=str(records), workload_module="pytest_anomod.testing", handle={}, start_ns=begin_ns)
+        runs.reset()
+        runs.keep(run)
+        clock.sleep(10)
+        run.held, run.patience = True, Patience(30)
+        run.baseline = (begin_ns, now.now_ns())
+        return run
+
+    yield record
+    runs.drop(str(records))
+
+
+def test_a_recovery_lasts_as_long_as_asked_where_users_are_served(now, recovering):
+    run = recovering(lasting_s=1.0)
+    answer = activities.wait_recovery(run.records, recovery_s=5.0)
+    assert answer["settled"] is True
+    assert answer["waited_s"] == pytest.approx(5)
+    assert run.patience.left_s == 30
+
+
+def test_a_recovery_lasts_until_users_are_served_again(now, recovering):
+    """Three more seconds, for the end that is compared must be like the baseline."""
+    run = recovering(lasting_s=5.0)
+    answer = activities.wait_recovery(run.records, recovery_s=5.0)
+    assert answer["settled"] is True
+    assert 6.0 <= answer["waited_s"] <= 8.0
+    assert "latency 1.0" in answer["tail"] or "latency 0." in answer["tail"]
+
+
+def test_a_recovery_that_never_comes_ends_with_patience(now, recovering):
+    run = recovering(lasting_s=1e6)
+    answer = activities.wait_recovery(run.records, recovery_s=5.0)
+    assert answer["settled"] is False
+    assert answer["waited_s"] == pytest.approx(35, abs=1)

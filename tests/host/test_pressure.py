@@ -1,0 +1,124 @@
+"""How busy the machine is: what counts as too busy, in words, and the meter on this very machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pytest_anomod.host import pressure
+from pytest_anomod.host.cores import ForeignLoad, Task, family, usable_cores
+from pytest_anomod.host.pressure import Pressure, PressureMeter, Reading, summed_up
+from pytest_anomod.model import clock
+
+pytestmark = pytest.mark.usefixtures("busy_machine")
+
+
+@pytest.fixture
+def busy_machine():
+    """The real rule, not the one for tests of other things."""
+
+
+def reading(tasks=0.5, stalled=0.2, at=0, **changes):
+    values = {
+        "time_unix_nano": at, "length_s": 0.5, "tasks_per_core": tasks, "cpu_stalled": stalled, "io_stalled": 0.0,
+        "memory_stalled": 0.0, "stolen": 0.0, "lag_s": 0.0, "available_bytes": 1e9,
+    }  # fmt: skip
+    return Reading(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("tasks", "stalled", "busy"),
+    [(0.5, 0.2, False), (2.0, 0.9, True), (2.0, 0.5, False), (1.0, 0.95, False), (1.81, 0.81, True)],
+)
+def test_too_busy_needs_a_long_queue_and_waiting_in_most_of_the_time(tasks, stalled, busy):
+    assert summed_up([reading(tasks, stalled)] * 8).too_busy is busy
+
+
+def test_a_short_burst_is_no_busy_window():
+    """Three seconds of ten: the median is calm."""
+    assert not summed_up([reading(4.0, 1.0)] * 6 + [reading()] * 14).too_busy
+
+
+def test_a_moment_says_nothing():
+    assert not summed_up([reading(9.0, 1.0)] * 3).too_busy
+    assert not summed_up([]).too_busy
+
+
+def test_without_a_kernel_that_tells_the_lateness_of_our_looks_counts():
+    quiet = [reading(None, None, lag_s=0.001)] * 8
+    late = [reading(None, None, lag_s=0.05)] * 8
+    assert (summed_up(quiet).too_busy, summed_up(late).too_busy) == (False, True)
+    assert "50 ms late" in summed_up(late).sentence()
+
+
+def test_the_sentence_has_the_figures(monkeypatch):
+    monkeypatch.setattr(pressure, "usable_cores", lambda: 2)
+    said = Pressure(10.0, 2.0, 0.9, 0.05, 0.0).sentence()
+    assert said == (
+        "4.0 tasks wanted one of 2 cores in the median, 90% of the time with a task waiting for one, "
+        "5% with a task waiting for a disk"
+    )
+
+
+def test_the_meter_gives_the_readings_of_a_stretch_and_no_others():
+    meter = PressureMeter()
+    meter.start()
+    try:
+        clock.wait_until(lambda: len(meter.readings(0)) >= 3, timeout_s=20, what="three readings")
+        first, second, third = meter.readings(0)[:3]
+        assert meter.readings(second.time_unix_nano, third.time_unix_nano) == [second]
+        assert first.time_unix_nano < second.time_unix_nano
+        assert meter.pressure(0).length_s >= 1.4
+    finally:
+        meter.stop()
+    assert len(meter.readings(0)) == len(meter.readings(0))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/loadavg"), reason="this kernel does not tell")
+def test_loops_on_all_cores_are_seen():
+    """Three endless loops for each core make a queue of more than two."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3 * usable_cores())]
+    meter = PressureMeter()
+    try:
+        start_ns = time.time_ns()
+        meter.start()
+
+        def queued():
+            return (meter.pressure(start_ns).tasks_per_core or 0) > 2 and meter.pressure(start_ns).length_s >= 2
+
+        clock.wait_until(queued, timeout_s=30, what="the loops to show")
+    finally:
+        meter.stop()
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def test_a_family_is_the_roots_and_all_below_them():
+    table = {1: Task(0, "init", 0), 2: Task(1, "ours", 0), 3: Task(2, "x", 0), 4: Task(3, "y", 0), 5: Task(1, "z", 0)}
+    assert family(table, {2}) == {2, 3, 4}
+    assert family(table, {99}) == set()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/stat"), reason="no /proc here")
+def test_foreign_load_is_what_others_use(monkeypatch):
+    """A loop that is a child of ours does not count; it does once we are not its parent in the table."""
+    loop = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        load = ForeignLoad()
+        load.ours = {loop.pid}
+        begin = time.monotonic()
+        clock.wait_until(lambda: time.monotonic() - begin > 1, timeout_s=5, what="a second")
+        load.look()
+        spared = load.cores
+        load.ours = {os.getpid() + 4_000_000}
+        clock.wait_until(lambda: time.monotonic() - begin > 2.5, timeout_s=5, what="more seconds")
+        load.look()
+        assert load.cores > spared or load.cores > 0.2
+    finally:
+        loop.kill()
+        loop.wait()

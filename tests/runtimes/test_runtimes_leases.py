@@ -1,0 +1,157 @@
+"""Leases of cores between processes: enough for all or in line, whoever died holds none, one alone has all."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from pytest_anomod.host.pressure import meter
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import SafetyError
+from pytest_anomod.runtimes import leases
+from pytest_anomod.runtimes.leases import demand, learn_demand, lease
+
+HOLD = """
+import signal, sys
+from pytest_anomod.runtimes.leases import lease
+with lease(float(sys.argv[1]), "a neighbour's case"):
+    print("held", flush=True)
+    signal.pause()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _machine(tmp_path, monkeypatch):
+    """Two cores, nobody else on them, and a state directory of our own."""
+    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr(leases, "usable_cores", lambda: 2)
+    meter().stop()  # it would measure what others on this machine use
+    monkeypatch.setattr(meter().foreign, "cores", 0.0)
+    yield
+    meter.cache_clear()
+
+
+@contextlib.contextmanager
+def held_elsewhere(cores):
+    """Another process that holds cores until it is killed."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(cores)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def wanted():
+    """Has somebody want cores, in a thread, until the test is over; the event says when they are had."""
+    enough, threads = threading.Event(), []
+
+    def want(cores, **how):
+        has = threading.Event()
+
+        def hold():
+            with lease(cores, "somebody", **how):
+                has.set()
+                enough.wait(20)
+
+        threads.append(threading.Thread(target=hold))
+        threads[-1].start()
+        return has
+
+    yield want
+    enough.set()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def tickets():
+    return leases._Table(leases._demands_file().parent)._living()
+
+
+def test_with_cores_to_spare_nobody_waits():
+    with lease(0.8, "one") as first, lease(1.2, "two") as second:
+        assert first < 1
+        assert second < 1
+
+
+def test_without_them_one_waits_and_is_told_for_whom():
+    with (
+        held_elsewhere(1.5) as other,
+        pytest.raises(SafetyError, match=rf"for 0.8 cores, held by process {other.pid} \(a neighbour's case: 1.5\)"),
+        lease(0.8, "ours", timeout_s=0.2),
+    ):
+        pytest.fail("there are no such cores")
+    assert tickets() == []
+
+
+def test_a_killed_holder_holds_nothing():
+    with held_elsewhere(2.0) as other:
+        other.kill()
+        with lease(1.0, "ours", timeout_s=10):
+            pass
+
+
+def test_more_than_there_is_is_had_once_nobody_else_has_any(wanted):
+    with lease(4.0, "a big one", timeout_s=1):
+        has = wanted(0.2)
+        assert not has.wait(0.3)
+    assert has.wait(5)
+
+
+def test_first_come_first_served(wanted):
+    """A small one does not pass a big one that waits."""
+    with lease(1.0, "a case"):
+        big = wanted(1.5)
+        clock.wait_until(lambda: len(tickets()) == 2, timeout_s=5, what="the big one to stand in line")
+        small = wanted(0.5)
+        assert not small.wait(0.3)
+        assert not big.is_set()
+    assert big.wait(5)
+    assert small.wait(5)
+
+
+def test_one_alone_waits_for_all_and_keeps_all_out(wanted):
+    with lease(0.1, "a small case"):
+        alone = wanted(0.1, alone=True)
+        assert not alone.wait(0.3)
+    assert alone.wait(5)
+    assert not wanted(0.1).wait(0.3)
+
+
+def test_what_others_use_is_not_given_out(monkeypatch, wanted):
+    monkeypatch.setattr(meter().foreign, "cores", 1.0)
+    with lease(0.8, "one"):
+        second = wanted(0.8)
+        assert not second.wait(0.3)
+    assert second.wait(5)
+
+
+def test_a_little_of_others_is_nothing(monkeypatch, wanted):
+    monkeypatch.setattr(meter().foreign, "cores", leases.FOREIGN_SPARED)
+    with lease(1.0, "one"):
+        assert wanted(1.0).wait(5)
+
+
+def test_a_damaged_file_is_as_good_as_none():
+    with lease(1.0, "one"):
+        leases._Table(leases._demands_file().parent)._path.write_text("{")
+        with lease(2.0, "two", timeout_s=5):
+            pass
+
+
+def test_demands_are_learnt():
+    assert demand("shop") == leases.UNKNOWN_CORES
+    learn_demand("shop", 0.6)
+    assert demand("shop") == 0.6
+    learn_demand("shop", 1.0)
+    assert demand("shop") == 0.8
+    learn_demand("shop", 1_000.0)
+    assert demand("shop") <= leases.MOST_CORES
