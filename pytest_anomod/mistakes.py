@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import os
 import re
 import sys
@@ -30,7 +31,9 @@ def check_options(option: Any, given: Iterable[str]) -> None:
     checks: dict[str, Callable[[Any], object]] = {
         "scale": lambda factor: PROFILES[option.anomod_durations].scaled(factor),
         "rate": lambda rate: OpenLoop(rate_rps=rate),
-        "repeat": _check_repeat,
+        "repeat": lambda count: _check_least(count, 1, "times"),
+        "patience": lambda seconds: _check_least(seconds, 0, "s"),
+        "attempts": lambda count: _check_least(count, 0, "times"),
         "runtime": lambda name: catalog.find("runtimes", name),
         "injector": lambda name: catalog.find("injectors", name),
     }
@@ -43,9 +46,9 @@ def check_options(option: Any, given: Iterable[str]) -> None:
             raise pytest.UsageError(msg) from None
 
 
-def _check_repeat(count: int) -> None:
-    if count < 1:
-        msg = "a scenario is played at least once"
+def _check_least(value: float, least: int, unit: str) -> None:
+    if not least <= value < float("inf"):
+        msg = f"must be at least {least} {unit}"
         raise ScenarioError(msg)
 
 
@@ -71,7 +74,7 @@ def check_refused(notes: Path) -> None:
 
 def at_test(config: pytest.Config, function: Any, error: AnomodError) -> pytest.Collector.CollectError:
     """The error of collection for a test whose declaration can't work in this run: one line, at its decorators."""
-    code = function.__code__
+    code = inspect.unwrap(function).__code__
     return pytest.Collector.CollectError(_line(config, code.co_filename, code.co_firstlineno, str(error)))
 
 

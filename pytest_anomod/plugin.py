@@ -17,7 +17,15 @@ pytest_plugins = ("pytest_anomod.distribution",)
 _DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
 _REPETITION = "_anomod_repetition"
 
-_CHECKED = {"scale": 1.0, "rate": None, "repeat": 1, "runtime": "auto", "injector": "native"}
+_CHECKED: dict[str, object] = {
+    "scale": 1.0,
+    "rate": None,
+    "repeat": 1,
+    "patience": 60.0,
+    "attempts": 2,
+    "runtime": "auto",
+    "injector": "native",
+}
 """Options whose values are looked at when they are not these, their defaults."""
 
 _session_key = pytest.StashKey["CaseSession"]()
