@@ -64,6 +64,7 @@ def figures(busy, monkeypatch):
         monkeypatch.setattr(_durable, "make", lambda *_: list(commits_s))
         return started
 
+    monkeypatch.setattr(disk_stress, "_TRIAL_S", 0.0)
     monkeypatch.setattr(_programs, "start", program)
     monkeypatch.setattr(_programs, "wait_running", lambda *_: None)
     monkeypatch.setattr(_disk, "written_bytes", lambda _: next(counter) * 1e9)
