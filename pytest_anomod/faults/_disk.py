@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_anomod.model import clock
 
 _FLUSH = getattr(os, "fdatasync", os.fsync)
-_WRITES, _AT_MOST_S = 7, 2.0
+_WRITES, _AT_MOST_S = 7, 1.0
 
 
 def small_writes_s(directory: Path) -> list[float]:

@@ -30,8 +30,8 @@ _ENOUGH = 2.5
 """How many times the usual stall is more than any proof asks for on a disk that is calm enough to begin with."""
 _UTMOST_MS = 60_000.0
 """A stall that no disk comes to: all writers write."""
-_MARGIN = 1.5
-"""How far above its proof a stall must be to hold all the time."""
+_MARGIN, _CLEARLY = 1.5, 4
+"""How far above its proof a stall must be able to get to hold all the time, and is wanted to be for users to feel it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ class DiskStress(FaultDefaults):
             self.prepare(deployment, target)
         quiet, utmost = self._quiet_now(deployment, target), deployment.recall(_utmost(target))
         self._see_it_can_hold(deployment.directory, quiet, utmost)
-        stall_ms = max(self.stall_ms, 2e3 * max(self._least(quiet).values()))
+        stall_ms = max(self.stall_ms, 1e3 * _CLEARLY * max(self._least(quiet).values()))
         helper = self._start(deployment, target, _NAME, stall_ms, _programs.DEADLINE_S)
         _programs.wait_running(deployment, target, _NAME, 0.3)
         lasts_s = round(self.budget_gb / max(utmost["gb_per_s"], 1e-3))
