@@ -31,7 +31,7 @@ _ENOUGH = 2.5
 _UTMOST_MS = 60_000.0
 """A stall that no disk comes to: all writers write."""
 _MARGIN, _CLEARLY = 1.5, 4
-"""How far above its proof a stall must be able to get to hold all the time, and is wanted to be for users to feel it."""
+"""How far above its proof a stall must be able to get to hold, and how far it is wanted to be for users to feel it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
