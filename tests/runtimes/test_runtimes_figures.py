@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 import textwrap
@@ -10,6 +9,7 @@ import textwrap
 import psutil
 import pytest
 
+from pytest_anomod.model import clock
 from pytest_anomod.runtimes import figures, processes
 
 PARENT = textwrap.dedent(
@@ -44,8 +44,7 @@ def family(tmp_path):
     with process:
         assert process.stdout.readline() == b"up\n"
         yield process
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
+        process.kill()  # its children end with the pipes it held
 
 
 def usage(stats):
@@ -79,7 +78,7 @@ def test_a_process_is_known_by_either_kind_of_start_time_and_no_other_is(family,
 def test_a_process_that_is_stopped_or_dead_says_so(family):
     process = psutil.Process(family.pid)
     process.suspend()
-    assert figures.measure(family.pid, None).stopped
+    clock.wait_until(lambda: figures.measure(family.pid, None).stopped, timeout_s=5, what="the process to be stopped")
     process.kill()
     psutil.wait_procs([process], timeout=5)
     assert figures.measure(family.pid, None) is None
