@@ -269,9 +269,7 @@ def show(system: str, scenario: str, found: Mapping[str, Mapping[str, float]]) -
         print(f"  {seconds:7.2f} s {seconds / tool_s:6.1%}  {name}")
     before = found["before"]
     boot_s = sum(before.values()) - before.get("system", 0.0) - before["wait4 says of ended children"]
-    print(
-        f"  {tool_s:7.2f} s         tool, without imports ({imports_s:.2f} s, the generator's {starting_s:.2f} s with them)"
-    )
+    print(f"  {tool_s:7.2f} s         tool, without {imports_s:.2f} s of imports ({starting_s:.2f} s the generator's)")
     print(f"  {system_s:7.2f} s         system")
     print(f"  {tool_s / system_s:7.2f}           ratio")
     print(f"  {boot_s:7.2f} s         tool before the case, {before[IMPORTS]:.2f} s of it imports")
