@@ -246,19 +246,30 @@ def measure(system: str, scenario: str, directory: Path, profile: str) -> dict[s
     return found
 
 
+def start_cpu_s(system: str) -> float:
+    """What the generator's process costs before it sends anything: it counts as imports."""
+    code = "import contextlib, pytest_anomod.workloads.open_loop; from pytest_anomod.model import catalog"
+    code += f"; catalog.find('systems', {system!r})\nwith contextlib.suppress(ImportError): import uvloop"
+    before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - before
+
+
 def show(system: str, scenario: str, found: Mapping[str, Mapping[str, float]]) -> None:
     """Print the parts, largest first, then the sums."""
     during = dict(found["during"])
     during.pop("wait4 says of ended children")
     system_s = during.pop("system")
-    imports_s = during.pop(IMPORTS)
+    starting_s = start_cpu_s(system)
+    during["generator"] -= starting_s
+    imports_s = during.pop(IMPORTS) + starting_s
     tool_s = sum(during.values())
     print(f"\n{system}, {scenario}")
     for name, seconds in sorted(during.items(), key=lambda item: -item[1]):
         print(f"  {seconds:7.2f} s {seconds / tool_s:6.1%}  {name}")
     before = found["before"]
     boot_s = sum(before.values()) - before.get("system", 0.0) - before["wait4 says of ended children"]
-    print(f"  {tool_s:7.2f} s         tool, without imports ({imports_s:.2f} s in the case)")
+    print(f"  {tool_s:7.2f} s         tool, without {imports_s:.2f} s of imports ({starting_s:.2f} s the generator's)")
     print(f"  {system_s:7.2f} s         system")
     print(f"  {tool_s / system_s:7.2f}           ratio")
     print(f"  {boot_s:7.2f} s         tool before the case, {before[IMPORTS]:.2f} s of it imports")

@@ -1,14 +1,13 @@
 """The Prometheus metrics of one service process, in a registry of its own."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
 import prometheus_client
 import psutil
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -23,15 +22,22 @@ class _ProcessFigures:
     def __init__(self) -> None:
         self._process = psutil.Process()
 
-    def collect(self) -> Iterator[Metric]:
+    def text(self) -> str:
+        """The metric families in the text format of Prometheus."""
         process = self._process
         with process.oneshot():
             times, memory = process.cpu_times(), process.memory_info()
-        yield CounterMetricFamily(
-            "process_cpu_seconds", "User and system CPU time in seconds.", value=times.user + times.system
+        return (
+            "# HELP process_cpu_seconds_total User and system CPU time in seconds.\n"
+            "# TYPE process_cpu_seconds_total counter\n"
+            f"process_cpu_seconds_total {times.user + times.system!r}\n"
+            "# HELP process_resident_memory_bytes Resident memory in bytes.\n"
+            "# TYPE process_resident_memory_bytes gauge\n"
+            f"process_resident_memory_bytes {memory.rss}.0\n"
+            "# HELP process_open_fds Open file descriptors.\n"
+            "# TYPE process_open_fds gauge\n"
+            f"process_open_fds {process.num_fds()}.0\n"
         )
-        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory in bytes.", value=memory.rss)
-        yield GaugeMetricFamily("process_open_fds", "Open file descriptors.", value=process.num_fds())
 
 
 class Metrics:
@@ -39,15 +45,14 @@ class Metrics:
 
     def __init__(self, in_flight: Callable[[], int], *, enabled: bool = True) -> None:
         self.enabled = enabled
-        self._registry = registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
         if not enabled:
             return
-        registry.register(_ProcessFigures())
+        self._process = _ProcessFigures()
+        self._in_flight = in_flight
         self._server = _Family("rpc_server", "Calls answered.", ("method", "status"))
         self._client = _Family("rpc_client", "Calls made.", ("peer", "status"))
         self._http = _Family("http", "HTTP requests answered.", ("route", "status"), "request_duration")
-        gauge = Gauge("rpc_server_in_flight", "Requests being answered.", registry=registry)
-        gauge.set_function(in_flight)
 
     def register(self, collector: Any) -> None:
         """Add a collector of a service's own: an object whose `collect()` yields metric families."""
@@ -73,8 +78,10 @@ class Metrics:
         """The text a Prometheus server reads."""
         if not self.enabled:
             return b""
-        text = "".join(family.text() for family in (self._server, self._client, self._http))
-        return text.encode() + generate_latest(self._registry)
+        parts = [part.text() for part in (self._server, self._client, self._http, self._process)]
+        parts.append("# HELP rpc_server_in_flight Requests being answered.\n# TYPE rpc_server_in_flight gauge\n")
+        parts.append(f"rpc_server_in_flight {float(self._in_flight())}\n")
+        return "".join(parts).encode() + generate_latest(self._registry)
 
 
 class _Family:
@@ -95,6 +102,7 @@ class _Family:
         self._counts: dict[tuple[str, str], int] = {}
         self._times: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
+        self._written: dict[str, tuple[int, str]] = {}  # of a histogram: calls it was last written with, and its text
 
     def observe(self, first: str, second: str, seconds: float) -> None:
         """Count one call that took so long."""
@@ -114,14 +122,22 @@ class _Family:
         for (first, second), count in self._counts.items():
             lines.append(f'{self._counter}{{{one}="{_escaped(first)}",{two}="{_escaped(second)}"}} {count}.0\n')
         lines.append(self._heads[1])
-        for first, times in self._times.items():
-            label = f'{one}="{_escaped(first)}"'
-            counts = list(accumulate(times))
+        lines += [self._histogram_text(first, times) for first, times in self._times.items()]
+        return "".join(lines)
+
+    def _histogram_text(self, first: str, times: list[int]) -> str:
+        """The lines of one histogram, made anew only when calls were added: most services rest most of the time."""
+        calls, text = self._written.get(first, (0, ""))
+        counts = list(accumulate(times))
+        if calls != counts[-1]:
+            label = f'{self._labels[0]}="{_escaped(first)}"'
             bucket = f"{self._histogram}_bucket{{{label},le="
-            lines += [f'{bucket}"{bound}"}} {count}.0\n' for bound, count in zip(_BOUNDS, counts, strict=True)]
+            lines = [f'{bucket}"{bound}"}} {count}.0\n' for bound, count in zip(_BOUNDS, counts, strict=True)]
             lines.append(f"{self._histogram}_count{{{label}}} {counts[-1]}.0\n")
             lines.append(f"{self._histogram}_sum{{{label}}} {self._sums[first]!r}\n")
-        return "".join(lines)
+            text = "".join(lines)
+            self._written[first] = (counts[-1], text)
+        return text
 
 
 def _escaped(value: str) -> str:
