@@ -54,11 +54,11 @@ STAGES = {
     "pytest_anomod.checks:judge": "checks",
     "pytest_anomod.checks:steady_again": "checks",
     "pytest_anomod.report.allure:attach_case": "drawing",
-    "pytest_anomod.report.figures:draw": "drawing",
+    "pytest_anomod.report.page:draw": "drawing",
 }
 """Functions and the stage that their time belongs to; those that a version does not have are left out."""
 
-THREADS = {"metrics": "collect: metrics", "coverage of": "collect: coverage"}
+THREADS = {"metrics": "collect: metrics", "coverage of": "collect: coverage", "pressure": "collect: pressure"}
 """Beginnings of threads' names, and their stage."""
 
 CHILDREN = {"workloads": "generator", "helpers/watch.py": "guardian", "replicas.kit.host": "system"}
