@@ -1,4 +1,4 @@
-"""The HTTP/1.1 client of the load generator: connections that are kept, no retries, and a third of a library's CPU."""
+"""The HTTP/1.1 client of the load generator: kept connections and no retries, on asyncio.Protocol and httptools."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import httptools
+
 from pytest_anomod.model.clock import monotonic_s
 
 IDLE_S = 15.0
 """A connection that was not used for so long is not used again: its server may close it any moment."""
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_ENDED_BY_CLOSING = -1
-_IN_CHUNKS = -2
 
 
 class FailedError(Exception):
@@ -98,111 +98,91 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.since_s = 0.0
-        self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
-        self._method = ""
-        self._received = bytearray()
-        self._status = 0  # 0 until the head is there
-        self._headers: list[tuple[str, str]] = []
-        self._length = 0
         self._stays_open = True
 
     async def ask(self, message: bytes, method: str) -> Answer:
         """Send a request and wait for its answer."""
-        assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
-        self._method, self._status = method, 0
+        self._parser = httptools.HttpResponseParser(self)  # a new one: the last one waits for a body after HEAD
+        self._method = method
+        self._status = 0  # 0 until the head is there
+        self._headers: list[tuple[str, str]] = []
+        self._body: list[bytes] = []
         self._transport.write(message)
         return await self._answer
 
     def is_free(self) -> bool:
         """Whether another request may be sent."""
-        if self._transport is None or self._transport.is_closing() or not self._stays_open or self._received:
-            return False
-        return self._answer is None or (self._answer.done() and not self._answer.cancelled())
+        cancelled = self._answer is not None and self._answer.cancelled()
+        return self._stays_open and self._is_answered() and not cancelled and not self._transport.is_closing()
 
     def close(self) -> None:
         self._stays_open = False
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._received += data
-        if self._answer is None or self._answer.done():
+        if self._is_answered():
             self.close()  # it speaks without having been asked
             return
         try:
-            self._read(ended=False)
-        except (ValueError, IndexError):
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail("protocol")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stays_open = False
-        if self._answer is None or self._answer.done():
+        if exc is None and not self._is_answered() and self._ends_by_closing():
+            self._finish()
+        self._fail("disconnect")
+
+    def on_message_begin(self) -> None:
+        if self._is_answered():
+            self._stays_open = False  # another answer, for which nobody asked
+        else:
+            self._headers.clear()  # those of an interim answer
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._status:  # else it is a trailer
+            self._headers.append((_text(name), _text(value)))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 200 or self._is_answered():
             return
-        try:
-            self._read(ended=exc is None)
-        except (ValueError, IndexError):
-            self._fail("protocol")
-        if not self._answer.done():
-            self._fail("disconnect")
+        self._status, self._stays_open = status, self._parser.should_keep_alive()
+        if self._method == "HEAD":
+            self._finish()  # the parser does not know that no body follows
+
+    def on_body(self, piece: bytes) -> None:
+        if self._is_answered():
+            self._stays_open = False  # a body after HEAD
+        else:
+            self._body.append(piece)
+
+    def on_message_complete(self) -> None:
+        if self._status:
+            self._finish()
+
+    def _is_answered(self) -> bool:
+        return self._answer is None or self._answer.done()
+
+    def _ends_by_closing(self) -> bool:
+        known = {name.lower(): value.lower() for name, value in self._headers}
+        framed = "content-length" in known or "chunked" in known.get("transfer-encoding", "")
+        return self._status > 0 and not framed
+
+    def _finish(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(Answer(self._status, self._headers, b"".join(self._body)))
 
     def _fail(self, kind: str) -> None:
-        assert self._answer is not None
-        self._answer.set_exception(FailedError(kind))
+        """Close the connection, and tell who waits for its answer that there is none."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(FailedError(kind))
         self.close()
-
-    def _read(self, *, ended: bool) -> None:
-        """Take the answer from what has come, if all of it has."""
-        while not self._status:
-            end = self._received.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            head = bytes(self._received[:end]).decode("utf-8", "surrogateescape")
-            del self._received[: end + 4]
-            self._read_head(head)
-        body: bytes | None = None
-        if self._length == _IN_CHUNKS:
-            if self._received.endswith(b"\r\n\r\n"):
-                body = _joined(bytes(self._received))
-        elif self._length == _ENDED_BY_CLOSING:
-            body = bytes(self._received) if ended else None
-        elif len(self._received) >= self._length:
-            body = bytes(self._received[: self._length])
-        if body is None:
-            return
-        if self._length >= 0:
-            del self._received[: self._length]  # what is left nobody asked for
-        else:
-            self._received.clear()
-        assert self._answer is not None
-        self._answer.set_result(Answer(self._status, self._headers, body))
-
-    def _read_head(self, head: str) -> None:
-        first, *lines = head.split("\r\n")
-        version, status = first.split(maxsplit=2)[:2]
-        if not version.startswith("HTTP/1."):
-            raise ValueError(first)
-        if 100 <= int(status) < 200:
-            return  # the answer itself follows
-        self._status = int(status)
-        self._headers = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
-        known = {name.lower(): value.lower() for name, value in self._headers}
-        said = known.get("connection", "")
-        self._stays_open = "close" not in said and (version != "HTTP/1.0" or "keep-alive" in said)
-        if self._method == "HEAD" or self._status in (204, 304):
-            self._length = 0
-        elif "chunked" in known.get("transfer-encoding", ""):
-            self._length = _IN_CHUNKS
-        elif "content-length" in known:
-            self._length = int(known["content-length"])
-            if self._length < 0:
-                raise ValueError(self._length)
-        else:
-            self._length, self._stays_open = _ENDED_BY_CLOSING, False
 
 
 async def _connect(place: tuple[str, str, int]) -> _Connection:
@@ -242,19 +222,8 @@ def _host_of(url: str) -> str:
     return shown if port == (443 if scheme == "https" else 80) else f"{shown}:{port}"
 
 
-def _joined(body: bytes) -> bytes | None:
-    """The text of a body in chunks; None while it is not whole, ValueError for what are no chunks."""
-    pieces: list[bytes] = []
-    place = 0
-    while (end := body.find(b"\r\n", place)) >= 0:
-        size = int(body[place:end].partition(b";")[0], 16)
-        if size < 0:
-            raise ValueError(size)
-        if size == 0:
-            return b"".join(pieces)
-        place = end + 2 + size + 2
-        pieces.append(body[end + 2 : place - 2])
-    return None
+def _text(given: bytes) -> str:
+    return given.strip().decode("utf-8", "surrogateescape")
 
 
 def _decoded(answer: Answer) -> Answer:

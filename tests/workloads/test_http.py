@@ -96,6 +96,31 @@ def test_an_answer_without_a_length_ends_with_its_connection():
     assert server.connections == 2
 
 
+def test_trailers_and_the_headers_of_an_interim_answer_are_not_the_answers():
+    server = Server([b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + CHUNKED], [b"HTTP/1.1 100 Continue\r\n\r\n", OK])
+    first, second = talk(server, GET, ("POST", "/", {"Expect": "100-continue"}, b"x"))
+    assert (first.status, first.headers) == (200, [("Transfer-Encoding", "chunked")])
+    assert (second.status, second.headers, second.body) == (200, [("Content-Length", "5")], b"hello")
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("code", [b"200 OK", b"304 Not Modified"])
+def test_the_answer_to_head_has_no_body_whatever_length_it_tells(code):
+    told = b"HTTP/1.1 " + code + b"\r\nContent-Length: 5\r\n\r\n"
+    server = Server([told[:20], told[20:]], [OK])
+    head, answer = talk(server, ("HEAD", "/", {}, b""), GET)
+    assert (head.status, head.headers, head.body) == (int(code[:3]), [("Content-Length", "5")], b"")
+    assert (answer.body, server.connections) == (b"hello", 1)
+
+
+@pytest.mark.parametrize("more", [b"hello", OK, b"garbage"])
+def test_what_follows_an_answer_is_not_taken_for_the_next_one(more):
+    server = Server([OK[:-5] + more], [OK + more], [OK])
+    head, first, second = talk(server, ("HEAD", "/", {}, b""), GET, GET)
+    assert [head.body, first.body, second.body] == [b"", b"hello", b"hello"]
+    assert server.connections == 3
+
+
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nConnection: Close", b"HTTP/1.0 200 OK"])
 def test_a_connection_that_shall_not_be_kept_is_not(head):
     server = Server([head + b"\r\nContent-Length: 1\r\n\r\nx"], [OK])
@@ -116,6 +141,10 @@ def test_a_connection_that_the_server_closed_or_spoiled_is_not_used_again():
         ([OK[:-1], None], "disconnect"),
         ([CHUNKED[:-9], None], "disconnect"),
         ([b"SSH-2.0-x\r\n\r\n"], "protocol"),
+        ([b"\x00\xff garbage"], "protocol"),
+        ([b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"], "protocol"),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n", None], "disconnect"),
+        ([b"HTTP/1.1 200 OK\r\nA: b", None], "disconnect"),
         ([b"HTTP/1.1 x OK\r\n\r\n"], "protocol"),
         ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n"], "protocol"),
         ([b"HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\n"], "protocol"),
