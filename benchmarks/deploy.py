@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from pytest_anomod.model import catalog
-from pytest_anomod.runtimes.guardian import ensure_guardian
-from pytest_anomod.runtimes.sessions import end_session, new_session
+from pytest_anomod.safety.guardian import ensure_guardian
+from pytest_anomod.safety.sessions import end_session, new_session
 
 LIBRARIES = "asyncio, asyncpg, coverage, httptools, orjson, prometheus_client, psutil, uvloop"
 

@@ -27,7 +27,7 @@ from outside import Belongings as OfProcesses  # noqa: E402
 from samples import SAMPLES  # noqa: E402
 
 from pytest_anomod.model import clock  # noqa: E402
-from pytest_anomod.runtimes import docker_engine  # noqa: E402
+from pytest_anomod.runtimes.docker import engine as docker_engine  # noqa: E402
 
 WITHIN_S = 10.0
 GIVE_UP_S = 60.0

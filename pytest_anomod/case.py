@@ -278,8 +278,8 @@ class Case:
 
         A fault that reaches beyond its target's boundary has the host for itself, among such faults.
         """
-        from pytest_anomod.runtimes.leases import demand, learn_demand, lease
-        from pytest_anomod.runtimes.locks import case_lock, host_wide_lock
+        from pytest_anomod.host.leases import demand, learn_demand, lease
+        from pytest_anomod.host.locks import case_lock, host_wide_lock
 
         purpose, begin_s = f"{self.scenario.name} ({self.session.worker})", clock.monotonic_s()
         host = host_wide_lock(purpose) if self.scenario.fault.host_wide else contextlib.nullcontext()
@@ -294,7 +294,7 @@ class Case:
     @contextlib.contextmanager
     def _spare_cores(self) -> Iterator[None]:
         """Have a core that no window of another case needs."""
-        from pytest_anomod.runtimes.leases import WORK_CORES, lease
+        from pytest_anomod.host.leases import WORK_CORES, lease
 
         with lease(WORK_CORES, f"harvest of {self.scenario.name} ({self.session.worker})") as waited_s:
             self.waited_s += waited_s

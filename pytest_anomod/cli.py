@@ -112,7 +112,8 @@ def _doctor(_: argparse.Namespace) -> int:
 
 
 def _image(arguments: argparse.Namespace) -> int:
-    from pytest_anomod.runtimes import docker_engine, docker_image
+    from pytest_anomod.runtimes.docker import engine as docker_engine
+    from pytest_anomod.runtimes.docker import image as docker_image
 
     if arguments.action == "name":
         print(docker_image.image_name())

@@ -200,8 +200,8 @@ class CaseSession:
 
     def __init__(self, config: pytest.Config) -> None:
         from pytest_anomod.dataset.write import check_out
-        from pytest_anomod.runtimes.guardian import ensure_guardian
-        from pytest_anomod.runtimes.sessions import new_session
+        from pytest_anomod.safety.guardian import ensure_guardian
+        from pytest_anomod.safety.sessions import new_session
 
         check_out(out_directory(config))  # before a system is brought up for nothing
         self.config = config
@@ -249,7 +249,7 @@ class CaseSession:
 
     def close(self) -> None:
         """Take everything down and leave no directory behind."""
-        from pytest_anomod.runtimes.sessions import end_session
+        from pytest_anomod.safety.sessions import end_session
 
         for (runtime, _), deployment in list(self._up.items()):
             self.discard(catalog.find("runtimes", runtime), deployment)

@@ -18,9 +18,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_anomod.host import cgroups
+from pytest_anomod.host.state import state_root
 from pytest_anomod.model.errors import SafetyError
-from pytest_anomod.runtimes import cgroups
-from pytest_anomod.runtimes.state import state_root
 
 PYTHONS = ("3.11", "3.12", "3.13")
 DOCKER_LIMIT_S = 1
@@ -205,7 +205,7 @@ def _image() -> tuple[str, str]:
         return "", "no runtime of ours uses it"
     import docker
 
-    from pytest_anomod.runtimes.docker_image import image_name
+    from pytest_anomod.runtimes.docker.image import image_name
 
     name = image_name()
     client = docker.from_env(timeout=DOCKER_LIMIT_S)

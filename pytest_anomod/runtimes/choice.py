@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pytest_anomod.host.locks import image_lock
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes import docker_engine
-from pytest_anomod.runtimes.locks import image_lock
+from pytest_anomod.runtimes.docker import engine as docker_engine
 
 if TYPE_CHECKING:
     import docker
@@ -59,7 +59,7 @@ def settle(found: Choice, say: Callable[[str], None]) -> Choice:
     """
     if not found.to_build:
         return found
-    from pytest_anomod.runtimes import docker_image
+    from pytest_anomod.runtimes.docker import image as docker_image
 
     url = docker_engine.engine_url()
     name = docker_image.image_name()
@@ -154,7 +154,7 @@ def _why_elsewhere(client: docker.DockerClient, url: str) -> str:
 
 
 def _by_image(client: docker.DockerClient, url: str) -> Choice:
-    from pytest_anomod.runtimes import docker_image
+    from pytest_anomod.runtimes.docker import image as docker_image
 
     try:
         image = docker_image.require_image(client)

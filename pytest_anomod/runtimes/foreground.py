@@ -13,7 +13,7 @@ from typing import Any
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes import sessions
+from pytest_anomod.safety import sessions
 
 LOOK_EVERY_S = 1.0
 
@@ -71,7 +71,7 @@ def keep_up(runtime: Any, system: System, *, port: int | None, say: Callable[[st
 
 
 def _process() -> Any:
-    from pytest_anomod.runtimes.process import ProcessRuntime
+    from pytest_anomod.runtimes.process.runtime import ProcessRuntime
 
     return ProcessRuntime()
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_anomod.host import files, processes
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import UndoLog
-from pytest_anomod.runtimes import files, processes
 from pytest_anomod.runtimes.helpers import bounded
 
 ALARM_AFTER_S = 0.5

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_anomod.host import files, health, ports
+from pytest_anomod.host.calls import call_json
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, Json
 from pytest_anomod.model.runtime import ControlGroup, Instance, NetNamespace
 from pytest_anomod.model.system import ServiceKind, System
-from pytest_anomod.runtimes import files, health, ports
-from pytest_anomod.runtimes.calls import call_json
 from pytest_anomod.runtimes.programs import Programs
-from pytest_anomod.runtimes.undo import UndoJournal
+from pytest_anomod.safety.undo import UndoJournal
 
 ABILITIES = frozenset(Ability) - {Ability.CONTROL_GROUP, Ability.NET_NAMESPACE}
 ORDER_TIMEOUT_S = 20.0

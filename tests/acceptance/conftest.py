@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from outside import Run
 
-from pytest_anomod.runtimes import sessions
+from pytest_anomod.safety import sessions
 
 SECONDS = "acceptance_seconds"
 

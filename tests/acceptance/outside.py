@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pytest_anomod.host import ports
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import AnomodError
-from pytest_anomod.runtimes import ports
-from pytest_anomod.runtimes.undo import UndoJournal
+from pytest_anomod.safety.undo import UndoJournal
 
 ROOT = Path(__file__).parents[2]
 HEADER = """

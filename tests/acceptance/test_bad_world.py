@@ -267,7 +267,7 @@ WITNESS = '''
 from pathlib import Path
 
 from pytest_anomod.injectors.native import NativeInjector
-from pytest_anomod.runtimes.process import ProcessRuntime
+from pytest_anomod.runtimes.process.runtime import ProcessRuntime
 
 
 def after(kind, name, word):

@@ -45,7 +45,7 @@ def brought_up(request, tmp_path_factory, stores_are_here):
 
     @contextlib.contextmanager
     def bring_up(system):
-        from pytest_anomod.runtimes import sessions
+        from pytest_anomod.safety import sessions
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("ANOMOD_STATE_DIR", str(tmp_path_factory.mktemp("state")))

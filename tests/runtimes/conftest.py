@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from demo_of_runtimes import DEMO
 
-from pytest_anomod.runtimes import guardian, processes, sessions
-from pytest_anomod.runtimes.process import ProcessRuntime
+from pytest_anomod.host import processes
+from pytest_anomod.runtimes.process.runtime import ProcessRuntime
+from pytest_anomod.safety import guardian, sessions
 
 HERE = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes.process import ProcessRuntime
+from pytest_anomod.runtimes.process.runtime import ProcessRuntime
 
 DEMO = System(name="demo", services=(), entry="front", journeys=(), replica="demo.system")
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from demo_faults import Hang, Scribble
 
+from pytest_anomod.host import processes
 from pytest_anomod.model.fault import parameters
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes import processes, teardown
-from pytest_anomod.runtimes.guardian import ensure_guardian
-from pytest_anomod.runtimes.process import ProcessRuntime
-from pytest_anomod.runtimes.sessions import new_session
+from pytest_anomod.runtimes.process.runtime import ProcessRuntime, teardown
+from pytest_anomod.safety.guardian import ensure_guardian
+from pytest_anomod.safety.sessions import new_session
 
 DEMO = System(name="demo", services=(), entry="front", journeys=(), replica="demo.system")
 

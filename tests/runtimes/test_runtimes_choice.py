@@ -15,8 +15,10 @@ from pytest_anomod import cli
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError, ScenarioError
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes import choice, docker_engine, docker_image
+from pytest_anomod.runtimes import choice
 from pytest_anomod.runtimes.choice import Choice
+from pytest_anomod.runtimes.docker import engine as docker_engine
+from pytest_anomod.runtimes.docker import image as docker_image
 
 NOWHERE = "unix:///nonexistent/docker.sock"
 SCENARIO = """

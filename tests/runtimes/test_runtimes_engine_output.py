@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_anomod.runtimes.docker_engine import PIECE, engine_lines
+from pytest_anomod.runtimes.docker.engine import PIECE, engine_lines
 
 STAMP = b"2026-11-22T21:20:12.%09dZ "
 SECOND = 1_795_382_412 * 10**9

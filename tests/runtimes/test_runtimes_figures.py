@@ -9,8 +9,8 @@ import textwrap
 import psutil
 import pytest
 
+from pytest_anomod.host import figures, processes
 from pytest_anomod.model import clock
-from pytest_anomod.runtimes import figures, processes
 
 PARENT = textwrap.dedent(
     """

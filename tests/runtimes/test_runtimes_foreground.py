@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_anomod.host import ports, processes
+from pytest_anomod.host.state import state_root
 from pytest_anomod.model import clock
-from pytest_anomod.runtimes import ports, processes
-from pytest_anomod.runtimes.state import state_root
 
 PROGRAM = Path(__file__).with_name("foreground.py")
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pytest_anomod.host import ports, processes
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import SafetyError
-from pytest_anomod.runtimes import guardian, ports, processes, sessions
-from pytest_anomod.runtimes.undo import UndoJournal
+from pytest_anomod.safety import guardian, sessions
+from pytest_anomod.safety.undo import UndoJournal
 
 
 def left_of(told):

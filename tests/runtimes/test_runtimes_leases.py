@@ -9,15 +9,15 @@ import threading
 
 import pytest
 
+from pytest_anomod.host import leases
+from pytest_anomod.host.leases import demand, learn_demand, lease
 from pytest_anomod.host.pressure import meter
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import SafetyError
-from pytest_anomod.runtimes import leases
-from pytest_anomod.runtimes.leases import demand, learn_demand, lease
 
 HOLD = """
 import signal, sys
-from pytest_anomod.runtimes.leases import lease
+from pytest_anomod.host.leases import lease
 with lease(float(sys.argv[1]), "a neighbour's case"):
     print("held", flush=True)
     signal.pause()

@@ -9,14 +9,14 @@ import threading
 
 import pytest
 
+from pytest_anomod.host import locks
+from pytest_anomod.host.locks import boot_lock, case_lock, host_wide_lock
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import SafetyError
-from pytest_anomod.runtimes import locks
-from pytest_anomod.runtimes.locks import boot_lock, case_lock, host_wide_lock
 
 HOLD = """
 import signal, sys
-from pytest_anomod.runtimes.locks import host_wide_lock
+from pytest_anomod.host.locks import host_wide_lock
 with host_wide_lock("a neighbour's case", shared=sys.argv[1] == "shared"):
     print("held", flush=True)
     signal.pause()

@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
+from pytest_anomod.host import net_namespace, netem, processes
+from pytest_anomod.host.net_namespace import ContainerNetwork
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability
-from pytest_anomod.runtimes import _machine, net_namespace, netem, processes
-from pytest_anomod.runtimes.net_namespace import ContainerNetwork
+from pytest_anomod.runtimes import _machine
 
 DROP_ALL = [("-p", "tcp", "-j", "DROP")]
 LISTEN = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pytest_anomod.runtimes import netem
+from pytest_anomod.host import netem
 
 LINKS = json.dumps(
     [

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
+from pytest_anomod.host import ports
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.runtimes import ports
 
 
 def test_two_blocks_never_overlap():

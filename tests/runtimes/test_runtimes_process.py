@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 from demo_of_runtimes import DEMO
 
+from pytest_anomod.host import ports, processes
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability
 from pytest_anomod.model.system import ServiceKind, System
-from pytest_anomod.runtimes import ports, process, processes
-from pytest_anomod.runtimes.process import ProcessRuntime
+from pytest_anomod.runtimes.process.runtime import ProcessRuntime
+from pytest_anomod.runtimes.process.runtime import runtime as process
 
 
 def test_it_is_on_offer():
@@ -125,7 +126,7 @@ def test_a_helper_program_runs_until_it_is_ended(demo):
         demo.exec("back", ["sleep", "1"], name="busy", deadline_s=60)
     clock.wait_until(lambda: processes.descendants([pid]), timeout_s=5.0, what="its child")
     children = processes.descendants([pid])
-    code = "import json, sys; from pytest_anomod.runtimes.process import ProcessRuntime as R; " \
+    code = "import json, sys; from pytest_anomod.runtimes.process.runtime import ProcessRuntime as R; " \
            "R().attach(json.loads(sys.argv[1])).end('back', 'busy')"  # fmt: skip
     subprocess.run([sys.executable, "-c", code, json.dumps(dict(demo.ref))], check=True)
     assert not processes.is_same(pid, started)

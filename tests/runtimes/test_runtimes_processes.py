@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pytest_anomod.host import processes
 from pytest_anomod.model import clock
-from pytest_anomod.runtimes import processes
 
 
 @pytest.fixture

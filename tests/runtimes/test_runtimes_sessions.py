@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from pytest_anomod.host import processes
+from pytest_anomod.host.state import state_root
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import SafetyError
-from pytest_anomod.runtimes import guardian, processes, sessions
-from pytest_anomod.runtimes.state import state_root
-from pytest_anomod.runtimes.undo import UndoJournal
+from pytest_anomod.safety import guardian, sessions
+from pytest_anomod.safety.undo import UndoJournal
 
 
 def rewrite_owner(session, **changes):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_anomod.runtimes import shm
+from pytest_anomod.host import shm
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.shmat.restype = ctypes.c_void_p

@@ -6,10 +6,11 @@ import subprocess
 
 import pytest
 
+from pytest_anomod.host import processes
 from pytest_anomod.model.errors import SafetyError
-from pytest_anomod.runtimes import processes, undo
-from pytest_anomod.runtimes.helpers import watch
-from pytest_anomod.runtimes.undo import UndoJournal, remove_tree
+from pytest_anomod.safety import undo
+from pytest_anomod.safety.helpers import watch
+from pytest_anomod.safety.undo import UndoJournal, remove_tree
 
 
 @pytest.fixture
@@ -81,8 +82,8 @@ def test_a_process_entry_of_a_pid_given_to_another_does_nothing(journal, session
 @pytest.mark.parametrize("path", ["/", "/usr", "/home/somebody"])
 def test_nothing_near_the_root_is_removed(path, monkeypatch):
     """A journal gone wrong must not cost anyone their files."""
-    monkeypatch.setattr("pytest_anomod.runtimes.undo.shutil.rmtree", lambda *_, **__: pytest.fail("removing"))
-    monkeypatch.setattr("pytest_anomod.runtimes.undo.Path.lstat", lambda _: pytest.importorskip("os").stat("/tmp"))
+    monkeypatch.setattr("pytest_anomod.safety.undo.shutil.rmtree", lambda *_, **__: pytest.fail("removing"))
+    monkeypatch.setattr("pytest_anomod.safety.undo.Path.lstat", lambda _: pytest.importorskip("os").stat("/tmp"))
     with pytest.raises(SafetyError, match="not removed"):
         remove_tree(undo.Path(path))
 

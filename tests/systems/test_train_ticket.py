@@ -17,8 +17,8 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.system import ServiceKind
 from pytest_anomod.model.workload import Response
 from pytest_anomod.replicas.train_ticket import SYSTEM, access
-from pytest_anomod.runtimes import sessions
-from pytest_anomod.runtimes.process import ProcessRuntime
+from pytest_anomod.runtimes.process.runtime import ProcessRuntime
+from pytest_anomod.safety import sessions
 from pytest_anomod.systems import _train_ticket_journeys as journeys
 from pytest_anomod.systems import _train_ticket_users as users
 from pytest_anomod.systems import train_ticket

@@ -7,8 +7,10 @@ from container_bystanders import Bystanders
 from container_demo import DEMO, ours
 from engine_relay import EngineRelay
 
-from pytest_anomod.runtimes import choice, docker_engine, guardian, sessions
-from pytest_anomod.runtimes.docker import DockerRuntime
+from pytest_anomod.runtimes import choice
+from pytest_anomod.runtimes.docker import engine as docker_engine
+from pytest_anomod.runtimes.docker.runtime import DockerRuntime
+from pytest_anomod.safety import guardian, sessions
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from container_demo import ours
 
-from pytest_anomod.runtimes import docker_engine, ports, processes
+from pytest_anomod.host import ports, processes
+from pytest_anomod.runtimes.docker import engine as docker_engine
 
 CGROUPS = ("/sys/fs/cgroup/{}docker/{}", "/sys/fs/cgroup/{}system.slice/docker-{}.scope")
 """Where engines keep the control group of a container, in hierarchies (`*/`) or in the one."""

@@ -6,7 +6,7 @@ import uuid
 
 from container_belongings import rules
 
-from pytest_anomod.runtimes import docker_image
+from pytest_anomod.runtimes.docker import image as docker_image
 
 SLEEP = ["-c", "import time; time.sleep(600)"]
 OF_TESTCONTAINERS = {

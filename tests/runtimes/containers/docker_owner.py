@@ -13,9 +13,9 @@ from pathlib import Path
 from container_demo import DEMO
 
 from pytest_anomod.model import catalog, clock
-from pytest_anomod.runtimes.docker import DockerRuntime
-from pytest_anomod.runtimes.guardian import ensure_guardian
-from pytest_anomod.runtimes.sessions import new_session
+from pytest_anomod.runtimes.docker.runtime import DockerRuntime
+from pytest_anomod.safety.guardian import ensure_guardian
+from pytest_anomod.safety.sessions import new_session
 
 SEEN_WITHIN_S = 60.0
 

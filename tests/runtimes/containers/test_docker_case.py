@@ -11,7 +11,7 @@ import pytest
 from container_demo import ours
 
 from pytest_anomod.model import clock
-from pytest_anomod.runtimes import docker_engine
+from pytest_anomod.runtimes.docker import engine as docker_engine
 
 SCENARIO = """
 from pytest_anomod import Durations, anomaly

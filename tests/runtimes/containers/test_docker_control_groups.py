@@ -12,7 +12,7 @@ from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability
 from pytest_anomod.model.runtime import Limit
-from pytest_anomod.runtimes.docker import DockerRuntime
+from pytest_anomod.runtimes.docker.runtime import DockerRuntime
 
 INJECTOR = catalog.find("injectors", "native")
 MIB = 1 << 20

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from pytest_anomod.faults import KillService, _programs
+from pytest_anomod.host import processes
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.runtimes import docker_engine, processes
-from pytest_anomod.runtimes.docker import DockerRuntime
+from pytest_anomod.runtimes.docker import engine as docker_engine
+from pytest_anomod.runtimes.docker.runtime import DockerRuntime
 
 
 def echo(deployment, text: str) -> str:

@@ -12,12 +12,17 @@ import pytest
 from container_demo import DEMO, ours
 
 from pytest_anomod.cli import main
+from pytest_anomod.host import processes
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes import choice, docker, docker_engine, docker_image, processes, sessions
-from pytest_anomod.runtimes.docker import DockerRuntime
-from pytest_anomod.runtimes.docker_deployment import DockerDeployment
+from pytest_anomod.runtimes import choice
+from pytest_anomod.runtimes.docker import engine as docker_engine
+from pytest_anomod.runtimes.docker import image as docker_image
+from pytest_anomod.runtimes.docker.deployment import DockerDeployment
+from pytest_anomod.runtimes.docker.runtime import DockerRuntime
+from pytest_anomod.runtimes.docker.runtime import runtime as docker
+from pytest_anomod.safety import sessions
 
 GONE = {
     "cpu_contention": {},

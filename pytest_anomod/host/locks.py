@@ -9,10 +9,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pytest_anomod.host import processes
+from pytest_anomod.host.state import make_directory, state_root
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import SafetyError
-from pytest_anomod.runtimes import processes
-from pytest_anomod.runtimes.state import make_directory, state_root
 
 REPORT_AFTER_S = 10.0
 

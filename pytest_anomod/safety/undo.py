@@ -23,11 +23,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_anomod.host import processes
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import AnomodError, SafetyError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.runtimes import guardian, processes
-from pytest_anomod.runtimes.helpers import watch
+from pytest_anomod.safety import guardian
+from pytest_anomod.safety.helpers import watch
 
 FAULTS_LIMIT_S = 2.5
 """How long all faults together may take to recover when their owner is dead: their deployments go anyway."""

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pytest_anomod.host import cgroups, net_namespace, processes
+from pytest_anomod.host.net_namespace import ContainerNetwork
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability, Json
 from pytest_anomod.model.runtime import ControlGroup, Instance, Stats
-from pytest_anomod.runtimes import cgroups, docker_engine, net_namespace, processes
-from pytest_anomod.runtimes.docker_engine import engine_lines, translated
-from pytest_anomod.runtimes.net_namespace import ContainerNetwork
+from pytest_anomod.runtimes.docker import engine as docker_engine
+from pytest_anomod.runtimes.docker.engine import engine_lines, translated
 from pytest_anomod.runtimes.replica import ABILITIES, ORDER_TIMEOUT_S, ReplicaDeployment
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class DockerDeployment(ReplicaDeployment):
 
         Where the group can't be read they are of the program and its children.
         """
-        from pytest_anomod.runtimes.figures import measure, measure_group
+        from pytest_anomod.host.figures import measure, measure_group
 
         instance = self.instance(service)
         if instance.pid is not None:

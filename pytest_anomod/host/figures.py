@@ -6,11 +6,11 @@ import contextlib
 import functools
 import os
 
+from pytest_anomod.host import processes
+from pytest_anomod.host.cgroups import ControlGroup
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import Stats
-from pytest_anomod.runtimes import processes
-from pytest_anomod.runtimes.cgroups import ControlGroup
 
 _IDENTITIES: dict[tuple[int, float], bytes] = {}
 """Start in ticks of processes (pid, start time) that were found to be the ones meant."""

@@ -14,18 +14,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest_anomod
+from pytest_anomod.host import ports, processes
+from pytest_anomod.host.leases import BOOT_CORES, lease
+from pytest_anomod.host.locks import boot_lock
+from pytest_anomod.host.state import make_directory
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import AnomodError, DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes import ports, processes, sessions, teardown
-from pytest_anomod.runtimes.deployment import ProcessDeployment
-from pytest_anomod.runtimes.guardian import JOURNAL, ensure_guardian
-from pytest_anomod.runtimes.leases import BOOT_CORES, lease
-from pytest_anomod.runtimes.locks import boot_lock
+from pytest_anomod.runtimes.process import teardown
+from pytest_anomod.runtimes.process.deployment import ProcessDeployment
 from pytest_anomod.runtimes.replica import ABILITIES, check_taken, host_options, no_replica
-from pytest_anomod.runtimes.state import make_directory
+from pytest_anomod.safety import sessions
+from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
 
 HOST_MODULE = "pytest_anomod.replicas.kit.host"
 BOOT_LIMIT_S = 90.0

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pytest_anomod.host import processes
 from pytest_anomod.model.clock import NS_PER_S
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.runtimes import processes
 
 if TYPE_CHECKING:
     import docker

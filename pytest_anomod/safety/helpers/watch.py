@@ -5,7 +5,7 @@ Run as a program of its own, in its own session, so that a SIGKILL of the owner'
     python -I -S watch.py SESSION_DIRECTORY OWNER_PID OWNER_PIDFD(-1: none)
 
 Of the standard library it imports little: it is there in some 30 ms. The playing is left to a fresh interpreter with
-everything in it (`pytest_anomod.runtimes.undo`), started only when there is something to undo. This file also holds
+everything in it (`pytest_anomod.safety.undo`), started only when there is something to undo. This file also holds
 the format of the journal, as both sides need it; one JSON object a line:
 
     {"id": "...", "at_unix_nano": ..., "entry": {...}, "deadline": {"monotonic_s": ..., "boot_id": "..."} | null}
@@ -38,7 +38,7 @@ TICK_S = 0.5
 
 PLAYER = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from pytest_anomod.runtimes.undo import main; sys.exit(main(sys.argv[2:]))"
+    "from pytest_anomod.safety.undo import main; sys.exit(main(sys.argv[2:]))"
 )
 
 
@@ -77,24 +77,6 @@ def read_lines(path: Path) -> tuple[list[dict[str, Any]], bool]:
     return list(entries.values()), leave
 
 
-def read_boot_id() -> str:
-    """What tells one run of the kernel from the next; where there is no such thing, an empty text."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return _boot_id_of_darwin()
-
-
-def _boot_id_of_darwin() -> str:
-    if sys.platform != "darwin":
-        return ""
-    import ctypes
-
-    buffer, size = ctypes.create_string_buffer(64), ctypes.c_size_t(64)
-    ctypes.CDLL(None).sysctlbyname(b"kern.bootsessionuuid", buffer, ctypes.byref(size), None, 0)
-    return buffer.value.decode()
-
-
 def main(argv: list[str]) -> int:
     """Watch until told to leave or until everything of a dead owner is undone."""
     directory, owner_pid, owner_fd = Path(argv[0]), int(argv[1]), int(argv[2])
@@ -114,7 +96,7 @@ def main(argv: list[str]) -> int:
 
 
 def _watch(directory: Path, owner_is_dead: Callable[[float], bool]) -> None:
-    boot_id = read_boot_id()
+    boot_id = _owner(directory)["boot_id"]  # we were started in the same run of the kernel as our owner
     seen: set[str] = set()
     while True:
         dead = owner_is_dead(TICK_S)
@@ -164,12 +146,17 @@ def _owner_watch(owner_pid: int, owner_fd: int) -> Callable[[float], bool]:
 
 def _play(directory: Path, ids: list[str]) -> None:
     """Have the journal (or the entries named) played by a fresh interpreter, again and again until it succeeds."""
-    owner = json.loads((directory / OWNER).read_text())
+    owner = _owner(directory)
     argv = [owner["executable"], "-c", PLAYER, json.dumps(owner["sys_path"]), str(directory), *ids]
     for pause_s in RETRIES_S:
         time.sleep(pause_s)
         if _run(argv) == 0:
             return
+
+
+def _owner(directory: Path) -> dict[str, Any]:
+    owner: dict[str, Any] = json.loads((directory / OWNER).read_text())
+    return owner
 
 
 def _run(argv: list[str]) -> int:

@@ -11,11 +11,12 @@ import sys
 import uuid
 from pathlib import Path
 
+from pytest_anomod.host import files, processes
+from pytest_anomod.host.state import STATE_DIR, make_directory, state_root
 from pytest_anomod.model import clock
 from pytest_anomod.model.runtime import Session
-from pytest_anomod.runtimes import files, guardian, processes, undo
-from pytest_anomod.runtimes.helpers import watch
-from pytest_anomod.runtimes.state import STATE_DIR, make_directory, state_root
+from pytest_anomod.safety import guardian, undo
+from pytest_anomod.safety.helpers import watch
 
 HALF_MADE_S = 60.0
 """A session's directory without an owner is left alone for so long: it may be in the making."""

@@ -13,20 +13,22 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.host import files, ports, processes
+from pytest_anomod.host.locks import boot_lock
+from pytest_anomod.host.state import make_directory
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
 from pytest_anomod.model.fault import Ability, Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes import docker_engine, files, ports, processes, sessions
-from pytest_anomod.runtimes.docker_deployment import DockerDeployment, abilities
-from pytest_anomod.runtimes.docker_engine import translated
-from pytest_anomod.runtimes.docker_image import require_image
-from pytest_anomod.runtimes.guardian import JOURNAL, ensure_guardian
-from pytest_anomod.runtimes.locks import boot_lock
+from pytest_anomod.runtimes.docker import engine as docker_engine
+from pytest_anomod.runtimes.docker.deployment import DockerDeployment, abilities
+from pytest_anomod.runtimes.docker.engine import translated
+from pytest_anomod.runtimes.docker.image import require_image
 from pytest_anomod.runtimes.replica import check_taken, host_options, no_replica
-from pytest_anomod.runtimes.state import make_directory
-from pytest_anomod.runtimes.undo import remove_tree
+from pytest_anomod.safety import sessions
+from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
+from pytest_anomod.safety.undo import remove_tree
 
 if TYPE_CHECKING:
     from testcontainers.core.network import Network
@@ -283,7 +285,7 @@ class _Boot:
         return str(found["NetworkSettings"]["Networks"][self.deployment.network()]["IPAddress"])
 
     def _answers(self, described: Mapping[str, Any]) -> bool:
-        from pytest_anomod.runtimes import health
+        from pytest_anomod.host import health
 
         return health.is_well(described["log_format"], (ports.HOST, described["port"]), 0.5)
 

@@ -6,11 +6,11 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_anomod.host import processes
+from pytest_anomod.host.calls import call_json
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import Instance, Stats
-from pytest_anomod.runtimes import processes
-from pytest_anomod.runtimes.calls import call_json
 from pytest_anomod.runtimes.replica import ORDER_TIMEOUT_S, ReplicaDeployment
 
 CONTROL_TIMEOUT_S = 2.0
@@ -24,7 +24,7 @@ class ProcessDeployment(ReplicaDeployment):
 
     def stats(self, service: str) -> Stats | None:
         """Resource use of a service's process and its children now; None while no process is there."""
-        from pytest_anomod.runtimes.figures import measure
+        from pytest_anomod.host.figures import measure
 
         instance = self.instance(service)
         return None if instance.pid is None else measure(instance.pid, instance.start_time)

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pytest_anomod.host import files, processes
 from pytest_anomod.host.cores import usable_cores
+from pytest_anomod.host.locks import REPORT_AFTER_S
 from pytest_anomod.host.pressure import meter
+from pytest_anomod.host.state import make_directory, state_root
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import SafetyError
-from pytest_anomod.runtimes import files, processes
-from pytest_anomod.runtimes.locks import REPORT_AFTER_S
-from pytest_anomod.runtimes.state import make_directory, state_root
 
 WORK_CORES = 0.5
 """What harvest, checks and drawing lease: a core at low priority."""

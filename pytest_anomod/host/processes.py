@@ -17,14 +17,20 @@ from pathlib import Path
 from typing import Any
 
 from pytest_anomod.model import clock
-from pytest_anomod.runtimes.helpers.watch import read_boot_id
 
 TAG = "ANOMOD_SESSION"
 """Environment variable that every process of a deployment carries, and nothing else does."""
 _LINUX = sys.platform == "linux"
 _EPOCH_FROM = 1e9  # a start time above this counts from the epoch: no machine has been up for 31 years
 
-boot_id = functools.cache(read_boot_id)
+
+@functools.cache
+def boot_id() -> str:
+    """What tells one run of the kernel from the next; where there is no such thing, an empty text."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return _boot_id_of_darwin()
 
 
 def start_time(pid: int) -> float | None:
@@ -292,3 +298,13 @@ def _sent(act: Callable[[], None]) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _boot_id_of_darwin() -> str:
+    if sys.platform != "darwin":
+        return ""
+    import ctypes
+
+    buffer, size = ctypes.create_string_buffer(64), ctypes.c_size_t(64)
+    ctypes.CDLL(None).sysctlbyname(b"kern.bootsessionuuid", buffer, ctypes.byref(size), None, 0)
+    return buffer.value.decode()

@@ -8,8 +8,8 @@ import os
 import socket
 from pathlib import Path
 
+from pytest_anomod.host.state import make_directory, state_root
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.runtimes.state import make_directory, state_root
 
 HOST = "127.0.0.1"
 BLOCK = 100

@@ -11,9 +11,9 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterator, Sequence
 
+from pytest_anomod.host import netem, processes
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability
-from pytest_anomod.runtimes import netem, processes
 
 TOOLS = ("nsenter", "iptables-restore", "iptables-save", "ip", "ss")
 LIMIT_S = 15.0

@@ -6,11 +6,11 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from pytest_anomod.host import files, ports, processes, shm
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.runtimes import files, ports, processes, shm
-from pytest_anomod.runtimes.deployment import ProcessDeployment
-from pytest_anomod.runtimes.undo import remove_tree
+from pytest_anomod.runtimes.process.deployment import ProcessDeployment
+from pytest_anomod.safety.undo import remove_tree
 
 ORDERLY_LIMIT_S = 3.0
 STORES = ("postgres", "redis-server")

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import pytest_anomod
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.runtimes.docker_engine import translated
+from pytest_anomod.runtimes.docker.engine import translated
 
 if TYPE_CHECKING:
     import docker
@@ -44,7 +44,7 @@ _LEFT_OUT = ("doc", "man", "locale")
 _TRIMMED = ("**/falkordb.so", "**/*.a", "**/include", "**/__pycache__", "bin")
 """Of the libraries: modules of servers that no store loads, and what is only needed to build against them."""
 _PACKAGE = Path(pytest_anomod.__file__).parent
-_FOLDER = Path(__file__).with_name("image")
+_FOLDER = Path(__file__).with_name("recipes")
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 _INIT = '"""The part of pytest-anomod that runs inside a system."""\n'
 

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from pytest_anomod.model.errors import SafetyError
-from pytest_anomod.runtimes.helpers import watch
-from pytest_anomod.runtimes.helpers.watch import JOURNAL, LOCK, OWNER
+from pytest_anomod.safety.helpers import watch
+from pytest_anomod.safety.helpers.watch import JOURNAL, LOCK, OWNER
 
 __all__ = ["JOURNAL", "OWNER", "dismiss_guardian", "ensure_guardian", "guardian_alive", "report_path"]
 

@@ -1,0 +1,5 @@
+"""The runtime for who has a Docker engine: one container for each service and store, on a private network."""
+
+from pytest_anomod.runtimes.docker.runtime import OFFERS, DockerRuntime
+
+__all__ = ["OFFERS", "DockerRuntime"]
