@@ -13,6 +13,7 @@ from pytest_anomod.host import pressure
 from pytest_anomod.host.cores import ForeignLoad, Task, family, usable_cores
 from pytest_anomod.host.pressure import Pressure, PressureMeter, Reading, summed_up
 from pytest_anomod.model import clock
+from pytest_anomod.testing import FakeClock
 
 pytestmark = pytest.mark.usefixtures("busy_machine")
 
@@ -122,3 +123,19 @@ def test_foreign_load_is_what_others_use(monkeypatch):
     finally:
         loop.kill()
         loop.wait()
+
+
+def test_the_meter_outlives_a_clock_that_was_changed(monkeypatch):
+    """Tests do so, with a clock that is decades ahead."""
+    meter = PressureMeter()
+    with monkeypatch.context() as patch:
+        FakeClock().install(patch.setattr)
+        meter.start()
+        clock_s = time.monotonic()
+        while time.monotonic() - clock_s < 0.2:
+            time.sleep(0.05)  # meter.py reads the changed clock meanwhile
+    try:
+        since_ns = time.time_ns()
+        clock.wait_until(lambda: meter.readings(since_ns), timeout_s=10, what="a reading")
+    finally:
+        meter.stop()
