@@ -94,9 +94,9 @@ TEXT = "system='social_network', target='text-service', fault="
 IN_A_TEST_FILE = {
     "@anomaly(system='social_netwrok')": "no system named 'social_netwrok'; did you mean social_network?",
     "@anomaly(system='social_network',\n    fault=StopService(),\n    target='media')": "*no service 'media'; did you*",
-    "@anomaly(sytem='social_network')": "anomaly() got an unexpected keyword argument 'sytem'",
+    "@anomaly(sytem='social_network')": "anomaly() got an unexpected keyword argument 'sytem'*",
     "@anomaly('social_network')": "anomaly() takes 0 positional arguments but 1 was given",
-    f"@anomaly({TEXT}NetworkLoss(percnt=3))": "NetworkLoss() got an unexpected keyword argument 'percnt'",
+    f"@anomaly({TEXT}NetworkLoss(percnt=3))": "NetworkLoss() got an unexpected keyword argument 'percnt'*",
     f"@anomaly({TEXT}NetworkLoss(percent=300))": "*percent*300*",
     f"@anomaly({TEXT}DiskThrottle())": "test_it: fault 'disk_throttle' needs control_group of the runtime*",
     "@anomaly(system='social_network', runtime='dokcer')": "no runtime named 'dokcer'; did you mean docker?",
@@ -130,7 +130,7 @@ def test_with_workers_it_is_the_same_line_once(pytester):
     result = pytester.runpytest_subprocess("-n2")
     result.assert_outcomes(errors=1)
     [said] = said_of(result)
-    assert said == "test_wrong.py:4: anomaly() got an unexpected keyword argument 'sytem'"
+    assert said.startswith("test_wrong.py:4: anomaly() got an unexpected keyword argument 'sytem'")
 
 
 OTHER_ERRORS = {
