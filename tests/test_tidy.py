@@ -54,8 +54,8 @@ def test_wall_clock_and_sleep_only_through_the_clock():
 
 
 def test_processes_are_started_only_where_they_are_also_ended():
-    """runtimes, injectors and workloads know how to end what they start."""
-    homes = {"runtimes", "injectors", "workloads"}
+    """These know how to end what they start."""
+    homes = {"host", "safety", "runtimes", "injectors", "workloads"}
     broken = [
         f"{where(path, number)}: start processes through a runtime, an injector or a workload"
         for path in CODE

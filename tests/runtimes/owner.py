@@ -16,7 +16,7 @@ from demo_faults import Hang, Scribble
 from pytest_anomod.host import processes
 from pytest_anomod.model.fault import parameters
 from pytest_anomod.model.system import System
-from pytest_anomod.runtimes.process.runtime import ProcessRuntime, teardown
+from pytest_anomod.runtimes.process import ProcessRuntime, teardown
 from pytest_anomod.safety.guardian import ensure_guardian
 from pytest_anomod.safety.sessions import new_session
 

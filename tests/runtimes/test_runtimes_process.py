@@ -20,8 +20,8 @@ from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Ability
 from pytest_anomod.model.system import ServiceKind, System
+from pytest_anomod.runtimes.process import runtime as process
 from pytest_anomod.runtimes.process.runtime import ProcessRuntime
-from pytest_anomod.runtimes.process.runtime import runtime as process
 
 
 def test_it_is_on_offer():

@@ -19,9 +19,9 @@ from pytest_anomod.model.system import System
 from pytest_anomod.runtimes import choice
 from pytest_anomod.runtimes.docker import engine as docker_engine
 from pytest_anomod.runtimes.docker import image as docker_image
+from pytest_anomod.runtimes.docker import runtime as docker
 from pytest_anomod.runtimes.docker.deployment import DockerDeployment
 from pytest_anomod.runtimes.docker.runtime import DockerRuntime
-from pytest_anomod.runtimes.docker.runtime import runtime as docker
 from pytest_anomod.safety import sessions
 
 GONE = {
