@@ -164,3 +164,13 @@ def test_importing_the_plugin_imports_nothing_heavy():
            f"print(sorted(set('{heavy}'.split()) & (set(sys.modules) - before)))"  # fmt: skip
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_the_map_for_newcomers_names_files_that_are_there():
+    """docs/how-it-works.md is the way into the code."""
+    named = set(
+        re.findall(r"`([a-z_]+(?:/[a-z_]*)*(?:\.py)?)`", (PACKAGE.parent / "docs" / "how-it-works.md").read_text())
+    )
+    paths = {name for name in named if "/" in name or name.endswith(".py")}
+    assert len(paths) > 30
+    assert [name for name in sorted(paths) if not (PACKAGE / name).exists()] == []
