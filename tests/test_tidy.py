@@ -171,6 +171,6 @@ def test_the_map_for_newcomers_names_files_that_are_there():
     named = set(
         re.findall(r"`([a-z_]+(?:/[a-z_]*)*(?:\.py)?)`", (PACKAGE.parent / "docs" / "how-it-works.md").read_text())
     )
-    paths = {name for name in named if "/" in name or name.endswith(".py")}
+    paths = {name for name in named if "/" in name or name.endswith(".py")} - {"pytest_anomod/"}
     assert len(paths) > 30
     assert [name for name in sorted(paths) if not (PACKAGE / name).exists()] == []
