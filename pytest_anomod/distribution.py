@@ -71,7 +71,7 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
     """On the controller: end the run if a worker found that it can't be; say once what `auto` took, and why."""
     config = node.config
     if _notes(config).exists():
-        from pytest_anomod.mistakes import check_refused
+        from pytest_anomod.run.mistakes import check_refused
 
         check_refused(_notes(config))
     if hasattr(config.option, "anomod_runtime_took") or not (_notes(config) / AGREED).exists():
@@ -92,7 +92,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Share items out by system, unless the user, or another plugin, wants it otherwise."""
     if not config.stash.get(_free_key, False):
         return None
-    from pytest_anomod.scheduling import SystemScheduling
+    from pytest_anomod.run.scheduling import SystemScheduling
 
     return SystemScheduling(config, log, lambda: read_needs(_notes(config)))
 

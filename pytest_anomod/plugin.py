@@ -10,7 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_anomod.case import Case
-    from pytest_anomod.sessions import CaseSession
+    from pytest_anomod.run.deployments import Deployments
 
 pytest_plugins = ("pytest_anomod.distribution",)
 
@@ -28,7 +28,7 @@ _CHECKED: dict[str, object] = {
 }
 """Options whose values are looked at when they are not these, their defaults."""
 
-_session_key = pytest.StashKey["CaseSession"]()
+_session_key = pytest.StashKey["Deployments"]()
 _case_key = pytest.StashKey["Case"]()
 
 
@@ -111,7 +111,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     option = session.config.option
     given = [name for name, default in _CHECKED.items() if getattr(option, f"anomod_{name}") != default]
     if given and not hasattr(session.config, "workerinput"):
-        from pytest_anomod.mistakes import check_options
+        from pytest_anomod.run.mistakes import check_options
 
         check_options(option, given)
 
@@ -124,7 +124,7 @@ def pytest_make_collect_report(
     report = yield
     call = getattr(report, "call", None)
     if report.failed and call is not None and "pytest_anomod.model.errors" in sys.modules:
-        from pytest_anomod.mistakes import in_file
+        from pytest_anomod.run.mistakes import in_file
 
         line = "" if collector.config.option.fulltrace else in_file(collector, call.excinfo.value)
         report.longrepr = line or report.longrepr
@@ -136,9 +136,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     declaration = getattr(metafunc.function, _DECLARATION, None)
     if declaration is None:
         return
-    from pytest_anomod.mistakes import at_test
     from pytest_anomod.model.errors import ScenarioError
-    from pytest_anomod.sessions import check_runnable
+    from pytest_anomod.run.fitness import check_runnable
+    from pytest_anomod.run.mistakes import at_test
 
     try:
         check_runnable(metafunc.config, declaration, metafunc.function.__name__)
@@ -159,9 +159,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     scenarios = [(item, declaration) for item, declaration in found if declaration is not None]
     if not scenarios:
         return
-    from pytest_anomod.mistakes import refuse_run
     from pytest_anomod.model.errors import AnomodError
-    from pytest_anomod.sessions import check_run, refusal, settle_runtime
+    from pytest_anomod.run.choosing import settle_runtime
+    from pytest_anomod.run.fitness import check_run, refusal
+    from pytest_anomod.run.mistakes import refuse_run
 
     declarations = [declaration for _, declaration in scenarios]
     try:
@@ -184,7 +185,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 @pytest.fixture
 def case(request: pytest.FixtureRequest) -> Case:
     """The case of this scenario; `case.run()` deploys, breaks, watches, heals, writes and judges."""
-    from pytest_anomod.sessions import begin_case
+    from pytest_anomod.run.cases import begin_case
 
     declaration = getattr(request.function, _DECLARATION, None)
     if declaration is None:
@@ -265,7 +266,7 @@ class Summary:
         if hasattr(self.config, "workerinput") or not any("anomod_case" in row for row in self.rows):
             return
         from pytest_anomod.model.errors import AnomodError
-        from pytest_anomod.sessions import finish_run
+        from pytest_anomod.run.cases import finish_run
 
         try:
             finish_run(self.config)
@@ -277,7 +278,7 @@ class Summary:
         """One line per case: verdict, proof, where it is."""
         if self.rows:
             from pytest_anomod.report.terminal import write_summary
-            from pytest_anomod.sessions import out_directory
+            from pytest_anomod.run.options import out_directory
 
             write_summary(terminalreporter, self.rows, out_directory(self.config))
             why = _runtime_taken(self.config)
@@ -294,11 +295,11 @@ def _runtime_taken(config: pytest.Config) -> str:
     return f"runtime: {took}, for {option.anomod_runtime_why}" if took else ""
 
 
-def _session(config: pytest.Config) -> CaseSession:
+def _session(config: pytest.Config) -> Deployments:
     if _session_key not in config.stash:
-        from pytest_anomod.sessions import CaseSession
+        from pytest_anomod.run.deployments import Deployments
 
-        config.stash[_session_key] = CaseSession(config)
+        config.stash[_session_key] = Deployments(config)
     return config.stash[_session_key]
 
 

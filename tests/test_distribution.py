@@ -11,7 +11,7 @@ import pytest
 
 from pytest_anomod.distribution import read_needs
 from pytest_anomod.model import catalog
-from pytest_anomod.scheduling import SystemScheduling
+from pytest_anomod.run.scheduling import SystemScheduling
 
 SCENARIOS = """
 from pytest_anomod import anomaly
@@ -224,7 +224,7 @@ def test_a_process_has_one_system_up_at_a_time(tmp_path, monkeypatch):
     """Whoever changes systems takes the old one down first; whoever stays gets the same deployment again."""
     from pytest_anomod import testing
     from pytest_anomod.model.system import System
-    from pytest_anomod.sessions import CaseSession
+    from pytest_anomod.run.deployments import Deployments
 
     monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
     events = []
@@ -242,7 +242,7 @@ def test_a_process_has_one_system_up_at_a_time(tmp_path, monkeypatch):
     option = types.SimpleNamespace(anomod_out="out", anomod_seed=1, anomod_runtime=runtime.name)
     hook = types.SimpleNamespace(pytest_anomod_deployment_ready=lambda deployment: None)
     invocation = types.SimpleNamespace(dir=tmp_path)
-    session = CaseSession(types.SimpleNamespace(option=option, hook=hook, invocation_params=invocation))
+    session = Deployments(types.SimpleNamespace(option=option, hook=hook, invocation_params=invocation))
     try:
         one, other = (System(name=name, services=(), entry="", journeys=()) for name in ("one", "other"))
         assert session.deployment(runtime, one) is session.deployment(runtime, one)

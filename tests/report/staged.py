@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from pytest_anomod import plugin, sessions
+from pytest_anomod import plugin
 from pytest_anomod.case import Case, CaseResult
 from pytest_anomod.report.page import draw
+from pytest_anomod.run import cases
 
 
 @functools.cache
@@ -45,4 +46,4 @@ class StagedCase(Case):
 @pytest.fixture(autouse=True)
 def _staged(monkeypatch):
     monkeypatch.setattr(plugin, "_session", lambda config: None)
-    monkeypatch.setattr(sessions, "begin_case", lambda session, declaration, test, *, repetition: StagedCase(test))
+    monkeypatch.setattr(cases, "begin_case", lambda session, declaration, test, *, repetition: StagedCase(test))

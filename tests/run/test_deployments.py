@@ -6,8 +6,9 @@ import types
 
 import pytest
 
-from pytest_anomod import sessions, testing
-from pytest_anomod.sessions import CaseSession
+from pytest_anomod import testing
+from pytest_anomod.run import telling
+from pytest_anomod.run.deployments import Deployments
 
 
 def make_config(tmp_path, **worker):
@@ -34,7 +35,7 @@ class Runtime(testing.FakeRuntime):
 
 
 def bring_up(config):
-    session = CaseSession(config)
+    session = Deployments(config)
     try:
         for _ in range(2):
             runtime = Runtime()
@@ -49,6 +50,6 @@ def test_what_is_unusual_of_a_deployment_is_said_once_a_run(workers, tmp_path, m
     monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
     (tmp_path / "notes").mkdir()
     for number in range(workers or 1):
-        worker = {sessions.NOTES: str(tmp_path / "notes"), "workerid": f"gw{number}", "testrunuid": "run"}
+        worker = {telling.NOTES: str(tmp_path / "notes"), "workerid": f"gw{number}", "testrunuid": "run"}
         bring_up(make_config(tmp_path, **worker if workers else {}))
     assert capfd.readouterr().err == "\nanomod: no home\n"

@@ -18,10 +18,10 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError, ScenarioError
 from pytest_anomod.model.scenario import PROFILES
 from pytest_anomod.model.workload import OpenLoop
+from pytest_anomod.run.telling import NOTES
 
-NOTES = "anomod_notes"  # the same word as distribution.NOTES, which belongs to a layer above
 _NOTE = "usage-error.txt"
-_PACKAGE = str(Path(__file__).parent) + os.sep
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _CALLEE = re.compile(r"(\w+)(?:\.__init__)?\(\) ")
 _UNKNOWN = re.compile(r"cannot import name '(\w+)'")
 

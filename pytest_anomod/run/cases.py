@@ -1,0 +1,74 @@
+"""How the case of a test is made, and what is done at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_anomod.case import Allowance, Case, CaseResult
+from pytest_anomod.declare import Declaration
+from pytest_anomod.model import catalog
+from pytest_anomod.run.deployments import Deployments
+from pytest_anomod.run.options import durations, out_directory, suite_workload
+
+
+def begin_case(deployments: Deployments, declaration: Declaration, test: str, *, repetition: int) -> Case:
+    """The case of one test, ready to run."""
+    config = deployments.config
+    scenario = declaration.scenario(
+        scenario_name(test),
+        durations=durations(config),
+        rate_rps=config.option.anomod_rate,
+        seed=config.option.anomod_seed + 1_000_003 * repetition,
+        workload=suite_workload(config, declaration),
+    )
+    runtime = deployments.runtime(declaration)
+    return Case(
+        scenario=scenario,
+        system=declaration.system,
+        runtime=runtime,
+        injector=catalog.find("injectors", declaration.injector or config.option.anomod_injector),
+        session=deployments.session,
+        deploy=lambda: deployments.deployment(runtime, declaration.system),
+        discard=lambda deployment: deployments.discard(runtime, deployment),
+        hook=config.hook,
+        allowance=Allowance(patience_s=config.option.anomod_patience, attempts=config.option.anomod_attempts),
+        draw=_drawing(config),
+    )
+
+
+def _drawing(config: pytest.Config) -> Callable[[CaseResult], Any] | None:
+    """What draws the Allure page of a case, where results are asked for; without --alluredir nothing is drawn."""
+    if not config.getoption("allure_report_dir", None):
+        return None
+    from pytest_anomod.report.page import draw
+
+    return draw
+
+
+def scenario_name(test: str) -> str:
+    """The scenario's name from the test function's: test_perf_cpu_contention is perf_cpu_contention."""
+    return test.removeprefix("test_").lower()
+
+
+def finish_run(config: pytest.Config) -> None:
+    """At the end of a run: the dataset's index, and the Allure report's categories and environment if there is one."""
+    from pytest_anomod.dataset.write import write_index
+
+    write_index(out_directory(config))
+    directory = config.getoption("allure_report_dir", None)
+    if directory:
+        from pytest_anomod.report.allure import write_run_files
+
+        option = config.option
+        chosen = {
+            "Runtime": getattr(option, "anomod_runtime_took", option.anomod_runtime),
+            "Injector": option.anomod_injector,
+            "Durations": f"{option.anomod_durations} x {option.anomod_scale:g}",
+            "Seed": str(option.anomod_seed),
+            "Dataset": option.anomod_out,
+        }
+        write_run_files(Path(directory), chosen)

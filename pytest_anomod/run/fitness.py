@@ -1,0 +1,83 @@
+"""Whether tests can be run as they are declared, by this command line, on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from pytest_anomod.declare import Declaration
+from pytest_anomod.model import catalog
+from pytest_anomod.model.errors import AnomodError, ScenarioError
+from pytest_anomod.run.choosing import runtime_name
+from pytest_anomod.run.options import AUTO, out_directory, suite_workload
+
+
+def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> None:
+    """Raise AnomodError when this machine or command line is not fit for these: dataset, suite, runtime, injector.
+
+    Each thing is looked at once, however many tests want it.
+    """
+    option = config.option
+    if not option.collectonly:
+        from pytest_anomod.dataset.write import check_out
+
+        check_out(out_directory(config))
+    systems = {declaration.system.name: declaration for declaration in declarations}
+    for declaration in systems.values():
+        suite_workload(config, declaration)
+    runtimes = {
+        (runtime_name(config, declaration), declaration.system.name): declaration for declaration in declarations
+    }
+    for (name, _), declaration in runtimes.items():
+        if why := _refusal_of_system(name, declaration):
+            msg = f"--anomod-runtime={name}: {why}; use another runtime"
+            raise ScenarioError(msg)
+    # what `auto` takes was looked at
+    named = {declaration.runtime or option.anomod_runtime for declaration in declarations} - {AUTO}
+    for runtime in sorted(named):
+        _check(catalog.find("runtimes", runtime))
+    for injector in sorted({declaration.injector or option.anomod_injector for declaration in declarations}):
+        _check(catalog.find("injectors", injector))
+
+
+def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:
+    """Raise ScenarioError when the runtime or injector can't do what a test declares."""
+    if declaration.runtime and (why := _refusal_of_system(declaration.runtime, declaration)):
+        msg = f"{test}: {why}; use another runtime than {declaration.runtime!r}"
+        raise ScenarioError(msg)
+    try:
+        runtime = catalog.find("runtimes", runtime_name(config, declaration))
+        abilities = runtime.abilities
+    except AnomodError:
+        return  # none takes the system, or an engine is out of order: `check_run` says so, once for all tests
+    if declaration.injector and (why := refusal(config, declaration)):
+        msg = f"{test}: injector {declaration.injector!r} can't do this scenario: {why}"
+        raise ScenarioError(msg)
+    missing = declaration.fault.needs - abilities
+    if missing:
+        msg = (
+            f"{test}: fault {declaration.fault.name!r} needs {', '.join(sorted(missing))} of the runtime, but runtime "
+            f"{runtime.name!r} can only {', '.join(sorted(abilities))}; choose another with --anomod-runtime"
+        )
+        raise ScenarioError(msg)
+
+
+def _refusal_of_system(runtime: str, declaration: Declaration) -> str:
+    asked = getattr(catalog.find("runtimes", runtime), "refusal", None)
+    return str(asked(declaration.system)) if asked else ""
+
+
+def _check(offer: Any) -> None:
+    """AnomodError when a runtime or an injector lacks something on this machine."""
+    if hasattr(offer, "check"):
+        offer.check()
+
+
+def refusal(config: pytest.Config, declaration: Declaration) -> str:
+    """Why the chosen injector can't carry a scenario's fault out on this machine; "" when it can."""
+    injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
+    runtime = runtime_name(config, declaration)
+    asked = getattr(injector, "refusal", None)
+    return str(asked(declaration.fault, declaration.target, runtime)) if asked else ""
