@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 # a run of pytest inside a test forgets the modules that it was the first to import; those in which the catalog looks
 # faults up must be the same ones before and after
 import pytest_anomod.faults
 import pytest_anomod.systems  # noqa: F401
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell ignores Ctrl-C on behalf of what it starts in the background; tests of it must reach their programs
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
