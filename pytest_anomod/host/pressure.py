@@ -26,8 +26,8 @@ KEPT = 4_000
 
 MOST_WANTING = 1.8
 """Tasks that want a core, for each core, in the median of a stretch: with more, and MOST_STALLED, it is too busy."""
-MOST_STALLED = 0.8
-"""Share of a stretch in which some task waited for a core. Four endless loops on two cores come to 0.9."""
+MOST_STALLED = 0.7
+"""Share of a stretch in which some task waited for a core. Four endless loops on two cores come to 0.83 and more."""
 MOST_LAG_S = 0.02
 """The same without a kernel that tells: the median lateness of our own looks."""
 LEAST_S = 2.0

@@ -81,7 +81,8 @@ class Journal:
         baseline, recovery = self.activity(BASELINE), self.activity(RECOVERY)
         said = _said(baseline)
         if said.get("begun_anew"):
-            found.append(f"the baseline began anew {said['begun_anew']} times: {said['why']}")
+            times = "once" if said["begun_anew"] == 1 else f"{said['begun_anew']} times"
+            found.append(f"the baseline began anew {times}: {said['why']}")
         said = _said(recovery)
         more_s = said.get("waited_s", 0.0) - said.get("asked_s", said.get("waited_s", 0.0))
         if more_s > 0.25:

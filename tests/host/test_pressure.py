@@ -33,7 +33,7 @@ def reading(tasks=0.5, stalled=0.2, at=0, **changes):
 
 @pytest.mark.parametrize(
     ("tasks", "stalled", "busy"),
-    [(0.5, 0.2, False), (2.0, 0.9, True), (2.0, 0.5, False), (1.0, 0.95, False), (1.81, 0.81, True)],
+    [(0.5, 0.2, False), (2.0, 0.9, True), (2.0, 0.5, False), (1.0, 0.95, False), (1.81, 0.71, True)],
 )
 def test_too_busy_needs_a_long_queue_and_waiting_in_most_of_the_time(tasks, stalled, busy):
     assert summed_up([reading(tasks, stalled)] * 8).too_busy is busy
