@@ -274,9 +274,9 @@ class Case:
 
     @contextlib.contextmanager
     def _machine(self, deployment: Deployment, made: Provenance) -> Iterator[None]:
-        """Have the cores that this case needs, a second attempt all of them, while no system is coming up.
+        """Lease the cores that this case needs (a second attempt leases all), while no system is coming up.
 
-        A fault that reaches beyond its target's boundary has the host for itself, among such faults.
+        A fault that reaches beyond its target's boundary does not run beside another such fault.
         """
         from pytest_anomod.host.leases import demand, learn_demand, lease
         from pytest_anomod.host.locks import case_lock, host_wide_lock

@@ -20,7 +20,7 @@ class Patience:
     """How long a case may wait, in all its windows together, for a calm machine and for users to be served again."""
 
     def __init__(self, seconds: float = 0.0) -> None:
-        self.whole_s = self.left_s = seconds
+        self.left_s = seconds
 
     def spend(self, seconds: float) -> bool:
         """Take some of it; False when it is used up."""

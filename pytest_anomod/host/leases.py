@@ -91,22 +91,25 @@ class _Table:
         self._directory = directory
         self._path = directory / "tickets.json"
 
-    def ask(self, cores: float, purpose: str, alone: bool) -> str:
-        """Stand in line; the ticket's name."""
-        name = f"{os.getpid()}-{clock.now_ns()}"
-        entry = {
-            "name": name, "pid": os.getpid(), "start_time": processes.start_time(os.getpid()), "cores": cores,
-            "alone": alone, "purpose": purpose, "granted": False,
+    def ask(self, cores: float, purpose: str, alone: bool) -> dict[str, Any]:
+        """Stand in line; the ticket."""
+        ticket = {
+            "name": f"{os.getpid()}-{clock.now_ns()}", "pid": os.getpid(),
+            "start_time": processes.start_time(os.getpid()), "cores": cores, "alone": alone, "purpose": purpose,
+            "granted": False,
         }  # fmt: skip
         with _locked(self._directory):
-            self._write([*self._living(), entry])
-        return name
+            self._write([*self._living(), ticket])
+        return ticket
 
-    def grant(self, ticket: str) -> str | None:
+    def grant(self, ticket: dict[str, Any]) -> str | None:
         """Take the cores if it is our turn and there are enough: None; else who holds them, in words."""
         with _locked(self._directory):
             entries = self._living()
-            place = next(index for index, entry in enumerate(entries) if entry["name"] == ticket)
+            if ticket["name"] not in (entry["name"] for entry in entries):
+                entries.append(ticket)  # the file was lost or damaged: stand in line anew
+                self._write(entries)
+            place = next(index for index, entry in enumerate(entries) if entry["name"] == ticket["name"])
             mine, others = entries[place], [entry for entry in entries if entry["granted"]]
             waits = any(not entry["granted"] for entry in entries[:place])
             if not waits and self._fits(mine, others):
@@ -116,10 +119,10 @@ class _Table:
         named = [entry for entry in entries if entry["granted"]] or entries[:place]
         return ", ".join(f"process {one['pid']} ({one['purpose']}: {one['cores']:.1f})" for one in named) or "others"
 
-    def give_back(self, ticket: str) -> None:
+    def give_back(self, ticket: dict[str, Any]) -> None:
         """Leave the line, or give the cores back; idempotent."""
         with _locked(self._directory):
-            self._write([entry for entry in self._living() if entry["name"] != ticket])
+            self._write([entry for entry in self._living() if entry["name"] != ticket["name"]])
 
     def _fits(self, mine: dict[str, Any], others: list[dict[str, Any]]) -> bool:
         if not others:

@@ -25,7 +25,7 @@ def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> N
         expected = rows[index].get("anomod_expects", "")
         note = "" if rows[index].get("anomod_verdict", "") == expected else f"  (expected {expected})"
         if (attempt := rows[index].get("anomod_attempt", "1")) != "1":
-            note += f"  (attempt {attempt}: what came before was contaminated, and is kept)"
+            note += f"  (attempt {attempt}; earlier attempts were contaminated and are kept)"
         reporter.write_line(cells + note, **MARKUP.get(rows[index].get("outcome", ""), {}))
     waited_s = sum(float(row.get("anomod_waited_s") or 0) for row in rows)
     if waited_s >= 1:

@@ -147,6 +147,14 @@ def test_a_damaged_file_is_as_good_as_none():
             pass
 
 
+def test_who_waits_while_the_file_is_lost_stands_in_line_anew(wanted):
+    with lease(2.0, "a case"):
+        has = wanted(1.0)
+        clock.wait_until(lambda: len(tickets()) == 2, timeout_s=5, what="somebody to stand in line")
+        leases._Table(leases._demands_file().parent)._path.unlink()
+        assert has.wait(5)
+
+
 def test_demands_are_learnt():
     assert demand("shop") == leases.UNKNOWN_CORES
     learn_demand("shop", 0.6)
