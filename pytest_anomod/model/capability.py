@@ -1,7 +1,7 @@
 """What a deployment can do to a service: small protocols, asked for one at a time by `Deployment.capability`.
 
 A fault names those it needs by type (`Fault.needs`), a runtime those it has (`Runtime.capabilities`). What is asked of
-a service goes to its first instance, unless a method says otherwise. Methods raise DeploymentError when it can't be done.
+a service goes to its first instance. Methods raise DeploymentError when it can't be done.
 """
 
 from __future__ import annotations

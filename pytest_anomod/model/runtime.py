@@ -47,6 +47,8 @@ class Instance:
     start_time: float | None
     state: str  # running | restarting | stopped
     restarts: int = 0
+    engine: str = "http"
+    """What it runs, as Service.engine says."""
     log_file: Path | None = None
     log_format: str = "json"  # json | redis | postgres
     span_file: Path | None = None
@@ -151,6 +153,9 @@ class Runtime(Protocol):
 
     def refusal(self, system: System) -> str:
         """Why this runtime can't bring a system up; "" when it can. `auto` takes one that does not refuse."""
+
+    def lacks(self, system: System, service: str, needs: frozenset[type]) -> frozenset[type]:
+        """Those of the capabilities that a service of a system will not have; asked while tests are collected."""
 
     def up(self, system: System, session: Session, *, entry_port: int | None = None, seed: int = 1) -> Deployment:
         """Bring a system up and return once it is healthy; DeploymentError names what did not come up."""

@@ -63,7 +63,7 @@ class Journey:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
-    """A re-implementation of ours, the package of that name below pytest_anomod.replicas: as processes or containers."""
+    """A re-implementation of ours, as processes or containers: the package of that name below `replicas`."""
 
     package: str
 
