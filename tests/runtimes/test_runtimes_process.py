@@ -140,7 +140,8 @@ def test_a_helper_program_runs_until_it_is_ended(demo):
     clock.wait_until(lambda: processes.descendants([pid]), timeout_s=5.0, what="its child")
     children = processes.descendants([pid])
     code = "import json, sys; from pytest_anomod.runtimes.process.runtime import ProcessRuntime as R; " \
-           "R().attach(json.loads(sys.argv[1])).end('back', 'busy')"  # fmt: skip
+           "from pytest_anomod.model.capability import Programs as P; " \
+           "R().attach(json.loads(sys.argv[1])).capability(P, 'back').end('busy')"  # fmt: skip
     subprocess.run([sys.executable, "-c", code, json.dumps(dict(demo.ref))], check=True)
     assert not processes.is_same(pid, started)
     assert not any(processes.is_same(*child) for child in children.items())
