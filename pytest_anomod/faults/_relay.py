@@ -99,7 +99,7 @@ def _is_home(deployment: Deployment, target: str) -> bool:
         return True  # when it is started again, it is on its own port
     listener = deployment.capability(Listener, target)
     if listener is None:
-        return True  # what diverted its traffic is gone with it
+        return True  # it has none that could have been diverted
     try:
         listener.restore()
     except DeploymentError:
