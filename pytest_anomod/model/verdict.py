@@ -32,6 +32,7 @@ class Outcome(StrEnum):
     PROVEN = "proven"
     ABSENT = "absent"
     BROKEN = "broken"
+    NOT_ASKED = "not_asked"  # what it takes to ask is not there: neither proven nor failed
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,8 @@ class CaseView:
     """A case as checks and the report see it; `frames` maps modality name to a pandas DataFrame with all columns.
 
     `dropped` counts, per modality, records that could not be taken; `problems` lists what went wrong on the way.
+    `absent` gives the reason for each modality that the system can't give; `may_be_silent` names modalities of which
+    nothing has to come (Collector.may_be_silent).
     """
 
     case_id: str
@@ -63,5 +66,7 @@ class CaseView:
     frames: Mapping[str, Any]
     dropped: Mapping[str, int]
     problems: tuple[str, ...] = ()
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    may_be_silent: frozenset[str] = frozenset()
     kept: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
     """What checks worked out and others need too; a changed copy of a view begins without."""

@@ -1,0 +1,82 @@
+"""What a reader of sources is, and the columns that readers of each kind of record give."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.modality import Columns
+from pytest_anomod.model.runtime import Deployment
+
+COMMON = ("time_unix_nano", "service_name", "service_instance_id")
+LOG_FIELDS = (
+    *COMMON, "severity_number", "severity_text", "body", "trace_id", "span_id", "attributes", "observed_unix_nano",
+)  # fmt: skip
+SPAN_FIELDS = (
+    *COMMON, "trace_id", "span_id", "parent_span_id", "span_name", "span_kind", "status_code", "duration_ns",
+    "attributes",
+)  # fmt: skip
+"""Without `peer`: it is filled in once all spans of a case are there."""
+METRIC_FIELDS = (*COMMON, "metric_name", "unit", "kind", "value", "attributes")
+
+POLL_S = 0.1
+
+
+class Reader(abc.ABC):
+    """Reads all sources of one kind for one case.
+
+    `dropped` counts records that could not be taken. `settle_s` is how long records may still come after what caused
+    them. `may_be_silent` says that nobody has to send anything, so that no record at all is no error.
+    """
+
+    dropped: int = 0
+    settle_s: float = 0.0
+    may_be_silent: bool = False
+
+    def start(self) -> None:
+        """Begin; CaptureError when a source can't be had."""
+        return
+
+    def edge(self, name: str) -> None:
+        """A phase begins or ends now."""
+        return
+
+    def settled(self) -> bool:
+        """Whether no more records are on their way, as far as is known: asked every POLL_S, for settle_s at most."""
+        return True
+
+    def stop(self) -> None:
+        """End, and read what there is; idempotent. CaptureError when a source is gone or says what can't be read."""
+        return
+
+    @abc.abstractmethod
+    def columns(self, start_ns: int, end_ns: int) -> Columns:
+        """All records with start_ns <= time_unix_nano < end_ns, in time order, by the fields of their kind."""
+
+
+Maker = Callable[[Deployment, Sequence[Any]], Reader]
+"""Makes a reader of all sources of one kind."""
+
+
+class Settling(Protocol):
+    """A reader or collector that is waited for."""
+
+    settle_s: float
+
+    def settled(self) -> bool:
+        """Whether no more records are on their way."""
+
+
+def settle(readers: Iterable[Settling]) -> tuple[float, list[Settling]]:
+    """Wait until all are settled, for each at most its settle_s: the seconds waited, and those that never were."""
+    start_s = clock.monotonic_s()
+    waiting, overdue = [reader for reader in readers if reader.settle_s > 0], []
+    while waiting := [reader for reader in waiting if not reader.settled()]:
+        waited_s = clock.monotonic_s() - start_s
+        overdue += [reader for reader in waiting if waited_s >= reader.settle_s]
+        waiting = [reader for reader in waiting if waited_s < reader.settle_s]
+        if waiting:
+            clock.sleep(POLL_S)
+    return clock.monotonic_s() - start_s, overdue
