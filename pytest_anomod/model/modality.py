@@ -62,14 +62,19 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 class Collector(Protocol):
     """Captures one modality of one deployment for one case.
 
-    `dropped` counts records that could not be taken; nothing is lost uncounted. `settle_s` is how long records may
-    still come after what caused them. `may_be_silent` is true where nobody has to send anything (a receiver, a log of
-    any program): then a window without rows is no loss, and a case without any has this modality absent.
+    `may_be_silent` is true where nobody has to send anything (a receiver, a log of any program): then a window without
+    rows is no loss, and in a case without any the modality is absent.
     """
 
-    dropped: int
-    settle_s: float
     may_be_silent: bool
+
+    @property
+    def dropped(self) -> int:
+        """Records that could not be taken: nothing is lost uncounted."""
+
+    @property
+    def noted(self) -> Mapping[str, int]:
+        """What is odd about records, and why some were dropped: how often, by words."""
 
     def start(self) -> None:
         """Begin; CaptureError when the source can't be had."""
@@ -77,8 +82,8 @@ class Collector(Protocol):
     def edge(self, name: str) -> None:
         """A phase begins or ends now; collectors that count since a reset take their snapshot here."""
 
-    def settled(self) -> bool:
-        """Whether no more records are on their way, as far as is known; asked again and again before `stop`."""
+    def settle(self, since_s: float) -> None:
+        """Wait for records that are on their way; everything that causes some ended at `since_s` (monotonic)."""
 
     def stop(self) -> None:
         """End, and read what there is; idempotent."""

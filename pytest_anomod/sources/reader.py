@@ -1,10 +1,11 @@
-"""What a reader of sources is, and the columns that readers of each kind of record give."""
+"""What a reader of sources is while a case runs, and the columns that readers of each kind of record give."""
 
 from __future__ import annotations
 
 import abc
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.modality import Columns
@@ -28,12 +29,16 @@ class Reader(abc.ABC):
     """Reads all sources of one kind for one case.
 
     `dropped` counts records that could not be taken. `settle_s` is how long records may still come after what caused
-    them. `may_be_silent` says that nobody has to send anything, so that no record at all is no error.
+    them. `may_be_silent` says that nobody has to send anything, so that no record at all is no error. `noted` counts
+    what is odd about records, and why some were dropped, in words.
     """
 
-    dropped: int = 0
     settle_s: float = 0.0
     may_be_silent: bool = False
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self.noted: Counter[str] = Counter()
 
     def start(self) -> None:
         """Begin; CaptureError when a source can't be had."""
@@ -60,23 +65,12 @@ Maker = Callable[[Deployment, Sequence[Any]], Reader]
 """Makes a reader of all sources of one kind."""
 
 
-class Settling(Protocol):
-    """A reader or collector that is waited for."""
-
-    settle_s: float
-
-    def settled(self) -> bool:
-        """Whether no more records are on their way."""
-
-
-def settle(readers: Iterable[Settling]) -> tuple[float, list[Settling]]:
-    """Wait until all are settled, for each at most its settle_s: the seconds waited, and those that never were."""
-    start_s = clock.monotonic_s()
-    waiting, overdue = [reader for reader in readers if reader.settle_s > 0], []
-    while waiting := [reader for reader in waiting if not reader.settled()]:
-        waited_s = clock.monotonic_s() - start_s
-        overdue += [reader for reader in waiting if waited_s >= reader.settle_s]
-        waiting = [reader for reader in waiting if waited_s < reader.settle_s]
-        if waiting:
-            clock.sleep(POLL_S)
-    return clock.monotonic_s() - start_s, overdue
+def settle(readers: Iterable[Reader], since_s: float) -> None:
+    """Wait until all are settled, for each until its settle_s after a moment (monotonic seconds) at most."""
+    waiting = list(readers)
+    while True:
+        waited_s = clock.monotonic_s() - since_s
+        waiting = [reader for reader in waiting if waited_s < reader.settle_s and not reader.settled()]
+        if not waiting:
+            return
+        clock.sleep(POLL_S)
