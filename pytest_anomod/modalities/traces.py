@@ -22,15 +22,12 @@ COLUMNS = (
     Column(
         name="peer",
         type="string",
-        doc="service at the other end of a CLIENT span: as the span says, else by the SERVER span below; empty for none",
+        doc="service at the other end of a CLIENT span, as it says, else that of the SERVER span below; empty for none",
     ),
     Column(name="attributes", type="json", doc="peer.service, db.system, db.operation, error.message ..."),
 )
 
 READERS: dict[type, Maker] = {SpanFile: SpanFileReader}
-
-PEER_NAMES = ("service.peer.name", "peer.service")
-"""Attributes that name the service at the other end of a call: OpenTelemetry's, and the one it had before."""
 
 
 class TraceCollector(SourcedCollector):
@@ -43,18 +40,19 @@ class TraceCollector(SourcedCollector):
 
 
 def peers(spans: Columns) -> list[str]:
-    """Of each span the service at the other end: what a CLIENT span says, else whose SERVER span is below it."""
-    below: dict[str, str] | None = None
-    found = []
-    for kind, attributes, span_id in zip(spans["span_kind"], spans["attributes"], spans["span_id"], strict=True):
-        peer = ""
-        if kind == "CLIENT":
-            peer = next((str(attributes[name]) for name in PEER_NAMES if attributes.get(name)), "")
-            if not peer:
-                if below is None:
-                    below = _servers_below(spans)
-                peer = below.get(span_id, "")
-        found.append(peer)
+    """Of each span the service at the other end: what a CLIENT span says, else whose SERVER span is below it.
+
+    Its attribute is `service.peer.name` (OpenTelemetry), or `peer.service`, which is older.
+    """
+    rows = zip(spans["span_kind"], spans["attributes"], strict=True)
+    found = [
+        str(given.get("service.peer.name") or given.get("peer.service") or "") if kind == "CLIENT" else ""
+        for kind, given in rows
+    ]
+    unnamed = [row for row, kind in enumerate(spans["span_kind"]) if kind == "CLIENT" and not found[row]]
+    below = _servers_below(spans) if unnamed else {}
+    for row in unnamed:
+        found[row] = below.get(spans["span_id"][row], "")
     return found
 
 
