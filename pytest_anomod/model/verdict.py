@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.journal import Journal
 from pytest_anomod.model.scenario import Scenario
 from pytest_anomod.model.system import System
 from pytest_anomod.model.timeline import Timeline
+
+
+Check = TypeVar("Check", bound=Callable[..., Any])
 
 
 class Verdict(StrEnum):
@@ -47,6 +50,16 @@ class Finding:
     outcome: Outcome
     message: str
     evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+
+
+def needs(*modalities: str) -> Callable[[Check], Check]:
+    """Say which modalities a check can't do without; in a case that lacks one it is not asked."""
+
+    def mark(check: Check) -> Check:
+        check.needs = modalities  # type: ignore[attr-defined]
+        return check
+
+    return mark
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
