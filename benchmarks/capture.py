@@ -29,7 +29,6 @@ from pathlib import Path
 
 import orjson
 import psutil
-
 from pytest_anomod.modalities._scrape import Scraper
 
 CONNECTIONS = 8

@@ -18,7 +18,7 @@ SKEW_NS = 5_000_000
 """A span may begin this much before the one above it: clocks of one host, read by different processes."""
 
 HOSTS_SKEW_NS = 500_000_000
-"""The same for spans that others send us, whose services may run on other hosts: less puts no row into a wrong window."""
+"""The same for spans that others send, perhaps from other hosts: less than this puts no row into a wrong window."""
 
 SKEWED_SHARE = 0.01
 
@@ -72,7 +72,7 @@ def _table_problems(name: str, rows: Table, timeline: Timeline) -> list[str]:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Skew:
-    """Spans that have one above them; how many begin too early by the bound that is judged, and what else was counted."""
+    """Spans that have one above them, how many begin before it by more than a bound, and all that was counted."""
 
     children: int
     judged: int

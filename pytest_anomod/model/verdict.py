@@ -13,7 +13,6 @@ from pytest_anomod.model.scenario import Scenario
 from pytest_anomod.model.system import System
 from pytest_anomod.model.timeline import Timeline
 
-
 Check = TypeVar("Check", bound=Callable[..., Any])
 
 

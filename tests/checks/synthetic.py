@@ -203,7 +203,8 @@ def _spans(
         attributes = f'{{"peer.service": "{service}"}}'
         parts.append(pd.DataFrame(common | {
             "service_name": spans[above][0], "span_id": _hex(ids + 2 * index, 16), "span_kind": "CLIENT",
-            "parent_span_id": _hex(ids + 2 * above + 1, 16), "span_name": f"{name} client", "attributes": attributes, "peer": service,
+            "parent_span_id": _hex(ids + 2 * above + 1, 16), "span_name": f"{name} client",
+            "attributes": attributes, "peer": service,
             "status_code": np.where(failing & _leads(spans, index, target), "ERROR", "UNSET"),
         })[~cut])  # fmt: skip
     if service not in STORES:
