@@ -1,4 +1,4 @@
-"""Questions to the HTTP APIs of other people's backends: JSON answers, no proxies, no retries, secrets of URLs unsaid."""
+"""Questions to the HTTP APIs of other people's backends: JSON answers, no proxies, no retries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT_S = 30.0
 
 
 class Api:
-    """One backend. `who` names it in errors; a user and password in `url` are sent as basic authentication."""
+    """One backend. Errors say its URL without secrets. `who` names it in errors; a user and password in `url` are sent as basic authentication."""
 
     def __init__(self, who: str, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._who = who
@@ -36,7 +36,7 @@ class Api:
             answer = self._session.get(f"{self._url}{path}", params=parameters, timeout=self._timeout_s)
         except requests.RequestException as error:
             reason = f"no answer within {self._timeout_s:g} s" if isinstance(error, requests.Timeout) else "no answer"
-            msg = f"{self._who} can't be read at {where}: {reason} ({type(error).__name__}); is it up, is the URL right?"
+            msg = f"{self._who} can't be read at {where}: {reason} ({type(error).__name__}); is it up?"
             raise CaptureError(msg) from None  # its text has the URL, and so the password
         if answer.status_code != 200:
             said = redact_text(answer.text[:300])

@@ -55,7 +55,8 @@ class Zipkin:
                 dropped[span] += 1
                 continue
             local = as_object(item.get("localEndpoint"))
-            key_of_half = (span.trace_id, span.span_id, span.kind, span.service, str(local.get("ipv4")), str(local.get("port")))
+            place = span.service, str(local.get("ipv4")), str(local.get("port"))
+            key_of_half = (span.trace_id, span.span_id, span.kind, *place)
             known = spans.get(key_of_half)
             if known is None or span.duration_ns > known.duration_ns:  # one that was sent before its end comes twice
                 spans[key_of_half] = span

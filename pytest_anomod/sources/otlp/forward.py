@@ -1,7 +1,8 @@
-"""Hands payloads on to another OTLP endpoint, for a user who looks at traces elsewhere too; off the path of requests."""
+"""Hands payloads on to another OTLP endpoint, for users who look at them elsewhere too; off the path of requests."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import queue
 import threading
@@ -19,7 +20,7 @@ _END = None
 
 
 class Forwarder:
-    """Sends payloads to `endpoint` by HTTP, /v1/<signal> below it, in one thread. `failed` counts those not taken there.
+    """Sends payloads to /v1/<signal> below `endpoint` by HTTP, in one thread. `failed` counts those not taken there.
 
     What comes by gRPC is sent as protobuf over HTTP.
     """
@@ -48,18 +49,16 @@ class Forwarder:
     def close(self, *, most_s: float = TIMEOUT_S) -> None:
         """Send what waits, for so many seconds at most; what is left then has failed."""
         deadline = clock.monotonic_s() + most_s
-        try:
+        with contextlib.suppress(queue.Full):
             self._waiting.put(_END, timeout=most_s)
-        except queue.Full:
-            pass
         self._thread.join(timeout=max(0.0, deadline - clock.monotonic_s()))
-        while self._thread.is_alive():
-            try:
-                left = self._waiting.get_nowait()
-            except queue.Empty:
-                return
-            if left is not None:
-                self._count()
+        if not self._thread.is_alive():
+            return
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if self._waiting.get_nowait() is not _END:
+                    self._count()
+        self._waiting.put(_END)  # once its last request is over
 
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None:

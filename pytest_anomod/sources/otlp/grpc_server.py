@@ -48,9 +48,9 @@ class GrpcServer:
 
 def _export(inbox: Inbox, signal: str) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def export(payload: bytes, context: grpc.ServicerContext) -> bytes:
-        verdict = inbox.take(signal, 0, payload)
-        if verdict.code:
-            context.abort(_CODES[verdict.code], verdict.message)
-        return wire.answer(signal, verdict, as_json=False)
+        reply = inbox.take(signal, 0, payload)
+        if reply.code:
+            context.abort(_CODES[reply.code], reply.message)
+        return wire.answer(signal, reply, as_json=False)
 
     return export

@@ -10,7 +10,7 @@ from typing import cast
 import httptools
 
 from pytest_anomod.sources.otlp import wire
-from pytest_anomod.sources.otlp.inbox import GZIP, JSON, MOST_BYTES, TOO_LARGE, UNKNOWN_FORM, Inbox, Verdict
+from pytest_anomod.sources.otlp.inbox import GZIP, JSON, MOST_BYTES, TOO_LARGE, UNKNOWN_FORM, Inbox, Reply
 
 _SIGNALS = {b"/v1/traces": "traces", b"/v1/logs": "logs", b"/v1/metrics": "metrics"}
 _TYPES = {b"application/json": JSON, b"application/x-protobuf": 0, b"application/protobuf": 0}
@@ -51,7 +51,7 @@ class _Connection(asyncio.Protocol):
                 raise httptools.HttpParserError
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._answer(Verdict(400, 3, "this is no request of HTTP/1.1"), closes=True)
+            self._answer(Reply(400, 3, "this is no request of HTTP/1.1"), closes=True)
 
     def on_message_begin(self) -> None:
         self._url = b""
@@ -84,41 +84,41 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if not self._is_refused:
-            self._answer(self._verdict(), closes=not self._parser.should_keep_alive())
+            self._answer(self._reply(), closes=not self._parser.should_keep_alive())
 
     def _refuse_large(self) -> None:
         self._is_refused = True
         self._pieces.clear()
-        verdict = Verdict(413, 8, f"more than {MOST_BYTES} bytes")
+        reply = Reply(413, 8, f"more than {MOST_BYTES} bytes")
         signal = _SIGNALS.get(self._path())
-        self._answer(self._inbox.refuse(signal, TOO_LARGE, verdict) if signal else verdict, closes=True)
+        self._answer(self._inbox.refuse(signal, TOO_LARGE, reply) if signal else reply, closes=True)
 
     def _path(self) -> bytes:
         return self._url.partition(b"?")[0].rstrip(b"/")
 
-    def _verdict(self) -> Verdict:
+    def _reply(self) -> Reply:
         signal = _SIGNALS.get(self._path())
         if signal is None:
-            return Verdict(404, 5, "send to /v1/traces, /v1/logs or /v1/metrics")
+            return Reply(404, 5, "send to /v1/traces, /v1/logs or /v1/metrics")
         if self._parser.get_method() != b"POST":
-            return Verdict(405, 12, "only POST is understood")
+            return Reply(405, 12, "only POST is understood")
         form = _TYPES.get(self._headers.get(b"content-type", b"").partition(b";")[0].strip().lower())
         packing = _PACKINGS.get(self._headers.get(b"content-encoding", b"").strip().lower())
         if form is None or packing is None:
-            verdict = Verdict(415, 3, "send application/x-protobuf or application/json, plain or in gzip")
-            return self._inbox.refuse(signal, UNKNOWN_FORM, verdict)
+            reply = Reply(415, 3, "send application/x-protobuf or application/json, plain or in gzip")
+            return self._inbox.refuse(signal, UNKNOWN_FORM, reply)
         return self._inbox.take(signal, form | packing, b"".join(self._pieces))
 
-    def _answer(self, verdict: Verdict, *, closes: bool) -> None:
+    def _answer(self, reply: Reply, *, closes: bool) -> None:
         if self._transport is None or self._transport.is_closing():
             return
         as_json = self._headers.get(b"content-type", b"").lower().startswith(b"application/json")
-        body = wire.answer(_SIGNALS.get(self._path(), "traces"), verdict, as_json=as_json)
+        body = wire.answer(_SIGNALS.get(self._path(), "traces"), reply, as_json=as_json)
         self._transport.write(
             b"HTTP/1.1 %d %s\r\nContent-Type: application/%s\r\nContent-Length: %d\r\n%s\r\n%s"
             % (
-                verdict.status,
-                _REASONS[verdict.status],
+                reply.status,
+                _REASONS[reply.status],
                 b"json" if as_json else b"x-protobuf",
                 len(body),
                 b"Connection: close\r\n" if closes else b"",

@@ -44,8 +44,8 @@ REJECTED = "spans without usable ids or start time"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a sender is told: status of HTTP, code of gRPC, why, and how many records of a good request were rejected."""
+class Reply:
+    """What a sender is told: status of HTTP, code of gRPC, why; how many records of a good request were rejected."""
 
     status: int = 200
     code: int = 0
@@ -61,40 +61,38 @@ class Inbox:
     """Takes payloads from several threads."""
 
     def __init__(self, directory: Path | None, on_taken: Taken | None = None) -> None:
-        self._spools = {
-            signal: Spool(directory, in_memory=IN_MEMORY_BYTES, most=KEPT_BYTES) for signal in SIGNALS
-        }
+        self._spools = {signal: Spool(directory, in_memory=IN_MEMORY_BYTES, most=KEPT_BYTES) for signal in SIGNALS}
         self._refused: dict[str, Counter[str]] = {signal: Counter() for signal in SIGNALS}
         self._lock = threading.Lock()
         self._on_taken = on_taken
         self._has_protobuf = has_protobuf()
 
-    def take(self, signal: str, encoding: int, payload: bytes) -> Verdict:
+    def take(self, signal: str, encoding: int, payload: bytes) -> Reply:
         """Check a payload, keep it, and say what to answer."""
         came_ns = clock.now_ns()
         if not encoding & JSON and not self._has_protobuf:
-            verdict = Verdict(415, 12, "protobuf can't be read here: install pytest-anomod[otlp], or send JSON")
-            return self.refuse(signal, NO_PROTOBUF, verdict)
+            reply = Reply(415, 12, "protobuf can't be read here: install pytest-anomod[otlp], or send JSON")
+            return self.refuse(signal, NO_PROTOBUF, reply)
         try:
             plain = _unpacked(payload) if encoding & GZIP else payload
             form = json_rows if encoding & JSON else protobuf_rows
             records, rejected = form.count(signal, form.parse(signal, plain))
         except OverflowError as error:
-            return self.refuse(signal, TOO_LARGE, Verdict(413, 8, str(error)))
+            return self.refuse(signal, TOO_LARGE, Reply(413, 8, str(error)))
         except ValueError as error:
-            verdict = Verdict(400, 3, f"malformed OTLP of {signal}: {error}"[:500])
-            return self.refuse(signal, MALFORMED, verdict)
+            reply = Reply(400, 3, f"malformed OTLP of {signal}: {error}"[:500])
+            return self.refuse(signal, MALFORMED, reply)
         if records and not self._spools[signal].add(came_ns, encoding, payload):
-            return self.refuse(signal, FULL, Verdict(413, 8, f"no room for more {signal} of this case"), records)
+            return self.refuse(signal, FULL, Reply(413, 8, f"no room for more {signal} of this case"), records)
         if self._on_taken is not None and records:
             self._on_taken(signal, encoding, payload)
-        return Verdict(rejected=rejected, message=REJECTED if rejected else "")
+        return Reply(rejected=rejected, message=REJECTED if rejected else "")
 
-    def refuse(self, signal: str, reason: str, verdict: Verdict, count: int = 1) -> Verdict:
-        """Count what is not taken, and why; the verdict comes back."""
+    def refuse(self, signal: str, reason: str, reply: Reply, count: int = 1) -> Reply:
+        """Count what is not taken, and why; the reply comes back."""
         with self._lock:
             self._refused[signal][reason] += count
-        return verdict
+        return reply
 
     def clear(self, signal: str) -> None:
         """Forget what came of a signal, and what was refused."""

@@ -76,7 +76,7 @@ class OtlpReceiver:
     def start(self) -> None:
         """Listen; CaptureError when an address can't be had, or gRPC is asked for and not installed."""
         if self._grpc_port is not None and (not has_protobuf() or importlib.util.find_spec("grpc") is None):
-            msg = "the OTLP receiver can't serve gRPC without grpcio and opentelemetry-proto: pip install pytest-anomod[otlp]"
+            msg = "the OTLP receiver needs grpcio and opentelemetry-proto for gRPC: pip install 'pytest-anomod[otlp]'"
             raise CaptureError(msg)
         if self._forward_to is not None:
             self._forwarder = Forwarder(self._forward_to)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 
-from pytest_anomod.sources.otlp.inbox import Verdict
+from pytest_anomod.sources.otlp.inbox import Reply
 
 _REJECTED = {"traces": "rejectedSpans", "logs": "rejectedLogRecords", "metrics": "rejectedDataPoints"}
 
 
-def answer(signal: str, verdict: Verdict, *, as_json: bool) -> bytes:
+def answer(signal: str, reply: Reply, *, as_json: bool) -> bytes:
     """ExportServiceResponse with its partial success where something was rejected, or google.rpc.Status of an error."""
-    if verdict.status != 200:
+    if reply.status != 200:
         if as_json:
-            return json.dumps({"code": verdict.code, "message": verdict.message}).encode()
-        return _varint_field(1, verdict.code) + _text_field(2, verdict.message)
-    if not verdict.rejected:
+            return json.dumps({"code": reply.code, "message": reply.message}).encode()
+        return _varint_field(1, reply.code) + _text_field(2, reply.message)
+    if not reply.rejected:
         return b"{}" if as_json else b""
     if as_json:
-        partial = {_REJECTED[signal]: str(verdict.rejected), "errorMessage": verdict.message}
+        partial = {_REJECTED[signal]: str(reply.rejected), "errorMessage": reply.message}
         return json.dumps({"partialSuccess": partial}).encode()
-    partial_success = _varint_field(1, verdict.rejected) + _text_field(2, verdict.message)
+    partial_success = _varint_field(1, reply.rejected) + _text_field(2, reply.message)
     return b"\x0a" + _varint(len(partial_success)) + partial_success
 
 
