@@ -16,7 +16,10 @@ TIMEOUT_S = 30.0
 
 
 class Api:
-    """One backend. Errors say its URL without secrets. `who` names it in errors; a user and password in `url` are sent as basic authentication."""
+    """One backend, named `who` in errors, which say its URL without secrets.
+
+    A user and password in `url` are sent as basic authentication.
+    """
 
     def __init__(self, who: str, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._who = who

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -24,9 +25,7 @@ SERVICE_LABELS = ("service_name", "service", "app", "job")
 INSTANCE_LABELS = ("service_instance_id", "pod", "instance")
 NO_SAMPLE = "a sample without a time or a value that can be read"
 NATIVE = "samples of native histograms"
-_KINDS = {"counter": "counter", "gauge": "gauge"} | dict.fromkeys(
-    ("histogram", "summary", "gaugehistogram"), "histogram"
-)
+_KINDS = {"counter": "counter", "gauge": "gauge"} | dict.fromkeys(("histogram", "summary"), "histogram")
 
 
 class PrometheusApi:
@@ -62,12 +61,13 @@ class PrometheusApi:
         """Samples of the stretch; a series that several queries select is taken once."""
         dropped: Counter[str] = Counter()
         rows: dict[tuple[Any, ...], Row] = {}
-        declared = as_object(self._data("/api/v1/metadata", {}))
+        declared: dict[str, Any] = {}
+        with contextlib.suppress(CaptureError):  # not every one that speaks this API has it; then names tell the kinds
+            declared = as_object(self._data("/api/v1/metadata", {}))
         for query in self._queries:
             for series in self._series(query, start_ns, end_ns):
-                for key, row in self._rows(as_object(series), declared, dropped):
-                    if start_ns <= row[0] < end_ns:
-                        rows[key] = row
+                found = self._rows(as_object(series), query, declared, dropped)
+                rows.update((key, row) for key, row in found if start_ns <= key[0] < end_ns)
         self._api.close()
         return Reading(rows=list(rows.values()), dropped=+dropped)
 
@@ -91,10 +91,10 @@ class PrometheusApi:
             yield from as_list(data.get("result"))
 
     def _rows(
-        self, series: dict[str, Any], declared: Mapping[str, Any], dropped: Counter[str]
+        self, series: dict[str, Any], query: str, declared: Mapping[str, Any], dropped: Counter[str]
     ) -> Iterator[tuple[tuple[Any, ...], Row]]:
         labels = {str(name): str(value) for name, value in as_object(series.get("metric")).items()}
-        name = labels.pop("__name__", "") or "query"
+        name = labels.pop("__name__", "") or query
         identity = (name, *sorted(labels.items()))
         service = next((labels[label] for label in self._service_labels if labels.get(label)), UNKNOWN_SERVICE)
         instance = next((labels[label] for label in self._instance_labels if labels.get(label)), None)
