@@ -28,9 +28,7 @@ _CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d{4})"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _LOUD = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|PANIC|ALERT|EMERG"
-_SOFT = (
-    "trace|trce|debug|dbug|dbg|info|inf|notice|warn|warning|wrn|error|err|fail|severe|critical|crit|fatal|alert|emerg"
-)
+_SOFT = "trace|trce|debug|dbug|dbg|info|inf|notice|warn|warning|wrn|error|err|fail|severe|critical|crit|fatal|alert"
 _LEADING_LEVEL = re.compile(rf"[\s\[<(|:-]*\b({_LOUD}|{_SOFT}|Info|Debug|Warning|Warn|Notice)\b(?:\[\d+\])?\s*[\]>):|]")
 _LOUD_LEVEL = re.compile(rf"(?<![\w/.=-])({_LOUD})(?![\w/.=-])")
 _MARKED_LEVEL = re.compile(rf"[\[<(]\s*({_LOUD}|{_SOFT})\s*[\]>)]", re.IGNORECASE)
@@ -50,16 +48,7 @@ _OBJECTS = frozenset({"log", "trace", "span", "dd", "context", "ctx", "mdc", "ot
 _TIMES = ("timestamp", "time", "ts", "t", "datetime", "asctime", "timemillis", "timeunixnano", "instant", "date")
 _LEVELS = ("level", "severity", "lvl", "loglevel", "levelname", "severitytext", "l")
 _BODIES = ("message", "msg", "body", "shortmessage", "event", "m", "renderedmessage", "mt", "textpayload", "text")
-_TRACES = (
-    "traceid",
-    "oteltraceid",
-    "ddtraceid",
-    "xb3traceid",
-    "xtraceid",
-    "contexttraceid",
-    "mdctraceid",
-    "ctxtraceid",
-)
+_TRACES = ("traceid", "oteltraceid", "ddtraceid", "xb3traceid", "contexttraceid", "mdctraceid", "ctxtraceid")
 _SPANS = ("spanid", "otelspanid", "ddspanid", "xb3spanid", "contextspanid", "mdcspanid", "ctxspanid")
 
 

@@ -1,4 +1,4 @@
-"""Lines of a stranger's log as entries: JSON, logfmt and plain text, with stack traces joined to what they belong to."""
+"""Lines of a stranger's log as entries: JSON, logfmt and plain text, stack traces joined to what they belong to."""
 
 from __future__ import annotations
 
