@@ -1,1 +1,1 @@
-"""Readers of telemetry: a file a kind of source; what they share begins with an underscore."""
+"""Readers of telemetry, one per kind of source; those of other people's systems take what they find, and count it."""
