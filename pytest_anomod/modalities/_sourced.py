@@ -11,7 +11,7 @@ from pytest_anomod.model.modality import Columns
 from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.source import Source
 from pytest_anomod.sources._rows import merged
-from pytest_anomod.sources.reader import Maker, Reader, settle
+from pytest_anomod.sources.collect import Maker, Reader, settle
 
 
 class SourcedCollector:

@@ -8,8 +8,8 @@ from pytest_anomod.modalities._sourced import SourcedCollector, sourced
 from pytest_anomod.model.modality import Column
 from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.source import LineCounter, Source
+from pytest_anomod.sources.collect import Maker
 from pytest_anomod.sources.line_counter import LINE_FIELDS, LineCounterReader
-from pytest_anomod.sources.reader import Maker
 
 COLUMNS = (
     Column(name="file", type="string", doc="source file, relative to the system's own sources"),

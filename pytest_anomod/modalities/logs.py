@@ -8,9 +8,11 @@ from pytest_anomod.modalities._sourced import SourcedCollector, sourced
 from pytest_anomod.model.modality import Column
 from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.source import EngineOutput, LogFile, Source
+from pytest_anomod.sources import backends
+from pytest_anomod.sources.collect import Maker
 from pytest_anomod.sources.engine_output import EngineOutputReader
 from pytest_anomod.sources.log_files import LogFileReader
-from pytest_anomod.sources.reader import LOG_FIELDS, Maker
+from pytest_anomod.sources.read import LOG_FIELDS
 
 COLUMNS = (
     Column(
@@ -31,7 +33,7 @@ COLUMNS = (
     ),
 )
 
-READERS: dict[type, Maker] = {LogFile: LogFileReader, EngineOutput: EngineOutputReader}
+READERS: dict[type, Maker] = {LogFile: LogFileReader, EngineOutput: EngineOutputReader, **backends.LOGS}
 
 
 class Logs:

@@ -8,8 +8,10 @@ from pytest_anomod.modalities._sourced import SourcedCollector, chosen, readers_
 from pytest_anomod.model.modality import Column
 from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.source import MetricsPage, ResourceFigures, Source
+from pytest_anomod.sources import backends
+from pytest_anomod.sources.collect import Maker
 from pytest_anomod.sources.grid import GridReader
-from pytest_anomod.sources.reader import METRIC_FIELDS, Maker
+from pytest_anomod.sources.read import METRIC_FIELDS
 
 COLUMNS = (
     Column(
@@ -21,8 +23,7 @@ COLUMNS = (
     Column(name="attributes", type="json", doc="the sample's labels; of `up` 0 the reason"),
 )
 
-READERS: dict[type, Maker] = {}
-"""Readers of what other programs collect, by the type of source."""
+READERS: dict[type, Maker] = backends.METRICS
 
 
 class Metrics:

@@ -8,7 +8,9 @@ from pytest_anomod.modalities._sourced import SourcedCollector, readers_of
 from pytest_anomod.model.modality import Column, Columns
 from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.source import Source, SpanFile
-from pytest_anomod.sources.reader import SPAN_FIELDS, Maker
+from pytest_anomod.sources import backends
+from pytest_anomod.sources.collect import Maker
+from pytest_anomod.sources.read import TRACE_FIELDS
 from pytest_anomod.sources.span_files import SpanFileReader
 
 COLUMNS = (
@@ -27,7 +29,7 @@ COLUMNS = (
     Column(name="attributes", type="json", doc="peer.service, db.system, db.operation, error.message ..."),
 )
 
-READERS: dict[type, Maker] = {SpanFile: SpanFileReader}
+READERS: dict[type, Maker] = {SpanFile: SpanFileReader, **backends.TRACES}
 
 
 class TraceCollector(SourcedCollector):
@@ -73,7 +75,7 @@ class Traces:
     def collector(self, deployment: Deployment, sources: Sequence[Source]) -> TraceCollector | None:
         """A collector for one case."""
         readers = readers_of(READERS, deployment, sources)
-        return TraceCollector(self.name, SPAN_FIELDS, readers) if readers else None
+        return TraceCollector(self.name, TRACE_FIELDS, readers) if readers else None
 
 
 OFFERS = (Traces(),)

@@ -18,7 +18,7 @@ from pytest_anomod.model.source import LogFile, SpanFile
 from pytest_anomod.sources._instances import InstanceWatch
 from pytest_anomod.sources._rows import Row, to_columns
 from pytest_anomod.sources._tail import Tail
-from pytest_anomod.sources.reader import Reader
+from pytest_anomod.sources.collect import Reader
 
 _AT_ONCE = 500
 SETTLE_S = 1.0

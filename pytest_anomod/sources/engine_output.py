@@ -14,9 +14,10 @@ from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.source import EngineOutput
 from pytest_anomod.sources._files import SETTLE_S
 from pytest_anomod.sources._instances import InstanceWatch
-from pytest_anomod.sources._log_lines import log_rows
+from pytest_anomod.sources._log_rows import log_rows
 from pytest_anomod.sources._rows import Row, to_columns
-from pytest_anomod.sources.reader import LOG_FIELDS, POLL_S, Reader
+from pytest_anomod.sources.collect import POLL_S, Reader
+from pytest_anomod.sources.read import LOG_FIELDS
 
 Output = Sequence[tuple[int, bytes]]
 

@@ -15,8 +15,8 @@ from pytest_anomod.model.modality import HOST, Coded, Columns
 from pytest_anomod.model.runtime import Deployment, Instance, Stats
 from pytest_anomod.model.source import MetricsPage, ResourceFigures
 from pytest_anomod.sources import _machine
-from pytest_anomod.sources._prometheus_page import PageReader, SeriesTable
-from pytest_anomod.sources.reader import Reader
+from pytest_anomod.sources.collect import Reader
+from pytest_anomod.sources.openmetrics import PageReader, SeriesTable
 
 if TYPE_CHECKING:
     from pytest_anomod.sources._scrape import Page, Scraper

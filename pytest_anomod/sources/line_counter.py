@@ -16,7 +16,8 @@ from pytest_anomod.model.runtime import Deployment, need
 from pytest_anomod.model.source import LineCounter
 from pytest_anomod.sources._instances import InstanceWatch
 from pytest_anomod.sources._rows import Row, to_columns
-from pytest_anomod.sources.reader import COMMON, Reader
+from pytest_anomod.sources.collect import Reader
+from pytest_anomod.sources.read import COMMON
 
 EDGE_WAIT_S = 0.6
 """So long an edge waits for agents; one that is held answers when it is let go, and what it says then is flagged."""

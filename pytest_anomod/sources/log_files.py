@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.source import LogFile
 from pytest_anomod.sources._files import FileReader
-from pytest_anomod.sources._log_lines import log_rows
+from pytest_anomod.sources._log_rows import log_rows
 from pytest_anomod.sources._rows import Row
-from pytest_anomod.sources.reader import LOG_FIELDS
+from pytest_anomod.sources.read import LOG_FIELDS
 
 
 class LogFileReader(FileReader[LogFile]):

@@ -9,11 +9,11 @@ from typing import Protocol
 from pytest_anomod.model.fault import Json
 
 Row = tuple[Json, ...]
-"""Values in the order of the fields of a modality; time_unix_nano is the first."""
+"""Values in the order of the fields below; time_unix_nano is the first."""
 
-_COMMON = ("time_unix_nano", "service_name", "service_instance_id")
+COMMON = ("time_unix_nano", "service_name", "service_instance_id")
 TRACE_FIELDS = (
-    *_COMMON,
+    *COMMON,
     "trace_id",
     "span_id",
     "parent_span_id",
@@ -23,8 +23,9 @@ TRACE_FIELDS = (
     "duration_ns",
     "attributes",
 )
+"""Without `peer`: it is filled in once all spans of a case are there."""
 LOG_FIELDS = (
-    *_COMMON,
+    *COMMON,
     "severity_number",
     "severity_text",
     "body",
@@ -33,7 +34,7 @@ LOG_FIELDS = (
     "attributes",
     "observed_unix_nano",
 )
-METRIC_FIELDS = (*_COMMON, "metric_name", "unit", "kind", "value", "attributes")
+METRIC_FIELDS = (*COMMON, "metric_name", "unit", "kind", "value", "attributes")
 
 UNKNOWN_SERVICE = "unknown_service"
 """OpenTelemetry's name of a service whose records name none."""

@@ -9,13 +9,13 @@ from pytest_anomod.model.redact import redact_json
 from pytest_anomod.model.source import SpanFile
 from pytest_anomod.sources._files import FileReader, records
 from pytest_anomod.sources._rows import Row
-from pytest_anomod.sources.reader import SPAN_FIELDS
+from pytest_anomod.sources.read import TRACE_FIELDS
 
 
 class SpanFileReader(FileReader[SpanFile]):
     """Span files of all services."""
 
-    fields = SPAN_FIELDS
+    fields = TRACE_FIELDS
 
     def parse(self, source: SpanFile, lines: Iterable[bytes]) -> Iterable[Row | None]:
         """Rows of a span file."""

@@ -21,6 +21,14 @@ SETTLE_S = 6.0
 
 LOOPBACK = "127.0.0.1"
 
+_STARTED: dict[Path, OtlpReceiver] = {}
+"""Receivers of this process by their directory."""
+
+
+def receiver_in(directory: Path) -> OtlpReceiver | None:
+    """The receiver of this process that keeps what it takes in a directory."""
+    return _STARTED.get(directory)
+
 
 class OtlpReceiver:
     """Listens on `host` from start to close: loopback, or an address of this machine in a private network.
@@ -94,6 +102,9 @@ class OtlpReceiver:
             msg = f"the OTLP receiver can't listen on {self._host} port {port}: {error.strerror or error}"
             raise CaptureError(msg) from error
 
+        if self._directory is not None:
+            _STARTED[self._directory] = self
+
     def clear(self, signal: str) -> None:
         """Forget what came of traces, logs or metrics: a case begins."""
         self._taking().clear(signal)
@@ -104,6 +115,8 @@ class OtlpReceiver:
 
     def close(self) -> None:
         """Stop listening and forget all; idempotent."""
+        if self._directory is not None and _STARTED.get(self._directory) is self:
+            del _STARTED[self._directory]
         for part in (self._http, self._grpc, self._forwarder, self._inbox):
             if part is not None:
                 part.close()

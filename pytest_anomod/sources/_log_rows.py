@@ -11,6 +11,7 @@ from pytest_anomod.sources._files import records
 from pytest_anomod.sources._instances import InstanceWatch
 from pytest_anomod.sources._rows import Row
 from pytest_anomod.sources.store_logs import PARSERS
+from pytest_anomod.sources.text_logs import entries
 
 Log = LogFile | EngineOutput
 
@@ -46,7 +47,8 @@ def _json_row(source: Log, record: Any, watch: InstanceWatch, observed: int | No
 def _entry_rows(
     source: Log, lines: Iterable[bytes], watch: InstanceWatch, observed: Sequence[int]
 ) -> Iterator[Row | None]:
-    for entry in PARSERS[source.format](lines):
+    parse = PARSERS.get(source.format)
+    for entry in entries(lines, observed) if parse is None else parse(lines):
         if entry is None:
             yield None
             continue
@@ -56,8 +58,8 @@ def _entry_rows(
             watch.at(source.service, entry.time_unix_nano, source.number),
             *entry.severity,
             redact_text(entry.body),
-            "",
-            "",
+            entry.trace_id,
+            entry.span_id,
             redact_json(entry.attributes),
             _at(observed, entry.line),
         )

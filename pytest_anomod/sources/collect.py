@@ -11,17 +11,6 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.modality import Columns
 from pytest_anomod.model.runtime import Deployment
 
-COMMON = ("time_unix_nano", "service_name", "service_instance_id")
-LOG_FIELDS = (
-    *COMMON, "severity_number", "severity_text", "body", "trace_id", "span_id", "attributes", "observed_unix_nano",
-)  # fmt: skip
-SPAN_FIELDS = (
-    *COMMON, "trace_id", "span_id", "parent_span_id", "span_name", "span_kind", "status_code", "duration_ns",
-    "attributes",
-)  # fmt: skip
-"""Without `peer`: it is filled in once all spans of a case are there."""
-METRIC_FIELDS = (*COMMON, "metric_name", "unit", "kind", "value", "attributes")
-
 POLL_S = 0.1
 
 
