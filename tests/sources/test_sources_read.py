@@ -5,16 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from pytest_anomod.modalities.logs import LogCollector
-from pytest_anomod.modalities.metrics import COLUMNS
-from pytest_anomod.modalities.traces import TraceCollector
-from pytest_anomod.sources import read
+import pytest
+
+from pytest_anomod.model import catalog
+from pytest_anomod.sources import line_counter, read
+
+FIELDS = {
+    "traces": read.TRACE_FIELDS,
+    "logs": read.LOG_FIELDS,
+    "metrics": read.METRIC_FIELDS,
+    "coverage": line_counter.LINE_FIELDS,
+}
 
 
-def test_the_fields_are_those_of_the_modalities():
-    assert TraceCollector.fields == read.TRACE_FIELDS
-    assert LogCollector.fields == read.LOG_FIELDS
-    assert read.METRIC_FIELDS[3:] == tuple(column.name for column in COLUMNS)
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_fields_are_those_of_the_modalities(name):
+    """But for the peer of a span, which is found once all spans are there."""
+    columns = [column.name for column in catalog.find("modalities", name).columns if column.name != "peer"]
+    assert FIELDS[name] == (*read.COMMON, *columns)
 
 
 def test_the_plugin_and_the_readers_load_no_client_and_no_server_before_they_are_used():
