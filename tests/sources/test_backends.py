@@ -1,4 +1,4 @@
-"""What other programs collect becomes rows of a case: asked late enough, instances named, losses and odd ones counted."""
+"""What others collect becomes rows of a case: asked late enough, instances named, losses and oddities counted."""
 
 from __future__ import annotations
 
