@@ -31,6 +31,7 @@ _LOUD = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FAT
 _SOFT = "trace|trce|debug|dbug|dbg|info|inf|notice|warn|warning|wrn|error|err|fail|severe|critical|crit|fatal|alert"
 _LEADING_LEVEL = re.compile(rf"[\s\[<(|:-]*\b({_LOUD}|{_SOFT}|Info|Debug|Warning|Warn|Notice)\b(?:\[\d+\])?\s*[\]>):|]")
 _LOUD_LEVEL = re.compile(rf"(?<![\w/.=-])({_LOUD})(?![\w/.=-])")
+_LOUD_START = re.compile(rf" ?[\[<(]?({_LOUD})\b")
 _MARKED_LEVEL = re.compile(rf"[\[<(]\s*({_LOUD}|{_SOFT})\s*[\]>)]", re.IGNORECASE)
 _KLOG = re.compile(r"([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ ")
 _BEFORE_TIME = re.compile(rf"[\[<(]?(?:(?:{_LOUD}|{_SOFT})[\]>):]*\s*)?[\[<(]?")
@@ -54,7 +55,7 @@ _SPANS = ("spanid", "otelspanid", "ddspanid", "xb3spanid", "contextspanid", "mdc
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Line:
-    """What one line says; `begins` is whether it is surely the first of an entry."""
+    """What one line says; `begins` is whether it is surely the first of an entry: it starts with a time or a level."""
 
     text: str
     time_unix_nano: int | None = None
@@ -63,8 +64,7 @@ class Line:
     trace_id: str = ""
     span_id: str = ""
     attributes: dict[str, Any] = dataclasses.field(default_factory=dict)
-    begins: bool = False
-    has_time: bool = False
+    begins: bool
 
 
 def read_line(text: str, seen_ns: int | None = None) -> Line:
@@ -148,7 +148,6 @@ def _structured(text: str, fields: Mapping[str, Any], seen_ns: int | None) -> Li
         span_id=span or "" if trace else "",
         attributes=flat,
         begins=True,
-        has_time=time_unix_nano is not None,
     )
 
 
@@ -187,7 +186,7 @@ def _plain(text: str, seen_ns: int | None) -> Line:
     body, time_unix_nano, has_time = text, None, False
     before = _BEFORE_TIME.match(text)
     found = _time_in(text, before.end() if before else 0, seen_ns)
-    level = _level_of(text if found is None else text[: _HEAD + found[1]])
+    level = _level_of(text[:_HEAD])
     if found is not None:
         time_unix_nano, end = found
         has_time = True
@@ -197,8 +196,8 @@ def _plain(text: str, seen_ns: int | None) -> Line:
         body = body[marker.end() :] if marker else body
     elif clf := _CLF.search(text, 0, 200):
         time_unix_nano, has_time = _clf_time(clf, seen_ns), True
-    is_indented = text[:1] in (" ", "\t")
-    begins = has_time or (level is not None and (not is_indented or _LEADING_LEVEL.match(text) is not None))
+    is_deep = text.startswith(("\t", "  "))
+    begins = has_time or (not is_deep and any(mark.match(text) for mark in (_LEADING_LEVEL, _LOUD_START, _KLOG)))
     trace, span = _ids_in(text)
     return Line(
         text=text,
@@ -208,15 +207,13 @@ def _plain(text: str, seen_ns: int | None) -> Line:
         trace_id=trace,
         span_id=span,
         begins=begins,
-        has_time=has_time,
     )
 
 
-def _level_of(text: str) -> Severity | None:
-    head = text[: _HEAD * 2]
+def _level_of(head: str) -> Severity | None:
     if klog := _KLOG.match(head):
         return severity.of_word(klog[1])
-    match = _LEADING_LEVEL.match(head) or _LOUD_LEVEL.search(head[:_HEAD]) or _MARKED_LEVEL.search(head[:_HEAD])
+    match = _LEADING_LEVEL.match(head) or _LOUD_LEVEL.search(head) or _MARKED_LEVEL.search(head)
     return severity.of_word(match[1]) if match else None
 
 

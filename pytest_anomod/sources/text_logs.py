@@ -108,8 +108,6 @@ class _Pending:
     def takes(self, line: Line) -> bool:
         """Whether a line belongs to this entry."""
         text = line.text
-        if self._trace and text[0] in " \t" and not line.has_time:
-            return True
         if line.begins:
             return False
         if text[0] in " \t" or _CLOSING.match(text, 0, _HEAD):
