@@ -41,7 +41,8 @@ def load_json(document: bytes, *, exact: bool = False) -> Any:
     """
     try:
         value = json.loads(document, parse_float=Number if exact else _finite_float, parse_constant=str)
-        return _without_lone_surrogates(value) if _MAY_BE_SURROGATE.search(document) else value
+        has_escapes = b"\\u" in document or b"\xed" in document  # far faster to look for than what it may be
+        return _without_lone_surrogates(value) if has_escapes and _MAY_BE_SURROGATE.search(document) else value
     except RecursionError as error:
         msg = "the JSON is nested too deeply"
         raise ValueError(msg) from error
