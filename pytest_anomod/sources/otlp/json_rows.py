@@ -43,7 +43,7 @@ def parse(signal: str, payload: bytes) -> Any:
 
 
 def count(signal: str, request: Any) -> tuple[int, int]:
-    """How many records a request has, and how many can't be taken; cheap. ValueError where it is not of OTLP's shape."""
+    """How many records a request has, and how many can't be taken; ValueError where it is not of OTLP's shape."""
     try:
         records = [record for _, _, record in _walk(signal, request)]
     except _BROKEN as error:
