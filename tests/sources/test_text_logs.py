@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 
 import pytest
 
@@ -191,6 +192,18 @@ def test_times_without_a_zone_and_times_that_can_t_be(written, seen, expected):
     assert one(f"{written} INFO hi", seen).time_unix_nano == expected
 
 
+def test_times_without_a_zone_may_be_local_times_of_this_machine(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        [entry] = entries([b"2026-11-22 10:10:00 INFO hi"], is_local=True)
+        [zoned] = entries([b"2026-11-22 04:25:00Z INFO hi"], is_local=True)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert entry.time_unix_nano == zoned.time_unix_nano == NOW
+
+
 def test_lines_without_a_time_take_the_engines_or_the_entrys_before():
     assert [entry.time_unix_nano for entry in read("one", "two", observed=[NOW, NOW + 5])] == [NOW, NOW + 5]
     first, second, third = read("no time yet", "2026-11-22 04:25:00 INFO a", "INFO b")
@@ -297,8 +310,8 @@ def test_an_endless_trace_is_cut_and_what_is_left_out_counted():
     ],
 )  # fmt: skip
 def test_no_line_makes_it_fall(line):
-    for observed in ((), [NOW]):
-        for entry in read(line, observed=observed):
+    for options in ({}, {"is_local": True}, {"observed": [NOW]}):
+        for entry in entries([line], **options):
             if entry is not None:
                 entry.body.encode()
                 json.dumps(entry.attributes).encode()
