@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import xml.etree.ElementTree as ET
 
 import pytest
 from results import judged, make_result
@@ -12,6 +13,7 @@ from small_system import Effect
 from staging import run_pytest, write_tests
 
 from pytest_anomod.model.verdict import Verdict
+from pytest_anomod.report.categories import categories
 
 BODIES = {
     "test_kept": "case.run()",
@@ -40,6 +42,8 @@ OUTCOMES = {
     "test_own_failure": "FAILED",
 }  # fmt: skip
 
+GONE = r"entries of tests that do not exist any more \(remove them, .*\): test_staged\.py::test_gone"
+
 
 @pytest.fixture(scope="module")
 def good():
@@ -49,7 +53,11 @@ def good():
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, good):
     directory = tmp_path_factory.mktemp("project")
-    write_tests(directory, BODIES, {name: judged(good, Verdict(VERDICTS[name]), "effective") for name in BODIES})
+    staged = {name: judged(good, Verdict(VERDICTS[name]), "effective") for name in BODIES}
+    for name, result in staged.items():
+        scenario = dataclasses.replace(result.scenario, name=name.removeprefix("test_"))
+        staged[name] = dataclasses.replace(result, view=dataclasses.replace(result.view, scenario=scenario))
+    write_tests(directory, BODIES, staged)
     return directory
 
 
@@ -69,7 +77,8 @@ def outcomes(done):
 def compared(project):
     """Whose words are those of a run with workers."""
     write(project, BEFORE)
-    return run_pytest(project, "-n2", "-v", "-rx", "--anomod-baseline=chaos.json", "--anomod-report=report")
+    words = ("--anomod-baseline=chaos.json", "--anomod-report=report", "--alluredir=allure", "--junitxml=junit.xml")
+    return run_pytest(project, "-n2", "-v", "-rx", *words)
 
 
 def test_each_test_comes_to_what_it_should(compared):
@@ -94,12 +103,9 @@ def test_a_change_is_told_in_one_line(compared, name, change):
 
 
 def test_an_expected_failure_says_why(compared):
-    assert re.search(
-        r"XFAIL .*test_kept - tolerated as in the baseline, expected effective: retries, ticket 7", compared.stdout
-    )
-    assert re.search(
-        r"XFAIL .*test_own_words - tolerated as in the baseline, expected effective$", compared.stdout, re.M
-    )
+    why = "tolerated as in the baseline, expected effective"
+    assert re.search(f"XFAIL .*test_kept - {why}: retries, ticket 7$", compared.stdout, re.M)
+    assert re.search(f"XFAIL .*test_own_words - {why}$", compared.stdout, re.M)
 
 
 def test_the_table_and_the_report_name_the_baseline(compared, project):
@@ -110,24 +116,41 @@ def test_the_table_and_the_report_name_the_baseline(compared, project):
     assert "baseline: tolerated" in page
 
 
+def test_allure_puts_changes_into_a_category_of_their_own(compared, project):
+    assert compared.returncode
+    found = [json.loads(path.read_text()) for path in (project / "allure").glob("*-result.json")]
+    messages = {each["name"]: each["statusDetails"]["message"] for each in found if each["status"] == "failed"}
+    rules = [rule for rule in categories() if "messageRegex" in rule]
+    named = {
+        name: [rule["name"] for rule in rules if re.fullmatch(rule["messageRegex"], message)]
+        for name, message in messages.items()
+    }
+    for name in ("changed", "better", "spoiled"):
+        (names,) = [names for title, names in named.items() if title.startswith(name)]
+        assert names == ["Changed against the baseline"]
+    assert all(len(names) == 1 for names in named.values())
+
+
+def test_junit_xml_has_the_baseline_and_the_reason(compared, project):
+    cases = {case.get("name"): case for case in ET.parse(project / "junit.xml").iter("testcase")}
+    properties = {each.get("name"): each.get("value") for each in cases["test_changed"].iter("property")}
+    assert (properties["anomod_verdict"], properties["anomod_baseline"]) == ("silent", "tolerated")
+    (skipped,) = cases["test_kept"].iter("skipped")
+    assert skipped.get("type") == "pytest.xfail"
+    assert skipped.get("message").startswith("tolerated as in the baseline")
+
+
 def test_entries_without_a_test_and_tests_without_an_entry_are_told(compared):
     assert compared.stdout.count("test_gone") == 1
-    assert re.search(
-        r"chaos\.json: entries of tests that do not exist any more \(remove them, .*\): test_staged\.py::test_gone$",
-        compared.stdout, re.M,
-    )  # fmt: skip
-    assert re.search(
-        r"chaos\.json: tests without an entry \(.* adds them\): test_staged\.py::test_new$", compared.stdout, re.M
-    )
+    for sentence in (GONE, r"tests without an entry \(.* adds them\): test_staged\.py::test_new"):
+        assert re.search(rf"baseline chaos\.json: {sentence}$", compared.stdout, re.M)
 
 
 def test_without_workers_it_is_the_same(project):
     write(project, BEFORE)
     done = run_pytest(project, "-v", "--anomod-baseline=chaos.json", "-k", "kept or better or new")
     assert outcomes(done) == {name: OUTCOMES[name] for name in ("test_kept", "test_better", "test_new")}
-    assert (
-        "not exist any more (remove them, or run --anomod-baseline-update): test_staged.py::test_gone\n" in done.stdout
-    )
+    assert re.search(GONE, done.stdout)
 
 
 def test_an_expected_failure_can_be_run_as_any_other(project):
@@ -137,12 +160,11 @@ def test_an_expected_failure_can_be_run_as_any_other(project):
     assert outcomes(done) == {"test_kept": "FAILED", "test_own_words": "FAILED"}
 
 
-@pytest.mark.parametrize("workers", ["-n2", "-n0"])
-def test_an_update_writes_what_was_seen(project, workers):
-    """Reasons stay with their verdict; what says nothing of the system keeps its entry, as do tests that did not run."""
+def test_an_update_writes_what_was_seen(project):
+    """Reasons stay with their verdict; verdicts that say nothing, and tests that did not run, leave entries alone."""
     write(project, BEFORE, "updated.json")
     done = run_pytest(
-        project, workers, "-v", "--anomod-baseline=updated.json", "--anomod-baseline-update", "--deselect",
+        project, "-n2", "-v", "--anomod-baseline=updated.json", "--anomod-baseline-update", "--deselect",
         "test_staged.py::test_good",
     )  # fmt: skip
     found = json.loads((project / "updated.json").read_text())["verdicts"]
@@ -160,14 +182,14 @@ def test_an_update_writes_what_was_seen(project, workers):
 
 def test_repetitions_are_one_test(tmp_path, good):
     """Parametrized or not; what they don't agree on is not written."""
-    more = '@pytest.mark.parametrize("r", ["r1", "x"])\n@declared\ndef test_many(case, r):\n    case.run()\n'
+    more = '@pytest.mark.parametrize("r", ["a-r1", "r1"])\n@declared\ndef test_many(case, r):\n    case.run()\n'
     staged = {name: dataclasses.replace(good, verdict=Verdict.TOLERATED) for name in ("test_many", "test_one")}
     write_tests(tmp_path, {"test_one": "case.run()"}, staged, more=more)
     words = ("--anomod-repeat=2", "--anomod-baseline=new.json")
     done = run_pytest(tmp_path, *words, "--anomod-baseline-update")
     assert done.returncode == pytest.ExitCode.OK, done.stdout
-    keys = ["test_staged.py::test_many[r1]", "test_staged.py::test_many[x]", "test_staged.py::test_one"]
-    assert json.loads((tmp_path / "new.json").read_text())["verdicts"] == dict.fromkeys(keys, "tolerated")
+    wanted = {f"test_staged.py::{key}": "tolerated" for key in ("test_many[a-r1]", "test_many[r1]", "test_one")}
+    assert json.loads((tmp_path / "new.json").read_text())["verdicts"] == wanted
     done = run_pytest(tmp_path, *words)
     assert re.search("6 xfailed", done.stdout), done.stdout
-    assert "chaos baseline" not in done.stdout
+    assert "baseline new.json:" not in done.stdout

@@ -257,6 +257,12 @@ def test_headlines_are_in_junit_xml_with_workers_too(played):
     assert list(cases["test_ordinary"].iter("property")) == []
 
 
+def test_every_property_is_in_the_docs(played):
+    text = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
+    written = {each.get("name") for each in ET.parse(played.directory / "junit.xml").iter("property")}
+    assert written - {"anomod_budget"} == set(re.findall(r"`(anomod_\w+[a-z])`", text)) - {"anomod_baseline"}
+
+
 def test_a_killed_run_leaves_what_there_is(tmp_path):
     bodies = {"test_passes": "case.run()", "test_z": "os._exit(9)"}
     good = make_result(effect=Effect(gone=True))

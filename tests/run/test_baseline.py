@@ -15,17 +15,15 @@ WRONG = {
     '{"format": 2, "verdicts": {}}': "key 'format' is 2, not 1; remove the file and run --anomod-baseline-update",
     '{"verdicts": {}}': "key 'format' is None, not 1;*",
     '{"format": 1}': "key 'verdicts' must be an object*",
-    '{"format": 1, "verdicts": ["a.py::test_b"]}': "key 'verdicts' must be an object*",
-    '{"format": 1, "verdicts": {"a.py::test_b": "tolerate"}}': "key 'a.py::test_b': 'tolerate' is no verdict*; did you "
-    "mean tolerated?",
-    '{"format": 1, "verdicts": {"a.py::test_b": "contaminated"}}': "*'contaminated' is no verdict*; it must be one of "
-    "effective, tolerated, silent, ineffective, normal",
-    '{"format": 1, "verdicts": {"a.py::test_b": null}}': "key 'a.py::test_b': None is no verdict*",
-    '{"format": 1, "verdicts": {"a.py::test_b": {"verdict": "silent", "reason": ""}}}': "key 'a.py::test_b': 'reason' is "
-    "none of 'verdict', 'why'; remove it",
-    '{"format": 1, "verdicts": {"a.py::test_b": {"verdict": "silent", "why": 7}}}': "*'why' must be text, not 7",
-    '{"format": 1, "verdicts": {"a.py::test_b": "silent", "a.py::test_b": "tolerated"}}': "key 'a.py::test_b' stands there "
-    "2 times; leave one of them",
+    '{"format": 1, "verdicts": ["a"]}': "key 'verdicts' must be an object*",
+    '{"format": 1, "verdicts": {"a": "tolerate"}}': "key 'a': 'tolerate' is no verdict*; did you mean tolerated?",
+    '{"format": 1, "verdicts": {"a": "broken"}}': "*'broken' is no verdict*; it must be one of effective, tolerated, "
+    "silent, ineffective, normal",
+    '{"format": 1, "verdicts": {"a": null}}': "key 'a': None is no verdict*",
+    '{"format": 1, "verdicts": {"a": {"verdict": "silent", "reason": ""}}}': "key 'a': 'reason' is none of 'verdict', "
+    "'why'; remove it",
+    '{"format": 1, "verdicts": {"a": {"verdict": "silent", "why": 7}}}': "key 'a': 'why' must be text, not 7",
+    '{"format": 1, "verdicts": {"a": "silent", "a": "silent"}}': "key 'a' stands there 2 times; leave one of them",
     "\udcff": "can't be read: *; name a JSON file",
     None: "there is no such file; --anomod-baseline-update writes it",
 }
@@ -76,15 +74,8 @@ def test_an_empty_baseline_is_one(tmp_path):
 
 def test_what_a_run_did_not_see_stays():
     old = {"a": Entry("tolerated", "so"), "b": Entry("tolerated", "so"), "c": Entry("silent"), "d": Entry("silent")}
-    seen = [
-        ("a", "tolerated"),
-        ("b", "effective"),
-        ("e", "silent"),
-        ("f", "silent"),
-        ("f", "tolerated"),
-        ("c", "broken"),
-    ]
-    entries, said = updated(old, seen, ["d"])
+    new = [("b", "effective"), ("e", "silent"), ("f", "silent"), ("f", "tolerated"), ("c", "broken")]
+    entries, said = updated(old, [("a", "tolerated"), *new], ["d"])
     assert entries == {"a": old["a"], "b": Entry("effective"), "c": old["c"], "e": Entry("silent")}
     assert said == [
         "f had several verdicts in this run: silent, tolerated", "c was broken, which says nothing of the system",
