@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pytest_anomod.checks.judgement import EITHER
+from pytest_anomod.checks.judgement import EITHER, MEANING
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.redact import redact_text
-from pytest_anomod.model.verdict import Finding, Outcome
+from pytest_anomod.model.verdict import Finding, Outcome, Verdict
 from pytest_anomod.report import page
 from pytest_anomod.report.figures import HEIGHT_PX, WIDTH_PX
 
@@ -36,8 +36,14 @@ SUFFIXES = {"PNG": ".png", "TEXT": ".txt", "JSON": ".json", "CSV": ".csv"}
 MARK = "pytest-anomod"
 """What the page names as its generator, by which a report of ours is known before anything in it is replaced."""
 
-QUESTIONS = ("mechanism", "symptom", "impact", "healed", "complete", "aligned", "calm", "steady")
-"""Columns of the matrix; what added checks ask comes behind them."""
+QUESTIONS = {
+    **page.QUESTIONS,
+    "complete": "Is there data of all kinds?",
+    "aligned": "Do all kinds have the same windows?",
+    "calm": "Was the machine calm?",
+    "steady": "Was the baseline steady?",
+}
+"""Columns of the matrix, and what they mean; what added checks ask comes behind them."""
 
 SIGNS = {"good": "✓", "bad": "✗", "known": "≈", "rerun": "↻"}
 STATES = {"passed": "good", "xfailed": "known", "rerun": "rerun"}
@@ -167,7 +173,7 @@ def render(directory: Path, run: Run) -> str:
         skipped=[(clean(nodeid), clean(reason)) for nodeid, reason in run.skipped],
         cases=cases,
         bad=[case for case in cases if case["state"] == "bad"],
-        questions=[*QUESTIONS, *sorted(asked - set(QUESTIONS))],
+        questions=QUESTIONS | dict.fromkeys(sorted(asked - set(QUESTIONS)), ""),
         signs=SIGNS,
         size=(WIDTH_PX, HEIGHT_PX),
     )
@@ -178,11 +184,14 @@ def headline(run: Run) -> str:
     count = dict.fromkeys(SIGNS, 0)
     for tested in run.tested:
         count[_state(tested)] += 1
-    said = [f"{len(run.tested)} cases: {count['good']} as expected"]
-    said += [f"{count['known']} expected failures"] if count["known"] else []
-    said += [f"{count['bad']} not as expected"] if count["bad"] else []
-    said += [f"{len(run.failures)} failed without a case"] if run.failures else []
-    return ", ".join(said)
+    said = [
+        f"{len(run.tested)} {'case' if len(run.tested) == 1 else 'cases'}: {count['good']} as expected",
+        f"{count['bad']} not as expected",
+        f"{count['known']} {'expected failure' if count['known'] == 1 else 'expected failures'}",
+        f"{count['rerun']} run again",
+        f"{len(run.failures)} failed without a case",
+    ]
+    return ", ".join(each for each in said if not each.startswith("0 ") or each is said[0])
 
 
 def _state(tested: Tested) -> str:
@@ -202,14 +211,15 @@ def _case(directory: Path, number: int, tested: Tested) -> dict[str, Any]:
         "system": given["system"],
         "subject": f"{given['system']}: {given['fault']} in {given['target']}",
         "title": kept.get("title", given["scenario"]),
-        "verdict": told.get("anomod_verdict", ""),
+        "verdict": (verdict := told.get("anomod_verdict", "")),
+        "meaning": MEANING[Verdict(verdict)] if verdict in list(Verdict) else "there is no verdict",
         "expects": told.get("anomod_expects", ""),
         "baseline": told.get("anomod_baseline", ""),
         "answers": kept.get("answers", {}),
         "attempts": told.get("anomod_attempt", ""),
         "waited": f"{float(told.get('anomod_waited_s') or 0):.0f} s",
         "took": f"{tested.seconds:.0f} s",
-        "rows": kept.get("rows", ()),
+        "rows": [row for row in kept.get("rows", ()) if row[0] != page.VERDICT],
         "strips": kept.get("strips", ()),
         "picture": kept.get("picture", ""),
         "files": kept.get("files", ()),

@@ -30,6 +30,7 @@ QUESTIONS = {
     "healed": "Did it heal?",
 }
 CALM = "calm"
+VERDICT = "Verdict"
 COLOURS = {Outcome.PROVEN: "#006b4e", Outcome.BROKEN: "#b34e00"}
 MOST_MOVED = 3
 
@@ -98,7 +99,7 @@ def title(result: CaseResult) -> str:
 def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
     """The description of a case, row by row."""
     scenario, label = result.scenario, result.label
-    table: list[Row] = [("Verdict", f"{result.verdict} (expected {scenario.expects})")]
+    table: list[Row] = [(VERDICT, f"{result.verdict} (expected {scenario.expects})")]
     table += _circumstances(result)
     if not scenario.is_control:
         given = ", ".join(f"{key}={value!r}" for key, value in label.parameters.items() if value is not None)

@@ -98,6 +98,7 @@ class Keeper:
                 self.said = [f"not written: {error}"]
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
+    @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """What there is to say of the file, if anything."""
         said, option = list(self.said), self.config.option

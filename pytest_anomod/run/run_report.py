@@ -62,20 +62,21 @@ class RunReport:
             self.run.skipped.append((report.nodeid, reason.removeprefix("Skipped: ")))
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the page for good."""
         if self.config.option.collectonly:
             return
-        self.run.finished = True
+        self.run.finished = exitstatus != pytest.ExitCode.INTERRUPTED
         self._write()
         if self.trouble:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
+    @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Where the page is."""
         if self.trouble:
             terminalreporter.write_line(f"the report was not written: {self.trouble}", red=True)
-        elif self.run.finished:
+        elif not self.config.option.collectonly:
             terminalreporter.write_line(f"report: {self.directory / PAGE}")
 
     def _failed(self, report: pytest.TestReport | pytest.CollectReport, when: str) -> None:

@@ -127,7 +127,7 @@ def played(tmp_path_factory):
 
 
 def test_the_page_counts_what_there_was(played):
-    said = "6 cases: 2 as expected, 1 expected failures, 3 not as expected, 2 failed without a case"
+    said = "6 cases: 2 as expected, 3 not as expected, 1 expected failure, 2 failed without a case"
     assert said in played.page.said
     assert f"report: {played.directory}/report/index.html" in played.output
     assert "has not ended" not in played.page.said
@@ -263,14 +263,15 @@ def test_every_property_is_in_the_docs(played):
     assert written - {"anomod_budget"} == set(re.findall(r"`(anomod_\w+[a-z])`", text)) - {"anomod_baseline"}
 
 
-def test_a_killed_run_leaves_what_there_is(tmp_path):
-    bodies = {"test_passes": "case.run()", "test_z": "os._exit(9)"}
+@pytest.mark.parametrize(("end", "code"), [("os._exit(9)", 9), ("raise KeyboardInterrupt", 2)])
+def test_a_run_that_is_ended_leaves_what_there_is(tmp_path, end, code):
+    bodies = {"test_passes": "case.run()", "test_z": end}
     good = make_result(effect=Effect(gone=True))
     write_tests(tmp_path, bodies, {name: named(good, tmp_path, name) for name in bodies})
-    assert run_pytest(tmp_path, "--anomod-report=report").returncode == 9
+    assert run_pytest(tmp_path, "--anomod-report=report").returncode == code
     page = Played(tmp_path, "").page
-    assert "This run has not ended" in page.said
-    assert "1 cases: 1 as expected" in page.said
+    assert "This run has not ended, or was interrupted" in page.said
+    assert "1 case: 1 as expected" in page.said
     assert (tmp_path / "report" / page.all("img", "src")[0]).is_file()
 
 
