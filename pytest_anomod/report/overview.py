@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PAGE = "index.html"
 CASES = "cases"
 PICTURE_FILE = "picture.png"
-SUFFIXES = {"PNG": ".png", "TEXT": ".txt", "JSON": ".json", "CSV": ".csv"}
+SUFFIXES = {"TEXT": ".txt", "JSON": ".json", "CSV": ".csv"}
 MARK = "pytest-anomod"
 """What the page names as its generator, by which a report of ours is known before anything in it is replaced."""
 
@@ -106,7 +106,7 @@ def begin(directory: Path) -> None:
 
 def keep_case(directory: Path, result: CaseResult, drawn: page.Drawn) -> dict[str, Any]:
     """Write what was drawn of a case below the report's directory; return the rest as plain values, free of secrets."""
-    kept = {
+    kept: dict[str, Any] = {
         "title": clean(page.title(result)),
         "rows": [(name, clean(text)) for name, text in drawn.rows],
         "answers": _answers(result.findings),
@@ -114,18 +114,14 @@ def keep_case(directory: Path, result: CaseResult, drawn: page.Drawn) -> dict[st
         "directory": str(result.directory),
         "superseded": [(str(one.verdict), str(one.directory)) for one in result.superseded],
         "files": [],
-        "picture": "",
     }
     place = Path(CASES, _slug(result.view.case_id))
     try:
         (directory / place).mkdir(parents=True, exist_ok=True)
-        (directory / place / PICTURE_FILE).write_bytes(drawn.picture)
-        kept["picture"] = (place / PICTURE_FILE).as_posix()
         for each in drawn.attachments:
-            if each.body is not drawn.picture:
-                file = place / f"{_slug(each.name.lower())}{SUFFIXES[each.kind]}"
-                (directory / file).write_bytes(each.body)
-                kept["files"].append((each.name, file.as_posix()))
+            name = PICTURE_FILE if each.name == page.PICTURE else _slug(each.name.lower()) + SUFFIXES[each.kind]
+            (directory / place / name).write_bytes(each.body)
+            kept["files"].append((each.name, (place / name).as_posix()))
     except OSError as error:
         kept["rows"].append(("Files", f"could not be written: {error}"))
     return kept
@@ -201,6 +197,8 @@ def _state(tested: Tested) -> str:
 def _case(directory: Path, number: int, tested: Tested) -> dict[str, Any]:
     """What the template shows of a test."""
     told, kept = tested.headline, tested.kept or {}
+    # what a worker on another machine has written is not here
+    files = [(name, file) for name, file in kept.get("files", ()) if (directory / file).is_file()]
     given = {name: clean(told.get(f"anomod_{name}", "")) for name in ("scenario", "system", "fault", "target", "case")}
     return {
         "anchor": f"case-{number}-{_slug(given['case'] or given['scenario'])}",
@@ -221,8 +219,8 @@ def _case(directory: Path, number: int, tested: Tested) -> dict[str, Any]:
         "took": f"{tested.seconds:.0f} s",
         "rows": [row for row in kept.get("rows", ()) if row[0] != page.VERDICT],
         "strips": kept.get("strips", ()),
-        "picture": kept.get("picture", ""),
-        "files": kept.get("files", ()),
+        "picture": next((file for _, file in files if file.endswith(PICTURE_FILE)), ""),
+        "files": [(name, file) for name, file in files if not file.endswith(PICTURE_FILE)],
         "case_id": given["case"],
         "directory": _link(directory, kept.get("directory", "")),
         "superseded": [(verdict, _link(directory, place)) for verdict, place in kept.get("superseded", ())],

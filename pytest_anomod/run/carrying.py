@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_anomod.model.redact import redact_text
 from pytest_anomod.run.outcomes import baseline_key, entry_of, scenario_key
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def carry(item: pytest.Item, case: Case, report: pytest.TestReport) -> None:
 
     What only we read goes with the report as `anomod`, in plain types: xdist sends it to the controller.
     """
-    headline = case.properties()
+    headline = {name: redact_text(text) for name, text in case.properties().items()}
     if baseline_key in item.config.stash:
         entry = entry_of(item)
         headline["anomod_baseline"] = entry.verdict if entry else ""

@@ -255,6 +255,8 @@ def test_headlines_are_in_junit_xml_with_workers_too(played):
         assert dict(found)["anomod_verdict"] == verdict
         assert len(found) == len(dict(found))
     assert list(cases["test_ordinary"].iter("property")) == []
+    (impact,) = [each for each in cases["test_again"].iter("property") if each.get("name") == "anomod_impact"]
+    assert impact.get("value") == f"{HOSTILE} token=[redacted]"
 
 
 def test_every_property_is_in_the_docs(played):
@@ -273,6 +275,15 @@ def test_a_run_that_is_ended_leaves_what_there_is(tmp_path, end, code):
     assert "This run has not ended, or was interrupted" in page.said
     assert "1 case: 1 as expected" in page.said
     assert (tmp_path / "report" / page.all("img", "src")[0]).is_file()
+
+
+def test_files_that_stayed_on_another_machine_are_not_shown(tmp_path):
+    kept = {"files": [("The case at a glance", "cases/a/picture.png"), ("Label", "cases/a/label.json")]}
+    tested = overview.Tested(nodeid="a", outcome="passed", headline={"anomod_scenario": "s"}, seconds=1, kept=kept)
+    overview.write_overview(tmp_path, overview.Run(tested=[tested]))
+    page = Page((tmp_path / "index.html").read_text("utf-8"))
+    assert page.all("img", "src") == []
+    assert "Label" not in page.said
 
 
 def test_a_new_report_replaces_an_old_one_and_nothing_else(tmp_path):
