@@ -71,7 +71,7 @@ def engine_of(
     """The engine and where that came from: "http" for what has a port and speaks nothing else, "" for what has none."""
     base = base_name(image)
     for engine, names in _IMAGES.items():
-        if any(base == name or base.startswith(f"{name}-") and not base.endswith(_NO_SERVER) for name in names):
+        if any(base == name or (base.startswith(f"{name}-") and not base.endswith(_NO_SERVER)) for name in names):
             return engine, f"image {image}"
     for place, known, texts in (("command", _PROGRAMS, words), ("health check", _CHECKS, check)):
         programs = re.findall(r"[\w.+-]+(?=\s|$|[\"';|&)])", " ".join(texts))

@@ -54,9 +54,7 @@ def find_services(document: Mapping[str, Any], jobs: frozenset[str] = frozenset(
     """All services that stay up, in the order of the document; `jobs` end by themselves, as others may wait for."""
     ends = one_shot(document) | jobs
     services = {
-        name: service
-        for name, service in document["services"].items()
-        if name not in ends and replicas(service) > 0
+        name: service for name, service in document["services"].items() if name not in ends and replicas(service) > 0
     }
     mentions = [mention for name in services for mention in mentions_of(name, services)]
     return tuple(_find_service(document, name, services, mentions) for name in services)

@@ -1,4 +1,4 @@
-"""More that root of this machine can do in a container's network: lead a port elsewhere, hide names, ask its resolver."""
+"""More that root can do in the network of a container: lead a port elsewhere, hide names, ask its resolver."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ class ContainerRules(ContainerNetwork):
 
     def reset_port(self, port: int) -> None:
         """Reset the connections that others have open to a port in there."""
-        self._run(["ss", "-K", "-t", "-n", "-H", "state", "established", f"( sport = :{port} ) and not dst 127.0.0.0/8"])
+        which = f"( sport = :{port} ) and not dst 127.0.0.0/8"
+        self._run(["ss", "-K", "-t", "-n", "-H", "state", "established", which])
 
     def _change(self, table: str, lines: Sequence[str]) -> None:
         """Change a table in one step: all of the lines or none."""

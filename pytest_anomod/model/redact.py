@@ -79,7 +79,8 @@ def is_secret_name(name: str) -> bool:
 
 
 def redact_text(text: str) -> str:
-    """Text without secrets: values of secret names in JSON, forms, queries and key=value pairs, web tokens, known values.
+    """Text without secrets: values of secret names in JSON, forms, queries and key=value pairs, web tokens, and
+    values that were told.
 
     Text without secrets comes back as it is, byte for byte; so does all around a secret, save that JSON documents
     with a secret in them are laid out anew. A text that was cut off inside a secret loses what is left of it.

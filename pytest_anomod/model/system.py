@@ -72,8 +72,8 @@ class Replica:
 class ComposeFiles:
     """Compose files as `docker compose -f A -f B` takes them; paths are absolute.
 
-    `services` is a subset to bring up with what it depends on; () for all. Those in `otlp` export over OTLP already, and
-    are told to export to us; `metrics` are services and the paths of their pages for Prometheus.
+    `services` is a subset to bring up with what it depends on; () for all. Those in `otlp` export over OTLP already,
+    and are told to export to us; `metrics` are services and the paths of their pages for Prometheus.
     """
 
     files: tuple[str, ...]

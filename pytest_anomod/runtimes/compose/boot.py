@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.host import engine, files, ports
+from pytest_anomod.host import files, ports
 from pytest_anomod.host.engine import translated
 from pytest_anomod.host.locks import image_lock
 from pytest_anomod.host.state import make_directory, state_root
@@ -24,6 +24,7 @@ from pytest_anomod.runtimes.compose.resolve import Resolved, environment_words
 from pytest_anomod.runtimes.containers import seen as looking
 from pytest_anomod.runtimes.containers.deployment import describe
 from pytest_anomod.runtimes.containers.seen import Seen
+from pytest_anomod.runtimes.docker import engine
 
 if TYPE_CHECKING:
     import docker
@@ -34,9 +35,12 @@ START_LIMIT_S = 900.0
 WELL_LIMIT_S = 300.0
 OTHER_PORT_AFTER_S = 15.0
 """After so long a service that listens, but not where we thought, is taken to listen there."""
+LEFT_LIMIT_S = 60.0
 RESTARTS_MOST = 3
 LINES_SHOWN = 15
 FILE = "compose.json"
+PROJECT = "pytest-anomod.project"
+"""Label: the name that the files give to the project."""
 _COMPOSE = re.compile(r"COMPOSE_(?:FILE|PROJECT_NAME|PROFILES|PATH_SEPARATOR|ENV_FILES)")
 
 
@@ -69,6 +73,18 @@ class Boot:
         return self.deployment.client
 
     # images
+
+    def wait_alone(self) -> None:
+        """Wait until nothing of ours is left of the same project: its guardian may be taking it down."""
+        label = f"{PROJECT}={self.resolved.project}"
+
+        def none_left() -> bool:
+            with translated("containers of the same project can't be looked for"):
+                found = self.client.api.containers(all=True, filters={"label": label})
+                return not found and not self.client.api.networks(filters={"label": label})
+
+        what = f"what is left of another {self.resolved.project!r} to be gone (label {label})"
+        clock.wait_until(none_left, timeout_s=LEFT_LIMIT_S, what=what, every_s=0.2)
 
     def make_images(self) -> None:
         """Build what is to be built, once a run, and pull what is missing; DeploymentError says what failed."""
@@ -118,6 +134,7 @@ class Boot:
             engine.WORKER: self.session.worker,
             engine.DEPLOYMENT: ref["id"],
             engine.SYSTEM: self.system.name,
+            PROJECT: self.resolved.project,
         }
         plan = transform.Plan(project=ref["id"], labels=labels, service_label=engine.SERVICE, ports=self.ports)
         return transform.transform(self.resolved.document, plan)
@@ -169,8 +186,14 @@ class Boot:
         if seen.status in ("exited", "dead"):
             if seen.exit_code == 0 and name not in self.described:
                 return True
+            if not seen.exit_code and not seen.restarts_itself:
+                msg = (
+                    f"service {name!r} of {self.system.name!r} ended with code 0: if it is a job, name it in jobs=[...]"
+                )
+                raise DeploymentError(msg)
             if not seen.restarts_itself or seen.restart_count > RESTARTS_MOST:
-                msg = f"system {self.system.name!r} did not come up: service {name!r} {_end_of(seen)}{self._said(seen.id)}"
+                ended = f"service {name!r} {_end_of(seen)}"
+                msg = f"system {self.system.name!r} did not come up: {ended}{self._said(seen.id)}"
                 raise DeploymentError(msg)
             return False
         if seen.status != "running":
@@ -195,7 +218,7 @@ class Boot:
         if thought in listening:
             return thought
         fitting = [port for port in seen.exposed if port in listening] or list(listening)
-        return fitting[0] if len(fitting) == 1 or seen.exposed and fitting else 0
+        return fitting[0] if len(fitting) == 1 or (seen.exposed and fitting) else 0
 
     def _wait(self, done: Any, waiting: Mapping[str, Any]) -> None:
         try:
@@ -234,7 +257,7 @@ class Boot:
         said = ""
         for name, ids in self.deployment.containers().items():
             for seen in map(self._look, ids):
-                if seen.status in ("exited", "dead") and seen.exit_code or seen.health == "unhealthy":
+                if (seen.status in ("exited", "dead") and seen.exit_code) or seen.health == "unhealthy":
                     said += f"\nservice {name!r} {_end_of(seen)}{self._said(seen.id)}"
         return said
 
@@ -267,10 +290,8 @@ def _entry_key(document: Mapping[str, Any], system: System) -> tuple[str, int, s
 def _chosen_ports(
     document: Mapping[str, Any], system: System, base_port: int, entry_port: int | None
 ) -> dict[tuple[str, int, str], int]:
-    """A port of our block for all that is published: one that the engine picks would change when a container restarts."""
+    """A port of our block for all that is published: one that the engine picks changes when a container restarts."""
     key = _entry_key(document, system)
     keys = dict.fromkeys((key, *transform.published_ports(document)))
     chosen = dict(zip(keys, range(base_port, base_port + ports.BLOCK), strict=False))
     return chosen | ({key: entry_port} if entry_port is not None else {})
-
-

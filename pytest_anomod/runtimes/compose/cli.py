@@ -113,7 +113,11 @@ def _verb(arguments: Sequence[str]) -> str:
 def _version_of(words: Sequence[str]) -> str:
     try:
         said = subprocess.run(
-            [*words, "version", "--short"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ASK_LIMIT_S
+            [*words, "version", "--short"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=ASK_LIMIT_S,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

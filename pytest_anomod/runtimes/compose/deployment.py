@@ -6,11 +6,12 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_anomod.host import engine, files
+from pytest_anomod.host import files
 from pytest_anomod.host.engine import translated
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.source import MetricsPage, OtlpInbox, Source
 from pytest_anomod.runtimes.containers.deployment import ContainersDeployment
+from pytest_anomod.runtimes.docker import engine
 
 NUMBER = "com.docker.compose.container-number"
 ONE_OFF = "com.docker.compose.oneoff"
@@ -52,12 +53,12 @@ class ComposeDeployment(ContainersDeployment):
         return tuple(self.document["notes"])
 
     @property
-    def domains(self) -> tuple[str, ...]:
+    def domains(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of its networks: a service is known by NAME and by NAME.NETWORK."""
         return tuple(self.document["domains"])
 
     @property
-    def spared_ports(self) -> tuple[int, ...]:
+    def spared_ports(self) -> tuple[int, ...]:  # type: ignore[override]
         """Ports of our own, which no rule over packets may touch: that of the receiver of telemetry."""
         return tuple(self.document["spared_ports"])
 
@@ -82,7 +83,7 @@ class ComposeDeployment(ContainersDeployment):
         return {name: tuple(one for _, one in sorted(numbered)) for name, numbered in found.items()}
 
     def sources(self) -> tuple[Source, ...]:
-        """Beside output and figures: pages of metrics that the system declares, and our receiver's inbox if it has one."""
+        """Beside output and figures: pages of metrics that the system declares, and the inbox of our receiver."""
         pages = [
             MetricsPage(service=name, url=f"http://{one.address[0]}:{one.address[1]}{path}", number=number)
             for name, path in self.document["metrics"].items()

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 
-from pytest_anomod.host import engine, ports, processes
+from pytest_anomod.host import ports, processes
 from pytest_anomod.host.locks import boot_lock, project_lock
 from pytest_anomod.host.state import make_directory
 from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
@@ -22,6 +22,7 @@ from pytest_anomod.runtimes.compose.boot import Boot
 from pytest_anomod.runtimes.compose.deployment import ComposeDeployment
 from pytest_anomod.runtimes.compose.resolve import resolve
 from pytest_anomod.runtimes.containers.deployment import capabilities, lacking
+from pytest_anomod.runtimes.docker import engine
 from pytest_anomod.safety import sessions
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.safety.undo import remove_tree
@@ -84,11 +85,14 @@ class ComposeRuntime:
         deployment.undo.record({"op": "deployment", "ref": dict(deployment.ref)})
         held = _held[deployment.ref["id"]] = contextlib.ExitStack()
         try:
-            if refusals.alone(resolved.document):
+            alone = refusals.alone(resolved.document)
+            if alone:
                 held.enter_context(project_lock(resolved.project, purpose))
             base_port, block = ports.claim_block()
             held.callback(os.close, block)
             boot = Boot(deployment, system, session, deploys, resolved, base_port=base_port, entry_port=entry_port)
+            if alone:
+                boot.wait_alone()
             boot.make_images()
             with boot_lock(purpose, alone=True):
                 boot.run()

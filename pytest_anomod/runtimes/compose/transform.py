@@ -25,8 +25,8 @@ class Plan:
     """What is ours in the document. `ports` are those of this machine, by (service, port in the container, protocol);
     they are published even if the document does not.
 
-    `environment` and `mounts` are added to services, by name; a mount is (directory here, path in the container, whether
-    it can be written to).
+    `environment` and `mounts` are added to services, by name; a mount is (directory here, path in the container,
+    whether it can be written to).
     """
 
     project: str

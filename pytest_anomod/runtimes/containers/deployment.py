@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_anomod.host import cgroups, engine, net_namespace, probes, processes
+from pytest_anomod.host import cgroups, net_namespace, probes, processes
 from pytest_anomod.host.engine import translated
 from pytest_anomod.model import capability as can
 from pytest_anomod.model import clock
@@ -22,6 +22,7 @@ from pytest_anomod.runtimes.containers import seen as looking
 from pytest_anomod.runtimes.containers.probes import kind_of, passes_own_check
 from pytest_anomod.runtimes.containers.seen import Seen
 from pytest_anomod.runtimes.containers.starts import Starts
+from pytest_anomod.runtimes.docker import engine
 from pytest_anomod.runtimes.programs import HelperPrograms
 from pytest_anomod.safety.originals import OriginalsFile
 from pytest_anomod.safety.undo import UndoJournal
@@ -61,6 +62,10 @@ class ContainersDeployment(abc.ABC):
     """
 
     runtime: str
+    domains: tuple[str, ...] = ()
+    """Names of its networks: a service may be known by NAME.NETWORK, too."""
+    spared_ports: tuple[int, ...] = ()
+    """Ports of our own, which no rule over packets may touch."""
     described: Mapping[str, Mapping[str, Any]]
 
     def __init__(self, ref: Mapping[str, Json]) -> None:

@@ -41,7 +41,8 @@ class ContainerLifecycle:
         instance = self._fresh()
         seen = self.deployment.seen(self.service)
         if instance.state != "running":
-            msg = f"service {self.service!r} of {self.deployment.system!r} has no process to kill: it is {instance.state}"
+            system, state = self.deployment.system, instance.state
+            msg = f"service {self.service!r} of {system!r} has no process to kill: it is {state}"
             raise DeploymentError(msg)
         if instance.pid is None or instance.start_time is None or not _may_signal(instance.pid):
             with translated(f"service {self.service!r} was not killed"):
@@ -119,5 +120,3 @@ def _may_signal(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return True
-
-

@@ -1,4 +1,4 @@
-"""Helper programs inside the boundary of a container, of our own Python on this machine: its image need have nothing."""
+"""Helper programs inside the boundary of a container, of our Python on this machine: its image need have nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STANDALONE = ["-I", "-S"]
 
 
 class ContainerPrograms:
-    """Our stand-alone programs ([python, "-I", "-S", file, ...]) run in the network and the control group of the service.
+    """Our stand-alone programs ([python, "-I", "-S", file, ...]) run in the service's network and control group.
 
     They see the files and the processes of this machine. Other programs, which drive the deployment from outside, run
     in neither. What a program uses is counted to the service, its memory only where the service has room for it.
