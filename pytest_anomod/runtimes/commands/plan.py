@@ -15,6 +15,8 @@ from pytest_anomod.model.system import Command, Commands, Service, System
 
 MOST_SERVICES = 40
 """In a block of ports each has a front and a port behind it; what is left is for relays of faults."""
+WELL_WITHIN_S = 60.0
+"""How long a service gets, from its start, until its probe is answered."""
 _INNER, _CONTROL = 45, 90
 _NOT_INHERITED = ("ANOMOD_", "COVERAGE_", "COV_CORE_", "PYTEST_", "PYTHONSTARTUP")
 _STOP_SIGNALS = {"postgresql": "SIGINT"}
@@ -101,6 +103,7 @@ def make_plan(
                 "argv": _words(command, seen),
                 "env": _environment(command, seen, directory, tag, otlp_env),
                 "restart": command.restart,
+                "well_within_s": WELL_WITHIN_S,
                 "port": public[service.name],
                 "inner_port": inner[service.name],
                 "relayed": is_relayed(service, command),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pytest_anomod.define.commands import procfile_system
+from pytest_anomod.model.system import System
+
 SERVER = """
 import json, os, sys, threading, time, urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -53,3 +56,9 @@ def write_files(directory: Path, procfile: str = PROCFILE) -> Path:
     path = directory / "Procfile"
     path.write_text(procfile)
     return path
+
+
+def define_tiny(directory: Path, procfile: str = PROCFILE, **more: object) -> System:
+    """The tiny system, defined and registered."""
+    env = {"STOCK_URL": "http://127.0.0.1:{stock}"}
+    return procfile_system(write_files(directory, procfile), **{"name": "tiny", "entry": "front", "env": env, **more})

@@ -18,7 +18,6 @@ from pytest_anomod.host import listening, probes, processes
 from pytest_anomod.model import clock
 from pytest_anomod.runtimes.commands.helpers.front import HOST, Front
 
-WELL_WITHIN_S = 60.0
 STOP_GRACE_S = 3.0
 BACK_OFF_S, BACK_OFF_MOST_S, BACK_OFF_FORGOTTEN_S = 0.2, 5.0, 10.0
 ASK_EVERY_S, ANSWER_WITHIN_S = 0.05, 1.0
@@ -112,7 +111,7 @@ class Supervised:
         task = self._restarting
         assert task is not None
         try:
-            await asyncio.wait_for(asyncio.shield(task), WELL_WITHIN_S)
+            await asyncio.wait_for(asyncio.shield(task), self._row["well_within_s"])
         except TimeoutError:
             raise NotUpError(self._trouble("ends again and again")) from None
 
@@ -157,12 +156,13 @@ class Supervised:
         self.state = "running"
 
     async def _wait_well(self) -> None:
-        until_s = clock.monotonic_s() + WELL_WITHIN_S
+        within_s = self._row["well_within_s"]
+        until_s = clock.monotonic_s() + within_s
         while not self._ended.is_set():
             if await self._is_well():
                 return
             if clock.monotonic_s() > until_s:
-                raise NotUpError(self._trouble(f"is not well after {WELL_WITHIN_S:g} s: {self._asked()}"))
+                raise NotUpError(self._trouble(f"is not well after {within_s:g} s: {self._asked()}"))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), ASK_EVERY_S)
         raise NotUpError(self._trouble(f"ended while it started ({_in_words(self._status)})"))
