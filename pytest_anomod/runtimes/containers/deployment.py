@@ -19,7 +19,7 @@ from pytest_anomod.model.runtime import Instance, Stats
 from pytest_anomod.model.source import EngineOutput, ResourceFigures, Source
 from pytest_anomod.model.system import Service, ServiceKind, System
 from pytest_anomod.runtimes.containers import seen as looking
-from pytest_anomod.runtimes.containers.probes import kind_of, passes_own_check
+from pytest_anomod.runtimes.containers.probes import answers_at_all, kind_of, passes_own_check
 from pytest_anomod.runtimes.containers.seen import Seen
 from pytest_anomod.runtimes.containers.starts import Starts
 from pytest_anomod.runtimes.docker import engine
@@ -77,9 +77,7 @@ class ContainersDeployment(abc.ABC):
         self.originals = OriginalsFile(own / "originals.json")
         self.programs = HelperPrograms(own, self.undo, ref["tag"])
         self._starts = Starts(own / "starts.json")
-        self._at = float("-inf")
-        self._instances: dict[str, tuple[Instance, ...]] = {}
-        self._seen: dict[str, tuple[Seen, ...]] = {}
+        self._instances: tuple[float, dict[str, tuple[Instance, ...]]] = (float("-inf"), {})
         self._begun: set[str] = set()
 
     @abc.abstractmethod
@@ -111,25 +109,23 @@ class ContainersDeployment(abc.ABC):
         """All instances of a service, or of all services, as they are now (or were at most 50 ms ago)."""
         if service:
             self._check_known(service)
-        if clock.monotonic_s() - self._at > KEPT_S:
-            self._at = clock.monotonic_s()
-            ask = [name for name in self.described if not self._still_runs(name)]
+        asked_at, instances = self._instances
+        if clock.monotonic_s() - asked_at > KEPT_S:
+            asked_at = clock.monotonic_s()
+            ask = [name for name in self.described if not _all_run(instances.get(name, ()))]
             ids = self.find() if ask else {}
-            for name, instances in zip(ask, engine.each(lambda one: self._look(one, ids), ask), strict=True):
-                self._instances[name] = instances
-        return tuple(one for name in ([service] if service else self.described) for one in self._instances[name])
+            looked = engine.each(lambda one: self._look(one, ids), ask) if ask else []
+            instances = {**instances, **dict(zip(ask, looked, strict=True))}
+            self._instances = asked_at, instances  # at once, as others may be asking too
+        return tuple(one for name in ([service] if service else self.described) for one in instances[name])
+
+    def first(self, service: str) -> Instance:
+        """The instance of a service that is acted on, as it is now."""
+        return self.instances(service)[0]
 
     def forget(self) -> None:
         """Look anew the next time: something was just changed."""
-        self._at = float("-inf")
-
-    def _still_runs(self, service: str) -> bool:
-        """Whether all instances that were seen to run are there still: then the engine need not be asked."""
-        known = self._instances.get(service)
-        return bool(known) and all(
-            one.pid is not None and one.start_time is not None and processes.is_same(one.pid, one.start_time)
-            for one in known or ()
-        )
+        self._instances = float("-inf"), self._instances[1]
 
     def _look(self, service: str, ids: Mapping[str, tuple[str, ...]]) -> tuple[Instance, ...]:
         numbers = range(1, max(1, len(ids.get(service, ()))) + 1)
@@ -146,14 +142,20 @@ class ContainersDeployment(abc.ABC):
             return self._instance(service, number, None, "stopped", None)
         state = {"running": "running", "paused": "running", "restarting": "restarting"}.get(seen.status, "stopped")
         pid = looking.program_of(seen, row["port"]) if state == "running" and self.ref["local"] else None
-        if state == "running" and self.ref["local"] and (pid is None or not self._has_begun(seen, row["port"])):
+        if state == "running" and self.ref["local"] and (pid is None or not self._has_begun(service, seen)):
             state, pid = "restarting", None
         return self._instance(service, number, seen, state, pid)
 
-    def _has_begun(self, seen: Seen, port: int) -> bool:
-        """Whether a program that was just started listens; until then a service is not back."""
-        key = f"{seen.id} {seen.started_at}"
+    def _has_begun(self, service: str, seen: Seen) -> bool:
+        """Whether a program that was just started listens; until then a service is not back.
+
+        What must hold for a service after a restart, too, is put in as soon as somebody sees that.
+        """
+        from pytest_anomod.runtimes.containers.network import hide_again
+
+        key, port = f"{seen.id} {seen.started_at}", self.described[service]["port"]
         if key not in self._begun and (not port or looking.is_listening(seen.pid, port)):
+            hide_again(self, service, seen)
             self._begun.add(key)
         return key in self._begun
 
@@ -192,23 +194,25 @@ class ContainersDeployment(abc.ABC):
 
     def answers(self, service: str, timeout_s: float = 0.5) -> bool:
         """Whether each container of the service does what its probe asks."""
-        row = self.described.get(service) or self._check_known(service)
-        kind = row["probe"]["kind"]
-        for number, one in enumerate(self.instances(service), 1):
-            if one.state != "running":
-                return False
-            if kind in ("auto", "health"):
-                seen = self.seen(service, number)
-                kind = kind_of(kind, row["engine"], seen, row["port"])
+        self._check_known(service)
+        instances = enumerate(self.instances(service), 1)
+        return all(one.state == "running" and self._answers(one, number, timeout_s) for number, one in instances)
+
+    def _answers(self, one: Instance, number: int, timeout_s: float) -> bool:
+        """Whether one container does."""
+        row = self.described[one.service]
+        asked, port = row["probe"]["kind"], row["port"]
+        kind = asked
+        if asked in ("auto", "health"):
+            seen = self.seen(one.service, number)
+            kind = kind_of(asked, row["engine"], seen, port)
             if kind == "health":
-                well = passes_own_check(self.client, seen, timeout_s)
-            elif row["port"]:
-                well = probes.is_well(kind, one.address, timeout_s, row["probe"]["path"])
-            else:
-                well = True  # it listens nowhere: that it runs is all there is to see
-            if not well:
-                return False
-        return True
+                return passes_own_check(self.client, seen, timeout_s)
+        if not port:
+            return True  # it listens nowhere: that it runs is all there is to see
+        if asked == "auto" and kind == "http":
+            return answers_at_all(one.address, timeout_s)
+        return probes.is_well(kind, one.address, timeout_s, row["probe"]["path"])
 
     def unhealthy(self) -> tuple[str, ...]:
         """Names of services that don't answer."""
@@ -253,6 +257,14 @@ class ContainersDeployment(abc.ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.system} in {self.directory}>"
+
+
+def _all_run(instances: tuple[Instance, ...]) -> bool:
+    """Whether all that were seen to run are there still: then the engine need not be asked."""
+    return bool(instances) and all(
+        one.pid is not None and one.start_time is not None and processes.is_same(one.pid, one.start_time)
+        for one in instances
+    )
 
 
 def describe(system: System) -> dict[str, dict[str, Json]]:
