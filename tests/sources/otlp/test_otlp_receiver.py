@@ -17,6 +17,7 @@ from sources.otlp import documents
 from sources.otlp.documents import LOGS, METRICS, SPANS
 from sources.reading import records
 
+from pytest_anomod.model import clock
 from pytest_anomod.model.clock import wait_until
 from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.sources.otlp import inbox as inboxes
@@ -119,6 +120,19 @@ def test_a_sender_that_asks_before_it_sends_is_told_to_go_on(receiver):
         assert stream.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+def test_a_client_that_offers_http_2_is_served_by_http_1(receiver):
+    parts = urlsplit(receiver.url)
+    head = "POST /v1/traces HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Type: application/json\r\n"
+    offer = f"Content-Length: {len(ONE)}\r\nHost: x\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIA\r\n"
+    request = f"{head}{offer}\r\n".encode() + ONE
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as stream:
+        for cut in (len(head) + 40, 10):  # as Java's HttpClient sends it, twice by one connection
+            stream.sendall(request[:cut])
+            stream.sendall(request[cut:])
+            assert stream.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert len(receiver.read("traces", *FOREVER).rows) == 1
+
+
 def test_pieces_and_pipelined_requests_are_answered_in_turn(receiver):
     parts = urlsplit(receiver.url)
     request = b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -189,7 +203,7 @@ def test_noise_is_answered_and_the_receiver_lives(receiver, sender):
         stream.sendall(b"POST /v1/traces HTTP/1.1\r\nContent-Length: 1000000\r\n\r\nx")  # and gone
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as stream:
         stream.sendall(b"GET /")
-        with contextlib.suppress(OSError):  # it is cut off before all is sent, which may reach us as a reset
+        with contextlib.suppress(ConnectionError):  # it is cut off before all is sent, which may reach us as a reset
             for _ in range(1_000):
                 stream.sendall(b"x" * 1_000)  # a head without an end
             assert stream.recv(20) in (b"HTTP/1.1 400 Bad Req", b"")
@@ -212,12 +226,39 @@ def test_only_the_stretch_is_read_and_clear_begins_anew(receiver, sender):
     assert len(receiver.read("traces", *FOREVER).rows) == 1
 
 
+def test_records_that_came_late_are_noted(tmp_path):
+    receiver = OtlpReceiver(directory=tmp_path, settle_s=5.0)
+    receiver.start()
+    sender = Sender(receiver)
+    now = clock.now_ns()
+    for age_s, length_s in ((1, 0), (9, 0), (10, 9)):
+        start = now - age_s * clock.NS_PER_S
+        times = {"startTimeUnixNano": str(start), "endTimeUnixNano": str(start + length_s * clock.NS_PER_S)}
+        sender.send(json.dumps(documents.spans(1, **times)))
+    reading = receiver.read("traces", *FOREVER)
+    receiver.close()
+    assert len(reading.rows) == 3
+    assert reading.noted[inboxes.LATE] == 1
+
+
+def test_a_span_that_is_sent_again_is_taken_once(receiver, sender):
+    for _ in range(3):
+        assert sender.send(ONE) == (200, b"{}")
+    reading = receiver.read("traces", *FOREVER)
+    assert len(reading.rows) == 1
+    assert reading.dropped == {inboxes.TWICE: 2}
+
+
 def test_what_memory_may_not_hold_goes_to_a_file_without_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(inboxes, "IN_MEMORY_BYTES", 4_000)
     monkeypatch.setattr(inboxes, "KEPT_BYTES", 20_000)
     inbox = inboxes.Inbox(tmp_path)
     sent = 0
-    while (reply := inbox.take("traces", inboxes.JSON, json.dumps(documents.spans(1)).encode())).status == 200:
+    while True:
+        request = documents.spans(1, traceId=f"{sent + 1:032x}")
+        reply = inbox.take("traces", inboxes.JSON, json.dumps(request).encode())
+        if reply.status != 200:
+            break
         sent += 1
     assert sent > 3
     assert reply.status == 413
@@ -284,6 +325,13 @@ def test_what_can_t_be_forwarded_is_counted_and_nobody_waits(tmp_path, backend):
     receiver.close()
     with pytest.raises(CaptureError, match="can't forward to 'ftp"):
         OtlpReceiver(forward_to="ftp://me:secret@host").start()
+
+
+def test_it_does_not_forward_to_itself(receiver):
+    port = urlsplit(receiver.url).port
+    receiver.close()
+    with pytest.raises(CaptureError, match="can't forward to itself"):
+        OtlpReceiver(port=port, forward_to=f"http://127.0.0.1:{port}").start()
 
 
 def test_protobuf_without_its_library_is_told(monkeypatch):
