@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_anomod.adopt import asking
-from pytest_anomod.adopt.found import Answer, FoundService, FoundSystem, entry_among
+from pytest_anomod.adopt.found import Answer, FoundService, FoundSystem, entry_among, said_entry
 from pytest_anomod.define import procfiles
 from pytest_anomod.define.commands import engine_of, procfile
 from pytest_anomod.host import listening, ports, processes
@@ -28,6 +28,8 @@ Say = Callable[[str], None]
 def look_at_procfile(file: Path, *, name: str, entry: str, session: Session, say: Say) -> FoundSystem:
     """What a Procfile's system is, found by starting it once; DeploymentError when it can't be started."""
     lines = procfiles.read(file)
+    if entry:
+        said_entry(entry, list(lines))  # before anything is started
     commands = procfile(file)
     system = _trial(name, commands)
     say(f"starting {', '.join(lines)} once, each told a port of ours as PORT")
