@@ -76,7 +76,9 @@ def _trial(name: str, commands: Commands) -> System:
 
 def _wait_until_they_listen(deployment: CommandsDeployment) -> dict[str, list[int]]:
     """The ports that each service listens on, once all do or no more begin to."""
-    until_s, last, changed_s = clock.monotonic_s() + LISTENS_WITHIN_S, {}, clock.monotonic_s()
+    last: dict[str, list[int]] = {}
+    changed_s = clock.monotonic_s()
+    until_s = changed_s + LISTENS_WITHIN_S
     while True:
         now_s, listened = clock.monotonic_s(), _listened(deployment)
         if listened != last:
@@ -121,7 +123,8 @@ def _look(
     services = []
     for command in commands.commands:
         name = command.service
-        engine, port, env, probe = Answer(value="", why="it listens on no port"), None, {}, None
+        engine, port, probe = Answer(value="", why="it listens on no port"), None, None
+        env: dict[str, Answer] = {}
         if listened[name]:
             port, env = _port_of(name, listened[name], told[name], movable[name])
             engine = _engine_of(command, (ports.HOST, listened[name][0]))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_anomod.define import secrets
 from pytest_anomod.define.caller import beside_caller
 from pytest_anomod.define.journeys import visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
@@ -53,6 +54,7 @@ def running_system(
     given = {"kinds": kinds, "engines": engines, "probes": probes, "logins": logins, "logs": logs}
     check_names(names, {what: rows or {} for what, rows in given.items()}, where)
     chosen = entry_service or entry_of({one: called.get(one, ()) for one in names}, where, "entry_service")
+    secrets.keep({one: {"URL": login} for one, login in (logins or {}).items()}, {})
     told = {"kinds": kinds or {}, "engines": engines or {}, "ports": ports or {}, "probes": probes or {}}
     services = tuple(_service(one, called.get(one, ()), told, chosen, where) for one in names)
     running = Running(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
@@ -92,3 +93,12 @@ def test_nothing_is_left_when_pytest_is_killed_under_a_fault(start, folder):
         timeout_s=10.0 - (time.monotonic() - began),
         what="the guardian to clear up",
     )
+
+
+def test_it_can_be_brought_up_to_play_with(start, folder):
+    """`anomod up` finds what conftest.py of the directory defines; Ctrl-C takes it down."""
+    run = start("up", "shop", program="pytest_anomod.cli")
+    clock.wait_until(lambda: "shop is up at http://127.0.0.1:" in run.output, timeout_s=60.0, what="it to be up")
+    assert "runtime: commands" in run.output
+    run.signal_group(signal.SIGINT)
+    assert run.wait(30) == 0, run.output
