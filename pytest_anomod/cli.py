@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="bring a system up in the foreground; Ctrl-C takes it down")
-    up.add_argument("system", help="its name, such as social_network")
+    up.add_argument("system", help="its name: ours, or one that conftest.py here defines")
     up.add_argument("--port", type=int, metavar="N", help="port of the entry service (default: any free one)")
     up.add_argument("--runtime", default="auto", metavar="NAME", help="what brings it up (default: %(default)s)")
     up.set_defaults(run=_up)
@@ -51,12 +52,22 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
     image.set_defaults(run=_image)
 
+    from pytest_anomod.adopt import command as adopting
+
+    adopting.add_to(commands, lambda line: print(line, flush=True))
+
     clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
     clean.set_defaults(run=_clean)
     return parser
 
 
+DEFINITIONS = ("conftest.py", "anomod_system.py")
+"""Files of the current directory in which a team's own systems are looked for."""
+
+
 def _up(arguments: argparse.Namespace) -> int:
+    here = [str(Path(name).resolve()) for name in DEFINITIONS if Path(name).is_file()]
+    os.environ[catalog.DEFINED_IN] = os.pathsep.join(filter(None, [os.environ.get(catalog.DEFINED_IN), *here]))
     system = catalog.find("systems", arguments.system)
     runtime = catalog.find("runtimes", _runtime_name(arguments.runtime, system))
     return runtime.up_in_foreground(system, port=arguments.port, say=lambda line: print(line, flush=True))

@@ -14,4 +14,4 @@ def beside_caller(path: str | os.PathLike[str]) -> Path:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    return Path(os.path.abspath(frame.f_code.co_filename)).parent.joinpath(path)
+    return Path(os.path.normpath(Path(os.path.abspath(frame.f_code.co_filename)).parent / path))

@@ -51,10 +51,15 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
         runtime = catalog.find("runtimes", runtime_name(config, declaration))
         fault = declaration.fault
         missing = runtime.lacks(declaration.system, declaration.target, fault.needs)
+        asked = getattr(runtime, "refusal_of_fault", None)
+        refused = asked(declaration.system, declaration.target, fault.name) if asked else ""
     except AnomodError:
         return  # none takes the system, or an engine is out of order: `check_run` says so, once for all tests
     if declaration.injector and (why := refusal(config, declaration)):
         msg = f"{test}: injector {declaration.injector!r} can't do this scenario: {why}"
+        raise ScenarioError(msg)
+    if refused:
+        msg = f"{test}: fault {refused}"
         raise ScenarioError(msg)
     if missing:
         nobody = missing - runtime.capabilities
