@@ -18,7 +18,7 @@ class Spool:
     """
 
     def __init__(self, directory: Path | None, *, in_memory: int, most: int) -> None:
-        self._directory = directory
+        self._directory = None if directory is None else str(directory)
         self._in_memory = in_memory
         self._most = most
         self._lock = threading.Lock()
@@ -26,7 +26,9 @@ class Spool:
         self._file = self._new_file()
 
     def _new_file(self) -> tempfile.SpooledTemporaryFile[bytes]:
-        return tempfile.SpooledTemporaryFile(self._in_memory, dir=self._directory)
+        return tempfile.SpooledTemporaryFile(
+            self._in_memory, dir=None if self._directory is None else str(self._directory)
+        )
 
     def add(self, came_ns: int, encoding: int, payload: bytes) -> bool:
         """Keep a payload; False when there is no room for it, be it on the disk."""
