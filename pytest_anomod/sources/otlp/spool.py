@@ -46,14 +46,15 @@ class Spool:
 
     def payloads(self) -> Iterator[tuple[int, int, bytes]]:
         """When each payload came, its encoding and its bytes, of all that are there now."""
-        place, end = 0, self._size
+        with self._lock:
+            place, end, file = 0, self._size, self._file
         while place < end:
             with self._lock:
-                if self._size < end:  # it was cleared meanwhile
+                if self._file is not file or file.closed:  # all was forgotten meanwhile
                     return
-                self._file.seek(place)
-                came_ns, encoding, length = _HEAD.unpack(self._file.read(_HEAD.size))
-                payload = self._file.read(length)
+                file.seek(place)
+                came_ns, encoding, length = _HEAD.unpack(file.read(_HEAD.size))
+                payload = file.read(length)
             place += _HEAD.size + length
             yield came_ns, encoding, payload
 
