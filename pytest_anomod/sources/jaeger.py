@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -58,9 +59,8 @@ class Jaeger:
         traces: dict[str, dict[str, Any]] = {}
         first, last = start_ns // NS_PER_US, -(-end_ns // NS_PER_US)
         for service in self._services or self._known_services():
-            for answer, was_cut in in_slices(
-                first, last, self._limit, lambda piece, service=service: self._ask(service, piece), shortest=_US_PER_MS
-            ):
+            ask = functools.partial(self._ask, service)
+            for answer, was_cut in in_slices(first, last, self._limit, ask, shortest=_US_PER_MS):
                 dropped[CUT] += was_cut
                 for trace in answer:
                     spans = as_list(as_object(trace).get("spans"))

@@ -152,6 +152,7 @@ def test_pieces_and_pipelined_requests_are_answered_in_turn(receiver):
         (b"{", {}, 400, inboxes.MALFORMED),
         (b"no gzip", {"Content_Encoding": "gzip"}, 400, inboxes.MALFORMED),
         (gzip.compress(ONE)[:-20], {"Content_Encoding": "gzip"}, 400, inboxes.MALFORMED),
+        (gzip.compress(ONE)[:-4], {"Content_Encoding": "gzip"}, 400, inboxes.MALFORMED),
         (ONE, {"Content_Encoding": "br"}, 415, inboxes.UNKNOWN_FORM),
         (ONE, {"Content_Type": "text/plain"}, 415, inboxes.UNKNOWN_FORM),
         (ONE, {"path": "/v1/profiles"}, 404, None),
