@@ -54,17 +54,31 @@ def blind_id(case_id: str) -> str:
     return f"case-{hashlib.sha256(case_id.encode()).hexdigest()[:12]}"
 
 
-def merged_coverage(frame: pd.DataFrame, edges_ns: tuple[int, ...]) -> pd.DataFrame:
-    """Coverage with one row a line for each stretch that an edge opens: whether it ran in any window of the stretch.
+def whole_coverage(frame: pd.DataFrame, time_ns: int) -> pd.DataFrame:
+    """Coverage with one row a line, at this time: whether it ran in any window.
 
-    Coverage is counted between the edges of the phases, so its windows would tell where they are. `edges_ns` ascends;
-    a row belongs to the last edge that is not after it, and gets its time. Rows before the first are left out.
+    Coverage is counted between the edges of the phases, so its windows would tell how many there are, and where.
     """
-    import numpy as np
+    merged = frame.groupby(list(_LINE), observed=True, dropna=False)["covered"].any().reset_index()
+    return _as_table(merged.assign(time_unix_nano=time_ns))
 
-    place = np.searchsorted(np.asarray(edges_ns), frame["time_unix_nano"].to_numpy(), side="right") - 1
-    stretch = frame.assign(time_unix_nano=np.asarray(edges_ns)[np.maximum(place, 0)])[place >= 0]
-    keys = ["time_unix_nano", *_LINE]
-    merged = stretch.groupby(keys, observed=True, sort=True, dropna=False)["covered"].any().reset_index()
-    merged["service_instance_id"] = None  # a line of a service, whichever of its instances ran it
+
+def split_coverage(frame: pd.DataFrame, start_ns: int, alarm_ns: int) -> pd.DataFrame:
+    """Coverage with one row a line for the stretch before the alarm, and one for that after it, at these times.
+
+    Each is that of the stretch's last window: in the one before (the fault goes in), lines still run as ever.
+    """
+    import pandas as pd
+
+    times = frame["time_unix_nano"]
+    parts = []
+    for begin, inside in ((start_ns, times < alarm_ns), (alarm_ns, times >= alarm_ns)):
+        rows = frame[inside & (times == times[inside].max())]
+        merged = rows.groupby(list(_LINE), observed=True, dropna=False)["covered"].any().reset_index()
+        parts.append(merged.assign(time_unix_nano=begin))
+    return _as_table(pd.concat(parts, ignore_index=True))
+
+
+def _as_table(merged: pd.DataFrame) -> pd.DataFrame:
+    merged = merged.assign(service_instance_id=None)  # a line of a service, whichever of its instances ran it
     return merged[[*COMMON, *_LINE[1:], "covered"]]

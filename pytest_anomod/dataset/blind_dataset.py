@@ -72,7 +72,7 @@ class BlindDataset(ModalityTables):
             if modality in case.modalities:
                 part = read_blind(case, modality)
                 if modality == "coverage":
-                    part = blind.merged_coverage(part, (case.timeline.start_ns,))
+                    part = blind.whole_coverage(part, case.timeline.start_ns)
                 part.insert(0, "case_id", name)
                 parts.append(part)
         if not parts:

@@ -247,5 +247,5 @@ def _cut(rows: Rows, modality: str, start_ns: int, end_ns: int, alarm_ns: int | 
     times = rows.frame["time_unix_nano"]
     inside = rows.frame[(times >= start_ns) & (times < end_ns)].reset_index(drop=True)
     if modality == "coverage" and alarm_ns is not None:
-        return blind.merged_coverage(inside, (start_ns, alarm_ns))
+        return blind.split_coverage(inside, start_ns, alarm_ns)
     return inside
