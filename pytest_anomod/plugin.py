@@ -91,6 +91,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what brings systems up: process, docker, or auto, which takes docker where an engine of this machine "
         "answers and the image is there or can be built here, else process; default %(default)s",
     )
+    group.addoption(
+        "--anomod-replay", metavar="DIR", help="recorded cases on which tests of methods (@evaluation) are tried"
+    )
     group.addoption("--anomod-injector", metavar="NAME", default="native", help="who carries faults out (%(default)s)")
 
 

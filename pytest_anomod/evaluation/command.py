@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         bin_s=arguments.bin,
         alarm_shift_s=arguments.alarm_shift,
     )
-    methods = arguments.method or offered()
+    methods = list(dict.fromkeys(arguments.method or offered()))
     results = evaluate(arguments.path, methods, options, jobs=arguments.jobs, say=progress(sys.stderr))
     if arguments.out:
         write(results.rows, arguments.out)

@@ -11,6 +11,8 @@ import numpy as np
 RANKING = ("AC@1", "AC@3", "AC@5", "Avg@5", "MRR")
 """Scores of a ranking, each from 0 to 1."""
 
+ALIKE = 1e-9
+"""Scores that differ by a smaller share are equal: sums of the same numbers differ by their order."""
 RESAMPLES = 1000
 COVERED = 0.95
 
@@ -41,13 +43,13 @@ def place(scores: Mapping[Any, float], truth: Any, candidates: Collection[Any]) 
 
     A truth that is no candidate (a function that a method did not name, say) was not found: it is NOWHERE.
     """
-    values = [scores[name] for name in candidates if name in scores]
-    unnamed = len(candidates) - len(values)
+    values = np.array([scores[name] for name in candidates if name in scores], dtype=float)
     if truth not in candidates:
         return NOWHERE
     if truth not in scores:
-        return Place(len(values), unnamed)
-    return Place(sum(value > scores[truth] for value in values), sum(value == scores[truth] for value in values))
+        return Place(len(values), len(candidates) - len(values))
+    equal = np.isclose(values, scores[truth], rtol=ALIKE, atol=0.0)
+    return Place(int(((values > scores[truth]) & ~equal).sum()), int(equal.sum()))
 
 
 def ranking_scores(scores: Mapping[Any, float], truths: Sequence[Any], candidates: Collection[Any]) -> dict[str, float]:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -15,15 +15,16 @@ Made = TypeVar("Made")
 def mapped(work: Callable[[Item], Made], items: Sequence[Item], jobs: int) -> Iterator[tuple[int, Made]]:
     """Number and result of each item, as they are done; here, in order, for one job.
 
-    `work` must be importable by name. What it raises is raised here, and nothing more is begun then.
+    Each process gets a copy of `work` when it begins, and keeps it. What it raises is raised here, and nothing more is
+    begun then.
     """
     if jobs <= 1:
         yield from enumerate(map(work, items))
         return
     # not forked: a library's threads may hold a lock at that moment, for ever in the child
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=jobs, mp_context=context, initializer=_begin) as pool:
-        futures = {pool.submit(work, item): number for number, item in enumerate(items)}
+    with ProcessPoolExecutor(max_workers=jobs, mp_context=context, initializer=_begin, initargs=(work,)) as pool:
+        futures = {pool.submit(_do, item): number for number, item in enumerate(items)}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -31,7 +32,15 @@ def mapped(work: Callable[[Item], Made], items: Sequence[Item], jobs: int) -> It
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin() -> None:
-    """Arrow's and BLAS's own threads would make two processes four and more."""
+_works: list[Callable[[Any], Any]] = []
+
+
+def _begin(work: Callable[[Any], Any]) -> None:
+    """In the new process. Arrow's and BLAS's own threads would make two processes four and more."""
+    _works.append(work)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+
+def _do(item: Any) -> Any:
+    return _works[0](item)
