@@ -76,7 +76,9 @@ def score(method: Any, evidence: Evidence) -> np.ndarray:
 
 
 def tasks_of(method: Any) -> tuple[str, ...]:
-    """What a method can be asked: rank, score."""
+    """What a method can be asked: rank, score; one that learns (see `learning`) says its task."""
+    if hasattr(method, "features"):
+        return (method.task,)
     return tuple(name for name in ("rank", "score") if callable(getattr(method, name, None)))
 
 

@@ -34,7 +34,7 @@ def detections(rows: Sequence[Row]) -> list[Row]:
 def figure(rows: Sequence[Row], name: str, seed: int) -> Figure:
     """The mean of a score over cases; cases without one (code, of a fault that is not in code) are left out."""
     known = [row for row in rows if row[name] is not None]
-    return mean_figure([row[name] for row in known], [_group(row) for row in known], seed)
+    return mean_figure([row[name] for row in known], [unit(row) for row in known], seed)
 
 
 def by(rows: Sequence[Row], *names: str) -> dict[Any, list[Row]]:
@@ -118,7 +118,7 @@ def detection_figures(rows: Sequence[Row], seed: int) -> Detection:
         )
         for row in rows
     }
-    groups = {row["case_id"]: _group(row) for row in rows}
+    groups = {row["case_id"]: unit(row) for row in rows}
     held = calibration(rows, seed)
     threshold = detection.best_threshold(*_pooled([cases[name] for name in cases if name in held]))
     tested = {name: case for name, case in cases.items() if name not in held}
@@ -198,6 +198,6 @@ def _count(row: Row) -> int:
     return len(row["modalities"].split("+")) if row["modalities"] else 0
 
 
-def _group(row: Row) -> tuple[str, str]:
-    """What is drawn together: the cases of a scenario; each control stands for itself."""
+def unit(row: Row) -> tuple[str, str]:
+    """What is drawn together, or learnt from together: the cases of a scenario; each control stands for itself."""
     return row["system"], row["case_id"] if row["is_control"] else row["scenario"]

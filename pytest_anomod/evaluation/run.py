@@ -14,6 +14,7 @@ import numpy as np
 from pytest_anomod.dataset.evidence import Evidence, alarm_evidence, detection_evidence
 from pytest_anomod.dataset.read import Dataset, load_dataset
 from pytest_anomod.dataset.read_case import DatasetCase
+from pytest_anomod.evaluation import learning
 from pytest_anomod.evaluation import method as answers
 from pytest_anomod.evaluation.damage import damaged
 from pytest_anomod.evaluation.external import find_method
@@ -82,6 +83,11 @@ def evaluate(
     for row in rows:
         if row["error"]:
             left_out.setdefault(row["method"], row["error"])
+    rows = [row for row in rows if row["method"] not in left_out]
+    found = {spec: given[spec] if given else find_method(spec) for spec in {row["method"] for row in rows}}
+    left_out |= learning.judge(rows, found, options.seed)
+    for row in rows:
+        del row["features"], row["targets"]
     return Results(
         rows=[row for row in rows if row["method"] not in left_out],
         left_out=left_out,
@@ -133,6 +139,8 @@ class Player:
             "gave_code": False,
             "scores": None,
             "labels": None,
+            "features": None,
+            "targets": None,
             "bin_s": evidence.bin_s,
         }
         if trial.method in self._failed:
@@ -148,6 +156,8 @@ class Player:
 
     def _asked(self, trial: Trial, evidence: Evidence, case: DatasetCase) -> Row:
         method = self._method(trial.method)
+        if learning.learns(method):
+            return self._learnt(method, evidence, case)
         if trial.task == "score":
             scores = answers.score(method, evidence)
             return {"scores": scores.tolist(), "labels": bin_labels(case, evidence).tolist()}
@@ -158,6 +168,15 @@ class Player:
             found = ranking_scores(ranking.code, functions, ranking.code)
             row |= {f"code {name}": value for name, value in found.items()} | {"gave_code": bool(ranking.code)}
         return row
+
+    def _learnt(self, method: Any, evidence: Evidence, case: DatasetCase) -> Row:
+        """Features, for `learning.judge` to put scores in their place once all cases are read."""
+        made = {"features": learning.features_of(method, evidence)}
+        if method.task == "score":
+            labels = bin_labels(case, evidence)
+            return made | {"targets": labels, "labels": labels.tolist()}
+        services, _ = truths(case)
+        return made | {"targets": np.isin(evidence.services, services).astype(int)}
 
     def _method(self, spec: str) -> Any:
         if spec not in self._methods:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from pytest_anomod.dataset.evidence import Evidence
 from pytest_anomod.evaluation.method import Ranking
+from pytest_anomod.evaluation.methods._experts import ranking_of, ranks_of
 from pytest_anomod.evaluation.methods._lines import masked
 from pytest_anomod.evaluation.methods.call_gap import CallGap
 from pytest_anomod.evaluation.methods.coverage_difference import CoverageDifference
@@ -17,7 +19,7 @@ from pytest_anomod.evaluation.methods.robust_shift import RobustShift
 from pytest_anomod.evaluation.methods.self_time import SelfTime
 from pytest_anomod.evaluation.methods.user_edge import UserEdge
 
-EXPERTS: Mapping[str, Sequence[object]] = {
+EXPERTS: Mapping[str, Sequence[Any]] = {
     "logs": (LogNovelty("log_novelty", masked),),
     "metrics": (RobustShift(),),
     "traces": (DeepestError(), SelfTime(), CallGap()),
@@ -37,26 +39,10 @@ class MeanRank:
         ranks, code = [], {}
         for modality in self.modalities:
             if modality in evidence.granted:
-                ranks.append(np.mean([_ranks(evidence, modality, expert) for expert in EXPERTS[modality]], axis=0))
-                code = _ranking(evidence, modality, EXPERTS[modality][0]).code or code
+                ranks.append(np.mean([ranks_of(evidence, modality, expert) for expert in EXPERTS[modality]], axis=0))
+                code = ranking_of(evidence, modality, EXPERTS[modality][0]).code or code
         means = -np.mean(ranks, axis=0)
         return Ranking(services=dict(zip(evidence.services, means.tolist(), strict=True)), code=code)
-
-
-def _ranks(evidence: Evidence, modality: str, expert: object) -> np.ndarray:
-    """The rank of each service, from 1; equals share the mean of theirs."""
-    given = _ranking(evidence, modality, expert).services
-    scores = np.array([given.get(name, -np.inf) for name in evidence.services])
-    _, place, counts = np.unique(-scores, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])
-
-
-def _ranking(evidence: Evidence, modality: str, expert: object) -> Ranking:
-    def make() -> Ranking:
-        answer = expert.rank(evidence)  # type: ignore[attr-defined]
-        return answer if isinstance(answer, Ranking) else Ranking(services=answer)
-
-    return evidence.kept(modality, f"ranking {type(expert).__name__}", make)
 
 
 OFFERS = (MeanRank(),)
