@@ -12,8 +12,10 @@ from small_system import QUIET, Effect
 
 from pytest_anomod.evaluation import method as answers
 from pytest_anomod.evaluation.external import find_method
+from pytest_anomod.evaluation.methods import microrank
 from pytest_anomod.evaluation.methods._series import Series, series_of
 from pytest_anomod.evaluation.methods._spans import spans_of
+from pytest_anomod.evaluation.methods._traces import traces_of
 from pytest_anomod.evaluation.methods.nsigma import largest
 from pytest_anomod.evaluation.scores import place
 from pytest_anomod.model import catalog
@@ -98,6 +100,43 @@ def test_microrank_tells_what_abnormal_traces_pass_from_what_normal_ones_do():
     given = evidence(Effect(delay_ms=60), target="text", noise=QUIET)
     scores = answers.rank(find_method("microrank"), given.narrowed(("traces",))).services
     assert min(scores["text"], scores["compose"]) > 100 * max(scores["user"], scores["home"], scores["graph"])
+
+
+def _page_rank(spans, chosen, *, of_abnormal):
+    """The authors' algorithm trace by trace, with dense matrices."""
+    rows = np.flatnonzero(chosen[spans.trace])
+    traces, operations = np.unique(spans.trace[rows]), np.unique(spans.operation[rows])
+    passed, lengths = np.zeros((len(operations), len(traces))), np.zeros(len(traces))
+    for row in rows:
+        passed[np.searchsorted(operations, spans.operation[row]), np.searchsorted(traces, spans.trace[row])] = 1
+        lengths[np.searchsorted(traces, spans.trace[row])] += 1
+    calls = np.zeros((len(operations), len(operations)))
+    for row in rows[spans.parent[rows] >= 0]:
+        callee, caller = spans.operation[row], spans.operation[spans.parent[row]]
+        calls[np.searchsorted(operations, callee), np.searchsorted(operations, caller)] = 1
+    calls /= np.maximum(calls.sum(axis=0), 1)
+    kind = np.array([(column == passed.T).all(axis=1).sum() for column in passed.T])
+    start = 1 / kind / (1 / kind).sum()
+    if of_abnormal:
+        start = 1 / (kind / (1 / kind).sum() * 0.5 + 1 / lengths) / (1 / lengths).sum() * 0.5
+    share = 1 / (len(operations) + len(traces))
+    by_operation, by_trace = np.full(len(operations), share), np.full(len(traces), share)
+    for _ in range(25):
+        new = 0.85 * (passed / passed.sum(axis=0) @ by_trace + 0.01 * calls @ by_operation)
+        by_trace = 0.85 * (passed / passed.sum(axis=1, keepdims=True)).T @ by_operation + 0.15 * start
+        by_operation, by_trace = new / new.max(), by_trace / by_trace.max()
+    return operations, by_operation * by_operation.sum() / len(operations)
+
+
+@pytest.mark.parametrize("of_abnormal", [True, False])
+def test_microrank_weighs_kinds_of_traces_as_it_would_each_trace(of_abnormal):
+    """Traces that are alike are one column; that changes no weight."""
+    traces = traces_of(evidence(Effect(delay_ms=60), target="text", noise=QUIET))
+    chosen = traces.after & (np.arange(len(traces.after)) % 5 == 0)
+    operations, expected = _page_rank(traces.spans, chosen, of_abnormal=of_abnormal)
+    weights, _ = microrank._weights(traces.spans, chosen, of_abnormal=of_abnormal)
+    assert weights[operations] == pytest.approx(expected)
+    assert weights.sum() == pytest.approx(expected.sum())
 
 
 def test_coverage_names_the_functions():

@@ -61,43 +61,46 @@ def _by_service(evidence: Evidence, spans: Spans, scores: np.ndarray) -> dict[st
 def _weights(spans: Spans, chosen: np.ndarray, *, of_abnormal: bool) -> tuple[np.ndarray, np.ndarray]:
     """PageRank weight of each operation over some traces, and in how many of them it is.
 
-    Traces with the same operations are one kind, with the same weight; so each kind is one column, counted often.
+    Traces that pass the same operations equally often have the same weight; so they are one column, counted `often`.
     """
     count = int(spans.operation.max()) + 1
     rows = chosen[spans.trace]
     numbers = np.cumsum(chosen) - 1
     times = np.zeros((int(chosen.sum()), count), dtype=np.int32)
     np.add.at(times, (numbers[spans.trace[rows]], spans.operation[rows]), 1)
-    kinds, often = np.unique(times, axis=0, return_counts=True)
-    passed = kinds > 0
-    lengths = kinds.sum(axis=1).astype(float)
-    if of_abnormal:
-        preference = 1 / (often / len(kinds) * 0.5 + 1 / lengths) / (often / lengths).sum() * 0.5
-    else:
-        preference = 1 / often / len(kinds)
+    columns, often = np.unique(times, axis=0, return_counts=True)
+    passed = columns > 0
+    to_operation = passed.T / passed.sum(axis=1)  # operation x column
+    to_trace = passed / np.maximum((passed * often[:, None]).sum(axis=0), 1)  # column x operation
+    preference = _preference(columns, often, of_abnormal=of_abnormal)
     calls = _calls(spans, rows, count)
-    visits = (kinds * often[:, None]).sum(axis=0).astype(float)
-    to_trace = np.where(passed, 1 / np.maximum(visits, 1), 0.0)  # kind x operation
-    to_operation = np.where(passed, 1 / lengths[:, None], 0.0).T  # operation x kind
-    operations = np.full(count, 1 / (count + len(times)))
-    traces = np.full(len(kinds), 1 / (count + len(times)))
+    present = passed.any(axis=0)
+    operations = present / (present.sum() + len(times))
+    traces = np.full(len(columns), 1 / (present.sum() + len(times)))
     for _ in range(ROUNDS):
         new = DAMPING * (to_operation @ (traces * often) + CALLS * calls @ operations)
         traces = DAMPING * to_trace @ operations + (1 - DAMPING) * preference
         operations, traces = new / new.max(), traces / traces.max()
-    present = passed.any(axis=0)
-    weights = operations / operations.max()
-    weights = np.where(present, weights * weights[present].sum() / present.sum(), 0.0)
+    weights = np.where(present, operations * operations[present].sum() / present.sum(), 0.0)
     return weights, (passed * often[:, None]).sum(axis=0)
 
 
+def _preference(columns: np.ndarray, often: np.ndarray, *, of_abnormal: bool) -> np.ndarray:
+    """How readily a walk begins at each trace: of a rare kind (its set of operations) and, if abnormal, a short one."""
+    kinds, kind = np.unique(columns > 0, axis=0, return_inverse=True)
+    size = np.bincount(kind.ravel(), weights=often)[kind.ravel()]
+    if not of_abnormal:
+        return np.asarray(1 / size / len(kinds))
+    lengths = columns.sum(axis=1)
+    return np.asarray(0.5 / (0.5 * size / len(kinds) + 1 / lengths) / (often / lengths).sum())
+
+
 def _calls(spans: Spans, rows: np.ndarray, count: int) -> np.ndarray:
-    """By (callee, caller) operation: 1 / the calls that the caller makes."""
+    """By (callee, caller) operation: 1 / the number of operations that the caller calls."""
     inner = np.flatnonzero(rows & (spans.parent >= 0))
-    pairs = np.zeros((count, count))
-    np.add.at(pairs, (spans.operation[inner], spans.operation[spans.parent[inner]]), 1.0)
-    made = pairs.sum(axis=0)
-    return np.where(pairs > 0, 1 / np.maximum(made, 1), 0.0)
+    called = np.zeros((count, count))
+    called[spans.operation[inner], spans.operation[spans.parent[inner]]] = 1.0
+    return called / np.maximum(called.sum(axis=0), 1)
 
 
 OFFERS = (MicroRank(),)
