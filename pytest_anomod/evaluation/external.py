@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from pytest_anomod.dataset.evidence import Evidence
-from pytest_anomod.dataset.layout import MODALITIES
 from pytest_anomod.evaluation.method import Ranking, tasks_of
 from pytest_anomod.host import commands
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import EvaluationError, ScenarioError
+from pytest_anomod.model.modality import MODALITIES
 
 COMMAND, SCORE = "command:", "score:"
 TIMEOUT_S = 120.0

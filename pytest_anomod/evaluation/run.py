@@ -132,7 +132,7 @@ class Player:
             "modalities": "+".join(trial.modalities),
             "damage": damage.kind if damage else "",
             "damaged_modality": damage.modality if damage else "",
-            "severity": damage.severity if damage else 0.0,
+            "damage_severity": damage.severity if damage else 0.0,
             "candidates": len(evidence.services),
             "error": "",
             **dict.fromkeys((*RANKING, *(f"code {name}" for name in RANKING))),

@@ -12,7 +12,7 @@ from pytest_anomod.evaluation.damage import KINDS, SEVERITIES
 from pytest_anomod.evaluation.run import Results
 from pytest_anomod.evaluation.scores import RANKING
 
-GROUPS = ("level", "system", "verdict")
+GROUPS = ("level", "severity", "system", "verdict")
 MISSING_CHANCES = (0.1, 0.3, 0.5)
 TOO_EASY = 0.4
 """A trivial rule that solves a larger share of the cases says that they are too easy."""
@@ -44,6 +44,8 @@ def _rankings(results: Results, trivial: Sequence[str]) -> Iterator[str]:
     yield _table(title, ["method", *RANKING, "cases", "CPU ms"], lines)
     yield from _code(methods, order, seed)
     for group in GROUPS:
+        if group == "severity" and not any(row[group] for row in rows):
+            continue  # no fault of these says how severe it was meant to be
         yield _grouped(methods, order, group)
     yield from _easy(methods, trivial)
     yield from _subsets(results, order)
@@ -119,7 +121,7 @@ def _robustness(results: Results, order: Sequence[str]) -> Iterator[str]:
             for modality, rows in figures.by(
                 [row for row in damaged if (row["method"], row["damage"]) == (name, kind)], "damaged_modality"
             ).items():
-                parts = figures.by(rows, "severity")
+                parts = figures.by(rows, "damage_severity")
                 means = [f"{np.mean([row['AC@1'] for row in parts[severity]]):.2f}" for severity in SEVERITIES]
                 clean = f"{np.mean([row['AC@1'] for row in whole[name]]):.2f}"
                 lines.append([name, kind, modality, clean, *means])

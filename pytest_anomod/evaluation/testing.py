@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from pytest_anomod.dataset.evidence import Evidence
-from pytest_anomod.dataset.layout import MODALITIES
 from pytest_anomod.dataset.read import load_dataset
 from pytest_anomod.evaluation import results as figures
 from pytest_anomod.evaluation.external import as_method
@@ -17,6 +16,7 @@ from pytest_anomod.evaluation.run import Results, evaluate
 from pytest_anomod.evaluation.scores import RANKING
 from pytest_anomod.evaluation.trials import Options
 from pytest_anomod.model.errors import AnomodError, EvaluationError
+from pytest_anomod.model.modality import MODALITIES
 
 RANKS = (*RANKING, *(f"code {name}" for name in RANKING))
 DETECTS = ("AP", "ROC AUC", "F1")

@@ -91,6 +91,7 @@ def about(case: DatasetCase) -> dict[str, Any]:
         "level": label.level,
         "fault": label.fault,
         "verdict": str(label.verdict),
+        "severity": str(getattr(label, "severity", None) or ""),
         "is_control": label.level == Level.NORMAL,
     }
 

@@ -25,20 +25,6 @@ class Level(StrEnum):
     CODE = "code"
 
 
-class Ability(StrEnum):
-    """What a deployment may be able to do; a fault names those it needs, and collection checks them."""
-
-    EXEC = "exec"  # start a helper program inside the boundary of a service
-    LIFECYCLE = "lifecycle"  # kill, stop and start a service
-    NETWORK = "network"  # move a service's listener aside so that a proxy can take its place
-    CODE = "code"  # patch and restore a running function
-    STORE = "store"  # reach a store over its own protocol
-    NAMES = "names"  # take names away from the resolver of one service
-    POOLS = "pools"  # borrow connections of a service's database pool
-    CONTROL_GROUP = "control_group"  # limit the control group of a service's container
-    NET_NAMESPACE = "net_namespace"  # rule over the packets of a service's own network namespace (containers, as root)
-
-
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What a probe saw of the world: is the fault in, and the figures that say so."""
@@ -65,12 +51,13 @@ class Fault(Protocol):
     """A typed declaration of one thing that can go wrong; implementations are frozen keyword-only dataclasses.
 
     `active` looks at the world and never at the injector's own answer. `recover` is idempotent and works in a fresh
-    process that knows only the deployment's ref (originals are kept through `deployment.remember`).
+    process that knows only the deployment's ref (originals are kept through `deployment.originals`).
     """
 
     name: ClassVar[str]
     level: ClassVar[Level]
-    needs: ClassVar[frozenset[Ability]]
+    needs: ClassVar[frozenset[type]]
+    """The capabilities (model/capability.py) that a target must have; collection checks them against the runtime's."""
     host_wide: ClassVar[bool]
     """True when the load reaches beyond the target's own boundary: the case then takes the host-wide lock."""
 
@@ -127,7 +114,7 @@ class FaultDefaults:
         return None
 
     def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        instance = deployment.instance(target)
+        instance = deployment.instances(target)[0]
         return {"pid": instance.pid, "address": "{}:{}".format(*instance.address)}
 
     def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:

@@ -7,9 +7,10 @@ import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.source import Source
 
 if TYPE_CHECKING:
     from pytest_anomod.model.workload import Client
@@ -26,12 +27,29 @@ class ServiceKind(StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """How to see that a service is well. `kind`: http (GET `path`, below 500 is well), tcp, redis, postgresql, health
+    (the container's own health check), or auto: health where the container has a check, else what the engine speaks.
+    """
+
+    kind: str = "auto"
+    path: str = "/"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One logical service; `calls` names the services and stores it calls itself."""
+    """One logical service; `calls` names the services and stores it calls itself.
+
+    `engine` is what it runs, where faults and probes must know: redis, postgresql, mysql, mongodb, rabbitmq ..., http
+    for what speaks HTTP, "" for anything else. `port` is where others reach it; 0 where its runtime knows.
+    """
 
     name: str
     kind: ServiceKind
     calls: tuple[str, ...] = ()
+    engine: str = "http"
+    port: int = 0
+    probe: Probe = Probe()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +62,73 @@ class Journey:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """A re-implementation of ours, as processes or containers: the package of that name below `replicas`."""
+
+    package: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ComposeFiles:
+    """Compose files as `docker compose -f A -f B` takes them; paths are absolute.
+
+    `services` is a subset to bring up with what it depends on; () for all.
+    """
+
+    files: tuple[str, ...]
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A service as a plain process: words or one line for a shell, and the environment beside the caller's own.
+
+    {NAME} in words and values stands for the port that service NAME was given. It is told its own as PORT.
+    """
+
+    service: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    restart: bool = True
+    """Whether it is started again when it ends."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Commands:
+    """Services as plain processes of this machine, started in `directory` (absolute), in this order."""
+
+    commands: tuple[Command, ...]
+    directory: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A system that runs already and is not ours: containers (names or ids) and pids by service, its entry's URL.
+
+    It is never taken down; only faults that are taken out without a trace are allowed, unless `allow` names others.
+    """
+
+    entry: str
+    containers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    pids: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+
+
+Deployable = Replica | ComposeFiles | Commands | Running
+"""What brings a system up."""
+
+D = TypeVar("D")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """The definition of an application under test.
 
-    `replica` names the package below pytest_anomod.replicas that runs it without containers, or None. `probe_headers`
-    makes the headers with which a probe may ask a service directly (an administrator's token, say); they are made when
-    they are needed and written nowhere.
+    `deploys` says what can bring it up; a runtime takes the one that it understands. `telemetry` are sources of its
+    own beside those that a runtime offers (a Zipkin server, say). `probe_headers` makes the headers with which a probe
+    may ask a service directly (an administrator's token, say); they are made when they are needed and written nowhere.
     """
 
     name: str
@@ -57,7 +136,8 @@ class System:
     entry: str
     journeys: tuple[Journey, ...]
     rate_rps: float = 30.0
-    replica: str | None = None
+    deploys: tuple[Deployable, ...] = ()
+    telemetry: tuple[Source, ...] = ()
     probe_headers: Callable[[], Mapping[str, str]] = dict
 
     def service(self, name: str) -> Service:
@@ -69,6 +149,10 @@ class System:
         near = difflib.get_close_matches(name, names, n=3) or names
         msg = f"system {self.name!r} has no service {name!r}; did you mean {', '.join(near)}?"
         raise ScenarioError(msg)
+
+    def deploy(self, kind: type[D]) -> D | None:
+        """The first of `deploys` that is of a kind; None when there is none."""
+        return next((found for found in self.deploys if isinstance(found, kind)), None)
 
     def callers(self, name: str) -> tuple[str, ...]:
         """Names of the services that call `name` directly."""

@@ -7,17 +7,18 @@ import pandas as pd
 import pytest
 
 from pytest_anomod import load_dataset
-from pytest_anomod.dataset import blind, layout, tables
+from pytest_anomod.dataset import blind, tables
 from pytest_anomod.dataset.evidence import alarm_evidence, detection_evidence
 from pytest_anomod.dataset.read import LABEL_COLUMNS
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import DatasetError, EvaluationError
+from pytest_anomod.model.modality import MODALITIES
 
 WITHHELD = {"case_id", "phase", "phase_end", "truncated", "window_start_unix_nano", "window_end_unix_nano"}
 """Columns of our tables that give the label away: by name, by counting phases, or by their edges."""
 
 
-@pytest.mark.parametrize("name", layout.MODALITIES)
+@pytest.mark.parametrize("name", MODALITIES)
 def test_each_column_of_ours_is_either_telemetry_or_withheld_on_purpose(name):
     """A column that is added to a modality needs a decision: it stands in the whitelist or in WITHHELD above."""
     columns = {column.name for column in tables.table_columns(catalog.find("modalities", name))}

@@ -154,7 +154,7 @@ def test_damage_hits_its_share_and_is_the_same_each_time(small_dataset, modality
 def test_robustness_is_tried_for_each_modality_and_severity(small_dataset):
     """And its table has a line for each."""
     results = evaluate(small_dataset, ["deepest_error"], Options(robustness=True))
-    tried = {(row["damage"], row["severity"]) for row in results.rows}
+    tried = {(row["damage"], row["damage_severity"]) for row in results.rows}
     assert tried == {("", 0.0), *((kind, severity) for kind in KINDS for severity in (0.25, 0.5, 0.75))}
     assert "AC@1 by damage and severity" in render(results, [])
 

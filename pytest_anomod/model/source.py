@@ -1,0 +1,116 @@
+"""Where telemetry of a deployment can be had: frozen values that the readers of modalities understand."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LogFile:
+    """A file that a service appends its log to. `format`: json (ours), redis, postgres, or text (anybody's).
+
+    `number` says which container of a service that has several (instance "<service>.<number>-<start>"); 0: it has one.
+    """
+
+    service: str
+    path: Path
+    format: str = "text"
+    number: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOutput:
+    """What the container engine keeps of a container's output, with the time of each line; `container` is its id."""
+
+    service: str
+    engine: str
+    """Address of the engine, as DOCKER_HOST takes it."""
+    container: str
+    format: str = "text"
+    stderr: bool = True
+    """Whether its standard error is part of the log."""
+    number: int = 0
+    """Which container of the service, as LogFile has it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SpanFile:
+    """A file that a service appends its finished spans to, one JSON object a line, in our replicas' form."""
+
+    service: str
+    path: Path
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsPage:
+    """A page of a service in Prometheus' text format or OpenMetrics; `number` as LogFile has it."""
+
+    service: str
+    url: str
+    number: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceFigures:
+    """CPU, memory, disk and threads of a service, as `Deployment.stats` has them."""
+
+    service: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LineCounter:
+    """An agent inside a service that counts which lines ran, asked through the capability Agent."""
+
+    service: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OtlpInbox:
+    """A directory in which a receiver of ours keeps what services export over OTLP."""
+
+    directory: Path
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Zipkin:
+    """The API of a Zipkin server, http://127.0.0.1:9411 say."""
+
+    url: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Jaeger:
+    """The query API of a Jaeger server, http://127.0.0.1:16686 say."""
+
+    url: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Prometheus:
+    """The HTTP API of a Prometheus server; `label` is the label of its series that holds a service's name."""
+
+    url: str
+    label: str = "job"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseRecord:
+    """The file to which the workload writes what its users sent and got; every case has it."""
+
+    path: Path
+
+
+Source = (
+    LogFile
+    | EngineOutput
+    | SpanFile
+    | MetricsPage
+    | ResourceFigures
+    | LineCounter
+    | OtlpInbox
+    | Zipkin
+    | Jaeger
+    | Prometheus
+    | ResponseRecord
+)
