@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 DICTIONARY_COLUMNS = (
-    "service_name", "service_instance_id", "metric_name", "unit", "kind", "attributes", "span_name", "span_kind",
+    "service_name", "service_instance_id", "peer", "metric_name", "unit", "kind", "attributes", "span_name", "span_kind",
     "status_code", "severity_text", "journey", "route", "file", "function",
 )  # fmt: skip
 """Columns of few distinct values; they are pandas categories."""

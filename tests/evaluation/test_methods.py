@@ -170,6 +170,17 @@ def test_own_time_and_blame():
     assert (spans.own_ms[served] < spans.duration_ms[served]).all()
 
 
+def test_the_callee_is_read_from_its_column_where_there_is_one():
+    """Older cases have it in the attributes only."""
+    given = evidence(Effect(), control=False, noise=QUIET)
+    old = spans_of(given)
+    column = np.where(old.peer >= 0, np.array(old.names, dtype=object)[old.peer], "")
+    frame = given.traces.sort_values("time_unix_nano", kind="stable").assign(peer=column, attributes="{}")
+    new = spans_of(given.replaced({"traces": lambda: frame}))
+    assert new.names == old.names
+    assert (new.peer == old.peer).all()
+
+
 def test_counters_become_rates_and_begin_anew_when_they_fall():
     """A restart is no fall, a series that appears late began at 0, labels are summed up, histograms have a mean."""
     rows = [

@@ -113,7 +113,8 @@ def _parents(frame: pd.DataFrame) -> np.ndarray:
 def _peers(frame: pd.DataFrame) -> pd.Series:
     """The service that each span calls, as its column or its attributes say; NaN for none."""
     if "peer" in frame:
-        return frame["peer"].astype(object)
+        peers = frame["peer"].astype(object)
+        return peers.where(peers != "")
     known = {text: _peer(json.loads(text)) for text in frame["attributes"].dropna().unique()}
     return frame["attributes"].astype(object).map(known)
 
