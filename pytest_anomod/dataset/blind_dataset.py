@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.dataset import blind
-from pytest_anomod.dataset.evidence import Evidence, detection_evidence, read_blind
+from pytest_anomod.dataset.evidence import Evidence, detection_evidence, equal_lengths, read_blind
 from pytest_anomod.dataset.read_case import DatasetCase, ModalityTables
 from pytest_anomod.model.errors import DatasetError
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 class BlindDataset(ModalityTables):
     """Cases in an order and with ids that say nothing; tables have the columns of telemetry, and `case_id`.
 
-    Iterating gives the Evidence that `anomod evaluate` gives a method that detects. Coverage is that of the whole case:
-    the windows it was counted in are the phases. `pytest_anomod.dataset.blind.blind_id` leads from labels to these ids.
+    Iterating gives the Evidence that `anomod evaluate` gives a method that detects, and tables have the rows of it: of
+    cases with the same declared durations all are equally long, for controls would be shorter. Coverage is that of the
+    whole case: the windows it was counted in are the phases.
+    `pytest_anomod.dataset.blind.blind_id` leads from labels to these ids.
     """
 
     dataset: dataclasses.InitVar[Dataset]
@@ -33,6 +35,10 @@ class BlindDataset(ModalityTables):
     def __post_init__(self, dataset: Dataset) -> None:
         cases = {blind.blind_id(case.case_id): case for case in dataset}
         object.__setattr__(self, "_cases", dict(sorted(cases.items())))
+
+    @cached_property
+    def _lengths(self) -> dict[str, float]:
+        return equal_lengths(self._cases.values())
 
     @cached_property
     def cases(self) -> pd.DataFrame:
@@ -53,7 +59,8 @@ class BlindDataset(ModalityTables):
         if case_id not in self._cases:
             msg = f"no case {case_id!r} among these {len(self._cases)}; blind ids begin with case-, see .cases"
             raise DatasetError(msg)
-        return detection_evidence(self._cases[case_id])
+        case = self._cases[case_id]
+        return detection_evidence(case, length_s=self._lengths.get(case.case_id))
 
     def __iter__(self) -> Iterator[Evidence]:
         return map(self.evidence, self._cases)
@@ -70,9 +77,10 @@ class BlindDataset(ModalityTables):
         parts = []
         for name, case in self._cases.items():
             if modality in case.modalities:
-                part = read_blind(case, modality)
                 if modality == "coverage":
-                    part = blind.whole_coverage(part, case.timeline.start_ns)
+                    part = blind.whole_coverage(read_blind(case, modality), case.timeline.start_ns)
+                else:
+                    part = self.evidence(name).table(modality)
                 part.insert(0, "case_id", name)
                 parts.append(part)
         if not parts:

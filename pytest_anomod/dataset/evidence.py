@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_anomod.dataset import blind, tables
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 DICTIONARY_COLUMNS = (
-    "service_name", "service_instance_id", "peer", "metric_name", "unit", "kind", "attributes", "span_name", "span_kind",
-    "status_code", "severity_text", "journey", "route", "file", "function",
+    "service_name", "service_instance_id", "peer", "metric_name", "unit", "kind", "attributes", "span_name",
+    "span_kind", "status_code", "severity_text", "journey", "route", "file", "function",
 )  # fmt: skip
 """Columns of few distinct values; they are pandas categories."""
 
@@ -178,18 +179,42 @@ def alarm_evidence(case: DatasetCase, *, shift_s: float = 0.0, seed: int = 0) ->
 
 
 def detection_evidence(
-    case: DatasetCase, *, bin_s: float = 1.0, history_s: float = 5.0, seed: int = 0, share: Evidence | None = None
+    case: DatasetCase,
+    *,
+    length_s: float | None = None,
+    bin_s: float = 1.0,
+    history_s: float = 5.0,
+    seed: int = 0,
+    share: Evidence | None = None,
 ) -> Evidence:
     """What a method that detects is given: everything from the baseline on, without coverage, whose windows are phases.
 
-    `share` is other evidence of the same case: its files are not read again. EvaluationError without a baseline.
+    `length_s` cuts it (see `equal_lengths`): a control is shorter than a case with a fault. `share` is other evidence
+    of the same case: its files are not read again. EvaluationError without a baseline.
     """
     baseline = case.timeline.window(Phase.BASELINE)
     if baseline is None:
         msg = f"case {case.case_id} has no baseline, so nothing of it is known to be normal"
         raise EvaluationError(msg)
     end_ns = case.timeline.end_ns
+    if length_s is not None:
+        end_ns = min(end_ns, baseline.start_ns + round(length_s * NS_PER_S))
     return _evidence(case, baseline.start_ns, end_ns, None, bin_s=bin_s, history_s=history_s, seed=seed, share=share)
+
+
+def equal_lengths(cases: Iterable[DatasetCase]) -> dict[str, float]:
+    """By case the seconds, from the baseline on, of the shortest of those with the same declared durations.
+
+    Cut to these, no case tells by its length that a fault had to be put in and taken out.
+    """
+    groups: dict[str, dict[str, float]] = {}
+    for case in cases:
+        baseline = case.timeline.window(Phase.BASELINE)
+        if baseline is not None:
+            declared = json.dumps(case.scenario.get("durations"), sort_keys=True)
+            length_s = (case.timeline.end_ns - baseline.start_ns) / NS_PER_S
+            groups.setdefault(declared, {})[case.case_id] = length_s
+    return {name: min(lengths.values()) for lengths in groups.values() for name in lengths}
 
 
 def _evidence(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_anomod.dataset.evidence import Evidence, alarm_evidence, detection_evidence
+from pytest_anomod.dataset.evidence import Evidence, alarm_evidence, detection_evidence, equal_lengths
 from pytest_anomod.dataset.read import Dataset, load_dataset
 from pytest_anomod.dataset.read_case import DatasetCase
 from pytest_anomod.evaluation import learning
@@ -73,7 +73,7 @@ def evaluate(
     trials = _trials(methods, data, options, left_out)
     cases, passed_over = _chosen(data, trials)
     options = dataclasses.replace(options, history_s=_history(cases, options))
-    player = Player(trials=tuple(trials), options=options, given=given)
+    player = Player(trials=trials, options=options, lengths=equal_lengths(cases), given=given)
     jobs = 1 if given else min(jobs, MOST_JOBS, max(1, len(cases) // WORTH_A_JOB))
     by_case: dict[int, list[Row]] = {}
     for number, rows in pool.mapped(player, cases, jobs):
@@ -100,8 +100,15 @@ def evaluate(
 class Player:
     """Tries everything on one case; it can be sent to another process, where methods are found anew by their names."""
 
-    def __init__(self, *, trials: Sequence[Trial], options: Options, given: Mapping[str, Any] | None = None) -> None:
-        self._trials, self._options, self._given = tuple(trials), options, given
+    def __init__(
+        self,
+        *,
+        trials: Sequence[Trial],
+        options: Options,
+        lengths: Mapping[str, float],
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._trials, self._options, self._lengths, self._given = tuple(trials), options, dict(lengths), given
         self._methods: dict[str, Any] = {}
         self._failed: set[str] = set()
 
@@ -111,7 +118,14 @@ class Player:
         ranks = case.label.verdict in RANKED and case.label.root_cause_service
         options, seed = self._options, case_seed(case, self._options.seed)
         whole = alarm_evidence(case, shift_s=options.alarm_shift_s, seed=seed) if ranks else None
-        detects = detection_evidence(case, bin_s=options.bin_s, history_s=options.history_s, seed=seed, share=whole)
+        detects = detection_evidence(
+            case,
+            length_s=self._lengths.get(case.case_id),
+            bin_s=options.bin_s,
+            history_s=options.history_s,
+            seed=seed,
+            share=whole,
+        )
         for damage in dict.fromkeys(trial.damage for trial in self._trials):
             for task, base in (("rank", whole), ("score", detects)):
                 if base is not None:

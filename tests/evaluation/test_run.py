@@ -195,6 +195,12 @@ def test_detection_on_a_fault_that_shows_in_traces(small_dataset):
     assert "Detection, bins of 1 s after a history of 2 s" in render(results, [])
 
 
+def test_no_case_tells_by_its_length_that_it_is_a_control(small_dataset):
+    """Onset and release make a case with a fault longer."""
+    lengths = {(row["is_control"], len(row["scores"])) for row in run(small_dataset, slow_bins, "score").rows}
+    assert lengths == {(True, 10), (False, 10)}
+
+
 def test_repetitions_of_a_scenario_are_on_one_side(small_dataset):
     """A threshold is not tried on the scenario that it was fixed on."""
     rows = [
