@@ -103,6 +103,8 @@ class Detection:
     found: float
     false_alarms_per_hour: float
     control_hours: float
+    anomalous: float
+    """Share of the bins that are anomalous: the AP of who knows nothing."""
     cases: int
     calibration_cases: int
 
@@ -140,6 +142,7 @@ def detection_figures(rows: Sequence[Row], seed: int) -> Detection:
         found=len(found) / len(delays) if delays else float("nan"),
         false_alarms_per_hour=sum(raised for raised, _ in alarms) / hours if hours else float("nan"),
         control_hours=hours,
+        anomalous=float(np.mean(_pooled(list(cases.values()))[0] == detection.ANOMALOUS)) if cases else float("nan"),
         cases=len(cases),
         calibration_cases=len(held),
     )

@@ -149,8 +149,9 @@ def _detections(results: Results) -> Iterator[str]:
     first = next(iter(found.values()))
     title = (
         f"Detection, bins of {results.options.bin_s:g} s after a history of {results.options.history_s:g} s: "
-        f"{first.cases} cases, thresholds fixed on {first.calibration_cases} of them and tried on the others "
-        f"(controls among these: {first.control_hours * 3600:.0f} s)"
+        f"{first.cases} cases, {first.anomalous:.0%} of the bins anomalous, thresholds fixed on "
+        f"{first.calibration_cases} cases and tried on the others (controls among these: "
+        f"{first.control_hours * 3600:.0f} s)"
     )
     yield _table(title, ["method", "AP", "ROC AUC", "F1", "delay s (found)", "false alarms/h"], lines)
     if results.options.subsets:
