@@ -307,6 +307,15 @@ def test_a_directory_that_cannot_be_had_is_a_usage_error(pytester):
     result.stderr.fnmatch_lines(["ERROR: --anomod-report=taken: *taken can't hold a report*name a directory*"])
 
 
+def test_a_report_that_cannot_be_written_is_told_at_the_end(pytester):
+    """And changes the exit code, but no outcome."""
+    pytester.makepyfile("import os\ndef test_it():\n    os.rmdir('report'); open('report', 'w').close()\n")
+    result = pytester.runpytest("--anomod-report=report")
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    result.stdout.fnmatch_lines(["the report was not written: *Not a directory*"])
+
+
 def test_long_texts_are_cut_in_the_middle():
     said = overview.clean("a" * 50_000 + "end")
     assert len(said) < 21_000
