@@ -17,6 +17,7 @@ def test_payloads_come_back_as_they_were(tmp_path, in_memory):
     assert len(list(spool.payloads())) == 61
     spool.clear()
     assert list(spool.payloads()) == []
+    spool.close()
 
 
 def test_a_reading_ends_when_all_is_forgotten_and_takes_nothing_for_what_it_is_not(tmp_path):
@@ -56,3 +57,4 @@ def test_a_disk_that_fails_costs_the_payload_and_no_more(tmp_path, monkeypatch):
         assert not spool.add(2, 0, b"y" * 50)
     assert spool.add(3, 0, b"z")
     assert [payload[-1:] for _, _, payload in spool.payloads()] == [b"x", b"z"]
+    spool.close()
