@@ -97,13 +97,15 @@ def test_what_can_be_done_follows_from_what_was_said(runtime):
 
 def test_a_fault_that_leaves_a_trace_must_be_allowed(runtime):
     """By its name; also one of third parties, of which nothing is known."""
-    system = running_system("theirs", entry="http://127.0.0.1:1", pids={"stock": 1}, allow=["kill_service"])
+    allow = ["kill_service", "stop_service"]
+    system = running_system("theirs", entry="http://127.0.0.1:1", pids={"stock": 1}, allow=allow)
     assert runtime.refusal_of_fault(system, "stock", "pause_service") == ""
     assert runtime.refusal_of_fault(system, "stock", "kill_service") == ""
-    assert "a stopped service may not come back; allow it by" in runtime.refusal_of_fault(
-        system, "stock", "stop_service"
-    )
+    stopping = runtime.refusal_of_fault(system, "stock", "stop_service")
+    assert "a process that we did not start we can't start again" in stopping
     assert "it is not known to leave no trace" in runtime.refusal_of_fault(system, "stock", "melt")
+    others = running_system("others", entry="http://127.0.0.1:1", containers={"stock": "x"})
+    assert "may not come back; allow it by" in runtime.refusal_of_fault(others, "stock", "stop_service")
 
 
 def test_a_service_that_its_owner_restarts_is_followed(foreign, session, runtime):
