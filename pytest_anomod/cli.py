@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_anomod.evaluation import command as evaluation
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
@@ -41,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("path", type=Path, help="root of the dataset")
     validate.set_defaults(run=_validate)
 
-    catalog_command = commands.add_parser("list", help="systems, faults, runtimes, injectors and modalities on offer")
+    evaluation.add_parser(commands)
+
+    catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)
 
     doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")

@@ -36,18 +36,9 @@ SUFFIXES = {"TEXT": ".txt", "JSON": ".json", "CSV": ".csv"}
 MARK = "pytest-anomod"
 """What the page names as its generator, by which a report of ours is known before anything in it is replaced."""
 
-QUESTIONS = {
-    **page.QUESTIONS,
-    "complete": "Is there data of all kinds?",
-    "aligned": "Do all kinds have the same windows?",
-    "calm": "Was the machine calm?",
-    "steady": "Was the baseline steady?",
-}
-"""Columns of the matrix, and what they mean; what added checks ask comes behind them."""
-
 SIGNS = {"good": "✓", "bad": "✗", "known": "≈", "rerun": "↻"}
 STATES = {"passed": "good", "xfailed": "known", "rerun": "rerun"}
-SAYS = {"xfailed": "expected failure", "xpassed": "passed unexpectedly", "rerun": "run again"}
+SAYS = {"rerun": "run again"}
 LONGEST_TEXT = 20_000
 _CONTROLS = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f]|[\ud800-\udfff]")
 
@@ -159,7 +150,6 @@ def render(directory: Path, run: Run) -> str:
     """The page as HTML; what is to be looked at first stands first."""
     cases = [_case(directory, number, tested) for number, tested in enumerate(run.tested)]
     cases.sort(key=lambda case: (case["state"] != "bad", case["system"], case["name"]))
-    asked = {question for case in cases for question in case["answers"]}
     failures = [Failed(**{key: clean(text) for key, text in dataclasses.asdict(one).items()}) for one in run.failures]
     return _template().render(
         mark=MARK,
@@ -169,7 +159,7 @@ def render(directory: Path, run: Run) -> str:
         skipped=[(clean(nodeid), clean(reason)) for nodeid, reason in run.skipped],
         cases=cases,
         bad=[case for case in cases if case["state"] == "bad"],
-        questions=QUESTIONS | dict.fromkeys(sorted(asked - set(QUESTIONS)), ""),
+        questions=page.QUESTIONS,
         signs=SIGNS,
         size=(WIDTH_PX, HEIGHT_PX),
     )
@@ -199,6 +189,8 @@ def _case(directory: Path, number: int, tested: Tested) -> dict[str, Any]:
     told, kept = tested.headline, tested.kept or {}
     # what a worker on another machine has written is not here
     files = [(name, file) for name, file in kept.get("files", ()) if (directory / file).is_file()]
+    answers = kept.get("answers", {})
+    others = {question: outcome for question, outcome in answers.items() if question not in page.QUESTIONS}
     given = {name: clean(told.get(f"anomod_{name}", "")) for name in ("scenario", "system", "fault", "target", "case")}
     return {
         "anchor": f"case-{number}-{_slug(given['case'] or given['scenario'])}",
@@ -213,8 +205,10 @@ def _case(directory: Path, number: int, tested: Tested) -> dict[str, Any]:
         "meaning": MEANING[Verdict(verdict)] if verdict in list(Verdict) else "there is no verdict",
         "expects": told.get("anomod_expects", ""),
         "baseline": told.get("anomod_baseline", ""),
-        "answers": kept.get("answers", {}),
-        "attempts": told.get("anomod_attempt", ""),
+        "answers": answers,
+        "others": len(others),
+        "doubts": {question: outcome for question, outcome in others.items() if outcome != Outcome.PROVEN},
+        "attempts": told.get("anomod_attempt", "–"),
         "waited": f"{float(told.get('anomod_waited_s') or 0):.0f} s",
         "took": f"{tested.seconds:.0f} s",
         "rows": [row for row in kept.get("rows", ()) if row[0] != page.VERDICT],

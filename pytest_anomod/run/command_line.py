@@ -49,6 +49,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "answers and the image is there or can be built here, else process; default %(default)s",
     },
     "injector": {"metavar": "NAME", "default": "native", "help": "who carries faults out (%(default)s)"},
+    "replay": {"metavar": "DIR", "help": "recorded cases on which tests of methods (@evaluation) are tried"},
     "report": {"metavar": "DIR", "help": "write a report of the run there: one HTML page, and the files it shows"},
     "baseline": {
         "metavar": "FILE",

@@ -193,3 +193,12 @@ def test_repetitions_are_one_test(tmp_path, good):
     done = run_pytest(tmp_path, *words)
     assert re.search("6 xfailed", done.stdout), done.stdout
     assert "baseline new.json:" not in done.stdout
+
+
+def test_a_baseline_that_cannot_be_written_is_told_at_the_end(tmp_path, good):
+    write_tests(tmp_path, {"test_one": "case.run(); os.rmdir('there')"}, {"test_one": good})
+    (tmp_path / "there").mkdir()
+    done = run_pytest(tmp_path, "--anomod-baseline=there/new.json", "--anomod-baseline-update")
+    assert done.returncode == pytest.ExitCode.INTERNAL_ERROR
+    assert re.search(r"1 passed", done.stdout)
+    assert re.search(r"baseline there/new\.json: not written: .*No such file or directory", done.stdout)

@@ -155,9 +155,10 @@ def test_the_matrix_says_of_each_case_what_it_found(played):
     assert {passes[question] for question in ("mechanism", "symptom", "impact", "healed")} == {"✓ yes"}
     assert table["tolerates"]["test"] == "✗ failed"
     assert table["tolerates"]["verdict"] == "tolerated"
-    assert table["expected"]["test"] == "≈ expected failure"
+    assert table["expected"]["test"] == "≈ xfailed"
     assert table["again"]["attempts"] == "2"
-    assert (table["again"]["budget"], passes["budget"]) == ("– no", "·")
+    assert (passes["other checks"], table["again"]["other checks"]) == ("✓ yes", "budget – no")
+    assert table["without a verdict"]["other checks"] == "·"
     assert table["without a verdict"]["test"] == "✗ failed"
 
 
@@ -304,6 +305,15 @@ def test_a_directory_that_cannot_be_had_is_a_usage_error(pytester):
     result = pytester.runpytest("--anomod-report=taken")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: --anomod-report=taken: *taken can't hold a report*name a directory*"])
+
+
+def test_a_report_that_cannot_be_written_is_told_at_the_end(pytester):
+    """And changes the exit code, but no outcome."""
+    pytester.makepyfile("import os\ndef test_it():\n    os.rmdir('report'); open('report', 'w').close()\n")
+    result = pytester.runpytest("--anomod-report=report")
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    result.stdout.fnmatch_lines(["the report was not written: *Not a directory*"])
 
 
 def test_long_texts_are_cut_in_the_middle():

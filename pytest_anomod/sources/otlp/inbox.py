@@ -81,8 +81,9 @@ class Inbox:
             return self.refuse(signal, NO_PROTOBUF, reply)
         try:
             plain = _unpacked(payload) if encoding & GZIP else payload
-            form = json_rows if encoding & JSON else protobuf_rows
-            records, rejected = form.count(signal, form.parse(signal, plain))
+            form: Any = json_rows if encoding & JSON else protobuf_rows
+            with _no_collections():
+                records, rejected = form.count(signal, form.parse(signal, plain))
         except OverflowError as error:
             return self.refuse(signal, TOO_LARGE, Reply(413, 8, str(error)))
         except ValueError as error:
@@ -179,7 +180,10 @@ def _unpacked(payload: bytes) -> bytes:
 
 @contextlib.contextmanager
 def _no_collections() -> Iterator[None]:
-    """Rows hold no cycles; looking for some, each time thousands are made, takes as long as decoding."""
+    """What is parsed and decoded holds no cycles; looking for some, each time thousands are made, costs as much again.
+
+    Threads that are here at once may turn the search on for each other; none leaves it off.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:

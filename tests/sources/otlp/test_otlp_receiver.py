@@ -152,6 +152,7 @@ def test_pieces_and_pipelined_requests_are_answered_in_turn(receiver):
         (b"{", {}, 400, inboxes.MALFORMED),
         (b"no gzip", {"Content_Encoding": "gzip"}, 400, inboxes.MALFORMED),
         (gzip.compress(ONE)[:-20], {"Content_Encoding": "gzip"}, 400, inboxes.MALFORMED),
+        (gzip.compress(ONE)[:-4], {"Content_Encoding": "gzip"}, 400, inboxes.MALFORMED),
         (ONE, {"Content_Encoding": "br"}, 415, inboxes.UNKNOWN_FORM),
         (ONE, {"Content_Type": "text/plain"}, 415, inboxes.UNKNOWN_FORM),
         (ONE, {"path": "/v1/profiles"}, 404, None),
@@ -236,6 +237,7 @@ def test_records_that_came_late_are_noted(tmp_path):
         times = {"startTimeUnixNano": str(start), "endTimeUnixNano": str(start + length_s * clock.NS_PER_S)}
         sender.send(json.dumps(documents.spans(1, **times)))
     reading = receiver.read("traces", *FOREVER)
+    sender.connection.close()
     receiver.close()
     assert len(reading.rows) == 3
     assert reading.noted[inboxes.LATE] == 1
@@ -312,6 +314,7 @@ def test_what_is_taken_is_forwarded_as_it_came(tmp_path, backend):
     )
     assert body == packed
     assert receiver.forward_failed == 0
+    sender.connection.close()
 
 
 def test_what_can_t_be_forwarded_is_counted_and_nobody_waits(tmp_path, backend):
@@ -323,6 +326,7 @@ def test_what_can_t_be_forwarded_is_counted_and_nobody_waits(tmp_path, backend):
     wait_until(lambda: receiver.forward_failed == 1, timeout_s=10, what="the count of what was refused there")
     assert len(receiver.read("traces", *FOREVER).rows) == 1
     receiver.close()
+    sender.connection.close()
     with pytest.raises(CaptureError, match="can't forward to 'ftp"):
         OtlpReceiver(forward_to="ftp://me:secret@host").start()
 
@@ -334,8 +338,26 @@ def test_it_does_not_forward_to_itself(receiver):
         OtlpReceiver(port=port, forward_to=f"http://127.0.0.1:{port}").start()
 
 
-def test_protobuf_without_its_library_is_told(monkeypatch):
-    inbox = inboxes.Inbox(None)
+def test_grpc_without_its_libraries_is_refused_at_the_start(monkeypatch):
+    monkeypatch.setattr("pytest_anomod.sources.otlp.receiver.has_protobuf", lambda: False)
+    with pytest.raises(CaptureError, match=r"pip install 'pytest-anomod\[otlp\]'"):
+        OtlpReceiver(grpc=True).start()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_the_loopback_of_ipv6():
+    receiver = OtlpReceiver(host="::1")
+    receiver.start()
+    try:
+        assert receiver.url.startswith("http://[::1]:")
+        sender = Sender(receiver)
+        assert sender.send(ONE) == (200, b"{}")
+        sender.connection.close()
+    finally:
+        receiver.close()
+
+
+def test_protobuf_without_its_library_is_told(monkeypatch, inbox):
     monkeypatch.setattr(inbox, "_has_protobuf", False)
     reply = inbox.take("traces", 0, b"\x0a\x00")
     assert reply.status == 415
