@@ -25,6 +25,12 @@ def runtime():
     return RunningRuntime()
 
 
+def await_stopped(theirs):
+    """A signal takes a moment to act."""
+    what = "its process to stand still"
+    clock.wait_until(lambda: processes.state(theirs.process.pid) == "T", timeout_s=20.0, what=what)
+
+
 def test_it_is_on_offer():
     assert isinstance(catalog.find("runtimes", "running"), RunningRuntime)
 
@@ -70,7 +76,7 @@ def test_letting_go_takes_out_what_is_still_in(foreign, session, runtime):
     theirs = foreign()
     deployment = runtime.up(running_system("theirs", entry=theirs.url, pids={"stock": theirs.process.pid}), session)
     NativeInjector().inject(PauseService(), deployment, "stock")
-    assert processes.state(theirs.process.pid) == "T"
+    await_stopped(theirs)
     runtime.down(deployment)
     assert processes.state(theirs.process.pid) != "T"
     assert deployment.undo.open_entries() == []
@@ -81,7 +87,7 @@ def test_it_goes_on_when_its_holder_is_killed(foreign, holder, tmp_path):
     """Within 10 s, by the guardian."""
     theirs = foreign()
     owner = holder(str(tmp_path), theirs.url, str(theirs.process.pid))
-    assert processes.state(theirs.process.pid) == "T"
+    await_stopped(theirs)
     owner.kill_group()
     clock.wait_until(lambda: not owner.directory.exists(), timeout_s=10.0, what="the guardian to clear up")
     assert theirs.answers()
