@@ -20,13 +20,14 @@ INIT = Path(__file__).parent / "db" / "init.sql"
 def program(name: str) -> Path:
     """Where a program is; the message of SystemExit says what to install when it is nowhere."""
     on_path = shutil.which(name)
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)  # where Debian has it
+    places = [Path(on_path)] if on_path else []
+    places += [folder / name for folder in Path("/usr/lib/postgresql").glob("*/bin")]  # where Debian has it
     package, folder = PACKAGES[name]
-    found = importlib.util.find_spec(package)
-    folders += [Path(place) / folder for place in (found.submodule_search_locations or ()) if found] if found else []
-    for candidate in ([Path(on_path)] if on_path else []) + [folder / name for folder in folders]:
-        if candidate.is_file():
-            return candidate.resolve()
+    spec = importlib.util.find_spec(package)
+    places += [Path(place) / folder / name for place in (spec.submodule_search_locations or () if spec else ())]
+    for place in places:
+        if place.is_file():
+            return place.resolve()
     raise SystemExit(f"no {name} on this machine: install it, or pip install 'pytest-anomod[replicas]'")
 
 
@@ -39,7 +40,7 @@ def run_redis() -> None:
 
 
 def run_postgres() -> None:
-    """Become a PostgreSQL with the user and database that POSTGRES_* name, filled from db/init.sql at the first start."""
+    """Become a PostgreSQL with the user and database that POSTGRES_* name, filled from db/init.sql if it is new."""
     server, port = program("postgres"), os.environ.get("PORT", "5432")
     data = Path(os.environ.get("PGDATA") or Path(tempfile.gettempdir()) / f"shop-db-{port}")
     leave_root = _leave_root()
@@ -79,9 +80,7 @@ def _fill(server: Path, data: Path, leave_root: Callable[[], object]) -> None:
     # a server for a single user reads statements from its standard input; with -j an empty line ends one
     single = [str(server), "--single", "-j", "-D", str(part)]
     for name, statements in (("postgres", f'CREATE DATABASE "{database}";\n\n'), (database, INIT.read_text() + "\n")):
-        done = subprocess.run(
-            [*single, name], input=statements, text=True, capture_output=True, preexec_fn=leave_root
-        )
+        done = subprocess.run([*single, name], input=statements, text=True, capture_output=True, preexec_fn=leave_root)
         if done.returncode != 0 or "ERROR" in done.stderr:
             raise SystemExit(f"database {name} can't be filled: {done.stderr.strip()}")
     part.rename(data)

@@ -1,4 +1,7 @@
-"""The shop's catalog: products and their stock, kept in PostgreSQL. Its traces go where OTEL_EXPORTER_OTLP_ENDPOINT says."""
+"""The shop's catalog: products and their stock, kept in PostgreSQL.
+
+Its traces go where OTEL_EXPORTER_OTLP_ENDPOINT says, if it is set.
+"""
 
 import json
 import logging
@@ -46,9 +49,9 @@ def send_traces() -> None:
 def ask(pool: ConnectionPool, statement: str, *values: int) -> dict[str, object]:
     """The one product that a statement is about."""
     attributes = {"db.system.name": "postgresql", "db.query.text": statement, "service.peer.name": "db"}
-    with tracer.start_as_current_span(statement.split()[0], kind=trace.SpanKind.CLIENT, attributes=attributes):
-        with pool.connection() as connection:
-            row = connection.cursor(row_factory=dict_row).execute(statement, values).fetchone()
+    span = tracer.start_as_current_span(statement.split()[0], kind=trace.SpanKind.CLIENT, attributes=attributes)
+    with span, pool.connection() as connection:
+        row = connection.cursor(row_factory=dict_row).execute(statement, values).fetchone()
     if row is None:
         raise NotFoundError(f"no product {values[-1]}")
     return row
