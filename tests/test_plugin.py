@@ -15,7 +15,7 @@ import dataclasses
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Teleport(StopService):
     name = "teleport"
-    needs = frozenset({"teleportation"})
+    needs = frozenset({type("Teleportation", (), {})})
 
 @anomaly(system="social_network", fault=Teleport(), target="media-service")
 def test_it(case):
@@ -77,11 +77,11 @@ def test_what_cannot_work_is_refused_at_collection(pytester, what):
 
 
 def test_a_fault_that_the_runtime_cannot_do_is_refused_at_collection(pytester):
-    """The abilities a fault needs are compared with the runtime's."""
+    """The capabilities a fault needs are compared with the runtime's."""
     pytester.makepyfile(f"{HEADER}{TELEPORT}")
     result = pytester.runpytest("--collect-only")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*.py:11: test_it: fault 'teleport' needs teleportation of the runtime*can only*"])
+    result.stdout.fnmatch_lines(["*.py:11: test_it: fault 'teleport' needs Teleportation, which runtime *"])
 
 
 def test_the_fixture_without_a_declaration_says_what_to_do(pytester):

@@ -9,9 +9,10 @@ import pytest
 
 from pytest_anomod import testing
 from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.capability import Lifecycle, Programs
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import Fault
-from pytest_anomod.model.runtime import Deployment, Runtime, Session
+from pytest_anomod.model.runtime import Deployment, Runtime, Session, instance_of, need
 from pytest_anomod.testing import FakeClock, FakeDeployment, FakeFault, FakeRuntime, Lie, fake_deployment, offered
 
 
@@ -45,31 +46,31 @@ def test_every_attach_sees_the_same_world(tmp_path):
 
 def test_orders_change_the_world_and_can_be_taken_back(tmp_path):
     deployment = fake_deployment(tmp_path)
-    deployment.kill("app")
-    assert deployment.instance("app").instance_id == "app-2"
-    deployment.stop("app")
+    need(deployment, Lifecycle, "app").kill()
+    assert instance_of(deployment, "app").instance_id == "app-2"
+    need(deployment, Lifecycle, "app").stop()
     assert deployment.unhealthy() == ("app",)
-    assert deployment.instance("app").state == "stopped"
-    deployment.start("app")
+    assert instance_of(deployment, "app").state == "stopped"
+    need(deployment, Lifecycle, "app").start()
     assert deployment.answers("app")
-    pid = deployment.exec("app", ["burn"], name="burn", deadline_s=1)
-    assert deployment.executed("app") == {"burn": pid}
-    deployment.end("app", "burn")
-    assert deployment.executed("app") == {}
+    pid = need(deployment, Programs, "app").run(["burn"], name="burn", deadline_s=1)
+    assert need(deployment, Programs, "app").running() == {"burn": pid}
+    need(deployment, Programs, "app").end("burn")
+    assert need(deployment, Programs, "app").running() == {}
 
 
 def test_the_first_remembered_value_stays(tmp_path):
     deployment = fake_deployment(tmp_path)
-    deployment.remember("limit", 1)
-    deployment.remember("limit", 2)
-    assert deployment.recall("limit") == 1
-    deployment.forget("limit")
-    assert deployment.recall("limit") is None
+    deployment.originals.remember("limit", 1)
+    deployment.originals.remember("limit", 2)
+    assert deployment.originals.recall("limit") == 1
+    deployment.originals.forget("limit")
+    assert deployment.originals.recall("limit") is None
 
 
 def test_an_unknown_service_is_an_error(tmp_path):
     with pytest.raises(DeploymentError, match="no service 'nowhere'; it has gateway, app"):
-        fake_deployment(tmp_path).kill("nowhere")
+        fake_deployment(tmp_path).capability(Lifecycle, "nowhere")
 
 
 def test_lies(tmp_path):

@@ -87,7 +87,7 @@ def inject(
     with runs.step(records, names.INJECT):
         deployment, thing = _attach(ref), _fault(fault)
         location = thing.locate(deployment, target)
-        instances = [one.instance_id for one in deployment.instances() if one.service == target]
+        instances = [one.instance_id for one in deployment.instances(target)]
         done = catalog.find("injectors", injector).inject(thing, deployment, target)
         where = {"location": dataclasses.asdict(location) if location is not None else None, "instances": instances}
         answer: dict[str, Json] = _plain({**(done or {}), **where})

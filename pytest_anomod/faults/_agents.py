@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import Agent
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import Json
+from pytest_anomod.model.runtime import instance_of, need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 def tell(deployment: Deployment, target: str, path: str, payload: Json = None) -> Json:
     """Ask the agent of `target`; InjectionError when it does not do it."""
     try:
-        return deployment.agent(target, path, payload)
+        return need(deployment, Agent, target).ask(path, payload)
     except DeploymentError as error:
         msg = f"{target!r} did not do what it was told ({path}): {error}"
         raise InjectionError(msg) from error
@@ -23,12 +25,12 @@ def tell(deployment: Deployment, target: str, path: str, payload: Json = None) -
 
 def tell_while_it_runs(deployment: Deployment, target: str, path: str, payload: Json = None) -> None:
     """The same, unless its process is gone or another takes its place meanwhile: that one knows nothing of it."""
-    while deployment.instance(target).state == "running":
-        before = deployment.instance(target)
+    while instance_of(deployment, target).state == "running":
+        before = instance_of(deployment, target)
         try:
             tell(deployment, target, path, payload)
             return
         except InjectionError:
             clock.sleep(0.2)  # it may have died just now, which the deployment finds out soon
-            if deployment.instance(target) == before:
+            if instance_of(deployment, target) == before:
                 raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment, Instance
@@ -22,7 +23,7 @@ def with_what_runs(deployment: Deployment, target: str, act: Callable[[], T]) ->
     A DeploymentError of `act` that the end of the process does not explain is raised.
     """
     while True:
-        before = deployment.instance(target)
+        before = instance_of(deployment, target)
         try:
             return act()
         except DeploymentError:
@@ -33,5 +34,5 @@ def with_what_runs(deployment: Deployment, target: str, act: Callable[[], T]) ->
 def _is_replaced(deployment: Deployment, target: str, before: Instance) -> bool:
     """Whether the process that was there ended; that takes a moment to be found out."""
     with contextlib.suppress(TimeoutError):
-        clock.wait_until(lambda: deployment.instance(target) != before, timeout_s=_FOUND_OUT_S, what="its end")
-    return deployment.instance(target) != before
+        clock.wait_until(lambda: instance_of(deployment, target) != before, timeout_s=_FOUND_OUT_S, what="its end")
+    return instance_of(deployment, target) != before

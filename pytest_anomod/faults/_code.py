@@ -10,8 +10,10 @@ from pytest_anomod.faults import _speak
 from pytest_anomod.faults._agents import tell_while_it_runs
 from pytest_anomod.faults._parameters import matches, refuse, refuse_target
 from pytest_anomod.model import catalog
+from pytest_anomod.model.capability import Agent
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import Ability, CodeLocation, FaultDefaults, Json, Level
+from pytest_anomod.model.fault import CodeLocation, FaultDefaults, Json, Level
+from pytest_anomod.model.runtime import instance_of, need
 from pytest_anomod.model.system import ServiceKind
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class CodeFault(FaultDefaults):
     """
 
     level: ClassVar[Level] = Level.CODE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.CODE})
+    needs: ClassVar[frozenset[type]] = frozenset({Agent})
 
     function: str
     probe: str
@@ -61,7 +63,7 @@ class CodeFault(FaultDefaults):
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
         location = _agent(deployment, target, "/code/patch", {"function": self.function, **self.patch()})
-        return {"location": location, "instance": deployment.instance(target).instance_id}
+        return {"location": location, "instance": instance_of(deployment, target).instance_id}
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Restore the function; a process that is gone has taken the change with it."""
@@ -72,7 +74,7 @@ class CodeFault(FaultDefaults):
 
         The answer to an HTTP request has its "status", too.
         """
-        address = deployment.instance(target).address
+        address = instance_of(deployment, target).address
         verb, _, path = self.probe.partition(" ")
         try:
             if not path:
@@ -86,7 +88,7 @@ class CodeFault(FaultDefaults):
 
 def _agent(deployment: Deployment, target: str, path: str, payload: Json) -> Json:
     try:
-        return deployment.agent(target, path, payload)
+        return need(deployment, Agent, target).ask(path, payload)
     except DeploymentError as error:
         msg = f"the code of {target!r} can't be changed ({path} {payload['function']}): {error}"
         raise InjectionError(msg) from error

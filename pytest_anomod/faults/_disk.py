@@ -5,11 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import Volume
+from pytest_anomod.model.runtime import need
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Deployment
 
 _FLUSH = getattr(os, "fdatasync", os.fsync)
 _WRITES, _AT_MOST_S = 7, 1.0
+
+
+def of(deployment: Deployment, target: str) -> Path:
+    """A directory on the disk that a target writes to."""
+    return need(deployment, Volume, target).directory()
 
 
 def small_writes_s(directory: Path) -> list[float]:

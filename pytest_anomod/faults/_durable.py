@@ -1,6 +1,7 @@
 """Having a target wait for the disk when it writes, and back: a PostgreSQL store at commits, a service at its lines.
 
 Replicas wait for no disk: what they lose with the machine nobody misses. Who waits feels a busy disk, and nobody else.
+A target that is neither PostgreSQL nor has an agent of ours is left as it is, and how it waits can't be seen.
 """
 
 from __future__ import annotations
@@ -10,17 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.faults import _postgres
 from pytest_anomod.faults._agents import tell, tell_while_it_runs
+from pytest_anomod.faults._parameters import refuse_target
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import Agent
 from pytest_anomod.model.fault import Json
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.runtime import instance_of
+from pytest_anomod.model.system import Replica, ServiceKind
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
 
 _SETTINGS = {"fsync": "on", "synchronous_commit": "on"}
 _LOG = "/log/durable"
 _WATCH_S, _WRITES = 1.2, 5
 """A service is watched until it has written so often, or for so long: one write alone may slip through a busy disk."""
+
+
+def check(fault: Any, system: System, target: str) -> None:
+    """ScenarioError for a cache or a queue of a replica, which nothing makes wait for a disk."""
+    kind = system.service(target).kind
+    if kind in (ServiceKind.CACHE, ServiceKind.QUEUE) and system.deploy(Replica) is not None:
+        refuse_target(fault, target, f"it is of kind {kind} and waits for no disk; aim at a docstore or a service")
 
 
 def make(deployment: Deployment, target: str) -> list[float]:
@@ -29,13 +41,14 @@ def make(deployment: Deployment, target: str) -> list[float]:
     What a store had not written through so far goes to disk first: that would slow it later.
     """
     if not _is_store(deployment, target):
-        deployment.remember(_originals(target), {"log": "as it comes"})
-        tell(deployment, target, _LOG, {"on": True})
+        deployment.originals.remember(_originals(target), {"log": "as it comes"})
+        if _has_agent(deployment, target):
+            tell(deployment, target, _LOG, {"on": True})
         return []
 
     async def ask(session: Any) -> list[float]:
         before = await _postgres.originals(session, _SETTINGS)
-        deployment.remember(_originals(target), before)
+        deployment.originals.remember(_originals(target), before)
         await _postgres.set_all(session, _SETTINGS)
         return await _postgres.calm_commits_s(session)
 
@@ -45,14 +58,19 @@ def make(deployment: Deployment, target: str) -> list[float]:
 
 def is_made(deployment: Deployment, target: str) -> bool:
     """Whether the target was made to wait, by anyone."""
-    return deployment.recall(_originals(target)) is not None
+    return deployment.originals.recall(_originals(target)) is not None
 
 
 def look(deployment: Deployment, target: str) -> dict[str, Json]:
-    """Whether the target waits (`fsync` "on" or "off"), and how long (`commit_s`, None if a service hardly wrote)."""
+    """Whether the target waits (`fsync` "on" or "off"), and how long (`commit_s`, None if a service hardly wrote).
+
+    `fsync` is "its own" where only the target itself knows.
+    """
     if _is_store(deployment, target):
         seen: dict[str, Json] = _postgres.ask(deployment, target, _look_at_store)
         return seen
+    if not _has_agent(deployment, target):
+        return {"fsync": "its own", "commit_s": None}
     before = after = tell(deployment, target, _LOG, {})
     until = clock.monotonic_s() + _WATCH_S
     while after["syncs"] - before["syncs"] < _WRITES and clock.monotonic_s() < until:
@@ -65,7 +83,7 @@ def look(deployment: Deployment, target: str) -> dict[str, Json]:
 
 def undo(deployment: Deployment, target: str) -> None:
     """Have the target be as careless as it was; with nothing made there is nothing to do."""
-    before = deployment.recall(_originals(target))
+    before = deployment.originals.recall(_originals(target))
     if before is None:
         return
     if _is_store(deployment, target):
@@ -74,9 +92,9 @@ def undo(deployment: Deployment, target: str) -> None:
             await _postgres.put_back(session, before)
 
         _postgres.ask(deployment, target, ask)
-    else:
+    elif _has_agent(deployment, target):
         tell_while_it_runs(deployment, target, _LOG, {"on": False})
-    deployment.forget(_originals(target))
+    deployment.originals.forget(_originals(target))
 
 
 async def _look_at_store(session: Any) -> dict[str, Json]:
@@ -92,7 +110,11 @@ async def _look_at_store(session: Any) -> dict[str, Json]:
 
 
 def _is_store(deployment: Deployment, target: str) -> bool:
-    return deployment.instance(target).kind is ServiceKind.DOCSTORE
+    return instance_of(deployment, target).engine == _postgres.ENGINE
+
+
+def _has_agent(deployment: Deployment, target: str) -> bool:
+    return deployment.capability(Agent, target) is not None
 
 
 def _originals(target: str) -> str:

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_anomod.faults._alive import with_what_runs
+from pytest_anomod.model.capability import ControlGroup
 from pytest_anomod.model.errors import InjectionError
 
 if TYPE_CHECKING:
-    from pytest_anomod.model.runtime import ControlGroup, Deployment
+    from pytest_anomod.model.runtime import Deployment
 
 
 def group_of(deployment: Deployment, target: str) -> ControlGroup:
     """The control group of a target; InjectionError when it has none that we may limit now."""
-    group = deployment.control_group(target)
+    group = deployment.capability(ControlGroup, target)
     if group is None:
         msg = f"{target!r} has no control group that could be limited: its container is not up, or not ours"
         raise InjectionError(msg)
@@ -23,13 +24,13 @@ def group_of(deployment: Deployment, target: str) -> ControlGroup:
 
 def put_back(deployment: Deployment, target: str, key: str) -> None:
     """Put back what was remembered under a key; a container that was started since has none of our limits."""
-    before: Mapping[str, str] | None = deployment.recall(key)
+    before: Mapping[str, str] | None = deployment.originals.recall(key)
     if before is None:
         return
 
     def write() -> None:
-        if (group := deployment.control_group(target)) is not None:
+        if (group := deployment.capability(ControlGroup, target)) is not None:
             group.put_back(before)
 
     with_what_runs(deployment, target, write)
-    deployment.forget(key)
+    deployment.originals.forget(key)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.system import Replica, ServiceKind, System
 
 _GIVEAWAY = re.compile(r"anomod|chaos|\bfault|inject|\bblade", re.IGNORECASE)
 
@@ -60,6 +61,12 @@ def refuse(fault: Any, field: str, what: str) -> None:
     """Raise the ScenarioError."""
     msg = f"{field}={getattr(fault, field)!r} of {type(fault).__name__} {what}"
     raise ScenarioError(msg)
+
+
+def refuse_lost_content(fault: Any, system: System, target: str) -> None:
+    """Refuse what ends the process of a replica's cache: its content was put in when the replica came up, once."""
+    if system.service(target).kind is ServiceKind.CACHE and system.deploy(Replica) is not None:
+        refuse_target(fault, target, "a cache comes back empty, and recovery could not bring its content back")
 
 
 def refuse_target(fault: Any, target: str, why: str) -> None:

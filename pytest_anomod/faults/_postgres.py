@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.faults._parameters import refuse_target
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import Json
+from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
 
+ENGINE = "postgresql"
 _AT_MOST_S = 1.5
+
+
+def check(fault: Any, system: System, target: str) -> None:
+    """ScenarioError unless a target runs PostgreSQL."""
+    if (engine := system.service(target).engine) != ENGINE:
+        refuse_target(fault, target, f"it runs {engine or 'we know not what'}, and this is done to {ENGINE}")
 
 
 def ask(deployment: Deployment, target: str, question: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -29,7 +40,7 @@ async def _ask(deployment: Deployment, target: str, question: Callable[[Any], Aw
         msg = f'speaking to PostgreSQL needs asyncpg ({error}): pip install "pytest-anomod[replicas]"'
         raise InjectionError(msg) from error
     try:
-        session = await asyncpg.connect(deployment.store_dsn(target), timeout=5.0, command_timeout=20.0)
+        session = await asyncpg.connect(need(deployment, StoreLogin, target).dsn(), timeout=5.0, command_timeout=20.0)
         try:
             return await question(session)
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_anomod.faults import _programs
-from pytest_anomod.model.runtime import Limit
+from pytest_anomod.model.capability import ControlGroup, Limit
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -16,14 +16,14 @@ MIB = 1 << 20
 
 def press(deployment: Deployment, target: str, spare_mb: float, mode: str) -> bool:
     """Limit the target's container and start to fill it; False when it does not run, or is under pressure already."""
-    group = deployment.control_group(target)
-    if group is None or NAME in deployment.executed(target):
+    group = deployment.capability(ControlGroup, target)
+    if group is None or _programs.running(deployment, target, NAME) is not None:
         return False
     now = group.limit(Limit.MEMORY)
-    deployment.remember(original(target), now)
-    if now == deployment.recall(original(target)):
+    deployment.originals.remember(original(target), now)
+    if now == deployment.originals.recall(original(target)):
         group.limit_memory(group.memory().used_bytes + round(spare_mb * MIB))
-    deployment.end(target, NAME)  # one that was killed with its container is still on the books
+    _programs.end(deployment, target, NAME)  # one that was killed with its container is still on the books
     _programs.start(deployment, target, "hog", NAME, mode=mode)
     return True
 

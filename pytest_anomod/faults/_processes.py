@@ -1,10 +1,14 @@
-"""What probes ask of a process of the target: how long it has been there."""
+"""What probes ask of the process of a target: how long it has been there, and whether it was killed just now."""
 
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 from pytest_anomod.model import clock
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.runtime import Instance
 
 
 def seconds_old(pid: int | None) -> float | None:
@@ -17,3 +21,18 @@ def seconds_old(pid: int | None) -> float | None:
             if process.status() != psutil.STATUS_ZOMBIE:
                 return round(clock.now_ns() / 1e9 - process.create_time(), 3)
     return None
+
+
+def was_killed(instance: Instance, young_s: float) -> tuple[bool, float | None]:
+    """Whether the process of an instance is gone, or was started again less than `young_s` ago; its age in seconds.
+
+    One that was stopped in order was not killed. Of a process that is none of this machine's the runtime tells the
+    start time in Unix seconds, if any; without one it is taken to be old.
+    """
+    age_s = seconds_old(instance.pid)
+    if instance.state == "running" and instance.pid is None:
+        if instance.start_time is None:
+            return False, None
+        age_s = round(clock.now_ns() / 1e9 - instance.start_time, 3)
+    gone = age_s is None or (instance.restarts > 0 and age_s < young_s)
+    return instance.state != "stopped" and gone, age_s

@@ -1,24 +1,25 @@
-"""What faults of the network share: the service's listener moves aside and a small relay takes its place."""
+"""What faults of the network share: what is sent to the service goes to a small relay of ours, and from there to it."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _programs
-from pytest_anomod.faults._parameters import refuse_target
-from pytest_anomod.faults._speak import round_trip_s
+from pytest_anomod.faults._speak import FILL_MOST, round_trip_s
 from pytest_anomod.model import clock
-from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.capability import Listener, Programs
+from pytest_anomod.model.errors import DeploymentError, InjectionError
+from pytest_anomod.model.fault import FaultDefaults, Json
+from pytest_anomod.model.runtime import instance_of, need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
-    from pytest_anomod.model.system import System
 
 NAME = "relay"
+_ANSWER_S = 5.0
 LOOPBACK = "blade replaces the queue of a whole interface: here that is the loopback device of this machine"
 """Why ChaosBlade's faults of the network are none for a process among others."""
 
@@ -27,32 +28,34 @@ LOOPBACK = "blade replaces the queue of a whole interface: here that is the loop
 class RelayedFault(FaultDefaults):
     """Everything but what the relay does to the traffic (`relay_options`) and how that is seen (`active`)."""
 
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.NETWORK})
+    needs: ClassVar[frozenset[type]] = frozenset({Listener, Programs})
 
     def relay_options(self) -> Mapping[str, object]:
         """Options of helpers/proxy.py."""
         return {}
 
-    def check(self, system: System, target: str) -> None:
-        if system.service(target).kind not in (ServiceKind.APP, ServiceKind.GATEWAY):
-            refuse_target(self, target, "only services that speak HTTP can let a relay take their place")
+    def prepare(self, deployment: Deployment, target: str) -> None:
+        """See that a probe is answered while nothing is in its way: else the fault's end could not be seen."""
+        see_answer(deployment, target)
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """Start the relay, which waits for the port, and only then have the service let go of it: hardly a gap."""
-        address = deployment.instance(target).address
-        aside, ready = deployment.free_port(), deployment.free_port()
-        ports = {"listen": address[1], "upstream": aside, "ready": ready}
-        options = {"host": deployment.listen_host, **ports, **self.relay_options()}
-        helper = _programs.start(deployment, target, "proxy", NAME, **options)
-        _wait_for(deployment, target, ready, f"the relay of {target!r} to be ready")
-        deployment.move_listener(target, aside)
-        _wait_for(deployment, target, address[1], f"the relay on port {address[1]} of {target!r}")
+        """Start the relay, and have the traffic go through it only once it is ready: hardly a gap."""
+        listener = need(deployment, Listener, target)
+        detour = listener.detour()
+        way = dataclasses.asdict(detour)
+        helper = _programs.start(deployment, target, "proxy", NAME, **way, **self.relay_options())
+        what = f"the relay of {target!r} to be ready"
+        clock.wait_until(lambda: listener.is_listening(detour.ready), timeout_s=5.0, what=what, every_s=0.005)
+        listener.divert(detour)
         _programs.wait_running(deployment, target, NAME, 0.0)
-        return {**ports, "helper_pid": helper}
+        return {**way, "helper_pid": helper}
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        """End the relay, which closes what went through it, and give the service its port back."""
-        deployment.end(target, NAME)
+        """End the relay, which closes what went through it, and have the service listen for itself again.
+
+        In that order, for a replica's service takes its own port back, which the relay has.
+        """
+        _programs.end(deployment, target, NAME)
         # a target that died meanwhile could not come back while the relay had its port: give it the time now
         clock.wait_until(lambda: _is_home(deployment, target), timeout_s=5.0, what=f"{target!r} on its own port")
 
@@ -61,20 +64,44 @@ def round_trips_s(deployment: Deployment, target: str, count: int, timeout_s: fl
     """Seconds of `count` round trips to the service's public address, each on a connection of its own, side by side."""
     from concurrent.futures import ThreadPoolExecutor
 
-    address = deployment.instance(target).address
+    instance = instance_of(deployment, target)
     with ThreadPoolExecutor(max_workers=min(count, 16)) as pool:
-        return sorted(pool.map(lambda _: round_trip_s(address, timeout_s), range(count)))
+        return sorted(pool.map(lambda _: round_trip_s(instance.address, instance.engine, timeout_s), range(count)))
+
+
+def filled_trips_s(deployment: Deployment, target: str, size: int, timeout_s: float) -> float:
+    """Seconds until `size` bytes have gone to the target and each part of them was answered; infinite if one was not.
+
+    They go on several connections at a time, in parts that any server takes.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    instance = instance_of(deployment, target)
+    parts = [min(FILL_MOST, size - begin) for begin in range(0, size, FILL_MOST)]
+    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+        ways = (round_trip_s, instance.address, instance.engine, timeout_s)
+        return max(pool.map(functools.partial(*ways), parts))
+
+
+def see_answer(deployment: Deployment, target: str) -> None:
+    """InjectionError unless the target answers a probe."""
+    if round_trips_s(deployment, target, 1, _ANSWER_S) == [float("inf")]:
+        instance = instance_of(deployment, target)
+        msg = (
+            f"{target!r} gives no answer at {instance.address[0]}:{instance.address[1]} to a probe as its engine "
+            f"{instance.engine!r} would; does its Service say what it runs?"
+        )
+        raise InjectionError(msg)
 
 
 def _is_home(deployment: Deployment, target: str) -> bool:
-    if deployment.instance(target).state == "stopped":
+    if instance_of(deployment, target).state == "stopped":
         return True  # when it is started again, it is on its own port
+    listener = deployment.capability(Listener, target)
+    if listener is None:
+        return True  # what diverted its traffic is gone with it
     try:
-        deployment.move_listener(target, None)
+        listener.restore()
     except DeploymentError:
         return False
     return True
-
-
-def _wait_for(deployment: Deployment, target: str, port: int, what: str) -> None:
-    clock.wait_until(lambda: deployment.listens(target, port), timeout_s=5.0, what=what, every_s=0.005)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from pytest_anomod.faults._alive import with_what_runs
+from pytest_anomod.model.capability import NetNamespace
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -18,7 +19,7 @@ def take_away(deployment: Deployment, target: str, tag: str, reset: Collection[s
     """
 
     def take() -> None:
-        space = deployment.net_namespace(target)
+        space = deployment.capability(NetNamespace, target)
         if space is not None and space.counted(tag):
             space.clear(tag)
             space.reset_connections(reset)
@@ -30,7 +31,7 @@ def counted(deployment: Deployment, target: str, tag: str) -> tuple[int, ...]:
     """Packets that each rule of a set met; () when there is none, or no process to have it."""
 
     def count() -> tuple[int, ...]:
-        space = deployment.net_namespace(target)
+        space = deployment.capability(NetNamespace, target)
         return space.counted(tag) if space is not None else ()
 
     return with_what_runs(deployment, target, count)

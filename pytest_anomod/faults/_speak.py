@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from collections.abc import Mapping
+from typing import Any
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 
 # HTTP/1.1 without a Host header: a server must refuse it (RFC 9112, 3.2) and does so before any handler, log or metric
-_ROUND_TRIP = b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n"
-_FILLED = b"GET /healthz HTTP/1.1\r\nConnection: close\r\nX-Fill: %s\r\n\r\n"
+_HTTP = b"GET /healthz HTTP/1.1\r\nConnection: close\r\n%s\r\n"
+_FILL = b"X-Fill: %s\r\n"
+_SSL_REQUEST = struct.pack("!ii", 8, 80_877_103)
+"""Asks a PostgreSQL whether it speaks TLS, before any login; it answers with one byte."""
+_ANSWERS = {"http": (b"HTTP/",), "redis": (b"+", b"-", b"$"), "postgresql": (b"S", b"N")}
+"""How an answer to a probe begins; a Redis that wants a password says so, which is an answer as well."""
+FILLABLE = ("http", "redis")
+"""Engines whose probes can be of some size."""
+FILL_MOST = 4_000
+"""So many bytes any server takes as the head of a request: the smallest limits in use are 8 kB."""
 
 
-def round_trip_s(address: tuple[str, int], timeout_s: float, fill: int = 0) -> float:
-    """Seconds from the first SYN to the first byte of an HTTP answer; infinite when none came in time.
+def round_trip_s(address: tuple[str, int], engine: str, timeout_s: float, fill: int = 0) -> float:
+    """Seconds from the first SYN to the first byte of an answer; infinite when none came in time.
 
-    `fill` bytes more are sent along, which must be fewer than a server takes as a request's head.
+    `engine` is what is spoken there (`Service.engine`): http, redis (PING), postgresql (its question for TLS). To any
+    other nothing is said: we end our side of the connection, and the answer is that the server ends its own. `fill`
+    bytes more are sent along, at most FILL_MOST, to engines that are FILLABLE.
     """
     import socket
 
@@ -26,16 +38,48 @@ def round_trip_s(address: tuple[str, int], timeout_s: float, fill: int = 0) -> f
     try:
         with socket.create_connection(address, timeout=timeout_s) as connection:
             connection.settimeout(max(0.001, timeout_s - (clock.monotonic_s() - began)))
-            connection.sendall(_FILLED % (b"x" * fill) if fill else _ROUND_TRIP)
-            if connection.recv(16).startswith(b"HTTP/"):
+            if engine in _ANSWERS:
+                connection.sendall(_question(engine, fill))
+                answered = connection.recv(16).startswith(_ANSWERS[engine])
+            else:
+                connection.shutdown(socket.SHUT_WR)
+                answered = _ends(connection, began + timeout_s)
+            if answered:
                 return clock.monotonic_s() - began
     except OSError:
         pass
     return float("inf")
 
 
+def says_something(engine: str) -> bool:
+    """Whether a round trip to an engine has a question and an answer."""
+    return engine in _ANSWERS
+
+
+def _question(engine: str, fill: int) -> bytes:
+    if engine == "http":
+        return _HTTP % (_FILL % (b"x" * fill) if fill else b"")
+    if engine == "redis":
+        return b"*2\r\n$4\r\nPING\r\n$%d\r\n%s\r\n" % (fill, b"x" * fill) if fill else b"*1\r\n$4\r\nPING\r\n"
+    return _SSL_REQUEST
+
+
+def _ends(connection: Any, deadline_s: float) -> bool:
+    """Whether the other side ends a connection in time, whatever it says before; a reset is an end as well."""
+    try:
+        while connection.recv(4_096):
+            connection.settimeout(max(0.001, deadline_s - clock.monotonic_s()))
+    except ConnectionResetError:
+        pass
+    return True
+
+
 def ask(address: tuple[str, int], method: str, prefix: str, timeout_s: float) -> int:
-    """Status of one request below a path; 0 for none. Without a Host it is refused before it does anything."""
+    """Status of one request below a path; 0 for none.
+
+    It asks for what is not there (eight random digits) and has no Host, so that a server that keeps to RFC 9112
+    answers 400 before it does anything, and any other one that it does not know the path.
+    """
     import http.client
 
     connection = http.client.HTTPConnection(*address, timeout=timeout_s)

@@ -11,9 +11,11 @@ from pytest_anomod.faults import _postgres
 from pytest_anomod.faults._agents import tell, tell_while_it_runs
 from pytest_anomod.faults._parameters import refuse_target, whole
 from pytest_anomod.faults._programs import DEADLINE_S
+from pytest_anomod.model.capability import Agent
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import instance_of
+from pytest_anomod.model.source import MetricsPage
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -42,7 +44,7 @@ class PoolExhaustion(FaultDefaults):
 
     name: ClassVar[str] = "connection_pool_exhaustion"
     level: ClassVar[Level] = Level.DATABASE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.POOLS, Ability.STORE})
+    needs: ClassVar[frozenset[type]] = frozenset({Agent})
 
     leave: int = 0
 
@@ -51,10 +53,8 @@ class PoolExhaustion(FaultDefaults):
 
     def check(self, system: System, target: str) -> None:
         service = system.service(target)
-        if service.kind not in (ServiceKind.APP, ServiceKind.GATEWAY):
-            refuse_target(self, target, "the pool is that of a service; name the one whose connections shall run out")
-        if not any(system.service(peer).kind is ServiceKind.DOCSTORE for peer in service.calls):
-            refuse_target(self, target, "it uses no database, so it has no pool")
+        if not any(system.service(peer).engine == _postgres.ENGINE for peer in service.calls):
+            refuse_target(self, target, f"it calls no {_postgres.ENGINE}, so it has no pool of connections to one")
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """See that pools and sessions can be looked at, and load the client now rather than between inject and seen."""
@@ -73,7 +73,7 @@ class PoolExhaustion(FaultDefaults):
 
         The one without the other is no such fault: a busy pool's sessions work, an idle one's are not in use.
         """
-        state = deployment.instance(target).state
+        state = instance_of(deployment, target).state
         if state != "running":
             return Observation(active=False, evidence={"state": state})
         seen = {}
@@ -106,7 +106,11 @@ def _metrics(deployment: Deployment, target: str) -> str:
     import http.client
     from urllib.parse import urlsplit
 
-    url = urlsplit(deployment.instance(target).metrics_url or "")
+    pages = [one for one in deployment.sources() if isinstance(one, MetricsPage) and one.service == target]
+    if not pages:
+        msg = f"{target!r} has no page of metrics, which would tell of its pools"
+        raise InjectionError(msg)
+    url = urlsplit(pages[0].url)
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=5.0)
     try:
         connection.request("GET", url.path, headers={"Connection": "close"})

@@ -17,12 +17,13 @@ from pytest_anomod.faults import _limits, _programs
 from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, whole, within
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import ControlGroup, Limit, LocalProcess, Programs
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.runtime import Limit
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
-    from pytest_anomod.model.runtime import ControlGroup, Deployment
+    from pytest_anomod.model.runtime import Deployment
 
 _NAME = "load"
 _LOOK_S, _STEP_S = 0.4, 0.008
@@ -39,7 +40,7 @@ class CpuContention(FaultDefaults):
 
     name: ClassVar[str] = "cpu_contention"
     level: ClassVar[Level] = Level.PERFORMANCE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC})
+    needs: ClassVar[frozenset[type]] = frozenset({LocalProcess, Programs})
 
     duty_ms: float = 20
     period_ms: float = 100
@@ -53,14 +54,15 @@ class CpuContention(FaultDefaults):
             refuse(self, "duty_ms", f"must be at most 90 % of period_ms={self.period_ms:g}: more is no contention")
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        pid = deployment.instance(target).pid
+        process = need(deployment, LocalProcess, target)
+        pid = process.pid()
         if pid is None:
             msg = f"{target!r} has no process now, so it can't be short of CPU"
             raise InjectionError(msg)
         done = {"pid": pid, "budget": self.duty_ms / self.period_ms}
-        group = deployment.control_group(target)
+        group = deployment.capability(ControlGroup, target)
         if group is not None:
-            deployment.remember(_original(target), group.limit(Limit.CPU))
+            deployment.originals.remember(_original(target), group.limit(Limit.CPU))
             # they start before the quota, under which even that takes long
             helper = _programs.start(deployment, target, "burners", _NAME, burners=self.burners)
             _programs.wait_running(deployment, target, _NAME)
@@ -71,7 +73,7 @@ class CpuContention(FaultDefaults):
             target,
             "governor",
             _NAME,
-            pid=deployment.pid_inside(target),
+            pid=process.inner_pid(),
             duty_ms=self.duty_ms,
             period_ms=self.period_ms,
             burners=self.burners,
@@ -84,12 +86,12 @@ class CpuContention(FaultDefaults):
         By quota: the kernel says which there is, and that it had to hold the group. By signals: the process is found
         stopped for about its share of looks.
         """
-        helper = deployment.executed(target).get(_NAME)
+        helper = _programs.running(deployment, target, _NAME)
         burnt_s = _tree_cpu_s(helper)
-        group = deployment.control_group(target)
+        group = deployment.capability(ControlGroup, target)
         expected = self.duty_ms / self.period_ms
         if group is None:
-            held, evidence = self._look_at_process(deployment.instance(target).pid, 1 - expected)
+            held, evidence = self._look_at_process(need(deployment, LocalProcess, target).pid(), 1 - expected)
         else:
             held, evidence = self._look_at_group(group, expected)
         burnt_s = _tree_cpu_s(helper) - burnt_s
@@ -128,8 +130,8 @@ class CpuContention(FaultDefaults):
         import psutil
 
         _limits.put_back(deployment, target, _original(target))
-        deployment.end(target, _NAME)
-        pid = deployment.instance(target).pid
+        _programs.end(deployment, target, _NAME)
+        pid = need(deployment, LocalProcess, target).pid()
         if pid is None:
             return
         with contextlib.suppress(psutil.Error):

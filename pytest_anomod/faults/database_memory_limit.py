@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_anomod.faults import _postgres
 from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse_target, within
+from pytest_anomod.model.capability import LocalProcess, StoreLogin
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -42,7 +43,7 @@ class DatabaseMemoryLimit(FaultDefaults):
 
     name: ClassVar[str] = "database_memory_limit"
     level: ClassVar[Level] = Level.DATABASE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.STORE})
+    needs: ClassVar[frozenset[type]] = frozenset({LocalProcess, StoreLogin})
 
     percent_of_used: float = 25
 
@@ -50,9 +51,7 @@ class DatabaseMemoryLimit(FaultDefaults):
         within(self, "percent_of_used", 1, 95, "% of the memory the largest session took")
 
     def check(self, system: System, target: str) -> None:
-        kind = system.service(target).kind
-        if kind is not ServiceKind.DOCSTORE:
-            refuse_target(self, target, f"it is of kind {kind}; aim at a docstore")
+        _postgres.check(self, system, target)
         if sys.platform != "linux":
             refuse_target(self, target, f"only Linux limits the memory of running processes; this is {sys.platform}")
 
@@ -73,7 +72,7 @@ class DatabaseMemoryLimit(FaultDefaults):
             pids, others = _pids(server), [row[0] for row in await session.fetch(f"SELECT pid {_OTHERS}")]
             largest = max([fresh + _LEAST_TAKEN, *(_data_bytes(pids[pid]) for pid in others if pid in pids)])
             limit = fresh + _SPARE + int((largest - fresh) * self.percent_of_used / 100)
-            deployment.remember(_key(target), {"limit_bytes": _limit_of(server)})
+            deployment.originals.remember(_key(target), {"limit_bytes": _limit_of(server)})
             _set_limit(server, limit)
             ended = await session.fetchval(f"SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) {_OTHERS}")
             return {"limit_bytes": limit, "fresh_bytes": fresh, "largest_bytes": largest, "sessions_ended": ended}
@@ -96,11 +95,11 @@ class DatabaseMemoryLimit(FaultDefaults):
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Give the server and all its sessions the limit they had; no statement is needed for that."""
-        before = deployment.recall(_key(target))
+        before = deployment.originals.recall(_key(target))
         if before is None:
             return
         wanted = before["limit_bytes"]
-        if deployment.instance(target).pid is not None:  # with the process its limit is gone, too
+        if need(deployment, LocalProcess, target).pid() is not None:  # with the process its limit is gone, too
             for _ in range(2):  # a session may have begun before the server, the first of them, had its own back
                 for pid in _processes(_server(deployment, target)):
                     _set_limit(pid, wanted)
@@ -108,7 +107,7 @@ class DatabaseMemoryLimit(FaultDefaults):
             if now != wanted:
                 msg = f"{target!r} may use {now} bytes although its limit was set back to {wanted}"
                 raise InjectionError(msg)
-        deployment.forget(_key(target))
+        deployment.originals.forget(_key(target))
 
     def blade(self, target: str) -> Mapping[str, Json]:
         percent = f"{100 - self.percent_of_used:g}"
@@ -131,7 +130,7 @@ def _key(target: str) -> str:
 
 
 def _server(deployment: Deployment, target: str) -> int:
-    pid = deployment.instance(target).pid
+    pid = need(deployment, LocalProcess, target).pid()
     if pid is None:
         msg = f"{target!r} has no process now, so its memory can't be limited"
         raise InjectionError(msg)

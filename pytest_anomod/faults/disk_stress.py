@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _disk, _durable, _programs
 from pytest_anomod.faults._chaos_mesh import resource
-from pytest_anomod.faults._parameters import refuse, refuse_target, whole, within
+from pytest_anomod.faults._parameters import refuse, whole, within
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import Programs, Volume
 from pytest_anomod.model.errors import BusyMachineError, InjectionError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ class DiskStress(FaultDefaults):
 
     name: ClassVar[str] = "disk_stress"
     level: ClassVar[Level] = Level.PERFORMANCE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.STORE})
+    needs: ClassVar[frozenset[type]] = frozenset({Programs, Volume})
     host_wide: ClassVar[bool] = True
 
     writers: int = 64
@@ -66,16 +66,14 @@ class DiskStress(FaultDefaults):
             refuse(self, "total_mb", f"must hold a block of {self.block_kb} kB for each of {self.writers} writers")
 
     def check(self, system: System, target: str) -> None:
-        kind = system.service(target).kind
-        if kind in (ServiceKind.CACHE, ServiceKind.QUEUE):
-            refuse_target(self, target, f"it is of kind {kind} and waits for no disk; aim at a docstore or a service")
+        _durable.check(self, system, target)
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """See that this disk can be stalled, have the target wait for it at every commit, measure both on a calm disk.
 
         What the target had not written through so far goes to disk first: that would slow the baseline.
         """
-        directory = deployment.directory
+        directory = _disk.of(deployment, target)
         if (kind := _disk.filesystem(directory)) in _IN_MEMORY:
             msg = f"{directory} is on {kind}: no disk to stress; set ANOMOD_STATE_DIR to a directory on one"
             raise InjectionError(msg)
@@ -88,10 +86,10 @@ class DiskStress(FaultDefaults):
         # the quicker ones tell of the disk, the slower ones of whatever else this machine was busy with
         quiet = {"commit_s": _disk.lower(commits or writes), "write_s": _disk.lower(writes)}
         self._see_it_can_hold(directory, quiet, utmost)
-        deployment.forget(_quiet(target))
-        deployment.remember(_quiet(target), quiet)
-        deployment.forget(_utmost(target))
-        deployment.remember(_utmost(target), utmost)
+        deployment.originals.forget(_quiet(target))
+        deployment.originals.remember(_quiet(target), quiet)
+        deployment.originals.forget(_utmost(target))
+        deployment.originals.remember(_utmost(target), utmost)
 
     def _wait_calm(self, directory: Path) -> None:
         """Wait until small writes take less than a quarter of what they will; BusyMachineError if they never do."""
@@ -109,16 +107,16 @@ class DiskStress(FaultDefaults):
         self._start(deployment, target, _TRIAL, _UTMOST_MS, _TRIAL_DEADLINE_S)
         try:
             _programs.wait_running(deployment, target, _TRIAL, 0.3)
-            pid = deployment.executed(target).get(_TRIAL)
+            pid = _programs.running(deployment, target, _TRIAL)
             began, written, wait_s = clock.monotonic_s(), _disk.written_bytes(pid), 0.0
             while True:
-                wait_s = max(wait_s, _disk.lower(_disk.small_writes_s(deployment.directory)))
+                wait_s = max(wait_s, _disk.lower(_disk.small_writes_s(_disk.of(deployment, target))))
                 took_s = clock.monotonic_s() - began
                 if wait_s > _ENOUGH * 1e-3 * self.stall_ms or took_s > _TRIAL_S:
                     break
             rate = (_disk.written_bytes(pid) - written) / took_s
         finally:
-            deployment.end(target, _TRIAL)
+            _programs.end(deployment, target, _TRIAL)
         return {"write_s": wait_s, "gb_per_s": rate / 1e9}
 
     def _see_it_can_hold(self, directory: Path, quiet: Mapping[str, float], utmost: Mapping[str, float]) -> None:
@@ -146,10 +144,10 @@ class DiskStress(FaultDefaults):
         return {"commit_s": max(3 * quiet["commit_s"], self._own_least_s), "write_s": 2 * quiet["write_s"]}
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        if not _durable.is_made(deployment, target) or deployment.recall(_utmost(target)) is None:
+        if not _durable.is_made(deployment, target) or deployment.originals.recall(_utmost(target)) is None:
             self.prepare(deployment, target)
-        quiet, utmost = self._quiet_now(deployment, target), deployment.recall(_utmost(target))
-        self._see_it_can_hold(deployment.directory, quiet, utmost)
+        quiet, utmost = self._quiet_now(deployment, target), deployment.originals.recall(_utmost(target))
+        self._see_it_can_hold(_disk.of(deployment, target), quiet, utmost)
         stall_ms = max(self.stall_ms, 1e3 * _CLEARLY * max(self._least(quiet).values()))
         helper = self._start(deployment, target, _NAME, stall_ms, _programs.DEADLINE_S)
         _programs.wait_running(deployment, target, _NAME, 0.3)
@@ -158,16 +156,16 @@ class DiskStress(FaultDefaults):
 
     def _quiet_now(self, deployment: Deployment, target: str) -> dict[str, float]:
         """Without our writers: what `prepare` measured, and what writes to the disk take longer now than then."""
-        quiet: dict[str, float] = deployment.recall(_quiet(target))
-        write_s = _disk.lower(_disk.small_writes_s(deployment.directory))
+        quiet: dict[str, float] = deployment.originals.recall(_quiet(target))
+        write_s = _disk.lower(_disk.small_writes_s(_disk.of(deployment, target)))
         if (longer_s := write_s - quiet["write_s"]) > 0:
             quiet = {"commit_s": quiet["commit_s"] + longer_s, "write_s": write_s}
-            deployment.forget(_quiet(target))
-            deployment.remember(_quiet(target), quiet)
+            deployment.originals.forget(_quiet(target))
+            deployment.originals.remember(_quiet(target), quiet)
         return quiet
 
     def _start(self, deployment: Deployment, target: str, name: str, stall_ms: float, deadline_s: float) -> int:
-        options = {"stall_ms": stall_ms, "deadline_s": deadline_s, "directory": deployment.directory / "stores"}
+        options = {"stall_ms": stall_ms, "deadline_s": deadline_s, "directory": _disk.of(deployment, target)}
         return _programs.start(deployment, target, "writers", name, **{**dataclasses.asdict(self), **options})
 
     def active(self, deployment: Deployment, target: str) -> Observation:
@@ -175,23 +173,23 @@ class DiskStress(FaultDefaults):
 
         That the writers write is seen as well: whoever else uses this disk may make others wait.
         """
-        quiet = deployment.recall(_quiet(target))
+        quiet = deployment.originals.recall(_quiet(target))
         if quiet is None:
             return Observation(active=False, evidence={"quiet": None})
 
-        helper = deployment.executed(target).get(_NAME)
+        helper = _programs.running(deployment, target, _NAME)
         written = _disk.written_bytes(helper)
         seen = _durable.look(deployment, target)
-        seen["write_s"] = statistics.median(_disk.small_writes_s(deployment.directory))
+        seen["write_s"] = statistics.median(_disk.small_writes_s(_disk.of(deployment, target)))
         least = self._least(quiet)
         written = _disk.written_bytes(helper) - written
         waits = all(seen[name] is None or seen[name] >= seconds for name, seconds in least.items())
         evidence = {**seen, "written_mb": round(written / 1e6, 1), "quiet": quiet, "at_least": least}
-        return Observation(active=seen["fsync"] == "on" and written > 0 and waits, evidence=evidence)
+        return Observation(active=seen["fsync"] != "off" and written > 0 and waits, evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """End the writers, have the target as careless as it was."""
-        deployment.end(target, _NAME)
+        _programs.end(deployment, target, _NAME)
         _durable.undo(deployment, target)
 
     def blade(self, target: str) -> Mapping[str, Json]:

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults import _durable, _limits
+from pytest_anomod.faults import _disk, _durable, _limits
 from pytest_anomod.faults._chaos_mesh import resource
-from pytest_anomod.faults._parameters import refuse, refuse_target, whole
+from pytest_anomod.faults._parameters import refuse, whole
+from pytest_anomod.model.capability import ControlGroup, Limit, Volume
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.runtime import Limit
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -35,7 +34,7 @@ class DiskThrottle(FaultDefaults):
 
     name: ClassVar[str] = "disk_throttle"
     level: ClassVar[Level] = Level.PERFORMANCE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.CONTROL_GROUP, Ability.STORE})
+    needs: ClassVar[frozenset[type]] = frozenset({ControlGroup, Volume})
 
     writes_per_s: int = 20
     kb_per_s: int = 0
@@ -51,28 +50,26 @@ class DiskThrottle(FaultDefaults):
             refuse(self, "kb_per_s", "must be 0 or at least 64: with less the target stands still for minutes")
 
     def check(self, system: System, target: str) -> None:
-        kind = system.service(target).kind
-        if kind in (ServiceKind.CACHE, ServiceKind.QUEUE):
-            refuse_target(self, target, f"it is of kind {kind} and waits for no disk; aim at a docstore or a service")
+        _durable.check(self, system, target)
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """Have the target wait for the disk, and measure how long a store's commits take on a quiet one."""
-        disk(deployment.directory)
+        disk(_disk.of(deployment, target))
         _limits.group_of(deployment, target)
         commits = _durable.make(deployment, target)
-        deployment.forget(_quiet(target))
-        deployment.remember(_quiet(target), statistics.median(commits) if commits else None)
+        deployment.originals.forget(_quiet(target))
+        deployment.originals.remember(_quiet(target), statistics.median(commits) if commits else None)
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
         if not _durable.is_made(deployment, target):
             self.prepare(deployment, target)
-        device, group = disk(deployment.directory), _limits.group_of(deployment, target)
-        deployment.remember(_original(target), group.limit(Limit.DISK, device))
+        device, group = disk(_disk.of(deployment, target)), _limits.group_of(deployment, target)
+        deployment.originals.remember(_original(target), group.limit(Limit.DISK, device))
         group.limit_writes(device, self.writes_per_s, 1024 * self.kb_per_s)
         return {
             "device": device,
             "limit": group.limit(Limit.DISK, device),
-            "quiet_s": deployment.recall(_quiet(target)),
+            "quiet_s": deployment.originals.recall(_quiet(target)),
         }
 
     def active(self, deployment: Deployment, target: str) -> Observation:
@@ -80,10 +77,10 @@ class DiskThrottle(FaultDefaults):
 
         A service that did not write while it was looked at did not wait either: then the limit alone must do.
         """
-        group, before = deployment.control_group(target), deployment.recall(_original(target))
+        group, before = deployment.capability(ControlGroup, target), deployment.originals.recall(_original(target))
         if group is None or before is None or not _durable.is_made(deployment, target):
             return Observation(active=False, evidence={"limit": None})
-        device = disk(deployment.directory)
+        device = disk(_disk.of(deployment, target))
         try:
             limit, writes = group.limit(Limit.DISK, device), group.disk().writes
             if not self._is_ours(limit):
@@ -92,10 +89,10 @@ class DiskThrottle(FaultDefaults):
             written = group.disk().writes - writes
         except DeploymentError as error:  # the container has ended, and its limit with it
             return Observation(active=False, evidence={"limit": None, "error": str(error)})
-        least_s = self._least_s(deployment.recall(_quiet(target)))
+        least_s = self._least_s(deployment.originals.recall(_quiet(target)))
         waits = seen["commit_s"] is None or seen["commit_s"] >= least_s
         evidence = {**seen, "limit": limit, "writes_in_look": written, "at_least_s": least_s}
-        return Observation(active=seen["fsync"] == "on" and waits, evidence=evidence)
+        return Observation(active=seen["fsync"] != "off" and waits, evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Lift the limit first: what waits for the disk would hold up all else."""

@@ -6,19 +6,17 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._agents import tell
 from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import names, refuse_target
 from pytest_anomod.model import clock
-from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.capability import Resolver
+from pytest_anomod.model.errors import DeploymentError, InjectionError
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import instance_of, need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
     from pytest_anomod.model.system import System
-
-_RUNS_CODE = (ServiceKind.APP, ServiceKind.GATEWAY)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +29,7 @@ class DnsFailure(FaultDefaults):
 
     name: ClassVar[str] = "dns_failure"
     level: ClassVar[Level] = Level.SERVICE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.NAMES})
+    needs: ClassVar[frozenset[type]] = frozenset({Resolver})
 
     peers: tuple[str, ...]
 
@@ -40,8 +38,6 @@ class DnsFailure(FaultDefaults):
 
     def check(self, system: System, target: str) -> None:
         service = system.service(target)
-        if service.kind not in _RUNS_CODE:
-            refuse_target(self, target, "a store resolves no names")
         for peer in self.peers:
             system.service(peer)
         if not set(self.peers) & set(service.calls):
@@ -49,28 +45,29 @@ class DnsFailure(FaultDefaults):
             refuse_target(self, target, f"it never calls {missed}; it calls {', '.join(service.calls) or 'nobody'}")
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        deployment.hide_names(target, self.peers)
-        return {"unknown": list(self.peers), "instance": deployment.instance(target).instance_id}
+        need(deployment, Resolver, target).hide(self.peers)
+        return {"unknown": list(self.peers), "instance": instance_of(deployment, target).instance_id}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether the target's resolver fails for just these of the names that another service's resolves.
 
         A connection that the target still keeps to one of them is a way round its resolver: then it is not in.
         """
-        state = deployment.instance(target).state
+        state = instance_of(deployment, target).state
         if state != "running":
             return Observation(active=False, evidence={"state": state})
-        known = [instance.service for instance in deployment.instances()]
-        other = _another(deployment, target)
-        here, there = (tell(deployment, service, "/names/look", {"names": known}) for service in (target, other))
-        only_here = [name for name in known if here[name]["port"] is None and there[name]["port"] is not None]
-        kept = sum(here[peer]["kept"] for peer in self.peers)
+        resolver = need(deployment, Resolver, target)
+        known = list(dict.fromkeys(instance.service for instance in deployment.instances()))
+        other, its_resolver = _another(deployment, target)
+        here, there = resolver.resolved(known), its_resolver.resolved(known)
+        only_here = [name for name in known if name not in here and name in there]
+        kept = resolver.connections(self.peers)
         evidence = {"unresolved": only_here, "resolved_by": other, "names": len(known), "connections_kept": kept}
         return Observation(active=set(only_here) == set(self.peers) and not kept, evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Make the names known again and see that the target, if it is up, resolves all that another does."""
-        deployment.hide_names(target, ())
+        need(deployment, Resolver, target).hide(())
         clock.wait_until(
             lambda: _is_over(deployment, target), timeout_s=10.0, what=f"{target!r} to resolve all names again"
         )
@@ -80,25 +77,26 @@ class DnsFailure(FaultDefaults):
         return resource("DNSChaos", target, action="error", patterns=[f"{peer}*" for peer in self.peers])
 
 
-def _another(deployment: Deployment, target: str) -> str:
-    """A service that runs and has a resolver of its own."""
+def _another(deployment: Deployment, target: str) -> tuple[str, Resolver]:
+    """A service that runs and has a resolver of its own, and that."""
     for instance in deployment.instances():
-        if instance.kind in _RUNS_CODE and instance.state == "running" and instance.service != target:
-            return instance.service
+        if instance.state == "running" and instance.service != target:
+            resolver = deployment.capability(Resolver, instance.service)
+            if resolver is not None:
+                return instance.service, resolver
     msg = f"no other service of {deployment.system!r} runs whose resolver could be compared with that of {target!r}"
     raise InjectionError(msg)
 
 
 def _is_over(deployment: Deployment, target: str) -> bool:
-    instance = deployment.instance(target)
+    instance = instance_of(deployment, target)
     if instance.state == "stopped":
         return True  # when it is started again, it knows all names
+    running = {one.service for one in deployment.instances() if one.state != "stopped"}
     try:
-        looked = tell(deployment, target, "/names/look", {"names": [one.service for one in deployment.instances()]})
-    except InjectionError:
+        return need(deployment, Resolver, target).resolved(running) >= running
+    except DeploymentError:
         return False  # it is on its way
-    running = [one.service for one in deployment.instances() if one.state != "stopped"]
-    return all(looked[name]["port"] is not None for name in running)
 
 
 OFFERS = (DnsFailure,)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 from pytest_anomod.faults._parameters import whole
 from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.faults._speak import ask
+from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -32,10 +34,16 @@ class HttpAbort(RequestFault):
     def relay_options(self) -> Mapping[str, object]:
         return {"abort": self.percent / 100, "abort_status": self.status, **self.which()}
 
+    def prepare(self, deployment: Deployment, target: str) -> None:
+        """See that a probe is answered, and not with that status: nobody could tell whose it is."""
+        if self.status_now(deployment, target) == self.status:
+            msg = f"{target!r} itself answers a probe below {self.path} with {self.status}; abort with another status"
+            raise InjectionError(msg)
+
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether requests of that kind are answered with the status; they ask for what no service has."""
         count = max(8, math.ceil(600 / self.percent))
-        address = deployment.instance(target).address
+        address = instance_of(deployment, target).address
         statuses = [ask(address, self.method or "GET", self.path, 1.0) for _ in range(count)]
         aborted = statuses.count(self.status)
         evidence = {"requests": count, "aborted": aborted, "expected_share": self.percent / 100}

@@ -12,6 +12,7 @@ from pytest_anomod.faults._parameters import within
 from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.model import clock
 from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -40,7 +41,7 @@ class HttpDelay(RequestFault):
         from concurrent.futures import ThreadPoolExecutor
 
         count = max(_AT_ONCE, math.ceil(600 / self.percent))
-        address, held_s = deployment.instance(target).address, self.delay_ms / 1e3
+        address, held_s = instance_of(deployment, target).address, self.delay_ms / 1e3
 
         def timed(_: int) -> tuple[int, float]:
             began = clock.monotonic_s()

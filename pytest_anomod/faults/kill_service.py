@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from pytest_anomod.faults import _programs
 from pytest_anomod.faults._chaos_mesh import resource
-from pytest_anomod.faults._parameters import refuse, refuse_target, within
-from pytest_anomod.faults._processes import seconds_old
-from pytest_anomod.faults._programs import DEADLINE_S
+from pytest_anomod.faults._parameters import refuse, refuse_lost_content, within
+from pytest_anomod.faults._processes import was_killed
 from pytest_anomod.model import clock
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.capability import Lifecycle, Programs
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import instance_of, need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -36,7 +35,7 @@ class KillService(FaultDefaults):
 
     name: ClassVar[str] = "kill_service"
     level: ClassVar[Level] = Level.SERVICE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.LIFECYCLE})
+    needs: ClassVar[frozenset[type]] = frozenset({Lifecycle, Programs})
 
     period_s: float = 0.25
     away_s: float = 0
@@ -54,32 +53,28 @@ class KillService(FaultDefaults):
         return 1.5 if self.once else self.period_s + 0.75
 
     def check(self, system: System, target: str) -> None:
-        if system.service(target).kind is ServiceKind.CACHE:
-            refuse_target(self, target, "a cache comes back empty, and recovery could not bring its content back")
+        refuse_lost_content(self, system, target)
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        victim = deployment.instance(target)
+        victim = instance_of(deployment, target)
         done = {"pid": victim.pid, "start_time": victim.start_time}
         if self.once:
-            deployment.kill(target)
+            need(deployment, Lifecycle, target).kill()
             return done
-        argv = [sys.executable, "-m", _PROGRAM, "--ref", json.dumps(dict(deployment.ref)), "--service", target]
-        argv += ["--period-s", str(self.period_s)]
-        argv += ["--away-s", str(self.away_s), "--deadline-s", str(DEADLINE_S)]
-        return {**done, "helper_pid": deployment.exec(target, argv, name=_NAME, deadline_s=DEADLINE_S)}
+        turns = {"period_s": self.period_s, "away_s": self.away_s}
+        return {**done, "helper_pid": _programs.start_module(deployment, target, _PROGRAM, _NAME, **turns)}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether the process is gone, or was restarted only now; a service that was stopped in order is not killed."""
-        instance = deployment.instance(target)
-        age_s = seconds_old(instance.pid)
-        fresh = age_s is not None and instance.restarts > 0 and age_s < self._young_s
+        instance = instance_of(deployment, target)
+        killed, age_s = was_killed(instance, self._young_s)
         evidence = {"state": instance.state, "pid": instance.pid, "restarts": instance.restarts, "age_s": age_s}
-        return Observation(active=instance.state != "stopped" and (age_s is None or fresh), evidence=evidence)
+        return Observation(active=killed, evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """End the killing and wait until the service is back for good."""
-        deployment.end(target, _NAME)
-        deployment.start(target)
+        _programs.end(deployment, target, _NAME)
+        need(deployment, Lifecycle, target).start()
         clock.wait_until(
             lambda: deployment.answers(target) and not self.active(deployment, target),
             timeout_s=10.0 + self._young_s,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -13,11 +11,12 @@ from typing import TYPE_CHECKING, ClassVar
 from pytest_anomod.faults import _limits, _pressure, _programs
 from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import one_of, refuse_target, within
-from pytest_anomod.faults._processes import seconds_old
+from pytest_anomod.faults._processes import was_killed
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import ControlGroup, Lifecycle, Limit, Programs
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.runtime import Limit
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import instance_of, need
 from pytest_anomod.model.system import ServiceKind
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class MemoryPressure(FaultDefaults):
 
     name: ClassVar[str] = "memory_pressure"
     level: ClassVar[Level] = Level.PERFORMANCE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.EXEC, Ability.LIFECYCLE, Ability.CONTROL_GROUP})
+    needs: ClassVar[frozenset[type]] = frozenset({ControlGroup, Lifecycle, Programs})
 
     spare_mb: float = 64
     outcome: str = "squeeze"
@@ -60,22 +59,22 @@ class MemoryPressure(FaultDefaults):
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
         group = _limits.group_of(deployment, target)
         before = group.memory()
-        done = {"pid": deployment.instance(target).pid, "used_bytes": before.used_bytes}
+        done = {"pid": instance_of(deployment, target).pid, "used_bytes": before.used_bytes}
         kills = _kills()
         _pressure.press(deployment, target, self.spare_mb, "squeeze" if self.outcome == "squeeze" else "overrun")
         if self.outcome == "squeeze":
             _programs.wait_running(deployment, target, _pressure.NAME)
             return {**done, "limit_bytes": group.memory().limit_bytes}
-        deployment.remember(_kills_before(target), kills)
-        argv = [sys.executable, "-m", _PROGRAM, "--ref", json.dumps(dict(deployment.ref)), "--service", target]
-        argv += ["--spare-mb", str(self.spare_mb), "--deadline-s", str(_programs.DEADLINE_S)]
-        return {**done, "helper_pid": deployment.exec(target, argv, name=_NAME, deadline_s=_programs.DEADLINE_S)}
+        deployment.originals.remember(_kills_before(target), kills)
+        helper = _programs.start_module(deployment, target, _PROGRAM, _NAME, spare_mb=self.spare_mb)
+        return {**done, "helper_pid": helper}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Squeezed: nearly all of the limit is used, and it is hit again and again. Killed: see `_look_for_kills`."""
         if self.outcome == "kill":
             return self._look_for_kills(deployment, target)
-        group, original = deployment.control_group(target), deployment.recall(_pressure.original(target))
+        group = deployment.capability(ControlGroup, target)
+        original = deployment.originals.recall(_pressure.original(target))
         if group is None or original is None:
             return Observation(active=False, evidence={"limit_bytes": None})
         try:
@@ -92,22 +91,21 @@ class MemoryPressure(FaultDefaults):
 
     def _look_for_kills(self, deployment: Deployment, target: str) -> Observation:
         """Whether the kernel has killed since, by its own count, and the process is gone or was restarted only now."""
-        instance, kills = deployment.instance(target), _kills()
-        since = deployment.recall(_kills_before(target))
-        age_s = seconds_old(instance.pid)
-        gone = instance.state != "stopped" and (age_s is None or (instance.restarts > 0 and age_s < _YOUNG_S))
+        instance, kills = instance_of(deployment, target), _kills()
+        since = deployment.originals.recall(_kills_before(target))
+        gone, age_s = was_killed(instance, _YOUNG_S)
         killed = None if since is None else kills - since
         evidence = {"state": instance.state, "restarts": instance.restarts, "age_s": age_s, "kills": killed}
         return Observation(active=gone and bool(killed), evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """End what fills it, put the limit back; a service that was killed is waited for."""
-        deployment.end(target, _NAME)
+        _programs.end(deployment, target, _NAME)
         _limits.put_back(deployment, target, _pressure.original(target))
-        deployment.end(target, _pressure.NAME)
-        if deployment.recall(_kills_before(target)) is not None:
-            deployment.start(target)
-            deployment.forget(_kills_before(target))
+        _programs.end(deployment, target, _pressure.NAME)
+        if deployment.originals.recall(_kills_before(target)) is not None:
+            need(deployment, Lifecycle, target).start()
+            deployment.originals.forget(_kills_before(target))
 
     def blade(self, target: str) -> Mapping[str, Json]:
         """Bites only where the container has a limit: it fills what that leaves."""

@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._chaos_mesh import resource
-from pytest_anomod.faults._parameters import within
-from pytest_anomod.faults._relay import RelayedFault
-from pytest_anomod.faults._speak import round_trip_s
+from pytest_anomod.faults._parameters import refuse_target, within
+from pytest_anomod.faults._relay import RelayedFault, filled_trips_s
+from pytest_anomod.faults._speak import FILLABLE
 from pytest_anomod.model.fault import Json, Level, Observation
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.system import System
 
 _PROBE_S, _PROBE_BYTES = 0.4, 48_000
-"""A probe takes so long on an idle line, unless that were more bytes than a server takes as a request's head."""
+"""Probes take so long together on an idle line, but have no more bytes than that."""
 _PATIENCE_S = 6.0
 
 
@@ -37,14 +38,19 @@ class NetworkBandwidth(RelayedFault):
     def __post_init__(self) -> None:
         within(self, "rate_kbit", 8, 2_000, "kbit/s")
 
+    def check(self, system: System, target: str) -> None:
+        if (engine := system.service(target).engine) not in FILLABLE:
+            runs = engine or "we know not what"
+            refuse_target(self, target, f"it runs {runs}, and only {' and '.join(FILLABLE)} take a probe of some size")
+
     def relay_options(self) -> Mapping[str, object]:
         return {"rate_kbit": self.rate_kbit}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        """Whether a large request takes about as long as its bytes do on that line, or longer: others use it too."""
+        """Whether requests take together about as long as their bytes do on that line, or longer: others use it too."""
         size = min(_PROBE_BYTES, math.ceil(_PROBE_S * self.rate_kbit * 125))
         expected_s = size / (self.rate_kbit * 125)
-        took_s = round_trip_s(deployment.instance(target).address, expected_s + _PATIENCE_S, size)
+        took_s = filled_trips_s(deployment, target, size, expected_s + _PATIENCE_S)
         evidence = {
             "bytes": size,
             "took_s": None if took_s == math.inf else round(took_s, 4),

@@ -11,8 +11,11 @@ from pytest_anomod.faults import _rules
 from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import one_of, within
 from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
+from pytest_anomod.faults._speak import says_something
+from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -31,7 +34,8 @@ class NetworkLoss(RelayedFault):
     calls to others too, by netem where it has that and by iptables where not; "relay" stands in the target's place and
     treats what is asked of it so, which needs no root and no kernel module; "auto" takes the kernel where it can.
     Neither touches anybody else. Both are seen from outside: the share of round trips (connect, ask, answer: three
-    packets) that take longer than a retransmission; the kernel's counts of what it dropped must grow by that as well.
+    packets; to an engine that we don't speak the connection alone) that take longer than a retransmission; the
+    kernel's counts of what it dropped must grow by that as well.
     """
 
     name: ClassVar[str] = "network_loss"
@@ -48,7 +52,7 @@ class NetworkLoss(RelayedFault):
         return {"loss": self.percent / 100}
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        space = None if self.means == "relay" else deployment.net_namespace(target)
+        space = None if self.means == "relay" else deployment.capability(NetNamespace, target)
         if space is None:
             if self.means == "kernel":
                 msg = f"the kernel can't lose packets of {target!r}: {WHY_NONE}; use means='relay' or 'auto'"
@@ -63,7 +67,8 @@ class NetworkLoss(RelayedFault):
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         before = _rules.counted(deployment, target, self.name)
-        expected = 1 - (1 - self.percent / 100) ** 3
+        packets = 3 if says_something(instance_of(deployment, target).engine) else 1
+        expected = 1 - (1 - self.percent / 100) ** packets
         count = min(100, max(16, math.ceil(6 / expected)))
         times = round_trips_s(deployment, target, count, _GIVE_UP_S)
         slow = sum(time > _SLOW_S for time in times)

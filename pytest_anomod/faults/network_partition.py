@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 from pytest_anomod.faults import _rules
 from pytest_anomod.faults._chaos_mesh import pods, resource
 from pytest_anomod.faults._parameters import names, one_of, refuse_target
+from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
-    from pytest_anomod.model.runtime import Deployment, NetNamespace
+    from pytest_anomod.model.runtime import Deployment
     from pytest_anomod.model.system import System
 
 HOW = ("drop", "reject")
@@ -31,7 +33,7 @@ class NetworkPartition(FaultDefaults):
 
     name: ClassVar[str] = "network_partition"
     level: ClassVar[Level] = Level.SERVICE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.NET_NAMESPACE})
+    needs: ClassVar[frozenset[type]] = frozenset({NetNamespace})
 
     peers: tuple[str, ...]
     how: str = "drop"
@@ -49,12 +51,13 @@ class NetworkPartition(FaultDefaults):
             refuse_target(self, target, f"it neither calls {', '.join(self.peers)} nor is called from there")
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        space = deployment.net_namespace(target)
+        space = deployment.capability(NetNamespace, target)
         if space is None:
             msg = f"{target!r} of {deployment.system!r} has no running container whose packets can be ruled"
             raise InjectionError(msg)
         addresses = {peer: _address(deployment, peer)[0] for peer in self.peers}
-        deployment.remember(_key(target), addresses)  # connections to them are reset in the end, wherever they are then
+        # connections to them are reset in the end, wherever they are then
+        deployment.originals.remember(_key(target), addresses)
         space.put(self.name, [rule for address in addresses.values() for rule in self._rules(address)])
         return {"peers": addresses, "how": self.how}
 
@@ -72,8 +75,8 @@ class NetworkPartition(FaultDefaults):
 
         A peer or a target that is down tells nothing.
         """
-        down = [name for name in (target, *self.peers) if deployment.instance(name).state != "running"]
-        space = deployment.net_namespace(target)
+        down = [name for name in (target, *self.peers) if instance_of(deployment, name).state != "running"]
+        space = deployment.capability(NetNamespace, target)
         if down or space is None:
             return Observation(active=False, evidence={"down": down})
         before = _rules.counted(deployment, target, self.name)
@@ -88,8 +91,8 @@ class NetworkPartition(FaultDefaults):
         return Observation(active=not reached and all(stopped) and other is not None, evidence=evidence)
 
     def _other(self, deployment: Deployment, target: str, space: NetNamespace) -> str | None:
-        """Somebody else whom the target's network reaches; services are tried first, then stores."""
-        for instance in sorted(deployment.instances(), key=lambda one: one.agent_url is None):
+        """Somebody else whom the target's network reaches; what speaks HTTP is tried first, then stores."""
+        for instance in sorted(deployment.instances(), key=lambda one: one.engine != "http"):
             one = instance.service
             if one in (target, *self.peers) or instance.state != "running":
                 continue
@@ -99,9 +102,9 @@ class NetworkPartition(FaultDefaults):
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Take the rules away, and reset what waits for retransmissions: both sides would do so for seconds."""
-        addresses = deployment.recall(_key(target))
+        addresses = deployment.originals.recall(_key(target))
         _rules.take_away(deployment, target, self.name, list((addresses or {}).values()))
-        deployment.forget(_key(target))  # without a process the rules went with its namespace
+        deployment.originals.forget(_key(target))  # without a process the rules went with its namespace
 
     def blade(self, target: str) -> Mapping[str, Json]:
         return {"refusal": "blade drops packets by address, and knows the services of a deployment by no address"}
@@ -114,7 +117,7 @@ class NetworkPartition(FaultDefaults):
 
 
 def _address(deployment: Deployment, service: str) -> tuple[str, int]:
-    address = deployment.inner_address(service)
+    address = instance_of(deployment, service).inner_address
     if address is None:
         msg = f"{service!r} of {deployment.system!r} has no address on the private network: it does not run"
         raise DeploymentError(msg)

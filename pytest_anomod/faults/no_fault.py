@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -18,7 +18,7 @@ class NoFault(FaultDefaults):
 
     name: ClassVar[str] = "no_fault"
     level: ClassVar[Level] = Level.NORMAL
-    needs: ClassVar[frozenset[Ability]] = frozenset()
+    needs: ClassVar[frozenset[type]] = frozenset()
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
         return {}

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import LocalProcess
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -25,7 +27,7 @@ class PauseService(FaultDefaults):
 
     name: ClassVar[str] = "pause_service"
     level: ClassVar[Level] = Level.SERVICE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.LIFECYCLE})
+    needs: ClassVar[frozenset[type]] = frozenset({LocalProcess})
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
         found = _processes(deployment, target)
@@ -71,7 +73,7 @@ def _processes(deployment: Deployment, target: str) -> list[Any]:
     """The target's process and all below it: a store has children of its own. Empty while there is none."""
     import psutil
 
-    pid = deployment.instance(target).pid
+    pid = need(deployment, LocalProcess, target).pid()
     with contextlib.suppress(psutil.Error):
         if pid is not None:
             process = psutil.Process(pid)

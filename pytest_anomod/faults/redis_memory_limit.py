@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_anomod.faults._parameters import one_of, refuse_target, within
+from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -30,7 +31,7 @@ class RedisMemoryLimit(FaultDefaults):
 
     name: ClassVar[str] = "redis_memory_limit"
     level: ClassVar[Level] = Level.DATABASE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.STORE})
+    needs: ClassVar[frozenset[type]] = frozenset({StoreLogin})
 
     percent_of_used: float = 50
     policy: str = "noeviction"
@@ -40,9 +41,8 @@ class RedisMemoryLimit(FaultDefaults):
         one_of(self, "policy", ("noeviction", "allkeys-lru"))
 
     def check(self, system: System, target: str) -> None:
-        kind = system.service(target).kind
-        if kind is not ServiceKind.CACHE:
-            refuse_target(self, target, f"it is of kind {kind}; a memory limit needs a Redis, kind {ServiceKind.CACHE}")
+        if (engine := system.service(target).engine) != "redis":
+            refuse_target(self, target, f"it runs {engine or 'we know not what'}, and this is done to redis")
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """See that the target answers, and load the client now rather than between inject and effect."""
@@ -58,7 +58,7 @@ class RedisMemoryLimit(FaultDefaults):
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether a limit bites: a write is refused for want of memory, or keys were evicted since the injection."""
-        before = deployment.recall(_key(target)) or {}
+        before = deployment.originals.recall(_key(target)) or {}
         with _redis(deployment, target) as redis:
             limit, policy = int(redis.config_get("maxmemory")["maxmemory"]), _policy(redis)
             refused, now = _write_is_refused(redis), redis.info()
@@ -75,7 +75,7 @@ class RedisMemoryLimit(FaultDefaults):
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Set both settings back to what they were and see that they are."""
-        originals = deployment.recall(_key(target))
+        originals = deployment.originals.recall(_key(target))
         if originals is None:
             return
         with _redis(deployment, target) as redis:
@@ -85,7 +85,7 @@ class RedisMemoryLimit(FaultDefaults):
                 if now != originals[name]:
                     msg = f"{name} of {target!r} is {now!r} although it was set back to {originals[name]!r}"
                     raise InjectionError(msg)
-        deployment.forget(_key(target))
+        deployment.originals.forget(_key(target))
 
     def blade(self, target: str) -> Mapping[str, Json]:
         """In bytes: a percentage is of maxmemory there, and loses its last digit; of a stock Redis that is no limit."""
@@ -106,7 +106,7 @@ class RedisMemoryLimit(FaultDefaults):
         """Remember the settings as they are, and say what the limit is to be."""
         memory = redis.info()
         originals = {name: redis.config_get(name)[name] for name in _SETTINGS}
-        deployment.remember(_key(target), {**originals, "evicted": memory["evicted_keys"]})
+        deployment.originals.remember(_key(target), {**originals, "evicted": memory["evicted_keys"]})
         limit = max(1, int(memory["used_memory"] * self.percent_of_used / 100))
         return {"limit_bytes": limit, "used_bytes": memory["used_memory"], "originals": originals}
 
@@ -119,9 +119,8 @@ def _key(target: str) -> str:
 def _redis(deployment: Deployment, target: str) -> Iterator[Any]:
     import redis
 
-    client = redis.Redis.from_url(
-        deployment.store_dsn(target), socket_timeout=2.0, socket_connect_timeout=1.0, decode_responses=True
-    )
+    url = need(deployment, StoreLogin, target).dsn()
+    client = redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=1.0, decode_responses=True)
     try:
         yield client
     except redis.RedisError as error:

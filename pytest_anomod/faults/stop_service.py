@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._chaos_mesh import resource
-from pytest_anomod.faults._parameters import refuse_target
+from pytest_anomod.faults._parameters import refuse_lost_content
 from pytest_anomod.faults._speak import refuses
 from pytest_anomod.model import clock
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.capability import Lifecycle
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import instance_of, need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -24,27 +25,26 @@ class StopService(FaultDefaults):
 
     name: ClassVar[str] = "stop_service"
     level: ClassVar[Level] = Level.SERVICE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.LIFECYCLE})
+    needs: ClassVar[frozenset[type]] = frozenset({Lifecycle})
 
     def check(self, system: System, target: str) -> None:
-        if system.service(target).kind is ServiceKind.CACHE:
-            refuse_target(self, target, "a cache comes back empty, and recovery could not bring its content back")
+        refuse_lost_content(self, system, target)
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        stopped = deployment.instance(target)
-        deployment.stop(target)
+        stopped = instance_of(deployment, target)
+        need(deployment, Lifecycle, target).stop()
         return {"pid": stopped.pid, "start_time": stopped.start_time}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether there is no process, none is on its way, and connections are refused."""
-        instance = deployment.instance(target)
+        instance = instance_of(deployment, target)
         refused = refuses(instance.address)
         stopped = instance.state == "stopped" and instance.pid is None
         evidence = {"state": instance.state, "pid": instance.pid, "refused": refused}
         return Observation(active=stopped and refused, evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        deployment.start(target)
+        need(deployment, Lifecycle, target).start()
         clock.wait_until(lambda: deployment.answers(target), timeout_s=10.0, what=f"{target!r} to answer again")
 
     def blade(self, target: str) -> Mapping[str, Json]:

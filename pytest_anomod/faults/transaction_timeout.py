@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_anomod.faults import _postgres
-from pytest_anomod.faults._parameters import one_of, refuse, refuse_target, whole, within
+from pytest_anomod.faults._parameters import one_of, refuse, whole, within
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Ability, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -54,7 +55,7 @@ class TransactionTimeout(FaultDefaults):
 
     name: ClassVar[str] = "transaction_timeout"
     level: ClassVar[Level] = Level.DATABASE
-    needs: ClassVar[frozenset[Ability]] = frozenset({Ability.STORE})
+    needs: ClassVar[frozenset[type]] = frozenset({StoreLogin})
 
     tables: tuple[str, ...]
     lock_timeout_ms: int = 500
@@ -78,9 +79,7 @@ class TransactionTimeout(FaultDefaults):
         return _HELD_FOR_TIMEOUTS * self.lock_timeout_ms * 100 / self.held_percent / 1e3
 
     def check(self, system: System, target: str) -> None:
-        kind = system.service(target).kind
-        if kind is not ServiceKind.DOCSTORE:
-            refuse_target(self, target, f"it is of kind {kind} and has no transactions; aim at a docstore")
+        _postgres.check(self, system, target)
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """See that the tables are there; the client is loaded by that, too."""
@@ -100,9 +99,9 @@ class TransactionTimeout(FaultDefaults):
 
         async def put_in(session: Any) -> dict[str, Json]:
             before = await _postgres.originals(session, wanted)
-            deployment.remember(_key(target), before)
+            deployment.originals.remember(_key(target), before)
             await _postgres.set_all(session, wanted)
-            locker = await self._lock(session, deployment.store_dsn(target))
+            locker = await self._lock(session, need(deployment, StoreLogin, target).dsn())
             return {"originals": before, "lock_timeout_ms": self.lock_timeout_ms, "session": locker}
 
         done: dict[str, Json] = _postgres.ask(deployment, target, put_in)
@@ -183,7 +182,7 @@ class TransactionTimeout(FaultDefaults):
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """End the session that holds the locks, see that it is gone, set the time-out back to what it was."""
-        before = deployment.recall(_key(target))
+        before = deployment.originals.recall(_key(target))
 
         async def take_out(session: Any) -> None:
             await _end_sessions(session, target)
@@ -191,7 +190,7 @@ class TransactionTimeout(FaultDefaults):
                 await _postgres.put_back(session, before)
 
         _postgres.ask(deployment, target, take_out)
-        deployment.forget(_key(target))
+        deployment.originals.forget(_key(target))
 
 
 def _key(target: str) -> str:

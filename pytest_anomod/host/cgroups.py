@@ -15,8 +15,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pytest_anomod.model.capability import CpuUse, DiskUse, Limit, MemoryUse
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.runtime import CpuUse, DiskUse, Limit, MemoryUse
 
 PROC = Path("/proc")
 UNLIMITED = 1 << 62

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pytest_anomod.host import netem, processes
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import Ability
 
 TOOLS = ("nsenter", "iptables-restore", "iptables-save", "ip", "ss")
 LIMIT_S = 15.0
@@ -37,13 +36,8 @@ def why_not() -> str:
     return f"{', '.join(missing)} not found (Debian: util-linux, iptables, iproute2)" if missing else ""
 
 
-def abilities() -> frozenset[Ability]:
-    """What a runtime of containers can do more where that is possible."""
-    return frozenset() if why_not() else frozenset({Ability.NET_NAMESPACE})
-
-
 class ContainerNetwork:
-    """The network namespace of a process that is not ours; model.runtime.NetNamespace says what its methods do.
+    """The network namespace of a process that is not ours; model.capability.NetNamespace says what its methods do.
 
     Each set of rules is a chain of its own in the filter table, which INPUT and OUTPUT hand packets to, but for those
     of the loopback device (the container's own resolver among them). DeploymentError when the process is gone, its

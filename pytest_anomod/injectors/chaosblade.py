@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from pytest_anomod.injectors._blade import HOME, Answer, Blade, find_home, lacks, new_uid
 from pytest_anomod.injectors.native import NativeInjector
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import Programs
 from pytest_anomod.model.errors import InjectionError, ScenarioError
 from pytest_anomod.model.fault import Fault, Json, Level, Observation, parameters
+from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -95,8 +97,8 @@ class ChaosBladeInjector:
     def recover(self, fault: Fault, deployment: Deployment, target: str) -> None:
         """Have blade undo it, restore what it does not, and see that the fault is gone; only then is it done."""
         if _is_repeated(fault, target):
-            deployment.end(target, _LOOP)
-        kept = deployment.recall(_key(fault, target))
+            need(deployment, Programs, target).end(_LOOP)
+        kept = deployment.originals.recall(_key(fault, target))
         try:
             if kept is not None:
                 self.undo(kept)
@@ -104,7 +106,7 @@ class ChaosBladeInjector:
             self._native.recover(fault, deployment, target)
         if kept is not None:
             deployment.undo.done(kept["entry"])
-            deployment.forget(_key(fault, target))
+            deployment.originals.forget(_key(fault, target))
 
     def undo(self, entry: Mapping[str, Json]) -> None:
         """Undo by the entry alone, in any process and with the deployment dead or alive; idempotent."""
@@ -112,7 +114,7 @@ class ChaosBladeInjector:
 
     def _write_down(self, fault: Fault, deployment: Deployment, target: str) -> Mapping[str, Json]:
         """One open entry per fault and target: which creation, in which home."""
-        kept = deployment.recall(_key(fault, target))
+        kept = deployment.originals.recall(_key(fault, target))
         if kept is None:
             place = {
                 "home": str(deployment.directory / "undo" / "blade"),
@@ -121,7 +123,7 @@ class ChaosBladeInjector:
             }
             entry = deployment.undo.record({"op": "injector", "injector": self.name, "entry": place})
             kept = {**place, "entry": entry}
-            deployment.remember(_key(fault, target), kept)
+            deployment.originals.remember(_key(fault, target), kept)
         return kept
 
 
@@ -158,7 +160,7 @@ def _repeat(fault: Fault, deployment: Deployment, target: str, kept: Mapping[str
     what = {"fault": fault.name, "parameters": parameters(fault), "ref": dict(deployment.ref), "target": target}
     argv = [sys.executable, "-m", _REPEAT, "--what", json.dumps({**what, **kept})]
     argv += ["--every-s", str(form["every_s"]), "--away-s", str(form.get("away_s", 0)), "--deadline-s", str(DEADLINE_S)]
-    return deployment.exec(target, argv, name=_LOOP, deadline_s=DEADLINE_S)
+    return need(deployment, Programs, target).run(argv, name=_LOOP, deadline_s=DEADLINE_S)
 
 
 def _said(answer: Answer) -> dict[str, Json]:

@@ -22,7 +22,7 @@ class NativeInjector:
 
     def write_down(self, fault: Fault, deployment: Deployment, target: str) -> None:
         """Record how to undo the fault, unless that is on record; InjectionError for what the runtime can't do."""
-        _require(fault, deployment)
+        _require(fault, deployment, target)
         _record(fault, deployment, target)
 
     def prepare(self, fault: Fault, deployment: Deployment, target: str) -> None:
@@ -48,22 +48,25 @@ class NativeInjector:
                 msg = f"fault {fault.name!r} is still seen on {target!r} after its recovery: {dict(seen.evidence)}"
                 raise InjectionError(msg)
             clock.sleep(0.1)
-        entry = deployment.recall(_key(fault, target))
+        entry = deployment.originals.recall(_key(fault, target))
         if entry is not None:
             deployment.undo.done(entry)
-            deployment.forget(_key(fault, target))
+            deployment.originals.forget(_key(fault, target))
 
 
-def _require(fault: Fault, deployment: Deployment) -> None:
-    missing = sorted(fault.needs - deployment.abilities)
+def _require(fault: Fault, deployment: Deployment, target: str) -> None:
+    missing = sorted(kind.__name__ for kind in fault.needs if deployment.capability(kind, target) is None)
     if missing:
-        msg = f"fault {fault.name!r} needs {', '.join(missing)}, which runtime {deployment.runtime!r} can't do"
+        msg = (
+            f"fault {fault.name!r} needs {', '.join(missing)}, which {target!r} does not have on runtime "
+            f"{deployment.runtime!r} now"
+        )
         raise InjectionError(msg)
 
 
 def _record(fault: Fault, deployment: Deployment, target: str) -> None:
     """One open undo entry per fault and target, whoever asks."""
-    if deployment.recall(_key(fault, target)) is not None:
+    if deployment.originals.recall(_key(fault, target)) is not None:
         return
     entry: Mapping[str, Json] = {
         "op": "fault",
@@ -71,7 +74,7 @@ def _record(fault: Fault, deployment: Deployment, target: str) -> None:
         "target": target,
         "ref": dict(deployment.ref),
     }
-    deployment.remember(_key(fault, target), deployment.undo.record(entry))
+    deployment.originals.remember(_key(fault, target), deployment.undo.record(entry))
 
 
 def _key(fault: Fault, target: str) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from pytest_anomod.modalities._instances import InstanceWatch
 from pytest_anomod.modalities._rows import Row, to_columns
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import Agent
 from pytest_anomod.model.errors import CaptureError, DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import Column, Columns
-from pytest_anomod.model.runtime import Deployment
+from pytest_anomod.model.runtime import Deployment, need
 
 EDGE_WAIT_S = 0.6
 """So long an edge waits for agents; one that is held answers when it is let go, and what it says then is flagged."""
@@ -152,7 +153,7 @@ class CoverageCollector:
 
     def _snapshot(self, service: str, answer: _Answer) -> None:
         try:
-            snapshot = self._deployment.agent(service, "/coverage/snapshot", {"reset": True})
+            snapshot = need(self._deployment, Agent, service).ask("/coverage/snapshot", {"reset": True})
             answer.snapshot = {} if snapshot is None else snapshot
         except DeploymentError as error:
             answer.error = error  # killed, stopped or held: the window is truncated, and that is all

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pytest_anomod.modalities._file_collector import FileCollector
 from pytest_anomod.modalities._rows import Row
@@ -17,7 +17,7 @@ from pytest_anomod.model.errors import CaptureError, DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import Column
 from pytest_anomod.model.redact import redact_json, redact_text
-from pytest_anomod.model.runtime import Deployment, Instance, KeepsOutput
+from pytest_anomod.model.runtime import Deployment, Instance
 
 COLUMNS = (
     Column(
@@ -109,7 +109,7 @@ class EngineLogCollector(LogCollector):
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment)
-        self._engine = cast(KeepsOutput, deployment)
+        self._engine: Any = deployment
         self._since_ns = 0
         self._instances: list[Instance] = []
 

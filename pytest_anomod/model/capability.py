@@ -39,7 +39,10 @@ class LocalProcess(Protocol):
 
 
 class Programs(Protocol):
-    """Helper programs inside the boundary of a service: what they use is counted to the service."""
+    """Helper programs inside the boundary of a service: what they use is counted to the service.
+
+    A service that is down has this capability, too: programs that drive it from outside outlive its process.
+    """
 
     def run(self, argv: Sequence[str], *, name: str, deadline_s: float) -> int:
         """Start a program; return its pid. It ends itself at the deadline."""

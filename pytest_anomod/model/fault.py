@@ -51,7 +51,7 @@ class Fault(Protocol):
     """A typed declaration of one thing that can go wrong; implementations are frozen keyword-only dataclasses.
 
     `active` looks at the world and never at the injector's own answer. `recover` is idempotent and works in a fresh
-    process that knows only the deployment's ref (originals are kept through `deployment.remember`).
+    process that knows only the deployment's ref (originals are kept through `deployment.originals`).
     """
 
     name: ClassVar[str]

@@ -49,18 +49,19 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
         raise ScenarioError(msg)
     try:
         runtime = catalog.find("runtimes", runtime_name(config, declaration))
-        abilities = runtime.abilities
+        fault = declaration.fault
+        missing = runtime.lacks(declaration.system, declaration.target, fault.needs)
     except AnomodError:
         return  # none takes the system, or an engine is out of order: `check_run` says so, once for all tests
     if declaration.injector and (why := refusal(config, declaration)):
         msg = f"{test}: injector {declaration.injector!r} can't do this scenario: {why}"
         raise ScenarioError(msg)
-    missing = declaration.fault.needs - abilities
     if missing:
-        msg = (
-            f"{test}: fault {declaration.fault.name!r} needs {', '.join(sorted(missing))} of the runtime, but runtime "
-            f"{runtime.name!r} can only {', '.join(sorted(abilities))}; choose another with --anomod-runtime"
-        )
+        nobody = missing - runtime.capabilities
+        names = ", ".join(sorted(kind.__name__ for kind in nobody or missing))
+        who = f"runtime {runtime.name!r}" if nobody else f"{declaration.target!r} on runtime {runtime.name!r}"
+        other = "choose another with --anomod-runtime" if nobody else "aim at another service"
+        msg = f"{test}: fault {fault.name!r} needs {names}, which {who} does not have; {other}"
         raise ScenarioError(msg)
 
 

@@ -19,7 +19,7 @@ GUARDIAN_AFTER_S = 3.0
 """How long after a program's deadline the kernel's alarm and the guardian step in, if it did not end by itself."""
 
 
-class Programs:
+class HelperPrograms:
     """The helper programs of one deployment; the list is a file, so that any process can end what another started."""
 
     def __init__(self, directory: Path, undo: UndoLog, tag: str) -> None:

@@ -6,32 +6,48 @@ import abc
 import difflib
 import functools
 import os
-import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pytest_anomod.host import files, health, ports
-from pytest_anomod.host.calls import call_json
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import Ability, Json
-from pytest_anomod.model.runtime import ControlGroup, Instance, NetNamespace
-from pytest_anomod.model.system import ServiceKind, System
-from pytest_anomod.runtimes.programs import Programs
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.runtime import Instance
+from pytest_anomod.model.source import LineCounter, LogFile, MetricsPage, ResourceFigures, Source, SpanFile
+from pytest_anomod.model.system import Replica, ServiceKind, System
+from pytest_anomod.runtimes.programs import HelperPrograms
+from pytest_anomod.runtimes.replica_capabilities import OF_ANY, OF_SERVICES, OF_STORES
+from pytest_anomod.safety.originals import OriginalsFile
 from pytest_anomod.safety.undo import UndoJournal
 
-ABILITIES = frozenset(Ability) - {Ability.CONTROL_GROUP, Ability.NET_NAMESPACE}
-ORDER_TIMEOUT_S = 20.0
-"""How long an agent or a host gets to answer, and a service to stop or start."""
 INSTANCES_KEPT_S = 0.05
-_AGENT_GETS = frozenset({"/healthz", "/code/patched"})
+STORES = frozenset({ServiceKind.CACHE, ServiceKind.DOCSTORE, ServiceKind.QUEUE})
+_ENGINES = {"json": "http", "redis": "redis", "postgres": "postgresql"}
+"""What a service of a replica runs, by the format of its log."""
+C = TypeVar("C")
 
 
 def no_replica(system: System, otherwise: str) -> str:
     """Why a system without a replica is refused: what can't be done otherwise; "" for one that has a replica."""
-    return f"system {system.name!r} has no replica, so {otherwise}" if system.replica is None else ""
+    return f"system {system.name!r} has no replica, so {otherwise}" if system.deploy(Replica) is None else ""
+
+
+def package_of(system: System) -> str:
+    """The package of a system's replica; DeploymentError when it has none."""
+    replica = system.deploy(Replica)
+    if replica is None:
+        msg = f"system {system.name!r} has no replica"
+        raise DeploymentError(msg)
+    return replica.package
+
+
+def lacking(system: System, service: str, needs: frozenset[type], offers: frozenset[type]) -> frozenset[type]:
+    """Those of the needs that a service of a replica will not have: a store has no agent, others no login."""
+    others = OF_SERVICES if system.service(service).kind in STORES else OF_STORES
+    return needs - (offers - others.keys())
 
 
 def check_taken(refusal: str) -> None:
@@ -60,8 +76,8 @@ class ReplicaDeployment(abc.ABC):
     """
 
     runtime: str
-    abilities = ABILITIES
-    listen_host = ports.HOST
+    capabilities: Mapping[type, Callable[[Any, str], Any]] = OF_ANY
+    """What can be done to its services, and what makes the object that does it (None: not now)."""
 
     def __init__(self, ref: Mapping[str, Json]) -> None:
         self.ref = ref
@@ -69,7 +85,8 @@ class ReplicaDeployment(abc.ABC):
         self.directory = Path(ref["directory"])
         self.undo = UndoJournal(Path(ref["undo"]))
         self._own = self.directory / "undo"
-        self._programs = Programs(self._own, self.undo, ref["tag"])
+        self.originals = OriginalsFile(self._own / "originals.json")
+        self.programs = HelperPrograms(self._own, self.undo, ref["tag"])
         self._instances: tuple[float, tuple[Instance, ...]] = (float("-inf"), ())
         self._handed_out: set[int] = set()
         self._paths: dict[str, tuple[Path, Path | None]] = {}
@@ -100,34 +117,45 @@ class ReplicaDeployment(abc.ABC):
 
     # what is there
 
-    def instances(self) -> tuple[Instance, ...]:
-        """All instances, as they are now (or were at most 50 ms ago)."""
+    def instances(self, service: str = "") -> tuple[Instance, ...]:
+        """All instances, or the one of a service, as they are now (or were at most 50 ms ago)."""
+        if service:
+            self.described(service)
         asked_at, instances = self._instances
         if clock.monotonic_s() - asked_at > INSTANCES_KEPT_S:
             asked_at = clock.monotonic_s()
             instances = self._look()
             self._instances = (asked_at, instances)
-        return instances
+        return tuple(one for one in instances if one.service == service) if service else instances
 
     @abc.abstractmethod
     def _look(self) -> tuple[Instance, ...]:
         """All instances, as they are now."""
 
     def _as_instance(
-        self, service: str, *, state: str, pid: int | None, start_time: float | None, restarts: int
+        self,
+        service: str,
+        *,
+        state: str,
+        pid: int | None,
+        start_time: float | None,
+        restarts: int,
+        inner_address: tuple[str, int] | None,
     ) -> Instance:
         """What deployment.json says of a service, and what its runtime sees of it now."""
-        described = self._described(service)
+        described = self.described(service)
         log_file, span_file = self._files(service)
         return Instance(
             service=service,
             kind=ServiceKind(described["kind"]),
             instance_id=f"{service}-{restarts + 1}",
             address=(ports.HOST, described["port"]),
+            inner_address=inner_address,
             pid=pid,
             start_time=start_time,
             state=state,
             restarts=restarts,
+            engine=_ENGINES[described["log_format"]],
             log_file=log_file,
             log_format=described["log_format"],
             span_file=span_file,
@@ -138,7 +166,7 @@ class ReplicaDeployment(abc.ABC):
     def _files(self, service: str) -> tuple[Path, Path | None]:
         """Log file and span file; the paths are made once, as instances are asked for every second."""
         if service not in self._paths:
-            described = self._described(service)
+            described = self.described(service)
             span_file = described["span_file"]
             self._paths[service] = (
                 self.directory / described["log_file"],
@@ -146,14 +174,29 @@ class ReplicaDeployment(abc.ABC):
             )
         return self._paths[service]
 
-    def instance(self, service: str) -> Instance:
-        """The instance of a service, as it is now."""
-        self._described(service)
-        return next(instance for instance in self.instances() if instance.service == service)
+    def sources(self) -> tuple[Source, ...]:
+        """Where the telemetry of each service can be had."""
+        return tuple(source for service in self.document["services"] for source in self._sources(service))
+
+    def _sources(self, service: str) -> Iterator[Source]:
+        described = self.described(service)
+        _, span_file = self._files(service)
+        yield self._log(service)
+        if span_file is not None:
+            yield SpanFile(service=service, path=span_file)
+        if described["metrics_url"] is not None:
+            yield MetricsPage(service=service, url=described["metrics_url"])
+        yield ResourceFigures(service=service)
+        if described["agent_url"] is not None:
+            yield LineCounter(service=service)
+
+    def _log(self, service: str) -> Source:
+        """Where the log of a service is."""
+        return LogFile(service=service, path=self._files(service)[0], format=self.described(service)["log_format"])
 
     def answers(self, service: str, timeout_s: float = 0.5) -> bool:
         """Whether the service takes a connection on its public address and answers a health request."""
-        described = self._described(service)
+        described = self.described(service)
         return health.is_well(described["log_format"], (ports.HOST, described["port"]), timeout_s)
 
     def unhealthy(self) -> tuple[str, ...]:
@@ -166,52 +209,13 @@ class ReplicaDeployment(abc.ABC):
 
     # what can be done to it
 
-    def executed(self, service: str) -> Mapping[str, int]:
-        """Helper programs that run on behalf of a service now: name -> pid."""
-        self._described(service)
-        return self._programs.running(service)
-
-    def end(self, service: str, name: str) -> None:
-        """End a helper program (SIGTERM, a second, SIGKILL) and its children, wait until they are gone; idempotent."""
-        self._described(service)
-        self._programs.end(service, name)
-
-    def agent(self, service: str, path: str, payload: Json = None) -> Json:
-        """Ask the agent inside a service (POST JSON); DeploymentError when it can't be reached or refuses."""
-        url = self._described(service)["agent_url"]
-        if url is None:
-            msg = f"service {service!r} of {self.system!r} has no agent: it is a store"
-            raise DeploymentError(msg)
-        verb = "GET" if path in _AGENT_GETS else "POST"
-        body = {} if payload is None and verb == "POST" else payload
-        who = f"the agent of {service!r}"
-        return call_json(url + path, who=who, payload=body, verb=verb, token=self._token(), timeout_s=ORDER_TIMEOUT_S)
-
-    def move_listener(self, service: str, port: int | None) -> None:
-        """Have the service listen on another port (None: its own again); closes pooled connections; idempotent."""
-        self.agent(service, "/listener/move", {"port": port})
-
-    def hide_names(self, service: str, names: Collection[str]) -> None:
-        """Have the service's own resolver not know just these names (none: it knows all again); idempotent.
-
-        It drops what connections it keeps to them. Holds for its next processes as well, and can be told while it has
-        none: the names are in the deployment's names/<service>.json.
-        """
-        for name in (service, *names):
-            self._described(name)
-        path = self.directory / "names" / f"{service}.json"
-        if names:
-            files.write_json(path, sorted(names))
-        else:
-            path.unlink(missing_ok=True)
-        while (before := self.instance(service)).state == "running":
-            try:
-                self.agent(service, "/names/refresh")
-                return
-            except DeploymentError:
-                clock.sleep(0.2)  # it may have died just now, and the next process reads the file itself
-                if self.instance(service) == before:
-                    raise
+    def capability(self, kind: type[C], service: str) -> C | None:
+        """What can be done to a service; None where it can't be, or to limits and network while it is down."""
+        stores = self.described(service)["agent_url"] is None
+        if kind in (OF_SERVICES if stores else OF_STORES):
+            return None
+        maker = self.capabilities.get(kind)
+        return None if maker is None else cast("C | None", maker(self, service))
 
     def free_port(self) -> int:
         """A port of this deployment's own block that nothing listens on and that was not handed out before."""
@@ -226,73 +230,12 @@ class ReplicaDeployment(abc.ABC):
         msg = f"no free port in the block of deployment {self.directory} (from {self.ref['base_port']}, {ports.BLOCK})"
         raise DeploymentError(msg)
 
-    def store_dsn(self, service: str) -> str:
-        """Where a store is reached by an administrator: postgresql://user:password@host:port/database or redis://..."""
-        described = self._described(service)
-        path = self.directory / "secret" / f"{service}.json"
-        login = files.read_json(path)
-        if not login:
-            msg = (
-                f"service {service!r} of {self.system!r} is of kind {described['kind']}, no store: {path} is not there"
-            )
-            raise DeploymentError(msg)
-        where = f"{login['host']}:{login['port']}"
-        if login["engine"] == "redis":
-            return f"redis://{where}/0"
-        return f"postgresql://{login['superuser']}:{login['superuser_password']}@{where}/{login['database']}"
-
-    def pid_inside(self, service: str) -> int | None:
-        """Pid of the service's process as programs inside its boundary know it; None while there is none."""
-        return self.instance(service).pid
-
-    def control_group(self, service: str) -> ControlGroup | None:
-        """That of a service's container; plain processes have none of their own."""
-        self._described(service)
-        return None
-
-    def listens(self, service: str, port: int) -> bool:
-        """Whether something inside the boundary of a service listens on a port."""
-        self._described(service)
-        try:
-            with socket.create_connection((ports.HOST, port), timeout=0.5):
-                return True
-        except OSError:
-            return False
-
-    def net_namespace(self, service: str) -> NetNamespace | None:
-        """The network namespace of a service as it runs now; None where it has none of its own, or can't be ruled."""
-        self._described(service)
-        return None
-
-    def inner_address(self, service: str) -> tuple[str, int] | None:
-        """Where other services reach a service; None while it is nowhere."""
-        return ports.HOST, int(self._described(service)["port"])
-
-    # originals
-
-    def remember(self, key: str, value: Json) -> None:
-        """Write an original down, durably and outside the target, before it is changed; the first value stays."""
-        if not self._own.is_dir():
-            msg = f"deployment {self.directory} is gone: there is nothing to remember {key!r} for"
-            raise DeploymentError(msg)
-        with files.edited(self._own / "originals.json") as originals:
-            originals.setdefault(key, value)
-
-    def recall(self, key: str) -> Json:
-        """The remembered value, or None."""
-        return files.read_json(self._own / "originals.json").get(key)
-
-    def forget(self, key: str) -> None:
-        """Drop a remembered value, once it is restored and that was verified; idempotent."""
-        if self._own.is_dir():
-            with files.edited(self._own / "originals.json") as originals:
-                originals.pop(key, None)
-
     def end_programs(self) -> None:
         """End all helper programs, of whatever service."""
-        self._programs.end_all()
+        self.programs.end_all()
 
-    def _described(self, service: str) -> Mapping[str, Any]:
+    def described(self, service: str) -> Mapping[str, Any]:
+        """What deployment.json says of a service; DeploymentError with the nearest names for an unknown one."""
         services = self.document["services"]
         if service not in services:
             near = difflib.get_close_matches(service, services, n=3) or sorted(services)
@@ -300,14 +243,16 @@ class ReplicaDeployment(abc.ABC):
             raise DeploymentError(msg)
         return services[service]
 
-    def _token(self) -> str:
+    def token(self) -> str:
+        """What the host and the agents want to be shown."""
         try:
             return Path(self.ref["token_file"]).read_text().strip()
         except OSError as error:
             msg = f"the token of deployment {self.directory} can't be read: {error.strerror}; is it down already?"
             raise DeploymentError(msg) from error
 
-    def _forget_instances(self) -> None:
+    def forget_instances(self) -> None:
+        """Have the next one who asks see what is now."""
         self._instances = (float("-inf"), ())
 
     def __repr__(self) -> str:

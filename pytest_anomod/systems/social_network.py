@@ -10,7 +10,7 @@ import string
 from random import Random
 from typing import TYPE_CHECKING
 
-from pytest_anomod.model.system import Journey, Service, ServiceKind, System
+from pytest_anomod.model.system import Journey, Replica, Service, ServiceKind, System
 
 if TYPE_CHECKING:
     from pytest_anomod.model.workload import Client, Response
@@ -77,11 +77,11 @@ def _app(name: str, *calls: str) -> Service:
 
 
 def _caches(*names: str) -> tuple[Service, ...]:
-    return tuple(Service(name=name, kind=ServiceKind.CACHE) for name in names)
+    return tuple(Service(name=name, kind=ServiceKind.CACHE, engine="redis") for name in names)
 
 
 def _docstores(*names: str) -> tuple[Service, ...]:
-    return tuple(Service(name=name, kind=ServiceKind.DOCSTORE) for name in names)
+    return tuple(Service(name=name, kind=ServiceKind.DOCSTORE, engine="postgresql") for name in names)
 
 
 _SERVICES = (
@@ -141,7 +141,7 @@ SOCIAL_NETWORK = System(
         Journey(name="compose-post", weight=0.1, play=compose_post),
     ),
     rate_rps=30.0,
-    replica="social_network",
+    deploys=(Replica(package="social_network"),),
 )
 
 OFFERS = (SOCIAL_NETWORK,)

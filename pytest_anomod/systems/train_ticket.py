@@ -26,7 +26,7 @@ Left out of the services is the registry (Nacos with its database): the runtime 
 
 from __future__ import annotations
 
-from pytest_anomod.model.system import Journey, Service, ServiceKind, System
+from pytest_anomod.model.system import Journey, Replica, Service, ServiceKind, System
 from pytest_anomod.systems import _train_ticket_journeys as journeys
 from pytest_anomod.systems._train_ticket_token import administrator_headers
 from pytest_anomod.systems._train_ticket_users import sign_up
@@ -102,8 +102,8 @@ _SERVICES = (
     ),
     Service(name=DASHBOARD, kind=ServiceKind.GATEWAY, calls=(GATEWAY,)),
     *(_app(short, calls) for short, calls in _CALLS.items()),
-    Service(name=DATABASE, kind=ServiceKind.DOCSTORE),
-    Service(name=QUEUE, kind=ServiceKind.QUEUE),
+    Service(name=DATABASE, kind=ServiceKind.DOCSTORE, engine="postgresql"),
+    Service(name=QUEUE, kind=ServiceKind.QUEUE, engine="redis"),
 )
 
 TRAIN_TICKET = System(
@@ -125,7 +125,7 @@ TRAIN_TICKET = System(
         Journey(name="administrate", weight=0.03, play=journeys.administrate),
     ),
     rate_rps=8.0,
-    replica="train_ticket",
+    deploys=(Replica(package="train_ticket"),),
     probe_headers=administrator_headers,
 )
 

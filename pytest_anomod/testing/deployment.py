@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import Ability, Json
-from pytest_anomod.model.runtime import ControlGroup, Instance, NetNamespace, Session, Stats
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.runtime import Instance, Session, Stats
+from pytest_anomod.model.source import ResourceFigures, Source
 from pytest_anomod.model.system import Service, ServiceKind, System
-from pytest_anomod.testing.world import FakeUndo, World
+from pytest_anomod.testing.capabilities import FAKED, FakeService
+from pytest_anomod.testing.world import FakeOriginals, FakeUndo, World
+
+C = TypeVar("C")
 
 FAKE_SYSTEM = System(
     name="fake_system",
@@ -34,29 +38,43 @@ class FakeDeployment:
         self.system = system.name
         self.runtime = "fake"
         self.directory = Path(ref["directory"])
-        self.listen_host = "127.0.0.1"
         self.entry_url = f"fake://{self.directory}"
         self.urls: Mapping[str, str] = {system.entry: self.entry_url}
-        self.abilities = frozenset(Ability)
+        self.notes: tuple[str, ...] = ()
         self.world = World(self.directory)
         self.undo = FakeUndo(self.world)
+        self.originals = FakeOriginals(self.world)
+        self.offers: dict[type, Callable[[str], Any]] = dict.fromkeys(FAKED, functools.partial(FakeService, self))
+        """What makes each capability of a service; a test may take some away, or give others."""
         self._services = {service.name: service for service in system.services}
 
-    def instances(self) -> tuple[Instance, ...]:
-        return tuple(self.instance(name) for name in self._services)
+    def instances(self, service: str = "") -> tuple[Instance, ...]:
+        if service:
+            self._known(service)
+        return tuple(self._instance(name) for name in self._services if not service or name == service)
 
-    def instance(self, service: str) -> Instance:
+    def _instance(self, service: str) -> Instance:
         known, stopped = self._known(service), self._now("stopped", [])
         return Instance(
             service=service,
             kind=known.kind,
             instance_id=f"{service}-{1 + self._now('restarts', {}).get(service, 0)}",
             address=("127.0.0.1", 1),
+            inner_address=("127.0.0.1", 1),
             pid=None,
             start_time=None,
             state="stopped" if service in stopped else "running",
             restarts=self._now("restarts", {}).get(service, 0),
+            engine=known.engine,
         )
+
+    def capability(self, kind: type[C], service: str) -> C | None:
+        self._known(service)
+        maker = self.offers.get(kind)
+        return None if maker is None else cast("C | None", maker(service))
+
+    def sources(self) -> tuple[Source, ...]:
+        return tuple(ResourceFigures(service=name) for name in self._services)
 
     def stats(self, service: str) -> Stats | None:
         self._known(service)
@@ -72,81 +90,6 @@ class FakeDeployment:
     def unhealthy(self) -> tuple[str, ...]:
         return (*self._now("unhealthy", []), *self._now("stopped", []))
 
-    def kill(self, service: str) -> None:
-        self._known(service)
-        restarts = self._now("restarts", {})
-        self.world.write(restarts={**restarts, service: restarts.get(service, 0) + 1})
-
-    def stop(self, service: str) -> None:
-        self._known(service)
-        self.world.write(stopped=sorted({*self._now("stopped", []), service}))
-
-    def start(self, service: str) -> None:
-        self._known(service)
-        self.world.write(stopped=[name for name in self._now("stopped", []) if name != service])
-
-    def exec(self, service: str, argv: Sequence[str], *, name: str, deadline_s: float) -> int:
-        self._known(service)
-        helpers = self._now("helpers", {})
-        of_service = {**helpers.get(service, {}), name: 1_000_000 + len(helpers)}
-        self.world.write(helpers={**helpers, service: of_service})
-        return int(of_service[name])
-
-    def executed(self, service: str) -> Mapping[str, int]:
-        self._known(service)
-        return MappingProxyType(self._now("helpers", {}).get(service, {}))
-
-    def end(self, service: str, name: str) -> None:
-        helpers = self._now("helpers", {})
-        left = {key: pid for key, pid in helpers.get(service, {}).items() if key != name}
-        self.world.write(helpers={**helpers, service: left})
-
-    def agent(self, service: str, path: str, payload: Json = None) -> Json:
-        self._known(service)
-        self.world.call(f"agent {service} {path}")
-        return {}
-
-    def move_listener(self, service: str, port: int | None) -> None:
-        self._known(service)
-        self.world.write(listeners={**self._now("listeners", {}), service: port})
-
-    def hide_names(self, service: str, names: Collection[str]) -> None:
-        self._known(service)
-        self.world.write(hidden_names={**self._now("hidden_names", {}), service: sorted(names)})
-
-    def pid_inside(self, service: str) -> int | None:
-        return self.instance(service).pid
-
-    def listens(self, service: str, port: int) -> bool:
-        return True
-
-    def control_group(self, service: str) -> ControlGroup | None:
-        self._known(service)
-        return None
-
-    def net_namespace(self, service: str) -> NetNamespace | None:
-        self._known(service)
-        return None
-
-    def inner_address(self, service: str) -> tuple[str, int] | None:
-        return self.instance(service).address
-
-    def free_port(self) -> int:
-        return 1
-
-    def store_dsn(self, service: str) -> str:
-        self._known(service)
-        return f"fake://{service}"
-
-    def remember(self, key: str, value: Json) -> None:
-        self.world.write(remembered={key: value, **self._now("remembered", {})})
-
-    def recall(self, key: str) -> Json:
-        return self._now("remembered", {}).get(key)
-
-    def forget(self, key: str) -> None:
-        self.world.write(remembered={name: value for name, value in self._now("remembered", {}).items() if name != key})
-
     def _now(self, key: str, default: Any) -> Any:
         return self.world.read().get(key, default)
 
@@ -161,10 +104,13 @@ class FakeRuntime:
     """Brings fake deployments up; each lives in a directory of its session."""
 
     name = "fake"
-    abilities = frozenset(Ability)
+    capabilities = frozenset(FAKED)
 
     def refusal(self, system: System) -> str:
         return ""
+
+    def lacks(self, system: System, service: str, needs: frozenset[type]) -> frozenset[type]:
+        return needs - self.capabilities
 
     def up(self, system: System, session: Session, *, entry_port: int | None = None, seed: int = 1) -> FakeDeployment:
         return fake_deployment(session.directory / system.name)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Ability, CodeLocation, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import CodeLocation, FaultDefaults, Json, Level, Observation
 
 
 class Lie(StrEnum):
@@ -30,7 +30,7 @@ class FakeFault(FaultDefaults):
 
     name: ClassVar[str] = "fake_fault"
     level: ClassVar[Level] = Level.SERVICE
-    needs: ClassVar[frozenset[Ability]] = frozenset()
+    needs: ClassVar[frozenset[type]] = frozenset()
 
     lie: str = Lie.NONE
     text: str = ""

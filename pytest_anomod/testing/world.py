@@ -53,3 +53,20 @@ class FakeUndo:
 
     def done(self, entry_id: str) -> None:
         self._world.write(undo={**self._world.read()["undo"], entry_id: None})
+
+
+class FakeOriginals:
+    """Originals in the fake world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def remember(self, key: str, value: Json) -> None:
+        self._world.write(remembered={key: value, **self._world.read()["remembered"]})
+
+    def recall(self, key: str) -> Json:
+        return self._world.read()["remembered"].get(key)
+
+    def forget(self, key: str) -> None:
+        remembered = self._world.read()["remembered"]
+        self._world.write(remembered={name: value for name, value in remembered.items() if name != key})

@@ -190,7 +190,7 @@ SICKLY = System(
     services=(Service(name="cellar-service", kind=ServiceKind.GATEWAY),),
     entry="cellar-service",
     journeys=(),
-    replica="sickly.replica",
+    deploys=(Replica(package="sickly.replica"),),
 )
 '''
 

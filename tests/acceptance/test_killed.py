@@ -37,7 +37,7 @@ EXAMPLES = {
 
 def test_every_kind_of_fault_has_an_example():
     """A new fault must not be left out of this file."""
-    can = catalog.find("runtimes", "process").abilities
+    can = catalog.find("runtimes", "process").capabilities
     assert set(EXAMPLES) == {name for name, fault in catalog.offers("faults").items() if fault.needs <= can} - {
         "no_fault"
     }

@@ -110,3 +110,8 @@ VARIANTS = {
     ),
 }
 """The same faults with other parameters or targets: they go through the edges of the cycle as well."""
+
+
+def lacking(fault, deployment, target: str) -> str:
+    """Names of what a fault needs and its target does not have here, for skipping; "" when it has everything."""
+    return ", ".join(sorted(kind.__name__ for kind in fault.needs if deployment.capability(kind, target) is None))

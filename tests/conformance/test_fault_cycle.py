@@ -8,10 +8,12 @@ import sys
 import time
 
 import pytest
-from samples import SAMPLES, VARIANTS
+from samples import SAMPLES, VARIANTS, lacking
 
 from pytest_anomod.model import catalog
+from pytest_anomod.model.capability import Programs
 from pytest_anomod.model.fault import parameters
+from pytest_anomod.model.runtime import need
 
 WITHIN_S = 3.0
 ALL = {**SAMPLES, **VARIANTS}
@@ -31,13 +33,13 @@ catalog.find("injectors", "native").recover(catalog.make_fault(name, parameters)
 def sample(request, deployment, alone):
     """A fault and its target, by the name of the sample; after the test the fault is out and all is well."""
     fault, target = ALL[request.param]
-    if missing := fault.needs - deployment.abilities:
-        pytest.skip(f"runtime {deployment.runtime} can't do {', '.join(sorted(missing))} here")
+    if missing := lacking(fault, deployment, target):
+        pytest.skip(f"{target} has no {missing} on runtime {deployment.runtime} here")
     with alone(fault):
         yield fault, target
         INJECTOR.recover(fault, deployment, target)
     assert deployment.unhealthy() == ()
-    assert deployment.executed(target) == {}
+    assert need(deployment, Programs, target).running() == {}
     assert "fault" not in [entry["op"] for _, entry in deployment.undo.open_entries()]
 
 

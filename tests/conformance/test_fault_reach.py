@@ -6,10 +6,12 @@ import statistics
 import time
 
 import pytest
-from samples import SAMPLES
+from samples import SAMPLES, lacking
 
 from pytest_anomod.faults import _postgres, _speak
 from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.capability import Lifecycle
+from pytest_anomod.model.runtime import instance_of, need
 
 INJECTOR = catalog.find("injectors", "native")
 NEIGHBOUR = "media-service"
@@ -18,11 +20,11 @@ NEIGHBOUR_STORE = "user-mongodb"
 
 def answers_s(deployment, service: str) -> list[float]:
     """Seconds of round trips to a service, one after the other for more than half a second."""
-    address = deployment.instance(service).address
+    address = instance_of(deployment, service).address
     times = []
     end = time.monotonic() + 0.6
     while time.monotonic() < end or len(times) < 8:
-        times.append(min(1.0, _speak.round_trip_s(address, 1.0)))
+        times.append(min(1.0, _speak.round_trip_s(address, "http", 1.0)))
         time.sleep(0.01)
     return times
 
@@ -51,8 +53,8 @@ def test_a_service_is_hurt_and_its_neighbour_is_not(deployment, name):
 def test_a_store_waits_for_the_disk_and_its_neighbour_does_not(deployment, alone, name):
     """Commits of the target take at least five times as long, those of another store on the same disk do not."""
     fault, target = SAMPLES[name]
-    if missing := fault.needs - deployment.abilities:
-        pytest.skip(f"runtime {deployment.runtime} can't do {', '.join(sorted(missing))} here")
+    if missing := lacking(fault, deployment, target):
+        pytest.skip(f"{target} has no {missing} on runtime {deployment.runtime} here")
     with alone(fault):
         INJECTOR.prepare(fault, deployment, target)
         before = {store: commit_s(deployment, store) for store in (target, NEIGHBOUR_STORE)}
@@ -71,9 +73,11 @@ def test_a_killed_target_loses_its_patch_and_the_probe_says_so(deployment):
     fault, target = SAMPLES["code_exception"]
     INJECTOR.inject(fault, deployment, target)
     assert INJECTOR.active(fault, deployment, target)
-    killed = deployment.instance(target)
-    deployment.kill(target)
-    clock.wait_until(lambda: deployment.instance(target).pid not in (None, killed.pid), timeout_s=5, what="another pid")
+    killed = instance_of(deployment, target)
+    need(deployment, Lifecycle, target).kill()
+    clock.wait_until(
+        lambda: instance_of(deployment, target).pid not in (None, killed.pid), timeout_s=5, what="another pid"
+    )
     clock.wait_until(lambda: deployment.answers(target), timeout_s=5, what="an answer of it")
     assert not INJECTOR.active(fault, deployment, target)
     INJECTOR.recover(fault, deployment, target)
@@ -84,7 +88,7 @@ def test_a_target_that_dies_under_a_fault_can_be_recovered(deployment, name):
     """It comes back on its own port, running, with its own code."""
     fault, target = SAMPLES[name]
     INJECTOR.inject(fault, deployment, target)
-    deployment.kill(target)
+    need(deployment, Lifecycle, target).kill()
     INJECTOR.recover(fault, deployment, target)
     clock.wait_until(lambda: deployment.answers(target), timeout_s=5, what="an answer of it")
     assert not INJECTOR.active(fault, deployment, target)

@@ -11,7 +11,9 @@ import pytest
 
 from pytest_anomod.faults import DnsFailure, PoolExhaustion, _postgres, _speak
 from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.capability import Lifecycle, Resolver
 from pytest_anomod.model.errors import InjectionError
+from pytest_anomod.model.runtime import instance_of, need
 
 INJECTOR = catalog.find("injectors", "native")
 ANSWER_S = 20.0
@@ -21,7 +23,7 @@ _strangers = itertools.count()
 
 def ask(deployment, service, method, timeout_s=ANSWER_S, **arguments):
     """The answer of an RPC method as a probe asks for it: unsampled."""
-    return _speak.call(deployment.instance(service).address, method, {"req_id": 1, **arguments}, timeout_s)[0]
+    return _speak.call(instance_of(deployment, service).address, method, {"req_id": 1, **arguments}, timeout_s)[0]
 
 
 def stranger() -> str:
@@ -56,11 +58,11 @@ def put_in(deployment):
 
 def restart(deployment, service):
     """Kill a service and wait until its next process runs."""
-    before = deployment.instance(service)
-    deployment.kill(service)
+    before = instance_of(deployment, service)
+    need(deployment, Lifecycle, service).kill()
 
     def is_back() -> bool:
-        now = deployment.instance(service)
+        now = instance_of(deployment, service)
         return now.state == "running" and now.pid != before.pid
 
     clock.wait_until(is_back, timeout_s=ANSWER_S, what=f"another process of {service}")
@@ -73,11 +75,9 @@ def test_a_name_is_gone_for_the_target_at_once(deployment, put_in):
     put_in(DnsFailure(peers=("user-mention-service",)), "text-service")
     assert UNRESOLVED in ask(deployment, "text-service", "ComposeText", **mention)["error"]["message"]
     assert "result" in ask(deployment, "user-mention-service", "ComposeUserMentions", usernames=[stranger()])
-    looked = deployment.agent("text-service", "/names/look", {"names": ["url-shorten-service"]})
-    assert looked["url-shorten-service"]["port"] == deployment.instance("url-shorten-service").address[1]
+    assert need(deployment, Resolver, "text-service").resolved(["url-shorten-service"])
     for service in ("compose-post-service", "nginx-thrift"):
-        looked = deployment.agent(service, "/names/look", {"names": ["user-mention-service"]})
-        assert looked["user-mention-service"]["port"] is not None
+        assert need(deployment, Resolver, service).resolved(["user-mention-service"])
 
 
 def test_a_name_stays_gone_when_the_target_is_restarted(deployment, put_in):
@@ -98,10 +98,10 @@ def test_a_target_that_is_stopped_under_it_can_be_recovered(deployment, put_in, 
     """What is told to nobody holds for the process that is started later."""
     target = "text-service" if isinstance(fault, DnsFailure) else "url-shorten-service"
     put_in(fault, target)
-    deployment.stop(target)
+    need(deployment, Lifecycle, target).stop()
     assert not INJECTOR.active(fault, deployment, target)
     INJECTOR.recover(fault, deployment, target)
-    deployment.start(target)
+    need(deployment, Lifecycle, target).start()
     assert not INJECTOR.active(fault, deployment, target)
     mention = {"text": f"hello @{stranger()} http://somewhere.org/{stranger()}"}
     assert "result" in ask(deployment, "text-service", "ComposeText", **mention)
@@ -110,11 +110,11 @@ def test_a_target_that_is_stopped_under_it_can_be_recovered(deployment, put_in, 
 def test_a_peer_that_is_stopped_is_not_taken_for_a_resolver_that_fails(deployment):
     """Its name is gone for everybody."""
     fault = DnsFailure(peers=("user-mention-service",))
-    deployment.stop("user-mention-service")
+    need(deployment, Lifecycle, "user-mention-service").stop()
     try:
         assert not INJECTOR.active(fault, deployment, "text-service")
     finally:
-        deployment.start("user-mention-service")
+        need(deployment, Lifecycle, "user-mention-service").start()
 
 
 def test_a_used_up_pool_is_that_of_the_target_alone(deployment, put_in):

@@ -11,7 +11,9 @@ import pytest
 
 from pytest_anomod.declare import ATTRIBUTE
 from pytest_anomod.model import catalog
+from pytest_anomod.model.capability import Programs
 from pytest_anomod.model.fault import Level
+from pytest_anomod.model.runtime import need
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments" / "train_ticket"
 INJECTOR = catalog.find("injectors", "native")
@@ -78,7 +80,7 @@ def test_its_fault_is_seen_while_it_is_in_and_only_then(name, train_ticket, alon
         finally:
             INJECTOR.recover(fault, train_ticket, target)
         look_until(fault, train_ticket, target, False)
-    assert train_ticket.executed(target) == {}
+    assert need(train_ticket, Programs, target).running() == {}
 
 
 @pytest.mark.parametrize("name", [name for name, each in SCENARIOS.items() if each.level is Level.CODE])

@@ -8,16 +8,19 @@ import dataclasses
 import signal
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
 from programs import free_port, until
 
+from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.testing import FakeDeployment, fake_deployment
 
 TARGET = "app"
 SERVER = """
 import sys
+import types
 from pathlib import Path
 from pytest_anomod.replicas.kit.postgres_server import PostgresServer, cluster_template
 PostgresServer(Path(sys.argv[1]), int(sys.argv[2]), {}, cluster_template()[0]).exec()
@@ -56,14 +59,15 @@ class Database:
         """A fake deployment whose TARGET is this server."""
 
         class Deployment(FakeDeployment):
-            def store_dsn(self, service: str) -> str:
-                return dsn
+            def instances(self, service: str = ""):
+                return tuple(
+                    dataclasses.replace(one, pid=pid, engine="postgresql") for one in super().instances(service)
+                )
 
-            def instance(self, service: str):
-                return dataclasses.replace(super().instance(service), pid=pid)
-
-        dsn, pid = self.dsn, self.pid
-        return Deployment(fake_deployment(directory).ref)
+        pid = self.pid
+        deployment = Deployment(fake_deployment(directory).ref)
+        deployment.offers[StoreLogin] = lambda _: types.SimpleNamespace(dsn=lambda: self.dsn)
+        return deployment
 
 
 @contextlib.contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import types
 
 import pytest
 from programs import running, until
 
 from pytest_anomod.faults import DiskStress, _disk, _durable, _programs, disk_stress
+from pytest_anomod.model.capability import Programs
 from pytest_anomod.model.errors import BusyMachineError, InjectionError
 from pytest_anomod.testing import fake_deployment
 
@@ -19,7 +21,7 @@ WRITERS = {"writers": 2, "block_kb": 256, "total_mb": 8, "budget_gb": 5, "stall_
 def busy(tmp_path, monkeypatch):
     """A deployment on a disk that somebody keeps busy."""
     deployment = fake_deployment(tmp_path / "deployment")
-    deployment.remember(f"disk_stress quiet {TARGET}", {"commit_s": 0.001, "write_s": 0.001})
+    deployment.originals.remember(f"disk_stress quiet {TARGET}", {"commit_s": 0.001, "write_s": 0.001})
     slow = {"fsync": "on", "commit_s": 0.2, "log_sync_ms": 180.0}
     monkeypatch.setattr(_durable, "look", lambda *_: dict(slow))
     monkeypatch.setattr(_disk, "small_writes_s", lambda _: [0.05])
@@ -33,10 +35,10 @@ def test_somebody_elses_load_is_not_ours(busy):
     assert looked.evidence["written_mb"] == 0
 
 
-def test_our_writers_load_is(busy, tmp_path, monkeypatch):
+def test_our_writers_load_is(busy, tmp_path):
     """The same figures while the helper program writes."""
     with running("writers", directory=tmp_path, **WRITERS) as child:
-        monkeypatch.setattr(busy, "executed", lambda _: {"writer": child.pid})
+        busy.offers[Programs] = lambda _: types.SimpleNamespace(running=lambda: {"writer": child.pid})
         until(lambda: DiskStress().active(busy, TARGET).active)
 
 
@@ -76,8 +78,8 @@ def test_a_disk_that_calms_down_is_waited_for(busy, figures):
     """Another's stress may just be ending, or our own trial's be on its way to the disk."""
     figures(0.05, 0.05, 0.001, 0.1, 0.05, 0.001, 0.002)
     DiskStress().prepare(busy, TARGET)
-    assert busy.recall(f"disk_stress quiet {TARGET}") == {"commit_s": 0.002, "write_s": 0.002}
-    assert busy.recall(f"disk_stress utmost {TARGET}")["write_s"] == 0.1
+    assert busy.originals.recall(f"disk_stress quiet {TARGET}") == {"commit_s": 0.002, "write_s": 0.002}
+    assert busy.originals.recall(f"disk_stress utmost {TARGET}")["write_s"] == 0.1
 
 
 def test_a_disk_that_is_too_fast_is_refused_before_the_baseline(busy, figures):
@@ -107,7 +109,8 @@ def test_where_others_write_it_stalls_longer(busy, figures, monkeypatch):
     started = figures(0.010)
     done = DiskStress().inject(busy, TARGET)
     assert started[-1] == (disk_stress._NAME, pytest.approx(180))
-    assert done["quiet"] == busy.recall(f"disk_stress quiet {TARGET}") == {"commit_s": 0.015, "write_s": 0.010}
+    quiet = busy.originals.recall(f"disk_stress quiet {TARGET}")
+    assert done["quiet"] == quiet == {"commit_s": 0.015, "write_s": 0.010}
 
 
 def test_others_who_began_to_write_since_the_baseline_are_seen(busy, figures, monkeypatch):

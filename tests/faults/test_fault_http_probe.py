@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.server
 import json
 import threading
@@ -10,6 +11,7 @@ import pytest
 
 from pytest_anomod.faults import CodeDelay, CodeException, CodeReturn
 from pytest_anomod.model import catalog
+from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.model.system import System
 from pytest_anomod.testing import fake_deployment
 
@@ -57,16 +59,12 @@ def service():
 def deployment(service, tmp_path, monkeypatch):
     """A deployment whose service "app" that is, of a system whose services want to know who asks."""
     deployment = fake_deployment(tmp_path)
-    found = deployment.instance("app")
+    found = instance_of(deployment, "app")
     address = service.server.server_address[:2]
-    monkeypatch.setattr(deployment, "instance", lambda _: type(found)(**{**_fields(found), "address": address}))
+    monkeypatch.setattr(deployment, "instances", lambda _: (dataclasses.replace(found, address=address),))
     find = catalog.find
     monkeypatch.setattr(catalog, "find", lambda group, name: SYSTEM if group == "systems" else find(group, name))
     return deployment
-
-
-def _fields(value):
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 def test_the_request_is_that_of_a_probe(service, deployment):

@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from pytest_anomod.faults import CpuContention, DiskThrottle, MemoryPressure, _limits, disk_throttle, memory_pressure
+from pytest_anomod.model.capability import ControlGroup, CpuUse, DiskUse, Limit, MemoryUse
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.runtime import CpuUse, DiskUse, Limit, MemoryUse
+from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.testing import FakeClock, fake_deployment
 
 TARGET = "app"
@@ -63,10 +64,10 @@ def group(monkeypatch):
 
 
 @pytest.fixture
-def deployment(tmp_path, group, monkeypatch):
+def deployment(tmp_path, group):
     """A deployment whose services have a control group while that is not gone."""
     made = fake_deployment(tmp_path / "deployment")
-    monkeypatch.setattr(made, "control_group", lambda _: None if group.gone else group)
+    made.offers[ControlGroup] = lambda _: None if group.gone else group
     return made
 
 
@@ -87,9 +88,9 @@ def test_contention_by_quota_is_seen_only_where_the_kernel_holds_the_group(
     assert bool(CpuContention(duty_ms=20).active(deployment, TARGET)) is seen
 
 
-def test_a_container_that_ends_under_a_look_is_not_held(deployment, group, monkeypatch):
+def test_a_container_that_ends_under_a_look_is_not_held(deployment, group):
     """The files vanish with it: no error, and no fault."""
-    monkeypatch.setattr(deployment, "control_group", lambda _: group)
+    deployment.offers[ControlGroup] = lambda _: group
     group.gone = True
     for fault in (CpuContention(), MemoryPressure(), DiskThrottle()):
         assert not fault.active(deployment, TARGET)
@@ -103,7 +104,7 @@ def test_a_container_that_ends_under_a_look_is_not_held(deployment, group, monke
 def test_a_squeeze_is_seen_only_where_the_limit_is_hit(deployment, group, top, used, step, remembered, seen):
     """Nearly full, and hit between two looks; a limit that was there before is none of ours."""
     if remembered:
-        deployment.remember(f"memory_pressure {TARGET}", dict(FREE[Limit.MEMORY]))
+        deployment.originals.remember(f"memory_pressure {TARGET}", dict(FREE[Limit.MEMORY]))
     group.top, group.used, group.step = top, used, step
     group.texts[Limit.MEMORY]["limit"] = "max" if top is None else str(top)
     assert bool(MemoryPressure().active(deployment, TARGET)) is seen
@@ -112,8 +113,10 @@ def test_a_squeeze_is_seen_only_where_the_limit_is_hit(deployment, group, top, u
 @pytest.mark.parametrize(("kills", "seen"), [(7, True), (5, False)])
 def test_a_kill_is_the_kernels_only_if_it_counted_one(deployment, monkeypatch, kills, seen):
     """A process that is away for another reason was not killed for want of memory."""
-    deployment.remember(f"memory_pressure kills {TARGET}", 5)
+    deployment.originals.remember(f"memory_pressure kills {TARGET}", 5)
     monkeypatch.setattr(memory_pressure, "_kills", lambda: kills)
+    away = dataclasses.replace(instance_of(deployment, TARGET), state="restarting")
+    monkeypatch.setattr(deployment, "instances", lambda _: (away,))
     assert bool(MemoryPressure(outcome="kill").active(deployment, TARGET)) is seen
 
 
@@ -127,28 +130,28 @@ def test_a_slow_disk_is_seen_only_with_the_limit_and_the_wait(deployment, group,
     monkeypatch.setattr(disk_throttle, "disk", lambda _: "8:0")
     monkeypatch.setattr(disk_throttle._durable, "is_made", lambda *_: True)
     monkeypatch.setattr(disk_throttle._durable, "look", lambda *_: {"fsync": "on", "commit_s": commit_s})
-    deployment.remember(f"disk_throttle {TARGET}", dict(FREE[Limit.DISK]))
-    deployment.remember(f"disk_throttle quiet {TARGET}", 0.002)
+    deployment.originals.remember(f"disk_throttle {TARGET}", dict(FREE[Limit.DISK]))
+    deployment.originals.remember(f"disk_throttle quiet {TARGET}", 0.002)
     group.texts[Limit.DISK]["writes"] = text
     assert bool(DiskThrottle(writes_per_s=20).active(deployment, TARGET)) is seen
 
 
 def test_what_was_remembered_is_put_back_once(deployment, group):
     """And forgotten then: the next fault reads the world anew."""
-    deployment.remember("key", dict(FREE[Limit.CPU]))
+    deployment.originals.remember("key", dict(FREE[Limit.CPU]))
     group.texts[Limit.CPU]["quota"] = "0.2"
     for _ in range(2):
         _limits.put_back(deployment, TARGET, "key")
     assert group.texts[Limit.CPU] == FREE[Limit.CPU]
-    assert deployment.recall("key") is None
+    assert deployment.originals.recall("key") is None
 
 
 def test_a_container_that_is_gone_has_nothing_to_put_back(deployment, group):
     """Its limits went with it; a fault can't be put in either."""
-    deployment.remember("key", dict(FREE[Limit.CPU]))
+    deployment.originals.remember("key", dict(FREE[Limit.CPU]))
     group.gone = True
     _limits.put_back(deployment, TARGET, "key")
-    assert deployment.recall("key") is None
+    assert deployment.originals.recall("key") is None
     for fault in (MemoryPressure(), DiskThrottle()):
         with pytest.raises(InjectionError, match=r"no control group|no disk"):
             fault.inject(deployment, TARGET)
@@ -156,11 +159,11 @@ def test_a_container_that_is_gone_has_nothing_to_put_back(deployment, group):
 
 def test_a_limit_that_can_not_be_put_back_is_told(deployment, group, monkeypatch):
     """While the container lives on, nobody may believe that it is free."""
-    deployment.remember("key", {"other": "text"})
+    deployment.originals.remember("key", {"other": "text"})
     monkeypatch.setattr(group, "put_back", lambda _: group.__class__(gone=True).limit(Limit.CPU))
     with pytest.raises(DeploymentError, match="gone"):
         _limits.put_back(deployment, TARGET, "key")
-    assert deployment.recall("key") == {"other": "text"}
+    assert deployment.originals.recall("key") == {"other": "text"}
 
 
 def test_a_directory_on_no_disk_is_refused(tmp_path, monkeypatch):
@@ -179,4 +182,4 @@ def test_plain_processes_have_no_control_group_and_collection_says_so(pytester, 
     )
     result = pytester.runpytest("--collect-only", "--anomod-runtime=process")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*needs control_group of the runtime*'process'*--anomod-runtime*"])
+    result.stdout.fnmatch_lines(["*needs ControlGroup, which runtime 'process' does not have; *--anomod-runtime*"])

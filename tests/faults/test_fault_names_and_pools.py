@@ -8,10 +8,13 @@ import pytest
 
 from pytest_anomod.faults import DnsFailure, PoolExhaustion, connection_pool_exhaustion
 from pytest_anomod.model import catalog
+from pytest_anomod.model.capability import Lifecycle, Resolver
 from pytest_anomod.model.errors import DeploymentError, InjectionError, ScenarioError
 from pytest_anomod.model.fault import parameters
+from pytest_anomod.model.runtime import need
 from pytest_anomod.model.system import Service, ServiceKind, System
 from pytest_anomod.testing import FakeClock, FakeDeployment, fake_deployment
+from pytest_anomod.testing.capabilities import FakeService
 
 SHOP = System(
     name="shop",
@@ -19,13 +22,12 @@ SHOP = System(
         Service(name="front", kind=ServiceKind.GATEWAY, calls=("cart",)),
         Service(name="cart", kind=ServiceKind.APP, calls=("price", "cart-db")),
         Service(name="price", kind=ServiceKind.APP, calls=("cart-cache",)),
-        Service(name="cart-db", kind=ServiceKind.DOCSTORE),
-        Service(name="cart-cache", kind=ServiceKind.CACHE),
+        Service(name="cart-db", kind=ServiceKind.DOCSTORE, engine="postgresql"),
+        Service(name="cart-cache", kind=ServiceKind.CACHE, engine="redis"),
     ),
     entry="front",
     journeys=(),
 )
-PORTS = {service.name: port for port, service in enumerate(SHOP.services, 2000)}
 
 
 class Resolvers(FakeDeployment):
@@ -36,17 +38,20 @@ class Resolvers(FakeDeployment):
         self.kept: dict[str, int] = {}
         self.everywhere: set[str] = set()
         self.silent = False
+        self.offers[Resolver] = lambda service: OneResolver(self, service)
 
-    def agent(self, service, path, payload=None):
-        assert path == "/names/look"
-        if self.silent:
-            msg = f"no answer of {service}"
+
+class OneResolver(FakeService):
+    """The resolver of one of them."""
+
+    def resolved(self, names):
+        if self.deployment.silent:
+            msg = f"no answer of {self.service}"
             raise DeploymentError(msg)
-        hidden = set(self.world.read().get("hidden_names", {}).get(service, ())) | self.everywhere
-        return {
-            name: {"port": None if name in hidden else PORTS[name], "kept": self.kept.get(name, 0)}
-            for name in payload["names"]
-        }
+        return super().resolved(names) - self.deployment.everywhere
+
+    def connections(self, names):
+        return sum(self.deployment.kept.get(name, 0) for name in names)
 
 
 @pytest.fixture
@@ -67,10 +72,10 @@ def test_peers_must_be_names(peers):
     [
         (DnsFailure(peers=("prize",)), "cart", "no service 'prize'; did you mean price"),
         (DnsFailure(peers=("cart-cache",)), "cart", "never calls cart-cache; it calls price, cart-db"),
-        (DnsFailure(peers=("price",)), "cart-db", "a store resolves no names"),
+        (DnsFailure(peers=("price",)), "cart-db", "never calls price; it calls nobody"),
         (DnsFailure(peers=("price",)), "card", "no service 'card'"),
-        (PoolExhaustion(), "price", "uses no database"),
-        (PoolExhaustion(), "cart-db", "the pool is that of a service"),
+        (PoolExhaustion(), "price", "calls no postgresql"),
+        (PoolExhaustion(), "cart-db", "calls no postgresql"),
     ],
 )
 def test_what_can_not_be_hit_is_refused_at_collection(fault, target, says):
@@ -138,7 +143,7 @@ def test_names_that_nobody_resolves_are_another_trouble(shop):
     shop.everywhere = {"price"}
     assert not fault.active(shop, "cart")
     shop.everywhere = set()
-    shop.hide_names("cart", ("price", "cart-db"))
+    need(shop, Resolver, "cart").hide(("price", "cart-db"))
     assert not fault.active(shop, "cart")
 
 
@@ -146,10 +151,10 @@ def test_a_target_that_is_down_shows_nothing_and_is_recovered(shop):
     """Nobody can be asked, and nobody need be."""
     fault = DnsFailure(peers=("price",))
     fault.inject(shop, "cart")
-    shop.stop("cart")
+    need(shop, Lifecycle, "cart").stop()
     assert not fault.active(shop, "cart")
     fault.recover(shop, "cart")
-    shop.start("cart")
+    need(shop, Lifecycle, "cart").start()
     assert not fault.active(shop, "cart")
 
 
@@ -159,7 +164,7 @@ def test_a_target_that_does_not_answer_is_not_called_recovered(shop, monkeypatch
     fault.inject(shop, "cart")
     shop.silent = True
     FakeClock().install(monkeypatch.setattr)
-    with pytest.raises(InjectionError):
+    with pytest.raises(DeploymentError):
         fault.active(shop, "cart")
     with pytest.raises(TimeoutError, match="'cart' to resolve all names again"):
         fault.recover(shop, "cart")

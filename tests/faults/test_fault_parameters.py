@@ -9,21 +9,25 @@ import pytest
 
 from pytest_anomod import faults
 from pytest_anomod.model import catalog
+from pytest_anomod.model.capability import Agent, Listener, NetNamespace, StoreLogin
 from pytest_anomod.model.errors import ScenarioError
-from pytest_anomod.model.fault import Ability, parameters
-from pytest_anomod.model.system import Service, ServiceKind, System
+from pytest_anomod.model.fault import parameters
+from pytest_anomod.model.system import ComposeFiles, Replica, Service, ServiceKind, System
 
 SYSTEM = System(
     name="shop",
     services=(
         Service(name="front", kind=ServiceKind.GATEWAY, calls=("cart",)),
         Service(name="cart", kind=ServiceKind.APP, calls=("cart-redis", "cart-db")),
-        Service(name="cart-redis", kind=ServiceKind.CACHE),
-        Service(name="cart-db", kind=ServiceKind.DOCSTORE),
+        Service(name="cart-redis", kind=ServiceKind.CACHE, engine="redis"),
+        Service(name="cart-db", kind=ServiceKind.DOCSTORE, engine="postgresql"),
     ),
     entry="front",
     journeys=(),
+    deploys=(Replica(package="shop"),),
 )
+THEIRS = dataclasses.replace(SYSTEM, deploys=(ComposeFiles(files=("/shop/compose.yaml",)),))
+"""The same shop, which is no replica of ours."""
 CODE = {"function": "cart:Cart.add", "probe": "Add"}
 
 BAD = [
@@ -96,8 +100,6 @@ def test_a_parameter_that_no_fault_has_is_refused():
 @pytest.mark.parametrize(
     ("fault", "target"),
     [
-        (faults.NetworkLoss(), "cart-redis"),
-        (faults.NetworkDelay(), "cart-db"),
         (faults.HttpAbort(), "cart-redis"),
         (faults.HttpDelay(), "cart-redis"),
         (faults.NetworkBandwidth(), "cart-db"),
@@ -110,6 +112,8 @@ def test_a_parameter_that_no_fault_has_is_refused():
         (faults.RedisMemoryLimit(), "cart-db"),
         (faults.KillService(), "cart-redis"),
         (faults.StopService(), "cart-redis"),
+        (faults.DatabaseMemoryLimit(), "cart-redis"),
+        (faults.TransactionTimeout(tables=("orders",)), "cart-redis"),
         (faults.CodeDelay(**CODE), "cart-db"),
         (faults.CpuContention(), "card"),
     ],
@@ -125,6 +129,9 @@ def test_a_target_that_can_not_be_hit_is_refused_at_collection(fault, target):
     [
         (faults.CpuContention(), "cart-db"),
         (faults.NetworkLoss(), "front"),
+        (faults.NetworkLoss(), "cart-redis"),
+        (faults.NetworkDelay(), "cart-db"),
+        (faults.NetworkBandwidth(), "cart-redis"),
         (faults.NetworkPartition(peers=("cart-db", "front")), "cart"),
         (faults.NetworkPartition(peers=("cart",)), "cart-db"),
         (faults.DiskStress(), "cart-db"),
@@ -143,6 +150,19 @@ def test_a_target_that_can_not_be_hit_is_refused_at_collection(fault, target):
 def test_a_target_that_can_be_hit_is_let_through(fault, target):
     """The check refuses nothing that works."""
     fault.check(SYSTEM, target)
+
+
+@pytest.mark.parametrize("fault", [faults.KillService(), faults.StopService(), faults.DiskStress()])
+def test_a_cache_that_nobody_filled_may_be_lost(fault):
+    """What a replica's cache holds was put in when it came up; a stranger's fills itself."""
+    fault.check(THEIRS, "cart-redis")
+
+
+def test_what_a_service_of_a_replica_lacks_is_known_before_it_runs():
+    """A store has no agent of ours and no listener that moves, a service no login."""
+    runtime, needs = catalog.find("runtimes", "process"), frozenset({Agent, Listener, StoreLogin, NetNamespace})
+    assert runtime.lacks(SYSTEM, "cart-db", needs) == {Agent, Listener, NetNamespace}
+    assert runtime.lacks(SYSTEM, "cart", needs) == {StoreLogin, NetNamespace}
 
 
 def test_a_mapping_parameter_survives_json():
@@ -227,7 +247,7 @@ def test_what_needs_a_network_namespace_is_not_for_processes():
     missing = {
         name
         for name, fault in catalog.offers("faults").items()
-        if Ability.NET_NAMESPACE in fault.needs - catalog.find("runtimes", "process").abilities
+        if NetNamespace in fault.needs - catalog.find("runtimes", "process").capabilities
     }
     assert missing == {"network_partition"}
 

@@ -36,8 +36,8 @@ def family():
 
 def deployment_of(process):
     """What the probe asks of a deployment, of one process that answers nobody."""
-    instance = types.SimpleNamespace(pid=process.pid)
-    return types.SimpleNamespace(instance=lambda _: instance, answers=lambda *_: False)
+    its = types.SimpleNamespace(pid=lambda: process.pid)
+    return types.SimpleNamespace(capability=lambda *_: its, answers=lambda *_: False)
 
 
 def states(parent):

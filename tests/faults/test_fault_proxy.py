@@ -86,7 +86,8 @@ def test_loss_shows_as_retransmissions_and_loses_no_byte(upstream):
     with relay(upstream, loss=0.5) as (port, _):
         times: list[float] = []
         threads = [
-            threading.Thread(target=lambda: times.append(round_trip_s(("127.0.0.1", port), 8.0))) for _ in range(40)
+            threading.Thread(target=lambda: times.append(round_trip_s(("127.0.0.1", port), "http", 8.0)))
+            for _ in range(40)
         ]
         for thread in threads:
             thread.start()
@@ -153,14 +154,14 @@ def test_it_waits_for_its_port_and_is_ready_before(upstream):
         with running("proxy", listen=port, upstream=upstream, ready=ready, deadline_s=20):
             until(lambda: not refuses(("127.0.0.1", ready)))
             owner.close()
-            until(lambda: round_trip_s(("127.0.0.1", port), 0.5) < 0.5)
+            until(lambda: round_trip_s(("127.0.0.1", port), "http", 0.5) < 0.5)
 
 
 def test_when_it_ends_its_connections_end_too(upstream):
     """Kept connections of callers must not go on through a relay that is gone."""
     with relay(upstream, delay_ms=30) as (port, child):
         with socket.create_connection(("127.0.0.1", port), timeout=5) as kept:
-            until(lambda: round_trip_s(("127.0.0.1", port), 1.0) < 1.0)
+            until(lambda: round_trip_s(("127.0.0.1", port), "http", 1.0) < 1.0)
             child.terminate()
             assert child.wait(20) == 0
             with contextlib.suppress(ConnectionResetError):

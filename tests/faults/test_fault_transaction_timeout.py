@@ -119,7 +119,7 @@ def test_nothing_of_it_is_left(database, deployment):
     fault.recover(deployment, TARGET)
     assert database.ask(held) == 0
     assert database.ask(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {done['session']}") == 0
-    assert deployment.recall(f"transaction_timeout {TARGET}") is None
+    assert deployment.originals.recall(f"transaction_timeout {TARGET}") is None
 
 
 def test_a_table_that_is_not_there_is_named_before_the_baseline(deployment):

@@ -17,7 +17,9 @@ from injectors.blade_home import EXECUTORS, make_home, make_home_around, real_ex
 from pytest_anomod.faults import KillService, PauseService, RedisMemoryLimit
 from pytest_anomod.injectors._blade import find_home
 from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.capability import Programs, StoreLogin
 from pytest_anomod.model.fault import parameters
+from pytest_anomod.model.runtime import instance_of, need
 
 REAL_HOME = find_home()
 INJECTOR = catalog.find("injectors", "chaosblade")
@@ -82,7 +84,7 @@ def sample(request, home, deployment):
     yield fault, target
     INJECTOR.recover(fault, deployment, target)
     assert deployment.unhealthy() == ()
-    assert deployment.executed(target) == {}
+    assert need(deployment, Programs, target).running() == {}
     assert not {"fault", "injector"} & {entry["op"] for _, entry in deployment.undo.open_entries()}
     where = str(deployment.directory / "undo" / "blade")
     assert not [line for line in map(command_line, psutil.process_iter()) if where in line]
@@ -132,10 +134,12 @@ def test_a_stranger_recovers_it_by_name_and_ref_alone(sample, deployment):
 def test_killing_goes_on_until_it_is_recovered(home, deployment):
     """blade kills once; the service is killed again as often as it comes back."""
     fault, target = SAMPLES["kill_service"]
-    before = deployment.instance(target).restarts
+    before = instance_of(deployment, target).restarts
     INJECTOR.inject(fault, deployment, target)
     try:
-        clock.wait_until(lambda: deployment.instance(target).restarts >= before + 3, timeout_s=60, what="three kills")
+        clock.wait_until(
+            lambda: instance_of(deployment, target).restarts >= before + 3, timeout_s=60, what="three kills"
+        )
     finally:
         INJECTOR.recover(fault, deployment, target)
 
@@ -145,7 +149,7 @@ def test_a_limited_redis_gets_its_settings_back_and_keeps_no_note(home, deployme
     import redis
 
     fault, target = SAMPLES["redis_memory_limit"]
-    with redis.Redis.from_url(deployment.store_dsn(target), decode_responses=True) as client:
+    with redis.Redis.from_url(need(deployment, StoreLogin, target).dsn(), decode_responses=True) as client:
         before = client.config_get("maxmemory*")
         done = INJECTOR.inject(fault, deployment, target)
         limited = int(client.config_get("maxmemory")["maxmemory"])

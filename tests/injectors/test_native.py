@@ -6,8 +6,8 @@ import pytest
 
 from pytest_anomod.injectors.native import NativeInjector
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import Agent, Programs
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Ability
 from pytest_anomod.testing import FakeDeployment, FakeFault, Lie, fake_deployment
 
 INJECTOR = NativeInjector()
@@ -85,10 +85,10 @@ def test_a_fault_that_is_still_seen_keeps_its_entry_open(deployment, monkeypatch
 
 
 def test_what_the_runtime_can_not_do_is_refused_before_anything_happens(deployment, monkeypatch):
-    """The message names the abilities that are missing."""
-    monkeypatch.setattr(FakeFault, "needs", frozenset({Ability.CODE, Ability.EXEC}))
-    deployment.abilities = frozenset({Ability.EXEC})
-    with pytest.raises(InjectionError, match="needs code, which runtime 'fake' can't do"):
+    """The message names the capabilities that are missing."""
+    monkeypatch.setattr(FakeFault, "needs", frozenset({Agent, Programs}))
+    del deployment.offers[Agent]
+    with pytest.raises(InjectionError, match="needs Agent, which 'app' does not have on runtime 'fake' now"):
         INJECTOR.inject(FakeFault(), deployment, "app")
     assert open_entries(deployment) == []
     assert not deployment.world.read()["fault_in"]

@@ -11,7 +11,9 @@ import pytest
 
 from pytest_anomod.dataset import tables
 from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.capability import Lifecycle
 from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.runtime import need
 from pytest_anomod.model.timeline import Phase, Timeline, Window
 from pytest_anomod.runtimes.process.runtime import ProcessRuntime, require_replicas
 from pytest_anomod.safety import sessions
@@ -62,7 +64,10 @@ def watch(deployment, records):
     spec = {"system": "social_network", "seed": 11, "deadline_s": 60, "timeout_s": 5}
     edges = [clock.now_ns()]
     handle = open_loop.start({**spec, "entry_url": deployment.entry_url, "urls": dict(deployment.urls)}, records)
-    for name, act in (("onset", lambda: deployment.kill("text-service")), ("recovery", lambda: None)):
+    for name, act in (
+        ("onset", lambda: need(deployment, Lifecycle, "text-service").kill()),
+        ("recovery", lambda: None),
+    ):
         clock.sleep(2.0)
         edges.append(clock.now_ns())
         for collector in collectors.values():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from pytest_anomod.model.system import System
+from pytest_anomod.model.system import Replica, System
 from pytest_anomod.runtimes.process.runtime import ProcessRuntime
 
-DEMO = System(name="demo", services=(), entry="front", journeys=(), replica="demo.system")
+DEMO = System(name="demo", services=(), entry="front", journeys=(), deploys=(Replica(package="demo.system"),))
 
 
 def say(line: str) -> None:

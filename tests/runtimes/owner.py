@@ -14,13 +14,15 @@ from pathlib import Path
 from demo_faults import Hang, Scribble
 
 from pytest_anomod.host import processes
+from pytest_anomod.model.capability import Programs
 from pytest_anomod.model.fault import parameters
-from pytest_anomod.model.system import System
+from pytest_anomod.model.runtime import need
+from pytest_anomod.model.system import Replica, System
 from pytest_anomod.runtimes.process import ProcessRuntime, teardown
 from pytest_anomod.safety.guardian import ensure_guardian
 from pytest_anomod.safety.sessions import new_session
 
-DEMO = System(name="demo", services=(), entry="front", journeys=(), replica="demo.system")
+DEMO = System(name="demo", services=(), entry="front", journeys=(), deploys=(Replica(package="demo.system"),))
 
 
 def inject(deployment, fault, **more):
@@ -49,7 +51,7 @@ def main(words: list[str]) -> None:
         told["host"] = deployment.document["host"]["pid"]
         if "helper" in words:
             argv = ["sh", "-c", "sleep 300 & trap '' TERM; while :; do wait; done"]
-            told["helper"] = deployment.exec("back", argv, name="burner", deadline_s=60)
+            told["helper"] = need(deployment, Programs, "back").run(argv, name="burner", deadline_s=60)
         for word, file in itertools.pairwise(words):
             if word in ("scribble", "hang", "overdue"):
                 fault = Hang(path=file) if word == "hang" else Scribble(path=file)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_anomod.host import cgroups
+from pytest_anomod.model.capability import CpuUse, DiskUse, Limit, MemoryUse
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.runtime import CpuUse, DiskUse, Limit, MemoryUse
 
 PID, DISK = 4711, "8:0"
 V1 = {

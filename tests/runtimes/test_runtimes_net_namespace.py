@@ -10,9 +10,10 @@ import pytest
 
 from pytest_anomod.host import net_namespace, netem, processes
 from pytest_anomod.host.net_namespace import ContainerNetwork
+from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import Ability
 from pytest_anomod.runtimes import _machine
+from pytest_anomod.runtimes.docker.capabilities import of_containers
 
 DROP_ALL = [("-p", "tcp", "-j", "DROP")]
 LISTEN = """
@@ -183,12 +184,12 @@ def test_a_process_that_is_gone_or_another_has_no_network(space):
 
 
 def test_who_is_not_root_can_not_rule(monkeypatch):
-    """Then it is no ability, and faults that need it are refused at collection."""
+    """Then nobody has that capability, and faults that need it are refused at collection."""
     monkeypatch.setattr(net_namespace.os, "geteuid", lambda: 1000)
     monkeypatch.setattr(net_namespace.sys, "platform", "linux")
     net_namespace.why_not.cache_clear()
     try:
         assert "only root" in net_namespace.why_not()
-        assert Ability.NET_NAMESPACE not in net_namespace.abilities()
+        assert NetNamespace not in of_containers(local=True)
     finally:
         net_namespace.why_not.cache_clear()

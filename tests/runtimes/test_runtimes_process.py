@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -15,11 +16,22 @@ from pathlib import Path
 import pytest
 from demo_of_runtimes import DEMO
 
+from pytest_anomod.faults import helpers
 from pytest_anomod.host import ports, processes
 from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.capability import (
+    Agent,
+    Lifecycle,
+    Listener,
+    LocalProcess,
+    Programs,
+    Resolver,
+    StoreLogin,
+    Volume,
+)
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import Ability
-from pytest_anomod.model.system import ServiceKind, System
+from pytest_anomod.model.runtime import instance_of, need
+from pytest_anomod.model.system import Replica, ServiceKind, System
 from pytest_anomod.runtimes.process import runtime as process
 from pytest_anomod.runtimes.process.runtime import ProcessRuntime
 
@@ -27,7 +39,8 @@ from pytest_anomod.runtimes.process.runtime import ProcessRuntime
 def test_it_is_on_offer():
     """By its name, with everything a fault may need but what containers alone have."""
     runtime = catalog.find("runtimes", "process")
-    assert runtime.abilities == frozenset(Ability) - {Ability.CONTROL_GROUP, Ability.NET_NAMESPACE}
+    anything = {Agent, Lifecycle, Listener, LocalProcess, Programs, Resolver, StoreLogin, Volume}
+    assert runtime.capabilities == anything
 
 
 def test_users_are_served_once_it_is_up(demo):
@@ -58,9 +71,9 @@ def test_asking_whether_it_answers_leaves_no_trace(demo):
     """No request is counted, no line logged, no span written: a probe must not show in the data."""
 
     def traces():
-        text = urllib.request.urlopen(demo.instance("front").metrics_url, timeout=5).read().decode()
+        text = urllib.request.urlopen(instance_of(demo, "front").metrics_url, timeout=5).read().decode()
         counted = [line for line in text.splitlines() if line.startswith(("http_", "rpc_")) and "created" not in line]
-        files = [demo.instance(name).log_file.read_bytes() for name in ("front", "back", "notes", "cache")]
+        files = [instance_of(demo, name).log_file.read_bytes() for name in ("front", "back", "notes", "cache")]
         return counted, files
 
     demo.unhealthy()
@@ -72,7 +85,7 @@ def test_asking_whether_it_answers_leaves_no_trace(demo):
 def test_a_stopped_process_does_not_answer(demo):
     """The kernel takes the connection; that is no answer."""
     for name in ("back", "notes", "cache"):
-        instance = demo.instance(name)
+        instance = instance_of(demo, name)
         os.kill(instance.pid, signal.SIGSTOP)
         try:
             clock.wait_until(lambda name=name: demo.stats(name).stopped, timeout_s=20.0, what="it to stop")
@@ -84,26 +97,26 @@ def test_a_stopped_process_does_not_answer(demo):
 
 def test_a_killed_service_comes_back_as_another_instance(demo):
     """As under a restart policy."""
-    before = demo.instance("back")
-    demo.kill("back")
+    before = instance_of(demo, "back")
+    need(demo, Lifecycle, "back").kill()
     assert not processes.is_same(before.pid, before.start_time)
-    demo.start("back")
-    after = demo.instance("back")
+    need(demo, Lifecycle, "back").start()
+    after = instance_of(demo, "back")
     assert (after.state, after.restarts) == ("running", before.restarts + 1)
     assert after.instance_id != before.instance_id
 
 
 def test_a_stopped_service_stays_down_until_it_is_started(demo):
     """And has no process, no figures, nothing to kill."""
-    demo.stop("cache")
-    demo.stop("cache")
-    assert demo.instance("cache").state == "stopped"
+    need(demo, Lifecycle, "cache").stop()
+    need(demo, Lifecycle, "cache").stop()
+    assert instance_of(demo, "cache").state == "stopped"
     assert demo.stats("cache") is None
     assert demo.unhealthy() == ("cache",)
     with pytest.raises(DeploymentError, match="'cache' of 'demo' has no process to kill: it is stopped"):
-        demo.kill("cache")
-    demo.start("cache")
-    demo.start("cache")
+        need(demo, Lifecycle, "cache").kill()
+    need(demo, Lifecycle, "cache").start()
+    need(demo, Lifecycle, "cache").start()
     assert demo.unhealthy() == ()
 
 
@@ -118,115 +131,126 @@ def test_figures_are_those_of_the_whole_service(demo):
 
 def test_a_helper_program_runs_until_it_is_ended(demo):
     """Known by its name, with its children, from any process that has the ref."""
-    pid = demo.exec("back", ["sh", "-c", "sleep 300 & wait"], name="busy", deadline_s=60)
+    pid = need(demo, Programs, "back").run(["sh", "-c", "sleep 300 & wait"], name="busy", deadline_s=60)
     started = processes.start_time(pid)
-    assert demo.executed("back") == {"busy": pid}
-    assert demo.executed("front") == {}
+    assert need(demo, Programs, "back").running() == {"busy": pid}
+    assert need(demo, Programs, "front").running() == {}
     with pytest.raises(DeploymentError, match=f"'busy' already runs in 'back' .pid {pid}.; end it first"):
-        demo.exec("back", ["sleep", "1"], name="busy", deadline_s=60)
+        need(demo, Programs, "back").run(["sleep", "1"], name="busy", deadline_s=60)
     clock.wait_until(lambda: processes.descendants([pid]), timeout_s=5.0, what="its child")
     children = processes.descendants([pid])
     code = "import json, sys; from pytest_anomod.runtimes.process.runtime import ProcessRuntime as R; " \
-           "R().attach(json.loads(sys.argv[1])).end('back', 'busy')"  # fmt: skip
+           "from pytest_anomod.model.capability import Programs as P; " \
+           "R().attach(json.loads(sys.argv[1])).capability(P, 'back').end('busy')"  # fmt: skip
     subprocess.run([sys.executable, "-c", code, json.dumps(dict(demo.ref))], check=True)
     assert not processes.is_same(pid, started)
     assert not any(processes.is_same(*child) for child in children.items())
-    assert demo.executed("back") == {}
-    demo.end("back", "busy")
+    assert need(demo, Programs, "back").running() == {}
+    need(demo, Programs, "back").end("busy")
     assert not [entry for _, entry in demo.undo.open_entries() if entry["op"] == "process"]
 
 
 def test_a_helper_program_ends_at_its_deadline_by_itself(demo):
     """Nobody has to be there."""
-    demo.exec("back", ["sleep", "300"], name="brief", deadline_s=0.1)
-    clock.wait_until(lambda: not demo.executed("back"), timeout_s=5.0, what="the deadline")
-    demo.end("back", "brief")
+    need(demo, Programs, "back").run(["sleep", "300"], name="brief", deadline_s=0.1)
+    clock.wait_until(lambda: not need(demo, Programs, "back").running(), timeout_s=5.0, what="the deadline")
+    need(demo, Programs, "back").end("brief")
 
 
 def test_a_helper_program_that_cannot_start_says_so(demo):
     """In its output, as it is another process that finds out."""
-    demo.exec("back", ["/no/such/program"], name="none", deadline_s=5)
-    clock.wait_until(lambda: not demo.executed("back"), timeout_s=5.0, what="its end")
+    need(demo, Programs, "back").run(["/no/such/program"], name="none", deadline_s=5)
+    clock.wait_until(lambda: not need(demo, Programs, "back").running(), timeout_s=5.0, what="its end")
     assert "can't start /no/such/program" in (demo.directory / "undo/back.none.out").read_text()
-    demo.end("back", "none")
+    need(demo, Programs, "back").end("none")
 
 
 def test_the_agent_is_asked_with_the_token_that_nobody_sees(demo):
     """Not in the ref, not in an error."""
     token = Path(demo.ref["token_file"]).read_text()
-    assert demo.agent("back", "/healthz") == {"status": "ok"}
-    assert demo.agent("back", "/code/patched") == []
+    assert need(demo, Agent, "back").ask("/healthz") == {"status": "ok"}
+    assert need(demo, Agent, "back").ask("/code/patched") == []
     with pytest.raises(DeploymentError, match="the agent of 'back' answered POST") as caught:
-        demo.agent("back", "/no/such/thing", {"a": 1})
+        need(demo, Agent, "back").ask("/no/such/thing", {"a": 1})
     assert token not in str(caught.value)
     assert token not in json.dumps(dict(demo.ref))
-    with pytest.raises(DeploymentError, match="'notes' of 'demo' has no agent"):
-        demo.agent("notes", "/healthz")
+    assert demo.capability(Agent, "notes") is None
 
 
 def test_a_listener_moves_aside_and_back(demo):
     """To a port of the deployment's own block."""
-    port = demo.free_port()
-    assert demo.ref["base_port"] <= port < demo.ref["base_port"] + ports.BLOCK
-    assert demo.free_port() != port
-    demo.move_listener("back", port)
+    listener = need(demo, Listener, "back")
+    detour = listener.detour()
+    block = range(demo.ref["base_port"], demo.ref["base_port"] + ports.BLOCK)
+    assert detour.upstream in block
+    assert detour.ready in block
+    assert (detour.host, detour.listen) == instance_of(demo, "back").address
+    relay = f"{Path(helpers.__file__).with_name('proxy.py')}"
+    ways = {"listen": detour.listen, "upstream": detour.upstream, "ready": detour.ready, "deadline-s": 60}
+    words = [text for name, value in ways.items() for text in (f"--{name}", str(value))]
+    need(demo, Programs, "back").run([sys.executable, relay, *words], name="relay", deadline_s=60)
+    listener.divert(detour)
+    assert listener.is_listening(detour.upstream)
+    assert demo.answers("back"), "through the relay"
+    need(demo, Programs, "back").end("relay")
     assert not demo.answers("back")
-    demo.move_listener("back", None)
-    demo.move_listener("back", None)
+    listener.restore()
+    listener.restore()
     assert demo.answers("back")
+    assert not listener.is_listening(detour.upstream)
 
 
 def test_names_are_hidden_from_one_service(demo):
     """From its running process and the next one, until it is told that it knows all."""
 
-    def port():
-        return demo.agent("front", "/names/look", {"names": ["back"]})["back"]["port"]
+    def known():
+        return need(demo, Resolver, "front").resolved({"back", "notes"})
 
     for _ in range(2):
-        demo.hide_names("front", ("back",))
-        assert port() is None
-    demo.stop("front")
-    demo.start("front")
-    assert port() is None
-    demo.stop("front")
+        need(demo, Resolver, "front").hide(("back",))
+        assert known() == {"notes"}
+    need(demo, Lifecycle, "front").stop()
+    need(demo, Lifecycle, "front").start()
+    assert known() == {"notes"}
+    need(demo, Lifecycle, "front").stop()
     for _ in range(2):
-        demo.hide_names("front", ())
-    demo.start("front")
-    assert port() == demo.instance("back").address[1]
+        need(demo, Resolver, "front").hide(())
+    need(demo, Lifecycle, "front").start()
+    assert known() == {"back", "notes"}
     with pytest.raises(DeploymentError, match="no service 'bak'; did you mean back"):
-        demo.hide_names("front", ("bak",))
+        need(demo, Resolver, "front").hide(("bak",))
 
 
 def test_the_first_original_stays(demo):
     """A second injection must not take the first one's doing for the original."""
-    demo.remember("limit", {"value": 1})
-    demo.remember("limit", {"value": 2})
-    assert ProcessRuntime().attach(json.loads(json.dumps(dict(demo.ref)))).recall("limit") == {"value": 1}
-    demo.forget("limit")
-    demo.forget("limit")
-    assert demo.recall("limit") is None
+    demo.originals.remember("limit", {"value": 1})
+    demo.originals.remember("limit", {"value": 2})
+    assert ProcessRuntime().attach(json.loads(json.dumps(dict(demo.ref)))).originals.recall("limit") == {"value": 1}
+    demo.originals.forget("limit")
+    demo.originals.forget("limit")
+    assert demo.originals.recall("limit") is None
 
 
 def test_an_unknown_service_is_named_with_its_neighbours(demo):
     """By every method."""
-    for call in (demo.instance, demo.stats, demo.answers, demo.kill, demo.stop, demo.start, demo.executed):
+    for call in (demo.instances, demo.stats, demo.answers, functools.partial(demo.capability, Lifecycle)):
         with pytest.raises(DeploymentError, match="no service 'bak'; did you mean back"):
             call("bak")
 
 
 def test_stores_tell_where_administrators_come_in(demo):
     """And services that are none say so."""
-    assert demo.store_dsn("cache") == f"redis://127.0.0.1:{demo.instance('cache').address[1]}/0"
-    assert demo.store_dsn("notes").startswith("postgresql://postgres:")
-    with pytest.raises(DeploymentError, match="no store"):
-        demo.store_dsn("back")
+    port = instance_of(demo, "cache").address[1]
+    assert need(demo, StoreLogin, "cache").dsn() == f"redis://127.0.0.1:{port}/0"
+    assert need(demo, StoreLogin, "notes").dsn().startswith("postgresql://postgres:")
+    assert demo.capability(StoreLogin, "back") is None
 
 
 def test_down_leaves_nothing_and_can_be_repeated(session):
     """No process, no port, no file, no open entry; and what is asked afterwards is refused in plain words."""
     runtime = ProcessRuntime()
     deployment = runtime.up(DEMO, session, coverage=False)
-    deployment.exec("back", ["sleep", "300"], name="busy", deadline_s=60)
+    need(deployment, Programs, "back").run(["sleep", "300"], name="busy", deadline_s=60)
     tag, block = deployment.ref["tag"], range(deployment.ref["base_port"], deployment.ref["base_port"] + 100)
     runtime.down(deployment)
     runtime.down(deployment)
@@ -237,14 +261,16 @@ def test_down_leaves_nothing_and_can_be_repeated(session):
     with pytest.raises(DeploymentError, match="gone or never came up"):
         runtime.attach(deployment.ref).instances()
     with pytest.raises(DeploymentError, match="is gone"):
-        deployment.remember("limit", 1)
-    deployment.forget("limit")
+        deployment.originals.remember("limit", 1)
+    deployment.originals.forget("limit")
     deployment.end_programs()
 
 
 def test_a_service_that_does_not_come_up_is_named_with_its_last_words(session):
     """And nothing of the attempt stays."""
-    system = System(name="broken", services=(), entry="sick-service", journeys=(), replica="demo.broken")
+    system = System(
+        name="broken", services=(), entry="sick-service", journeys=(), deploys=(Replica(package="demo.broken"),)
+    )
     with pytest.raises(DeploymentError, match=r"sick-service(.|\n)*the cellar is flooded"):
         ProcessRuntime().up(system, session, coverage=False)
     assert list((session.directory / "deployments").iterdir()) == []

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from pytest_anomod.model import catalog
-from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.system import Replica, ServiceKind
 from pytest_anomod.model.workload import Response
 from pytest_anomod.replicas.train_ticket import SYSTEM, access
 from pytest_anomod.runtimes.process.runtime import ProcessRuntime
@@ -78,7 +78,7 @@ def test_the_definition_is_what_the_replica_deploys():
     theirs = {spec.name: (spec.kind, set(spec.calls)) for spec in SYSTEM.services}
     theirs |= {spec.name: (spec.kind, set()) for spec in SYSTEM.stores}
     assert ours == theirs
-    assert (SYSTEM.entry, SYSTEM.name) == (TRAIN_TICKET.entry, TRAIN_TICKET.replica)
+    assert (SYSTEM.entry, SYSTEM.name) == (TRAIN_TICKET.entry, TRAIN_TICKET.deploy(Replica).package)
 
 
 def test_the_calls_are_those_of_the_original():

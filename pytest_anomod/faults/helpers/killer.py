@@ -11,7 +11,9 @@ import argparse
 import json
 import sys
 
+from pytest_anomod.model.capability import Lifecycle
 from pytest_anomod.model.catalog import find
+from pytest_anomod.model.runtime import instance_of, need
 from pytest_anomod.model.turns import take_turns
 
 
@@ -27,8 +29,8 @@ def main() -> int:
     deployment = find("runtimes", ref["runtime"]).attach(ref)
 
     def kill() -> None:
-        if deployment.instance(arguments.service).pid is not None:
-            deployment.kill(arguments.service)
+        if instance_of(deployment, arguments.service).state == "running":
+            need(deployment, Lifecycle, arguments.service).kill()
 
     take_turns(kill, period_s=arguments.period_s, away_s=arguments.away_s, deadline_s=arguments.deadline_s)
     return 0

@@ -1,9 +1,9 @@
 """Stands in a service's place on its port and hands all on, with loss, delay, or requests held up or refused.
 
-A stand-alone program of the standard library: `proxy.py --listen P --upstream Q --ready R --deadline-s S [--loss X]
-[--delay-ms D --jitter-ms J] [--rate-kbit K] [--abort X --abort-status N] [--hold X --hold-ms D]
-[--method M --prefix /P] [--seed N]`. Method and prefix say which requests are refused (`--abort`) or held up before
-they go on (`--hold`).
+A stand-alone program of the standard library: `proxy.py --listen P --upstream Q --ready R --deadline-s S [--host H]
+[--upstream-host U] [--loss X] [--delay-ms D --jitter-ms J] [--rate-kbit K] [--abort X --abort-status N]
+[--hold X --hold-ms D] [--method M --prefix /P] [--seed N]`. It listens on H and hands on to U (both loopback if not
+told). Method and prefix say which requests are refused (`--abort`) or held up before they go on (`--hold`).
 
 Loss is what TCP makes of it: each chunk is a packet; a lost one is sent again after 0.2 s, then 0.4, 0.8 ... (a
 lost SYN after 1 s, 2 s ...), and what comes behind it in the same direction waits. After six losses in a row the
@@ -83,11 +83,11 @@ class Proxy:
         writers = [writer]
         try:
             await self.road.stall(SYN_RTO_S)
-            back, forth = await asyncio.open_connection("127.0.0.1", self.arguments.upstream)
+            back, forth = await asyncio.open_connection(self.arguments.upstream_host, self.arguments.upstream)
             writers.append(forth)
             for end in writers:
                 end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await _first(self._requests(reader, forth, writer), self._pump(back, writer, "from"))
+            await _converse(self._requests(reader, forth, writer), forth, self._pump(back, writer, "from"))
             for end in writers:
                 end.close()  # what was written still goes out
             writers.clear()
@@ -151,6 +151,23 @@ class Proxy:
             await self.road.pass_through(len(chunk), way)
             writer.write(chunk)
             await writer.drain()
+
+
+async def _converse(
+    asks: Coroutine[Any, Any, None], forth: asyncio.StreamWriter, answers: Coroutine[Any, Any, None]
+) -> None:
+    """Both ways until the answers end; who has asked all that there is to ask may still wait for them."""
+    asking, answering = asyncio.ensure_future(asks), asyncio.ensure_future(answers)
+    try:
+        await asyncio.wait((asking, answering), return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            asking.result()
+            forth.write_eof()
+        await answering
+    finally:
+        for task in (asking, answering):
+            task.cancel()
+        await asyncio.gather(asking, answering, return_exceptions=True)
 
 
 async def _first(*ways: Coroutine[Any, Any, None]) -> None:
@@ -241,6 +258,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--listen", type=int, required=True)
     parser.add_argument("--upstream", type=int, required=True)
+    parser.add_argument("--upstream-host", default="127.0.0.1")
     parser.add_argument("--ready", type=int, required=True)
     parser.add_argument("--deadline-s", type=float, required=True)
     for name in ("--loss", "--delay-ms", "--jitter-ms", "--rate-kbit", "--abort", "--hold", "--hold-ms"):

@@ -16,6 +16,7 @@ from typing import Any
 from pytest_anomod.injectors._blade import Blade
 from pytest_anomod.injectors.chaosblade import backstop_s, create_words
 from pytest_anomod.model.catalog import find, make_fault
+from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.model.turns import take_turns
 
 
@@ -45,7 +46,7 @@ class _Turns:
 
     def take(self) -> None:
         """One creation, if there is a process that was not hit yet; what it leaves on record is closed."""
-        instance = self._deployment.instance(self._target)
+        instance = instance_of(self._deployment, self._target)
         if instance.pid is None or (instance.pid, instance.start_time) == self._last:
             return
         self._last = (instance.pid, instance.start_time)

@@ -18,14 +18,15 @@ from pytest_anomod.host.locks import boot_lock
 from pytest_anomod.host.state import make_directory
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
-from pytest_anomod.model.fault import Ability, Json
+from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import System
 from pytest_anomod.runtimes.docker import engine as docker_engine
-from pytest_anomod.runtimes.docker.deployment import DockerDeployment, abilities
+from pytest_anomod.runtimes.docker.capabilities import of_containers
+from pytest_anomod.runtimes.docker.deployment import DockerDeployment
 from pytest_anomod.runtimes.docker.engine import translated
 from pytest_anomod.runtimes.docker.image import require_image
-from pytest_anomod.runtimes.replica import check_taken, host_options, no_replica
+from pytest_anomod.runtimes.replica import check_taken, host_options, lacking, no_replica, package_of
 from pytest_anomod.safety import sessions
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.safety.undo import remove_tree
@@ -53,10 +54,14 @@ class DockerRuntime:
     name = "docker"
 
     @property
-    def abilities(self) -> frozenset[Ability]:
+    def capabilities(self) -> frozenset[type]:
         """What can be done to containers of the engine that answers now; without one, what can be done to any."""
         url = docker_engine.engine_url()
-        return abilities(local=not docker_engine.why_not(url) and _is_local(url))
+        return frozenset(of_containers(local=not docker_engine.why_not(url) and _is_local(url)))
+
+    def lacks(self, system: System, service: str, needs: frozenset[type]) -> frozenset[type]:
+        """Those of the needs that a service will not have."""
+        return lacking(system, service, needs, self.capabilities)
 
     def refusal(self, system: System) -> str:
         """Why this runtime can't bring a system up; "" when it can."""
@@ -147,7 +152,7 @@ def _is_local(url: str) -> bool:
 
 def _prepare(system: System, session: Session, base_port: int) -> DockerDeployment:
     """The directory of a deployment to be, with its token, and its ref."""
-    name = f"{next(_numbers)}-{system.replica}"
+    name = f"{next(_numbers)}-{package_of(system)}"
     directory = make_directory(session.directory / "deployments" / name)
     make_directory(directory / "undo")
     for folder in _MOUNTED:
@@ -182,7 +187,7 @@ class _Boot:
         self.deployment = deployment
         self.system = system
         self.image = image
-        self.options = [str(system.replica), "", "--dir", str(deployment.directory)]
+        self.options = [package_of(system), "", "--dir", str(deployment.directory)]
         self.options += ["--base-port", str(deployment.ref["base_port"]), *options]
         self.labels = {
             docker_engine.OWNER: deployment.ref["tag"],
@@ -192,7 +197,7 @@ class _Boot:
             docker_engine.DEPLOYMENT: deployment.ref["id"],
             docker_engine.SYSTEM: system.name,
         }
-        self.extra = _extra_source(str(system.replica))
+        self.extra = _extra_source(package_of(system))
         self.denier = ""
 
     def run(self) -> None:

@@ -24,8 +24,9 @@ from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import System
 from pytest_anomod.runtimes.process import teardown
+from pytest_anomod.runtimes.process.capabilities import OF_PROCESSES
 from pytest_anomod.runtimes.process.deployment import ProcessDeployment
-from pytest_anomod.runtimes.replica import ABILITIES, check_taken, host_options, no_replica
+from pytest_anomod.runtimes.replica import check_taken, host_options, lacking, no_replica, package_of
 from pytest_anomod.safety import sessions
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
 
@@ -43,11 +44,15 @@ class ProcessRuntime:
     """Brings replicas up as processes; whatever happens to its caller, nothing of them stays."""
 
     name = "process"
-    abilities = ABILITIES
+    capabilities = frozenset(OF_PROCESSES)
 
     def refusal(self, system: System) -> str:
         """Why this runtime can't bring a system up; "" when it can."""
         return no_replica(system, "it can't run as plain processes")
+
+    def lacks(self, system: System, service: str, needs: frozenset[type]) -> frozenset[type]:
+        """Those of the needs that a service will not have."""
+        return lacking(system, service, needs, self.capabilities)
 
     def up(
         self,
@@ -137,7 +142,7 @@ def require_replicas() -> None:
 
 def _prepare(system: System, session: Session, base_port: int) -> ProcessDeployment:
     """The directory of a deployment to be, with its token, and its ref."""
-    name = f"{next(_numbers)}-{system.replica}"
+    name = f"{next(_numbers)}-{package_of(system)}"
     directory = make_directory(session.directory / "deployments" / name)
     make_directory(directory / "undo")
     token_file = directory / "undo" / "token"
@@ -159,7 +164,7 @@ def _prepare(system: System, session: Session, base_port: int) -> ProcessDeploym
 def _start_host(system: System, deployment: ProcessDeployment, options: list[str], block: int) -> None:
     """Start the host program, which dies with us by the pipe we hold, and wait until everything is healthy."""
     directory, ref = deployment.directory, deployment.ref
-    argv = [sys.executable, "-P", "-m", HOST_MODULE, str(system.replica), "--dir", str(directory)]
+    argv = [sys.executable, "-P", "-m", HOST_MODULE, package_of(system), "--dir", str(directory)]
     argv += ["--base-port", str(ref["base_port"]), "--token-file", ref["token_file"], "--owner-pipe", *options]
     with (directory / "undo" / "host.out").open("wb") as output:
         process = subprocess.Popen(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_anomod.model.system import Journey, Service, ServiceKind, System
+from pytest_anomod.model.system import Journey, Replica, Service, ServiceKind, System
 
 
 async def echo(client, random):
@@ -15,12 +15,12 @@ DEMO = System(
     services=(
         Service(name="front", kind=ServiceKind.GATEWAY, calls=("back",)),
         Service(name="back", kind=ServiceKind.APP, calls=("notes", "cache")),
-        Service(name="notes", kind=ServiceKind.DOCSTORE),
-        Service(name="cache", kind=ServiceKind.CACHE),
+        Service(name="notes", kind=ServiceKind.DOCSTORE, engine="postgresql"),
+        Service(name="cache", kind=ServiceKind.CACHE, engine="redis"),
     ),
     entry="front",
     journeys=(Journey(name="echo", weight=1.0, play=echo),),
-    replica="demo.system",
+    deploys=(Replica(package="demo.system"),),
 )
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from container_demo import DEMO
 
 from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.capability import Programs
+from pytest_anomod.model.runtime import need
 from pytest_anomod.runtimes.docker.runtime import DockerRuntime
 from pytest_anomod.safety.guardian import ensure_guardian
 from pytest_anomod.safety.sessions import new_session
@@ -25,7 +27,7 @@ deployment = DockerRuntime().up(DEMO, session)
 native = catalog.find("injectors", "native")
 for name, parameters, target in json.loads(sys.argv[1]):
     fault = catalog.make_fault(name, parameters)
-    if not fault.needs <= deployment.abilities:
+    if any(deployment.capability(kind, target) is None for kind in fault.needs):
         continue  # its limits can't be set on this machine
     fault.check(DEMO, target)
     native.prepare(fault, deployment, target)
@@ -35,7 +37,8 @@ for name, parameters, target in json.loads(sys.argv[1]):
         timeout_s=SEEN_WITHIN_S,
         what=f"{name} to be seen in {target}",
     )
-sys.stdout.write(json.dumps({"ref": dict(deployment.ref), "helpers": deployment.executed("back")}) + "\n")
+helpers = need(deployment, Programs, "back").running()
+sys.stdout.write(json.dumps({"ref": dict(deployment.ref), "helpers": helpers}) + "\n")
 sys.stdout.flush()
 while True:
     signal.pause()

@@ -9,9 +9,9 @@ import pytest
 
 from pytest_anomod.faults import CpuContention, _programs
 from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.capability import ControlGroup, Lifecycle, Limit, Programs
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import Ability
-from pytest_anomod.model.runtime import Limit
+from pytest_anomod.model.runtime import instance_of, need
 from pytest_anomod.runtimes.docker.runtime import DockerRuntime
 
 INJECTOR = catalog.find("injectors", "native")
@@ -21,9 +21,9 @@ MIB = 1 << 20
 @pytest.fixture
 def group(containers):
     """That of a service; skips where this user may not write to it."""
-    if Ability.CONTROL_GROUP not in containers.abilities:
+    if ControlGroup not in containers.capabilities:
         pytest.skip("control groups of containers are not ours to write to here")
-    return containers.control_group("back")
+    return containers.capability(ControlGroup, "back")
 
 
 def disk_of(containers) -> str:
@@ -36,19 +36,19 @@ def disk_of(containers) -> str:
 
 def test_runtime_and_deployment_offer_the_same(containers):
     """What collection lets through is not refused later."""
-    assert DockerRuntime().abilities == containers.abilities
+    assert DockerRuntime().capabilities == frozenset(containers.capabilities)
 
 
 def test_it_is_the_containers_own(containers, group):
     """Two services have two of them, and one that is stopped has none."""
-    assert containers.control_group("front") != group
-    containers.stop("back")
+    assert containers.capability(ControlGroup, "front") != group
+    need(containers, Lifecycle, "back").stop()
     try:
-        assert containers.control_group("back") is None
+        assert containers.capability(ControlGroup, "back") is None
         with pytest.raises(DeploymentError, match="gone"):
             group.cpu()
     finally:
-        containers.start("back")
+        need(containers, Lifecycle, "back").start()
 
 
 def test_limits_hold_and_are_put_back_as_they_were(containers, group):
@@ -71,9 +71,9 @@ def test_limits_hold_and_are_put_back_as_they_were(containers, group):
 def test_a_container_that_is_started_again_has_no_limits(containers, group):
     """The engine makes a new group for it: faults have to look, and not to believe that theirs hold."""
     group.limit_cpu(50_000, 100_000)
-    containers.stop("back")
-    containers.start("back")
-    assert containers.control_group("back").cpu_share() is None
+    need(containers, Lifecycle, "back").stop()
+    need(containers, Lifecycle, "back").start()
+    assert containers.capability(ControlGroup, "back").cpu_share() is None
 
 
 def test_figures_are_of_the_whole_container(containers, group):
@@ -85,7 +85,7 @@ def test_figures_are_of_the_whole_container(containers, group):
             lambda: containers.stats("back").cpu_s > before.cpu_s + 0.2, timeout_s=60, what="the burner's CPU to count"
         )
     finally:
-        containers.end("back", "load")
+        need(containers, Programs, "back").end("load")
     after = containers.stats("back")
     assert after.memory_bytes > 5 * MIB
     assert after.threads >= 1
@@ -99,11 +99,11 @@ def test_contention_is_by_quota_and_a_restart_ends_it(containers, group):
     try:
         assert done["by"] == "quota"
         clock.wait_until(lambda: INJECTOR.active(fault, containers, "back"), timeout_s=60, what="it to be seen")
-        assert psutil.Process(containers.instance("back").pid).status() != psutil.STATUS_STOPPED
-        containers.stop("back")
-        containers.start("back")
+        assert psutil.Process(instance_of(containers, "back").pid).status() != psutil.STATUS_STOPPED
+        need(containers, Lifecycle, "back").stop()
+        need(containers, Lifecycle, "back").start()
         assert not INJECTOR.active(fault, containers, "back")
     finally:
         INJECTOR.recover(fault, containers, "back")
-    assert containers.control_group("back").cpu_share() is None
-    assert containers.executed("back") == {}
+    assert containers.capability(ControlGroup, "back").cpu_share() is None
+    assert need(containers, Programs, "back").running() == {}

@@ -14,7 +14,9 @@ import pytest
 from pytest_anomod.faults import KillService, _programs
 from pytest_anomod.host import processes
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import Agent, Lifecycle, Listener, LocalProcess, Programs
 from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.runtime import instance_of, need
 from pytest_anomod.runtimes.docker import engine as docker_engine
 from pytest_anomod.runtimes.docker.runtime import DockerRuntime
 
@@ -53,16 +55,18 @@ def test_everything_carries_the_labels_of_its_owner_and_is_published_on_loopback
 def test_spans_logs_metrics_and_coverage_come_as_from_processes(containers):
     """Files, output and pages are where the collectors look for them; the agent asks for the token."""
     echo(containers, "told")
-    back = containers.instance("back")
+    back = instance_of(containers, "back")
     spans = [json.loads(line) for line in back.span_file.read_text().splitlines()]
     assert {(span["service_name"], span["service_instance_id"]) for span in spans} == {("back", back.instance_id)}
     page = urllib.request.urlopen(back.metrics_url, timeout=5).read().decode()
     assert 'rpc_server_requests_total{method="Echo"' in page
-    store = urllib.request.urlopen(containers.instance("notes").metrics_url, timeout=5).read().decode()
+    store = urllib.request.urlopen(instance_of(containers, "notes").metrics_url, timeout=5).read().decode()
     assert "pg_xact_commit_total" in store
     said = b"\n".join(line for _, line in containers.output("notes", 1))
     assert b"ready to accept connections" in said
-    assert list(containers.agent("back", "/coverage/snapshot", {"reset": False})["files"]) == ["demo/back.py"]
+    assert list(need(containers, Agent, "back").ask("/coverage/snapshot", {"reset": False})["files"]) == [
+        "demo/back.py"
+    ]
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(urllib.request.Request(f"{back.agent_url}/coverage/snapshot", b"{}"), timeout=5)
 
@@ -71,7 +75,7 @@ def test_the_engine_keeps_what_a_service_logs_and_when_it_took_it(containers):
     """Also of a process that was killed; and only since the time that is asked for."""
     since = clock.now_ns()
     echo(containers, "first")
-    containers.kill("back")
+    need(containers, Lifecycle, "back").kill()
     clock.wait_until(lambda: containers.answers("back"), timeout_s=20, what="the next process")
     between = clock.now_ns()
     echo(containers, "second")
@@ -94,13 +98,13 @@ def test_a_log_that_waits_for_the_disk_is_on_disk_and_with_the_engine(containers
     since = clock.now_ns()
     path = containers.directory / "logs" / "back.log"
     before = path.stat().st_size
-    containers.agent("back", "/log/durable", {"on": True})
+    need(containers, Agent, "back").ask("/log/durable", {"on": True})
     try:
         echo(containers, "kept")
         clock.wait_until(lambda: path.stat().st_size > before, timeout_s=10, what="the lines of the request")
-        assert containers.agent("back", "/log/durable", {})["waited_s"] > 0
+        assert need(containers, Agent, "back").ask("/log/durable", {})["waited_s"] > 0
     finally:
-        containers.agent("back", "/log/durable", {"on": False})
+        need(containers, Agent, "back").ask("/log/durable", {"on": False})
     kept = path.read_bytes()[before:].splitlines()
     assert kept
     said = lambda: [line for _, line in containers.output("back", since)]  # noqa: E731
@@ -119,10 +123,10 @@ def test_stats_are_of_the_service_itself(containers):
 
 def test_a_killed_service_comes_back_by_the_engine_as_another_instance(containers):
     """The restart policy is the engine's, and the count of instances goes on."""
-    before = containers.instance("back")
-    containers.kill("back")
+    before = instance_of(containers, "back")
+    need(containers, Lifecycle, "back").kill()
     clock.wait_until(lambda: containers.answers("back"), timeout_s=60, what="it to be back")
-    after = containers.instance("back")
+    after = instance_of(containers, "back")
     assert after.pid != before.pid
     assert after.restarts == before.restarts + 1
     assert echo(containers, "again") == "again"
@@ -131,51 +135,59 @@ def test_a_killed_service_comes_back_by_the_engine_as_another_instance(container
 def test_a_stopped_service_has_no_name_until_it_is_started(containers):
     """Stop and start are idempotent; callers see at once that the name is not known."""
     for _ in range(2):
-        containers.stop("back")
-    assert containers.instance("back").state == "stopped"
+        need(containers, Lifecycle, "back").stop()
+    assert instance_of(containers, "back").state == "stopped"
     assert containers.unhealthy() == ("back",)
     with pytest.raises(urllib.error.HTTPError) as caught:
         echo(containers, "nobody")
     assert "resolve host" in caught.value.read().decode()
     for _ in range(2):
-        containers.start("back")
+        need(containers, Lifecycle, "back").start()
     assert echo(containers, "there") == "there"
 
 
 def test_a_helper_program_runs_inside_the_container(containers):
     """In its control group and network; it is known by its pid here and ended with its children."""
-    service = containers.instance("back")
-    inside = containers.pid_inside("back")
+    service = instance_of(containers, "back")
+    inside = need(containers, LocalProcess, "back").inner_pid()
     assert inside != service.pid
     pid = _programs.start(containers, "back", "governor", "load", pid=inside, duty_ms=20, period_ms=100, burners=1)
-    assert containers.executed("back") == {"load": pid}
+    assert need(containers, Programs, "back").running() == {"load": pid}
     for kind in ("net", "pid"):
         spaces = {Path(f"/proc/{one}/ns/{kind}").readlink() for one in (pid, service.pid)}
         assert len(spaces) == 1, kind
     assert Path(f"/proc/{pid}/cgroup").read_text() == Path(f"/proc/{service.pid}/cgroup").read_text()
     with pytest.raises(DeploymentError, match="already runs"):
         _programs.start(containers, "back", "governor", "load", pid=inside, duty_ms=20, period_ms=100, burners=1)
-    containers.end("back", "load")
-    assert containers.executed("back") == {}
+    need(containers, Programs, "back").end("load")
+    assert need(containers, Programs, "back").running() == {}
     assert processes.start_time(pid) is None
     assert not containers.stats("back").stopped
 
 
 def test_a_program_of_this_machine_runs_on_this_machine(containers):
     """Only what stands alone can be handed over to a container."""
-    pid = containers.exec("back", [sys.executable, "-c", "input()"], name="here", deadline_s=30)
-    containers.end("back", "here")
+    pid = need(containers, Programs, "back").run([sys.executable, "-c", "input()"], name="here", deadline_s=30)
+    need(containers, Programs, "back").end("here")
     assert processes.start_time(pid) is None
 
 
 def test_a_listener_moves_aside_and_back(containers):
     """Seen from inside the container's network, where the new port is."""
-    port = containers.free_port()
-    containers.move_listener("back", port)
-    assert containers.listens("back", port)
+    listener = need(containers, Listener, "back")
+    detour = listener.detour()
+    # it takes the port once the service has let go of it
+    code = f"import socket, time\nwhile True:\n  try:\n    s = socket.create_server(('', {detour.listen}))\n"
+    code += "    time.sleep(60)\n  except OSError:\n    time.sleep(0.01)\n"
+    file = containers.directory / "taker.py"
+    file.write_text(code)
+    need(containers, Programs, "back").run([sys.executable, "-I", "-S", str(file)], name="taker", deadline_s=60)
+    listener.divert(detour)
+    assert listener.is_listening(detour.upstream)
     assert not containers.answers("back")
-    containers.move_listener("back", None)
-    assert not containers.listens("back", port)
+    need(containers, Programs, "back").end("taker")
+    listener.restore()
+    assert not listener.is_listening(detour.upstream)
     assert containers.answers("back")
 
 
@@ -184,7 +196,7 @@ def test_any_process_can_attach(containers):
     again = DockerRuntime().attach(json.loads(json.dumps(dict(containers.ref))))
     assert [one.pid for one in again.instances()] == [one.pid for one in containers.instances()]
     with pytest.raises(DeploymentError, match="did you mean back"):
-        again.instance("bak")
+        instance_of(again, "bak")
 
 
 def test_who_looks_at_any_moment_finds_a_killed_service_killed(containers):
@@ -193,11 +205,11 @@ def test_who_looks_at_any_moment_finds_a_killed_service_killed(containers):
     There is no moment in which the old number belongs to a process that has just begun.
     """
     fault, looks = KillService(once=True), []
-    before = containers.instance("back")
+    before = instance_of(containers, "back")
     processes.send(before.pid, before.start_time, signal.SIGKILL)
 
     def is_back() -> bool:
-        looks.append(DockerRuntime().attach(containers.ref).instance("back"))
+        looks.append(instance_of(DockerRuntime().attach(containers.ref), "back"))
         return looks[-1].state == "running" and not processes.is_same(before.pid, before.start_time)
 
     clock.wait_until(is_back, timeout_s=60, what="it to be back", every_s=0.001)
@@ -206,5 +218,5 @@ def test_who_looks_at_any_moment_finds_a_killed_service_killed(containers):
     assert {look.pid for look in gone} <= {None}
     assert looks[-1].restarts == before.restarts + 1
     assert fault.active(containers, "back").evidence["restarts"] == before.restarts + 1
-    assert containers.agent("back", "/healthz") is not None
+    assert need(containers, Agent, "back").ask("/healthz") is not None
     clock.wait_until(lambda: containers.answers("back"), timeout_s=60, what="its answer")

@@ -6,7 +6,8 @@ import pytest
 
 from pytest_anomod.faults import NetworkLoss, NetworkPartition
 from pytest_anomod.model import catalog, clock
-from pytest_anomod.model.fault import Ability
+from pytest_anomod.model.capability import Agent, Lifecycle, NetNamespace
+from pytest_anomod.model.runtime import instance_of, need
 
 INJECTOR = catalog.find("injectors", "native")
 
@@ -14,7 +15,7 @@ INJECTOR = catalog.find("injectors", "native")
 @pytest.fixture
 def put_in(containers):
     """Puts a fault in and takes it out afterwards; then nobody's network has a rule of ours left."""
-    if Ability.NET_NAMESPACE not in containers.abilities or not containers.ref["local"]:
+    if NetNamespace not in containers.capabilities:
         pytest.skip("no rules can be set in the networks of containers here")
     done = []
 
@@ -26,7 +27,7 @@ def put_in(containers):
     for fault, target in done:
         INJECTOR.recover(fault, containers, target)
     for instance in containers.instances():
-        space = containers.net_namespace(instance.service)
+        space = containers.capability(NetNamespace, instance.service)
         assert [tag for tag in ("network_loss", "network_partition") if space.counted(tag)] == []
     clock.wait_until(lambda: containers.unhealthy() == (), timeout_s=20, what="all to be well")
 
@@ -42,7 +43,7 @@ def test_a_partition_is_between_the_target_and_its_peers_alone(containers, put_i
     assert not sees(containers, fault, "back")
     put_in(fault, "back")
     assert sees(containers, fault, "back")
-    inside = {name: containers.net_namespace(name) for name in ("front", "back")}
+    inside = {name: containers.capability(NetNamespace, name) for name in ("front", "back")}
     address = {name: containers.inner_address(name) for name in ("front", "back", "notes", "cache")}
     assert not inside["front"].reaches(address["back"], 0.5)
     assert not inside["back"].reaches(address["front"], 0.5)
@@ -57,9 +58,9 @@ def test_a_partition_is_between_the_target_and_its_peers_alone(containers, put_i
 def test_lost_packets_are_none_of_the_agents(containers, put_in):
     """At nine in ten lost its answers come as ever: dozens of packets would not all get through by chance."""
     put_in(NetworkLoss(percent=95, means="kernel"), "back")
-    space = containers.net_namespace("back")
+    space = containers.capability(NetNamespace, "back")
     for _ in range(10):
-        containers.agent("back", "/names/look", {"names": ["notes"]})
+        need(containers, Agent, "back").ask("/names/look", {"names": ["notes"]})
     assert len(space.counted("network_loss")) == 1
 
 
@@ -68,11 +69,11 @@ def test_a_restarted_container_has_no_rules_and_the_probe_says_so(containers, pu
     fault = NetworkPartition(peers=("notes",))
     put_in(fault, "back")
     assert sees(containers, fault, "back")
-    killed = containers.instance("back").pid
-    containers.kill("back")
+    killed = instance_of(containers, "back").pid
+    need(containers, Lifecycle, "back").kill()
     assert not sees(containers, fault, "back")
     clock.wait_until(
-        lambda: containers.instance("back").pid not in (None, killed) and containers.answers("back"),
+        lambda: instance_of(containers, "back").pid not in (None, killed) and containers.answers("back"),
         timeout_s=30,
         what="another process of back",
     )

@@ -14,8 +14,10 @@ from container_demo import DEMO, ours
 from pytest_anomod.cli import main
 from pytest_anomod.host import processes
 from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.capability import Lifecycle
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.system import System
+from pytest_anomod.model.runtime import instance_of, need
+from pytest_anomod.model.system import Replica, System
 from pytest_anomod.runtimes import choice
 from pytest_anomod.runtimes.docker import engine as docker_engine
 from pytest_anomod.runtimes.docker import image as docker_image
@@ -59,8 +61,8 @@ def test_what_is_not_ours_is_not_touched_in_a_whole_life(docker_session, bystand
     """Up, kill, stop, sweep, down: whoever has names or labels like ours goes on as it was (the fixture looks)."""
     runtime = DockerRuntime()
     deployment = runtime.up(DEMO, docker_session)
-    deployment.kill("back")
-    deployment.stop("cache")
+    need(deployment, Lifecycle, "back").kill()
+    need(deployment, Lifecycle, "cache").stop()
     bystanders.look()
     runtime.sweep()
     assert deployment.answers("front")
@@ -70,7 +72,9 @@ def test_what_is_not_ours_is_not_touched_in_a_whole_life(docker_session, bystand
 
 def test_a_service_that_cannot_start_is_told_with_its_last_words(docker_session):
     """Its container ends again and again; nothing of the attempt stays (the session's fixture looks)."""
-    broken = System(name="broken", services=(), entry="sick-service", journeys=(), replica="demo.broken")
+    broken = System(
+        name="broken", services=(), entry="sick-service", journeys=(), deploys=(Replica(package="demo.broken"),)
+    )
     with pytest.raises(DeploymentError, match=r"(?s)sick-service.*the cellar is flooded"):
         DockerRuntime().up(broken, docker_session)
 
@@ -143,7 +147,7 @@ def test_a_fault_aimed_at_a_container_that_is_gone_is_refused(engine, docker_ses
     runtime, native = DockerRuntime(), catalog.find("injectors", "native")
     deployment = runtime.up(DEMO, docker_session)
     engine.containers.get(deployment.container("back")).remove(force=True)
-    assert deployment.instance("back").state == "stopped"
+    assert instance_of(deployment, "back").state == "stopped"
     assert deployment.unhealthy() == ("back",)
 
     def put_in(fault) -> None:
@@ -161,12 +165,12 @@ def test_a_daemon_that_dies_in_the_middle_is_told(docker_session, relay):
     """What runs goes on and can be looked at; what needs the engine says that it is gone; afterwards all is cleared."""
     runtime = DockerRuntime()
     deployment = runtime.up(DEMO, docker_session)
-    before = deployment.instance("front")
+    before = instance_of(deployment, "front")
     relay.cut()
-    for act in (lambda: deployment.stop("back"), lambda: runtime.down(deployment)):
+    for act in (lambda: need(deployment, Lifecycle, "back").stop(), lambda: runtime.down(deployment)):
         with pytest.raises(DeploymentError, match="Docker engine"):
             act()
-    assert deployment.instance("front").pid == before.pid
+    assert instance_of(deployment, "front").pid == before.pid
     assert deployment.unhealthy() == ()
     relay.mend()
     runtime.down(deployment)

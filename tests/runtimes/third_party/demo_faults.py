@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import ClassVar
 
-from pytest_anomod.model.fault import Ability, FaultDefaults, Level, Observation
+from pytest_anomod.model.fault import FaultDefaults, Level, Observation
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,12 +16,12 @@ class Scribble(FaultDefaults):
 
     name: ClassVar[str] = "scribble"
     level: ClassVar[Level] = Level.SERVICE
-    needs: ClassVar[frozenset[Ability]] = frozenset()
+    needs: ClassVar[frozenset[type]] = frozenset()
     path: str
 
     def inject(self, deployment, target):
         """Overwrite it."""
-        deployment.remember(f"scribble {self.path}", Path(self.path).read_text())
+        deployment.originals.remember(f"scribble {self.path}", Path(self.path).read_text())
         Path(self.path).write_text("scribble")
         return {"path": self.path}
 
@@ -31,10 +31,10 @@ class Scribble(FaultDefaults):
 
     def recover(self, deployment, target):
         """Write the original back."""
-        original = deployment.recall(f"scribble {self.path}")
+        original = deployment.originals.recall(f"scribble {self.path}")
         if original is not None:
             Path(self.path).write_text(original)
-            deployment.forget(f"scribble {self.path}")
+            deployment.originals.forget(f"scribble {self.path}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
