@@ -6,9 +6,11 @@ import contextlib
 import fcntl
 import os
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_anomod.host.state import make_directory, state_root
+from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 
 HOST = "127.0.0.1"
@@ -34,6 +36,30 @@ def claim_block() -> tuple[int, int]:
         os.close(descriptor)
     msg = f"no free block of {BLOCK} ports between {FIRST} and {LAST} on {HOST}; end what listens there"
     raise DeploymentError(msg)
+
+
+def hold_fixed(ports: Iterable[int], purpose: str, *, timeout_s: float = 3_600.0) -> list[int]:
+    """Take ports of other people's choice, one process of this machine at a time; descriptors whose locks hold them.
+
+    DeploymentError when another process has them for longer than `timeout_s` seconds, or what is none of ours listens.
+    """
+    directory, held = make_directory(state_root() / "ports"), []
+    try:
+        for port in sorted(set(ports)):  # in one order, so that two can't wait for each other
+            path = directory / f"fixed-{port}.lock"
+            try:
+                held.append(clock.wait_until(lambda path=path: _try_lock(path), timeout_s=timeout_s, what="it"))
+            except TimeoutError as error:
+                msg = f"{purpose} waited {timeout_s:g} s for port {port} of {HOST}, which another worker's system has"
+                raise DeploymentError(msg) from error
+            if not is_free(port):
+                msg = f"port {port} on {HOST}, which {purpose} needs, is taken by {who_listens(port)}; end it"
+                raise DeploymentError(msg)
+    except BaseException:  # an interrupt too must not keep them
+        for descriptor in held:
+            os.close(descriptor)
+        raise
+    return held
 
 
 def is_free(port: int) -> bool:

@@ -122,10 +122,20 @@ def descendants(pids: Iterable[int]) -> dict[int, float]:
     return found
 
 
+def children_of(pid: int) -> list[int]:
+    """Children of a process."""
+    return [child for child, (parent, _) in _table().items() if parent == pid]
+
+
+def session_of(leader: int) -> dict[int, float]:
+    """Living members of the session that a process leads or led, by pid, with start times."""
+    return _identified(member for member, (_, session) in _table().items() if session == leader)
+
+
 def tagged(matches: Callable[[str], bool]) -> dict[int, float]:
     """Our own user's processes whose tag `matches`, by pid, with start times."""
     found = {}
-    for pid in _own_pids():
+    for pid in own_pids():
         tag = tag_of(pid)
         if tag and matches(tag):
             found.update(_identified([pid]))
@@ -157,7 +167,7 @@ def variable_of(pid: int, name: str) -> str:
 def working_in(directory: Path, programs: Iterable[str]) -> dict[int, float]:
     """Our own processes of these programs that work in a directory: stores overwrite the environment we tagged."""
     found, names = {}, frozenset(programs)
-    for pid in _own_pids():
+    for pid in own_pids():
         with contextlib.suppress(OSError):
             if _LINUX and Path(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")).name in names:
                 where = Path(os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"))
@@ -236,8 +246,7 @@ def _family(pid: int, started: float) -> dict[int, float]:
     """A process, its descendants and the members of the session it leads; empty when it is gone."""
     if not is_same(pid, started):
         return {}
-    session = {member for member, (_, leader) in _table().items() if leader == pid}
-    return {pid: started} | descendants([pid]) | _identified(session)
+    return {pid: started} | descendants([pid]) | session_of(pid)
 
 
 def _table() -> dict[int, tuple[int, int]]:
@@ -254,7 +263,7 @@ def _table() -> dict[int, tuple[int, int]]:
     return table
 
 
-def _own_pids() -> list[int]:
+def own_pids() -> list[int]:
     """Processes of our user in our pid namespace, ourselves excepted."""
     if not _LINUX:
         import psutil

@@ -29,7 +29,8 @@ class ServiceKind(StrEnum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """How to see that a service is well. `kind`: http (GET `path`, below 500 is well), tcp, redis, postgresql, health
-    (the container's own health check), or auto: health where the container has a check, else what the engine speaks.
+    (the container's own health check), alive (its process runs: for what listens on no port), or auto: health where
+    the container has a check, else what the engine speaks.
     """
 
     kind: str = "auto"
@@ -83,24 +84,33 @@ class ComposeFiles:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A service as a plain process: words or one line for a shell, and the environment beside the caller's own.
+    """A service as a plain process: words, or one line for a shell, and the environment beside the caller's own.
 
-    {NAME} in words and values stands for the port that service NAME was given. It is told its own as PORT.
+    {NAME} in words and values stands for the port that service NAME was given. It is told its own as PORT, unless it
+    has a `port` of its own choice.
     """
 
     service: str
     argv: tuple[str, ...]
-    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     restart: bool = True
     """Whether it is started again when it ends."""
+    port: int = 0
+    """The port that it listens on whatever it is told; 0 for one that takes ours."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Commands:
-    """Services as plain processes of this machine, started in `directory` (absolute), in this order."""
+    """Services as plain processes of this machine, started in `directory` (absolute), in this order.
+
+    `logins` are the addresses of stores for an administrator, by service, with {NAME} for ports:
+    postgresql://user:password@127.0.0.1:{db}/shop. `otlp` has what services export over OTLP received by us.
+    """
 
     commands: tuple[Command, ...]
     directory: str
+    logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    otlp: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +118,14 @@ class Running:
     """A system that runs already and is not ours: containers (names or ids) and pids by service, its entry's URL.
 
     It is never taken down; only faults that are taken out without a trace are allowed, unless `allow` names others.
+    `logins` are the addresses of stores for an administrator, by service.
     """
 
     entry: str
     containers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     pids: Mapping[str, int] = dataclasses.field(default_factory=dict)
     allow: tuple[str, ...] = ()
+    logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
 Deployable = Replica | ComposeFiles | Commands | Running

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -55,3 +58,44 @@ def test_a_fault_is_made_from_json():
         assert catalog.make_fault("fake_fault", {"text": "x"}) == FakeFault(text="x")
         with pytest.raises(ScenarioError, match=r"fault 'fake_fault' can't be made with parameters \{'size': 1\}"):
             catalog.make_fault("fake_fault", {"size": 1})
+
+
+@pytest.fixture
+def _nothing_registered(monkeypatch):
+    """What a test registers is forgotten after it."""
+    monkeypatch.setattr(catalog, "_registered", {})
+    monkeypatch.setattr(catalog, "_looked_into", set())
+    monkeypatch.setenv(catalog.DEFINED_IN, "")
+    yield
+    catalog.offers.cache_clear()
+
+
+@pytest.mark.usefixtures("_nothing_registered")
+def test_what_a_file_registers_is_on_offer(folder):
+    catalog.register("modalities", SimpleNamespace(name="sounds", first=True))
+    again = SimpleNamespace(name="sounds")
+    catalog.register("modalities", again)  # a conftest.py may be run twice
+    assert catalog.find("modalities", "sounds") is again
+
+
+@pytest.mark.usefixtures("_nothing_registered")
+def test_a_registered_name_must_be_new(folder, tmp_path):
+    folder.append(SimpleNamespace(name="sounds"))
+    with pytest.raises(ScenarioError, match=r"two modalities are named 'sounds': .*test_catalog.py defines"):
+        catalog.register("modalities", SimpleNamespace(name="sounds"))
+
+
+@pytest.mark.usefixtures("_nothing_registered")
+def test_another_process_finds_what_a_file_registers(tmp_path):
+    (tmp_path / "neighbour.py").write_text('NAME = "sounds"\n')
+    definitions = tmp_path / "conftest.py"
+    definitions.write_text(
+        "from types import SimpleNamespace\n"
+        "from neighbour import NAME\n"
+        "from pytest_anomod.model import catalog\n"
+        'catalog.register("modalities", SimpleNamespace(name=NAME))\n'
+    )
+    code = "from pytest_anomod.model import catalog; print(catalog.find('modalities', 'sounds').name)"
+    environment = {**os.environ, catalog.DEFINED_IN: str(definitions)}
+    shown = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert shown.stdout == "sounds\n"

@@ -52,9 +52,9 @@ def demo(tmp_path_factory, _private_state):
 class Owner:
     """A child program that owns a session: tests/runtimes/owner.py; `told` is what it printed once it was ready."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, program: Path = HERE / "owner.py") -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "owner.py"), *words],
+            [sys.executable, str(program), *words],
             stdout=subprocess.PIPE,
             start_new_session=True,
             text=True,
@@ -83,8 +83,8 @@ def owner():
     """Starts owners, and sees to it that no one outlives the test."""
     owners: list[Owner] = []
 
-    def start(*words: str) -> Owner:
-        owners.append(Owner(*words))
+    def start(*words: str, **more: Path) -> Owner:
+        owners.append(Owner(*words, **more))
         return owners[-1]
 
     yield start

@@ -1,0 +1,235 @@
+"""A Procfile, or a list of commands, as a system: `shop = procfile_system("Procfile", entry="gateway")`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pytest_anomod.define import procfiles
+from pytest_anomod.define.caller import beside_caller
+from pytest_anomod.define.journeys import visit
+from pytest_anomod.model import catalog
+from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.source import Source
+from pytest_anomod.model.system import Command, Commands, Journey, Probe, Service, ServiceKind, System
+
+Environment = Mapping[str, str | Mapping[str, str]]
+"""Variables of all services by name, and those of one service by the name of that service."""
+_ENGINES = {
+    "redis-server": "redis", "valkey-server": "redis", "postgres": "postgresql", "mysqld": "mysql",
+    "mariadbd": "mysql", "mongod": "mongodb", "rabbitmq-server": "rabbitmq",
+}  # fmt: skip
+_KINDS = {
+    "redis": ServiceKind.CACHE, "postgresql": ServiceKind.DOCSTORE, "mysql": ServiceKind.DOCSTORE,
+    "mongodb": ServiceKind.DOCSTORE, "rabbitmq": ServiceKind.QUEUE,
+}  # fmt: skip
+_PLACE = re.compile(r"\{([A-Za-z0-9_-]+)\}")
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+
+
+def procfile_system(
+    path: str | os.PathLike[str] = "Procfile",
+    *,
+    name: str = "",
+    entry: str = "",
+    env: Environment | None = None,
+    env_file: str | None = ".env",
+    ports: Mapping[str, int | None] | None = None,
+    only: Sequence[str] = (),
+    kinds: Mapping[str, ServiceKind | str] | None = None,
+    engines: Mapping[str, str] | None = None,
+    probes: Mapping[str, Probe] | None = None,
+    calls: Mapping[str, Sequence[str]] | None = None,
+    logins: Mapping[str, str] | None = None,
+    journeys: Sequence[Journey] = (),
+    rate_rps: float = 20.0,
+    telemetry: Sequence[Source] = (),
+    otlp: bool = False,
+) -> System:
+    """The system that a Procfile starts, known from now on by `name` (the directory's unless given).
+
+    `path` is relative to the calling file. `ports` names services that listen on ports of their own choice, and those
+    that listen on none (None); all others must listen on the port that they are told as PORT. {NAME} in `env`, in
+    `logins` and in the Procfile is the port of service NAME. `env_file` lies beside the Procfile and need not be there.
+    `only` leaves other lines out. What is not said is guessed from the words: engines by the name of the program,
+    kinds by the engine, calls by the places of other services in a command's words and variables. The entry is the only
+    web-like service: the one that no other calls. ScenarioError for what can't work.
+    """
+    file = beside_caller(path)
+    commands = procfile(file, env=env, env_file=env_file, ports=ports, only=only, logins=logins, otlp=otlp)
+    return _system(
+        name or file.parent.name, commands, entry=entry, kinds=kinds, engines=engines, probes=_probes(probes, ports),
+        calls=calls, journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=str(file), common=env,
+    )  # fmt: skip
+
+
+def commands_system(
+    name: str,
+    commands: Sequence[Command],
+    *,
+    directory: str | os.PathLike[str] = ".",
+    entry: str = "",
+    kinds: Mapping[str, ServiceKind | str] | None = None,
+    engines: Mapping[str, str] | None = None,
+    probes: Mapping[str, Probe] | None = None,
+    calls: Mapping[str, Sequence[str]] | None = None,
+    logins: Mapping[str, str] | None = None,
+    journeys: Sequence[Journey] = (),
+    rate_rps: float = 20.0,
+    telemetry: Sequence[Source] = (),
+    otlp: bool = False,
+) -> System:
+    """The system that these commands start, in this order, in `directory` (relative to the calling file)."""
+    made = Commands(
+        commands=tuple(commands), directory=str(beside_caller(directory)), logins=dict(logins or {}), otlp=otlp
+    )
+    return _system(
+        name, made, entry=entry, kinds=kinds, engines=engines, probes=dict(probes or {}), calls=calls,
+        journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=f"commands_system({name!r})", common=None,
+    )  # fmt: skip
+
+
+def procfile(
+    path: str | os.PathLike[str],
+    *,
+    env: Environment | None = None,
+    env_file: str | None = ".env",
+    ports: Mapping[str, int | None] | None = None,
+    only: Sequence[str] = (),
+    logins: Mapping[str, str] | None = None,
+    otlp: bool = False,
+) -> Commands:
+    """The commands of a Procfile alone, for `System.deploys` beside another way; see `procfile_system`."""
+    file = beside_caller(path)
+    lines = procfiles.read(file)
+    _check_names(lines, {"only": only, "ports": ports or {}, "logins": logins or {}}, str(file))
+    from_file = procfiles.read_env(file.parent / env_file) if env_file else {}
+    common, own = _parted(env or {}, lines, str(file))
+    made = []
+    for service, line in lines.items():
+        if only and service not in only:
+            continue
+        given = common | own.get(service, {})
+        argv, leading = procfiles.words(line, given)
+        port = (ports or {}).get(service) or 0
+        made.append(Command(service=service, argv=argv, env={**from_file, **leading, **given}, port=port))
+    return Commands(commands=tuple(made), directory=str(file.parent), logins=dict(logins or {}), otlp=otlp)
+
+
+def _system(
+    name: str,
+    commands: Commands,
+    *,
+    entry: str,
+    kinds: Mapping[str, ServiceKind | str] | None,
+    engines: Mapping[str, str] | None,
+    probes: Mapping[str, Probe],
+    calls: Mapping[str, Sequence[str]] | None,
+    journeys: Sequence[Journey],
+    rate_rps: float,
+    telemetry: Sequence[Source],
+    where: str,
+    common: Environment | None,
+) -> System:
+    names = {command.service: "" for command in commands.commands}
+    if not names:
+        msg = f"{where} names no service"
+        raise ScenarioError(msg)
+    given = {"kinds": kinds or {}, "engines": engines or {}, "probes": probes, "calls": calls or {}}
+    _check_names(names, given | {f"calls of {one}": many for one, many in (calls or {}).items()}, where)
+    shared = frozenset(key for key, value in (common or {}).items() if isinstance(value, str))
+    called = {
+        command.service: tuple((calls or {}).get(command.service, calls_of(command, names, shared)))
+        for command in commands.commands
+    }
+    chosen = entry or _entry(called, where)
+    _check_names(names, {"entry": [chosen]}, where)
+    services = []
+    for command in commands.commands:
+        one = command.service
+        engine = (engines or {}).get(one, engine_of(command))
+        usual = ServiceKind.GATEWAY if one == chosen else _KINDS.get(engine, ServiceKind.APP)
+        services.append(
+            Service(
+                name=one,
+                kind=_kind((kinds or {}).get(one, usual), one, where),
+                calls=called[one],
+                engine=engine,
+                probe=probes.get(one, Probe()),
+            )
+        )
+    system = System(
+        name=name,
+        services=tuple(services),
+        entry=chosen,
+        journeys=tuple(journeys) or (visit("/"),),
+        rate_rps=rate_rps,
+        deploys=(commands,),
+        telemetry=tuple(telemetry),
+    )
+    catalog.register("systems", system)
+    return system
+
+
+def engine_of(command: Command) -> str:
+    """What a command runs, by the name of its program; "http" for one that is not known to be a store."""
+    words = command.argv[0].split() if len(command.argv) == 1 else command.argv
+    return next((_ENGINES[Path(word).name] for word in words if Path(word).name in _ENGINES), "http")
+
+
+def calls_of(command: Command, services: Mapping[str, object], shared: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Services whose ports a command is told: in its words and variables, in `shared` ones only if its words name them.
+
+    What all services are told says nothing of one of them.
+    """
+    words = " ".join(command.argv)
+    named = set(_VARIABLE.findall(words))
+    values = [value for key, value in command.env.items() if key not in shared or key in named]
+    places = [place for text in (words, *values) for place in _PLACE.findall(text)]
+    return tuple(dict.fromkeys(place for place in places if place in services and place != command.service))
+
+
+def _entry(called: Mapping[str, Sequence[str]], where: str) -> str:
+    """The one that no other calls."""
+    callees = {callee for callees in called.values() for callee in callees}
+    roots = [name for name in called if name not in callees]
+    if len(roots) == 1:
+        return roots[0]
+    msg = f"{where}: say which service users reach: entry={' or '.join(repr(name) for name in (roots or called))}"
+    raise ScenarioError(msg)
+
+
+def _probes(probes: Mapping[str, Probe] | None, ports: Mapping[str, int | None] | None) -> dict[str, Probe]:
+    silent = {name: Probe(kind="alive") for name, port in (ports or {}).items() if port is None}
+    return silent | dict(probes or {})
+
+
+def _parted(
+    env: Environment, lines: Mapping[str, str], where: str
+) -> tuple[dict[str, str], dict[str, Mapping[str, str]]]:
+    """The variables of all services, and those of single ones."""
+    common = {name: value for name, value in env.items() if isinstance(value, str)}
+    own = {name: value for name, value in env.items() if not isinstance(value, str)}
+    _check_names(lines, {"env": own}, where)
+    return common, own
+
+
+def _kind(kind: ServiceKind | str, service: str, where: str) -> ServiceKind:
+    try:
+        return ServiceKind(kind)
+    except ValueError:
+        msg = f"{where}: kind {kind!r} of service {service!r} is none of {', '.join(ServiceKind)}"
+        raise ScenarioError(msg) from None
+
+
+def _check_names(
+    known: Mapping[str, object], given: Mapping[str, Sequence[str] | Mapping[str, object]], where: str
+) -> None:
+    """ScenarioError for a name that is no service's."""
+    for what, names in given.items():
+        for name in names:
+            if name not in known:
+                msg = f"{where} has no service {name!r}, which {what} names; its services are {', '.join(known)}"
+                raise ScenarioError(msg)
