@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_anomod.dataset.read import Dataset, load_dataset
     from pytest_anomod.declare import anomaly
+    from pytest_anomod.define.compose import compose_system
     from pytest_anomod.model.fault import CodeLocation, FaultDefaults, Level, Observation
     from pytest_anomod.model.scenario import Durations, Scenario
     from pytest_anomod.model.system import Journey, Service, ServiceKind, System
@@ -31,6 +32,7 @@ _HOMES = {
     "System": "model.system",
     "Verdict": "model.verdict",
     "anomaly": "declare",
+    "compose_system": "define.compose",
     "load_dataset": "dataset.read",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "System",
     "Verdict",
     "anomaly",
+    "compose_system",
     "load_dataset",
 ]
 

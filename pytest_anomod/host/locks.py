@@ -69,6 +69,13 @@ def image_lock(purpose: str, *, timeout_s: float = 900.0) -> contextlib.Abstract
     return _held("image", purpose, False, timeout_s, None)
 
 
+def project_lock(
+    project: str, purpose: str, *, timeout_s: float = 3_600.0, on_wait: Callable[[str], None] | None = None
+) -> contextlib.AbstractContextManager[None]:
+    """Hold a system that can be up only once on this machine, from before its start until it is down."""
+    return _held(f"project-{project}".replace("/", "_"), purpose, False, timeout_s, on_wait)
+
+
 def _wish(stack: contextlib.ExitStack, mode: int, timeout_s: float, on_wait: Callable[[str], None] | None) -> None:
     """Say that a system is to be brought up (shared), or that none is to be now (exclusive)."""
     directory = make_directory(state_root() / "locks")

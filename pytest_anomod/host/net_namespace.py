@@ -44,18 +44,17 @@ class ContainerNetwork:
     namespace is this process's own, or a tool refuses.
     """
 
-    def __init__(self, pid: int, start_time: float, *, who: str, agent_port: int | None) -> None:
+    def __init__(self, pid: int, start_time: float, *, who: str, spared: Collection[int] = ()) -> None:
         self._pid = pid
         self._start_time = start_time
         self._who = who
-        self._agent_port = agent_port
+        self._spared = tuple(spared)
 
     def put(self, tag: str, rules: Sequence[Sequence[str]]) -> None:
         chain = _chain(tag)
         comment = f'-m comment --comment "{MARK} {tag}"'
         lines = [f":{chain} - [0:0]"]
-        if self._agent_port is not None:
-            lines.append(f"-A {chain} -p tcp -m multiport --ports {self._agent_port} -j RETURN")
+        lines += [f"-A {chain} -p tcp -m multiport --ports {port} -j RETURN" for port in self._spared]
         lines += [f"-A {chain} {comment} {' '.join(words)}" for words in rules]
         lines += [f"-A {place} {device} {comment} -j {chain}" for place, device in _PLACES]
         self.clear(tag)
@@ -67,7 +66,7 @@ class ContainerNetwork:
         try:
             self._run(["ip", "-batch", "-"], netem.side_door(f"{MARK} {tag}"))
             devices = netem.devices(self._run(["ip", "-j", "link", "show", "up"]))
-            lines = netem.losing(devices, share, self._agent_port)
+            lines = netem.losing(devices, share, self._spared)
             self._run(["tc", "-batch", "-"], lines)
         except DeploymentError:  # this kernel has no netem, or lacks what it takes to have it judge what comes in
             self._clear_netem(tag)
@@ -111,8 +110,7 @@ class ContainerNetwork:
 
     def reset_connections(self, addresses: Collection[str] = ()) -> None:
         wanted = ["not dst 127.0.0.0/8"]
-        if self._agent_port is not None:
-            wanted.append(f"not sport = :{self._agent_port}")
+        wanted += [f"not {side} = :{port}" for port in self._spared for side in ("sport", "dport")]
         if addresses:
             wanted.append("( " + " or ".join(f"dst {address}" for address in addresses) + " )")
         self._run(["ss", "-K", "-t", "-n", "-H", " and ".join(wanted)])

@@ -1,12 +1,13 @@
 """What tc and ip are told, and say, when the kernel's netem is to lose packets of one network namespace.
 
 netem judges what leaves a device. What comes in is led through a device of its own, the side door, which lets it in:
-so both directions lose alike. Only TCP is judged, and nothing of the agent: everything else passes a plain queue.
+so both directions lose alike. Only TCP is judged, and no port that is to be spared: all else passes a plain queue.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shutil
 import subprocess
@@ -48,12 +49,12 @@ def there(links: str, mark: str) -> bool:
     return any(link.get("ifname") == DEVICE and link.get("ifalias") == mark for link in json.loads(links or "[]"))
 
 
-def losing(names: Sequence[str], share: float, agent_port: int | None) -> str:
+def losing(names: Sequence[str], share: float, spared: Sequence[int] = ()) -> str:
     """Lines for `tc -batch` that have this share (0 to 1) of the packets of these devices lost."""
-    return "".join(f"{line}\n" for line in _losing(names, f"netem loss {100 * share:g}%", agent_port))
+    return "".join(f"{line}\n" for line in _losing(names, f"netem loss {100 * share:g}%", spared))
 
 
-def _losing(names: Sequence[str], rule: str, agent_port: int | None) -> Iterator[str]:
+def _losing(names: Sequence[str], rule: str, spared: Sequence[int]) -> Iterator[str]:
     yield f"qdisc add dev {DEVICE} root handle {_NETEM} {rule}"
     for name in names:
         # two bands: netem, and a plain queue where everything goes that no filter sends elsewhere
@@ -62,9 +63,9 @@ def _losing(names: Sequence[str], rule: str, agent_port: int | None) -> Iterator
         yield f"qdisc add dev {name} parent {_ROOT}2 handle {_PLAIN} pfifo limit {_QUEUE}"
         yield f"qdisc add dev {name} handle ffff: ingress"
         going, coming = f"filter add dev {name} parent {_ROOT}", f"filter add dev {name} parent ffff:"
-        if agent_port is not None:
-            yield f"{going} protocol ip prio 1 u32 {_TCP} match ip sport {agent_port} 0xffff flowid {_ROOT}2"
-            yield f"{coming} protocol ip prio 1 u32 {_TCP} match ip dport {agent_port} 0xffff action pass"
+        for port, side in itertools.product(spared, ("sport", "dport")):
+            yield f"{going} protocol ip prio 1 u32 {_TCP} match ip {side} {port} 0xffff flowid {_ROOT}2"
+            yield f"{coming} protocol ip prio 1 u32 {_TCP} match ip {side} {port} 0xffff action pass"
         yield f"{going} protocol ip prio 2 u32 {_TCP} flowid {_ROOT}1"
         yield f"{coming} protocol ip prio 2 u32 {_TCP} action mirred egress redirect dev {DEVICE}"
 

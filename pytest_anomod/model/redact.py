@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 REDACTED = "[redacted]"
 """What stands where a secret stood; names stay, so that one sees what was there."""
@@ -59,6 +60,18 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
+_told: list[str] = []
+"""Secrets by their values, the longest first."""
+
+
+def know(values: Iterable[str]) -> None:
+    """Have these values replaced from now on wherever they stand, as they are and as URLs and JSON would have them."""
+    every = {form for value in values if value for form in (value, quote(value, safe=""), json.dumps(value)[1:-1])}
+    if not every.issubset(_told):
+        _told[:] = sorted(every.union(_told), key=len, reverse=True)
+        _redact_known.cache_clear()
+
+
 @functools.lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Whether a field, header or cookie of that name holds a secret."""
@@ -66,11 +79,15 @@ def is_secret_name(name: str) -> bool:
 
 
 def redact_text(text: str) -> str:
-    """Text without secrets: values of secret names in JSON, forms, queries and key=value pairs, and web tokens.
+    """Text without secrets: values of secret names in JSON, forms, queries and key=value pairs, web tokens, and
+    values that were told.
 
     Text without secrets comes back as it is, byte for byte; so does all around a secret, save that JSON documents
     with a secret in them are laid out anew. A text that was cut off inside a secret loses what is left of it.
     """
+    for value in _told:
+        if value in text:
+            text = text.replace(value, REDACTED)
     if not _may_hold_secrets(text):
         return text
     document = _json_document(text)

@@ -8,11 +8,15 @@ from pathlib import Path
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LogFile:
-    """A file that a service appends its log to. `format`: json (ours), redis, postgres, or text (anybody's)."""
+    """A file that a service appends its log to. `format`: json (ours), redis, postgres, or text (anybody's).
+
+    `number` says which container of a service that has several (instance "<service>.<number>-<start>"); 0: it has one.
+    """
 
     service: str
     path: Path
     format: str = "text"
+    number: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,8 @@ class EngineOutput:
     format: str = "text"
     stderr: bool = True
     """Whether its standard error is part of the log."""
+    number: int = 0
+    """Which container of the service, as LogFile has it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +44,11 @@ class SpanFile:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsPage:
-    """A page of a service in Prometheus' text format or OpenMetrics."""
+    """A page of a service in Prometheus' text format or OpenMetrics; `number` as LogFile has it."""
 
     service: str
     url: str
+    number: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +94,13 @@ class Prometheus:
     label: str = "job"
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseRecord:
+    """The file to which the workload writes what its users sent and got; every case has it."""
+
+    path: Path
+
+
 Source = (
     LogFile
     | EngineOutput
@@ -98,4 +112,5 @@ Source = (
     | Zipkin
     | Jaeger
     | Prometheus
+    | ResponseRecord
 )

@@ -73,13 +73,16 @@ class Replica:
 class ComposeFiles:
     """Compose files as `docker compose -f A -f B` takes them; paths are absolute.
 
-    `services` is a subset to bring up with what it depends on; () for all.
+    `services` is a subset to bring up with what it depends on; () for all. Those in `otlp` export over OTLP already,
+    and are told to export to us; `metrics` are services and the paths of their pages for Prometheus.
     """
 
     files: tuple[str, ...]
     profiles: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    otlp: tuple[str, ...] = ()
+    metrics: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ def space():
     try:
         if said != b"ready\n":
             pytest.skip("this kernel makes no network namespace with a device and iptables for us")
-        yield ContainerNetwork(child.pid, processes.start_time(child.pid), who="a program", agent_port=7001)
+        yield ContainerNetwork(child.pid, processes.start_time(child.pid), who="a program", spared=[7001])
     finally:
         child.stdin.close()
         child.wait()
@@ -141,7 +141,7 @@ def test_a_share_of_the_packets_is_lost_in_both_directions_and_none_of_the_agent
     if means != "netem":  # half-way in, tc refuses: what it did until then must be undone
         monkeypatch.setattr(netem, "devices", lambda links: ("here", "nowhere"))
     one, other = joined
-    space = ContainerNetwork(one, processes.start_time(one), who="a program", agent_port=7001)
+    space = ContainerNetwork(one, processes.start_time(one), who="a program", spared=[7001])
     plain = inside(one, "tc", "qdisc", "show"), inside(one, "ip", "-o", "link", "show")
     ours = inside(os.getpid(), "ip", "-o", "link", "show", "type", "ifb")
     assert answered(one, "10.9.8.9", 8080) == answered(other, "10.9.8.7", 8080) == 40
@@ -171,14 +171,14 @@ def test_no_rule_is_ever_set_in_our_own_network():
     """Whoever's pid it is: a namespace is known by its inode."""
     if net_namespace.why_not():
         pytest.skip(net_namespace.why_not())
-    ours = ContainerNetwork(os.getpid(), processes.start_time(os.getpid()), who="we", agent_port=None)
+    ours = ContainerNetwork(os.getpid(), processes.start_time(os.getpid()), who="we")
     with pytest.raises(DeploymentError, match="is that of this machine"):
         ours.put("one", DROP_ALL)
 
 
 def test_a_process_that_is_gone_or_another_has_no_network(space):
     """A pid alone is no identity."""
-    other = ContainerNetwork(space._pid, space._start_time - 5, who="it", agent_port=None)
+    other = ContainerNetwork(space._pid, space._start_time - 5, who="it")
     with pytest.raises(DeploymentError, match="it has no network to be ruled"):
         other.counted("one")
 

@@ -27,21 +27,21 @@ QUEUES = json.dumps(
 )
 
 
-def test_both_directions_lose_alike_and_the_agent_comes_first():
-    """A netem on the device and one on the side door, and the agent's filters before those of all others."""
-    lines = netem.losing(["eth0"], 0.125, 7001).splitlines()
+def test_both_directions_lose_alike_and_what_is_spared_comes_first():
+    """A netem on the device and one on the side door, and a spared port's filters before those of all others."""
+    lines = netem.losing(["eth0"], 0.125, [7001]).splitlines()
     assert [line for line in lines if line.endswith("netem loss 12.5%")] == [
         "qdisc add dev anomod0 root handle a0e: netem loss 12.5%",
         "qdisc add dev eth0 parent a0d:1 handle a0e: netem loss 12.5%",
     ]
     filters = [line for line in lines if line.startswith("filter")]
-    assert [("7001" in line, "prio 1 " in line) for line in filters] == [(True, True)] * 2 + [(False, False)] * 2
+    assert [("7001" in line, "prio 1 " in line) for line in filters] == [(True, True)] * 4 + [(False, False)] * 2
     assert all("match ip protocol 6 0xff" in line for line in filters)
 
 
-def test_without_an_agent_nothing_is_spared():
-    """A store has none."""
-    filters = [line for line in netem.losing(["eth0"], 0.5, None).splitlines() if line.startswith("filter")]
+def test_nothing_is_spared_unless_it_is_named():
+    """A store has no agent."""
+    filters = [line for line in netem.losing(["eth0"], 0.5).splitlines() if line.startswith("filter")]
     assert len(filters) == 2
     assert all("prio 2 " in line for line in filters)
 

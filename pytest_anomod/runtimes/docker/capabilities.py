@@ -157,8 +157,8 @@ def network(deployment: DockerDeployment, service: str) -> ContainerNetwork | No
     if instance.pid is None or instance.start_time is None:
         return None
     agent = deployment.described(service)["agent_url"]
-    port = urlsplit(agent).port if agent else None
-    return ContainerNetwork(instance.pid, instance.start_time, who=f"service {service!r}", agent_port=port)
+    spared = [port] if agent and (port := urlsplit(agent).port) else []
+    return ContainerNetwork(instance.pid, instance.start_time, who=f"service {service!r}", spared=spared)
 
 
 def of_containers(*, local: bool) -> Mapping[type, Callable[[Any, str], Any]]:

@@ -135,7 +135,7 @@ def each(work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
 
 
 def remove_all(client: docker.DockerClient, label: str) -> int:
-    """Remove all containers and networks that carry a label, running or not; return how many there were."""
+    """Remove all containers, networks and volumes that carry a label, in use or not; return how many there were."""
     import docker.errors
 
     def remove(container: Mapping[str, Any]) -> None:
@@ -157,6 +157,10 @@ def remove_all(client: docker.DockerClient, label: str) -> int:
             count += 1
             with contextlib.suppress(docker.errors.NotFound):
                 client.api.remove_network(network["Id"])
+        for volume in client.api.volumes(filters={"label": label})["Volumes"] or ():
+            count += 1
+            with contextlib.suppress(docker.errors.NotFound):
+                client.api.remove_volume(volume["Name"], force=True)
     return count
 
 
@@ -166,6 +170,7 @@ def remove_dead(client: docker.DockerClient) -> list[str]:
     with translated("containers of dead sessions were not looked for"):
         things = client.api.containers(all=True, filters={"label": OWNER})
         things += client.api.networks(filters={"label": OWNER})
+        things += client.api.volumes(filters={"label": OWNER})["Volumes"] or ()
     for thing in things:
         labels = thing["Labels"]
         if processes.owner_alive(labels[OWNER]) is False:
@@ -173,5 +178,6 @@ def remove_dead(client: docker.DockerClient) -> list[str]:
     lines = []
     for deployment, system in found.items():
         count = remove_all(client, f"{DEPLOYMENT}={deployment}")
-        lines.append(f"removed {count} containers and networks of {system!r}, left by dead session {deployment}")
+        what = f"{count} containers, networks and volumes of {system!r}"
+        lines.append(f"removed {what}, left by dead session {deployment}")
     return lines

@@ -1,0 +1,131 @@
+"""Compose files as a system: `shop = compose_system("compose.yaml")`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from pytest_anomod.define import secrets
+from pytest_anomod.define.caller import beside_caller
+from pytest_anomod.define.found import Found, find_services
+from pytest_anomod.define.journeys import visit
+from pytest_anomod.model import catalog, redact
+from pytest_anomod.model.errors import DeploymentError, ScenarioError
+from pytest_anomod.model.source import Source
+from pytest_anomod.model.system import ComposeFiles, Deployable, Journey, Probe, Service, ServiceKind, System
+
+
+def compose_system(
+    *files: str | os.PathLike[str],
+    name: str = "",
+    entry: str = "",
+    journeys: Sequence[Journey] = (),
+    profiles: Sequence[str] = (),
+    env_files: Sequence[str | os.PathLike[str]] = (),
+    services: Sequence[str] = (),
+    jobs: Sequence[str] = (),
+    rate_rps: float = 20.0,
+    kinds: Mapping[str, ServiceKind | str] | None = None,
+    engines: Mapping[str, str] | None = None,
+    ports: Mapping[str, int] | None = None,
+    probes: Mapping[str, Probe] | None = None,
+    calls: Mapping[str, Sequence[str]] | None = None,
+    telemetry: Sequence[Source] = (),
+    otlp: Sequence[str] = (),
+    metrics: Mapping[str, str] | None = None,
+    deploys: Sequence[Deployable] = (),
+) -> System:
+    """The system that compose files describe, known from now on by `name` (the project's unless given).
+
+    Files are taken as `docker compose -f A -f B` takes them, "compose.yaml" by default; paths are relative to the
+    calling file. `services` is a subset to bring up with what it depends on; `jobs` are services that end by themselves
+    and that no other waits for. What is not said is found in the files: kinds and engines by image, command, health
+    check and port, calls by `depends_on` and by values of the environment that name others, the entry as the only
+    service that publishes a port and is no store. Without journeys users get the page that the entry's health check
+    asks for, else "/". Services named in `otlp` export over OTLP already, and are told to export to us; `metrics` has
+    the paths of pages that services have for Prometheus. `deploys` are further ways to bring the same system up.
+
+    ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
+    """
+    from pytest_anomod.runtimes.compose.resolve import resolve
+
+    asked = ComposeFiles(
+        files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)),
+        profiles=tuple(profiles),
+        env_files=tuple(str(beside_caller(file)) for file in env_files),
+        services=tuple(services),
+        otlp=tuple(otlp),
+        metrics=tuple((metrics or {}).items()),
+    )
+    try:
+        resolved = resolve(asked)
+    except DeploymentError as error:
+        msg = f"{', '.join(asked.files)} can't be read as a system: {error}"
+        raise ScenarioError(msg) from error
+    redact.know(secrets.secrets_of(resolved.document))
+    found = find_services(resolved.document, frozenset(jobs))
+    told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
+    _check_names({**told, "otlp": otlp, "metrics": metrics}, found, resolved.project)
+    listed = tuple(
+        _service(one, {word: values[one.name] for word, values in told.items() if values and one.name in values})
+        for one in found
+    )
+    chosen = entry or _entry_of(found)
+    system = System(
+        name=name or resolved.project,
+        services=listed,
+        entry=chosen,
+        journeys=tuple(journeys) or (_default_journey(listed, chosen),),
+        rate_rps=rate_rps,
+        deploys=(asked, *deploys),
+        telemetry=tuple(telemetry),
+    )
+    system.service(chosen)
+    catalog.register("systems", system)
+    return system
+
+
+def _service(found: Found, told: Mapping[str, object]) -> Service:
+    """What was found, with what the user says instead."""
+    engine = str(told.get("engines", found.engine))
+    probe, calls = told.get("probes", found.probe), told.get("calls", found.calls)
+    assert isinstance(probe, Probe)
+    assert isinstance(calls, Sequence)
+    kind = found.kind
+    if engine != found.engine:
+        from pytest_anomod.define.engines import KINDS
+
+        kind = KINDS.get(engine, ServiceKind.GATEWAY if found.published else ServiceKind.APP)
+    return Service(
+        name=found.name,
+        kind=ServiceKind(str(told.get("kinds", kind))),
+        calls=tuple(calls),
+        engine=engine,
+        port=int(str(told.get("ports", found.port))),
+        probe=probe,
+    )
+
+
+def _entry_of(found: Sequence[Found]) -> str:
+    """The only service that users can reach and that is neither a store nor a tool."""
+    public = [one for one in found if one.published and one.kind is ServiceKind.GATEWAY and not one.is_tool]
+    if len(public) == 1:
+        return public[0].name
+    listed = ", ".join(f"{one.name} ({', '.join(map(str, one.published))})" for one in public or found if one.published)
+    why = f"these publish ports: {listed}" if listed else "no service publishes a port"
+    msg = f"say which service users enter by, entry=...: {why}"
+    raise ScenarioError(msg)
+
+
+def _default_journey(services: Sequence[Service], entry: str) -> Journey:
+    path = next((one.probe.path for one in services if one.name == entry and one.probe.kind == "http"), "/")
+    return visit(path)
+
+
+def _check_names(told: Mapping[str, object], found: Sequence[Found], project: str) -> None:
+    names = [one.name for one in found]
+    for word, values in told.items():
+        unknown = sorted(set(values or ()) - set(names))  # type: ignore[call-overload]
+        if unknown:
+            msg = f"{word}= names {', '.join(unknown)}, but {project!r} has the services {', '.join(names)}"
+            raise ScenarioError(msg)

@@ -1,0 +1,82 @@
+"""More that root can do in the network of a container: lead a port elsewhere, hide names, ask its resolver."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from pytest_anomod.host.net_namespace import MARK, ContainerNetwork
+
+RESOLVER = "127.0.0.11"
+"""The address at which the engine answers a container's questions for names."""
+
+
+class ContainerRules(ContainerNetwork):
+    """Rules are found again by the tag in their comment, by any process; they end with the container at the latest."""
+
+    def redirect(self, tag: str, port: int, to: int) -> None:
+        """Have connections from outside to a port go to another one in there; what was there by that tag is replaced.
+
+        Connections that are there already stay as they are; those of the loopback device are never led elsewhere, so
+        a health check from within sees the service itself.
+        """
+        self.stop_redirect(tag)
+        rule = f"-I PREROUTING -p tcp --dport {port} {_comment(tag)} -j REDIRECT --to-ports {to}"
+        self._change("nat", [rule])
+
+    def stop_redirect(self, tag: str) -> bool:
+        """Have them go to the port itself again; whether they had gone elsewhere."""
+        return self._remove("nat", tag)
+
+    def hide_names(self, tag: str, names: Collection[str], domains: Collection[str]) -> None:
+        """Have questions for just these names refused: alone, or with one of the domains behind them."""
+        self._remove("filter", tag)
+        rules = []
+        for name in names:
+            for ending in ("", *domains):
+                text = _on_the_wire([name, *ending.split(".")] if ending else [name])
+                match = f'-d {RESOLVER} -m string --algo bm --hex-string "{text}" {_comment(tag)} -j REJECT'
+                rules += [f"-I OUTPUT -p udp {match}", f"-I OUTPUT -p tcp {match} --reject-with tcp-reset"]
+        self._change("filter", rules)
+
+    def show_names(self, tag: str) -> bool:
+        """Have all names known again; whether some were hidden."""
+        return self._remove("filter", tag)
+
+    def hides_names(self, tag: str) -> bool:
+        """Whether names are hidden by that tag."""
+        return bool(self._ours("filter", tag))
+
+    def resolved(self, helper: Path, names: Sequence[str], timeout_s: float) -> frozenset[str]:
+        """Those of the names that the resolver in there knows; `helper` is the program that asks it."""
+        argv = [sys.executable, "-I", "-S", str(helper), RESOLVER, str(timeout_s), *names]
+        return frozenset(self._run(argv).split())
+
+    def reset_port(self, port: int) -> None:
+        """Reset the connections that others have open to a port in there."""
+        which = f"( sport = :{port} ) and not dst 127.0.0.0/8"
+        self._run(["ss", "-K", "-t", "-n", "-H", "state", "established", which])
+
+    def _change(self, table: str, lines: Sequence[str]) -> None:
+        """Change a table in one step: all of the lines or none."""
+        if lines:
+            self._run(["iptables-restore", "--noflush", "--wait", "5"], "\n".join([f"*{table}", *lines, "COMMIT", ""]))
+
+    def _remove(self, table: str, tag: str) -> bool:
+        ours = self._ours(table, tag)
+        self._change(table, [f"-D {line.removeprefix('-A ')}" for line in ours])
+        return bool(ours)
+
+    def _ours(self, table: str, tag: str) -> list[str]:
+        saved = self._run(["iptables-save", "-t", table]).splitlines()
+        return [line for line in saved if f'--comment "{MARK} {tag}"' in line and line.startswith("-A ")]
+
+
+def _comment(tag: str) -> str:
+    return f'-m comment --comment "{MARK} {tag}"'
+
+
+def _on_the_wire(labels: Sequence[str]) -> str:
+    """A name as a question has it, in the form of iptables: |07|pricing|00|."""
+    return "".join(f"|{len(label):02x}|{label}" for label in labels) + "|00|"

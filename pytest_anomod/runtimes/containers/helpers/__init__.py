@@ -1,0 +1,1 @@
+"""Programs that run by themselves, with nothing but the standard library."""

@@ -1,0 +1,41 @@
+"""Whether a container answers: to what its engine speaks, or by its own health check, run anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_anomod.host import probes
+from pytest_anomod.host.engine import translated
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.runtimes.containers.seen import Seen
+
+if TYPE_CHECKING:
+    import docker
+
+
+def kind_of(kind: str, engine: str, seen: Seen, port: int) -> str:
+    """What `auto` comes to: what the engine speaks, else the container's own check, else a connection.
+
+    To speak is quicker than to run a program in the container, and says as much.
+    """
+    if kind != "auto":
+        return kind
+    spoken = probes.kind_for(engine) if port else "tcp"
+    return "health" if spoken == "tcp" and seen.check else spoken
+
+
+def passes_own_check(client: docker.DockerClient, seen: Seen, timeout_s: float) -> bool:
+    """Run the container's health check now, as the engine does every so often, and see whether it passes in time."""
+    if not seen.check or seen.status != "running":
+        return False
+    try:
+        with translated(f"the health check of {seen.name} was not run"):
+            made = client.api.exec_create(seen.id, list(seen.check), stdout=False, stderr=False)["Id"]
+            client.api.exec_start(made, detach=True)
+            clock.wait_until(
+                lambda: not client.api.exec_inspect(made)["Running"], timeout_s=timeout_s, what="a health check"
+            )
+            return int(client.api.exec_inspect(made)["ExitCode"]) == 0
+    except (DeploymentError, TimeoutError):
+        return False
