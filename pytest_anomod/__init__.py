@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_anomod.dataset.read import Dataset, load_dataset
     from pytest_anomod.declare import anomaly
+    from pytest_anomod.define.commands import commands_system, procfile, procfile_system
     from pytest_anomod.define.compose import compose_system
+    from pytest_anomod.define.journeys import visit
     from pytest_anomod.model.fault import CodeLocation, FaultDefaults, Level, Observation
     from pytest_anomod.model.scenario import Durations, Scenario
     from pytest_anomod.model.system import Journey, Service, ServiceKind, System
@@ -32,8 +34,12 @@ _HOMES = {
     "System": "model.system",
     "Verdict": "model.verdict",
     "anomaly": "declare",
+    "commands_system": "define.commands",
     "compose_system": "define.compose",
     "load_dataset": "dataset.read",
+    "procfile": "define.commands",
+    "procfile_system": "define.commands",
+    "visit": "define.journeys",
 }
 
 __all__ = [
@@ -53,8 +59,12 @@ __all__ = [
     "System",
     "Verdict",
     "anomaly",
+    "commands_system",
     "compose_system",
     "load_dataset",
+    "procfile",
+    "procfile_system",
+    "visit",
 ]
 
 __version__ = "0.1.0"
