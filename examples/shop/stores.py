@@ -70,7 +70,7 @@ def _fill(server: Path, data: Path, leave_root: Callable[[], object]) -> None:
     part = data.with_name(data.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     with tempfile.NamedTemporaryFile("w") as password:
-        password.write(os.environ.get("POSTGRES_PASSWORD", "shop"))
+        password.write(os.environ.get("POSTGRES_PASSWORD", "only-for-tests"))
         password.flush()
         options = [f"--username={user}", f"--pwfile={password.name}", "--auth=scram-sha-256", "--encoding=UTF8"]
         initdb = [str(server.with_name("initdb")), "-D", str(part), *options, "--no-locale", "--no-sync"]

@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 HOST, PORT = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
-DSN = os.environ.get("DATABASE_URL", "postgresql://shop:shop@127.0.0.1:5432/shop")
+DSN = os.environ.get("DATABASE_URL", "postgresql://shop:only-for-tests@127.0.0.1:5432/shop")
 SHOW = "SELECT id, name, price, stock FROM products WHERE id = %s"
 SELL = "UPDATE products SET sold = sold + %s WHERE id = %s RETURNING id, name, price, stock"
 PRODUCT, SALES = re.compile(r"/products/(\d{1,9})"), re.compile(r"/products/(\d{1,9})/sales")
