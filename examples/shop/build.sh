@@ -46,7 +46,7 @@ if [ ! -e "$root" ]; then
   # openjdk and postgresql can't be configured without the folders of these manual pages
   mmdebstrap --quiet --variant=essential --include="$PACKAGES" --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --essential-hook='mkdir -p "$1/usr/share/man/man1" "$1/usr/share/man/man7"' "$SUITE" "$root.part"
-  mv "$root.part" "$root"
+    --essential-hook='mkdir -p "$1/usr/share/man/man1" "$1/usr/share/man/man7"' "$SUITE" "$root.part.tar"
+  mv "$root.part.tar" "$root"
 fi
 docker import "$root" shop-base
