@@ -32,7 +32,7 @@ def composed(name: str) -> dict:
 
 
 def test_compose_file_and_procfile_start_the_same_services():
-    lines = re.findall(r"^(\w+): exec (.+)$", (SHOP / "Procfile").read_text(), re.MULTILINE)
+    lines = re.findall(r"^(\w+): (.+)$", (SHOP / "Procfile").read_text(), re.MULTILINE)
     assert set(composed("compose.yaml")) == {name for name, _ in lines} == SERVICES
 
 
