@@ -29,8 +29,7 @@ from pathlib import Path
 
 import orjson
 import psutil
-
-from pytest_anomod.modalities._scrape import Scraper
+from pytest_anomod.sources._scrape import Scraper
 
 CONNECTIONS = 8
 USERS = 962

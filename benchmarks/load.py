@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "dataset"))
 import dataset_builder as build
 
 from pytest_anomod import load_dataset
-from pytest_anomod.dataset.layout import MODALITIES
 from pytest_anomod.dataset.write import write_index
 from pytest_anomod.model import clock
+from pytest_anomod.model.modality import MODALITIES
 
 
 def main() -> None:

@@ -37,15 +37,15 @@ SCENARIOS = {"train_ticket": "lv_c_exception_injection", "social_network": "code
 RESULT = "OWN_COST_RESULT"
 IMPORTS, REST, NATIVE = "imports", "case: experiment, probes and waiting", "threads of native libraries"
 STAGES = {
-    "pytest_anomod.modalities.metrics:MetricCollector.columns": "harvest: rows of metrics",
-    "pytest_anomod.modalities.logs:LogCollector.columns": "harvest: rows of logs",
+    "pytest_anomod.sources.grid:GridReader.columns": "harvest: rows of metrics",
+    "pytest_anomod.sources.log_files:LogFileReader.columns": "harvest: rows of logs",
+    "pytest_anomod.sources.log_files:LogFileReader.stop": "harvest: rows of logs",
     "pytest_anomod.modalities.traces:TraceCollector.columns": "harvest: rows of traces",
+    "pytest_anomod.sources.span_files:SpanFileReader.stop": "harvest: rows of traces",
     "pytest_anomod.modalities.api_responses:ResponseCollector.columns": "harvest: rows of api_responses",
-    "pytest_anomod.modalities.coverage:CoverageCollector.columns": "harvest: rows of coverage",
-    "pytest_anomod.modalities.logs:LogCollector.stop": "harvest: rows of logs",
-    "pytest_anomod.modalities.traces:TraceCollector.stop": "harvest: rows of traces",
     "pytest_anomod.modalities.api_responses:ResponseCollector.stop": "harvest: rows of api_responses",
-    "pytest_anomod.modalities.coverage:CoverageCollector.stop": "harvest: rows of coverage",
+    "pytest_anomod.sources.line_counter:LineCounterReader.columns": "harvest: rows of coverage",
+    "pytest_anomod.sources.line_counter:LineCounterReader.stop": "harvest: rows of coverage",
     "pytest_anomod.dataset.tables:build": "harvest: tables",
     "pytest_anomod.dataset.tables:write_parquet": "harvest: Parquet",
     "pytest_anomod.dataset.tables:to_frame": "harvest: frames",

@@ -11,26 +11,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.model import catalog, clock
+from pytest_anomod.model import clock
 from pytest_anomod.model import journal as names
 from pytest_anomod.model import timeline as timelines
-from pytest_anomod.model.errors import AnomodError, CaptureError, DeploymentError
+from pytest_anomod.model.errors import AnomodError, DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.journal import Journal, read_journal
 from pytest_anomod.model.label import Label
 from pytest_anomod.model.labelling import Provenance, make_label
 from pytest_anomod.model.quiet import quietly
+from pytest_anomod.model.source import ResponseRecord
 from pytest_anomod.model.timeline import Timeline
 from pytest_anomod.model.verdict import CaseView, Finding, Verdict
 
 if TYPE_CHECKING:
+    from pytest_anomod.collecting import Collecting
     from pytest_anomod.dataset.write import CaseWriter
-    from pytest_anomod.model.modality import Collector
     from pytest_anomod.model.runtime import Deployment, Runtime, Session
     from pytest_anomod.model.scenario import Scenario
     from pytest_anomod.model.system import System
-
-MODALITIES = ("logs", "metrics", "traces", "api_responses", "coverage")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -201,20 +200,21 @@ class Case:
         )
         writer.write_json("scenario.json", self.scenario.to_json())
         writer.write_json("experiment.json", experiment)
-        with self._machine(deployment, made), self._collecting(deployment, records) as collectors:
-            raw = play(experiment, on_edge=lambda edge: _pass_edge(collectors, edge))
+        with self._machine(deployment, made), self._collecting(deployment, records) as collecting:
+            raw = play(experiment, on_edge=collecting.edge)
+            collecting.settle()
         writer.write_json("journal.json", raw)
         timeline = _timeline(read_journal(raw))
         writer.write_json("timeline.json", timeline.to_json())
         with self._spare_cores():
-            result = quietly(lambda: self._harvest(writer, collectors, timeline, experiment, raw, made))
+            result = quietly(lambda: self._harvest(writer, collecting, timeline, experiment, raw, made))
         shutil.rmtree(records.parent)
         return result
 
     def _harvest(
         self,
         writer: CaseWriter,
-        collectors: Mapping[str, Collector],
+        collecting: Collecting,
         timeline: Timeline,
         experiment: Mapping[str, Json],
         raw: Mapping[str, Json],
@@ -225,7 +225,7 @@ class Case:
 
         journal = read_journal(raw)
         known = problems(journal)
-        frames, dropped = _write_tables(writer, collectors, timeline, known)
+        frames = _write_tables(writer, collecting, timeline, known)
         view = CaseView(
             case_id=writer.case_id,
             scenario=self.scenario,
@@ -233,15 +233,18 @@ class Case:
             journal=journal,
             timeline=timeline,
             frames=frames,
-            dropped=dropped,
+            dropped=collecting.dropped(),
             problems=known,
+            absent=dict(collecting.absent),
+            may_be_silent=collecting.may_be_silent(),
         )
-        return self._judge(writer, view, experiment, raw, made)
+        return self._judge(writer, view, collecting.told(), experiment, raw, made)
 
     def _judge(
         self,
         writer: CaseWriter,
         view: CaseView,
+        told: Mapping[str, Json],
         experiment: Mapping[str, Json],
         raw: Mapping[str, Json],
         made: Provenance,
@@ -257,6 +260,7 @@ class Case:
                 "verdict": str(verdict),
                 "expects": self.scenario.expects,
                 "dropped": dict(view.dropped),
+                **told,
                 "problems": list(view.problems),
                 "findings": [dataclasses.asdict(finding) for finding in findings],
                 "versions": dict(label.versions),
@@ -301,19 +305,20 @@ class Case:
             yield
 
     @contextlib.contextmanager
-    def _collecting(self, deployment: Deployment, records: Path) -> Iterator[dict[str, Collector]]:
+    def _collecting(self, deployment: Deployment, records: Path) -> Iterator[Collecting]:
         """Start the collectors; whatever happens, end the workload, take the fault out and stop the collectors."""
-        collectors: dict[str, Collector] = {}
+        from pytest_anomod.collecting import Collecting
+
+        sources = (*deployment.sources(), *self.system.telemetry, ResponseRecord(path=records))
+        collecting = Collecting.of(deployment, tuple(dict.fromkeys(sources)))
         with contextlib.ExitStack() as stack:
-            for name in MODALITIES:
-                collector = catalog.find("modalities", name).collector(deployment, {"responses": str(records)})
+            for collector in collecting.collectors.values():
                 collector.start()
-                collectors[name] = collector
                 stack.callback(collector.stop)
             if not self.scenario.is_control:
                 # idempotent, and in addition to the experiment's own rollback: no path may leave a fault in
                 stack.callback(self.injector.recover, self.scenario.fault, deployment, self.scenario.target)
-            yield collectors
+            yield collecting
 
     def _abandon(self, writer: CaseWriter, deployment: Deployment, error: BaseException) -> None:
         with contextlib.suppress(Exception):  # a cleanup error never replaces the cause
@@ -324,28 +329,16 @@ class Case:
             error.add_note(f"and taking the system down failed: {second}")
 
 
-def _pass_edge(collectors: Mapping[str, Collector], edge: str) -> None:
-    for collector in collectors.values():
-        collector.edge(edge)
-
-
 def _write_tables(
-    writer: CaseWriter, collectors: Mapping[str, Collector], timeline: Timeline, known: Sequence[str]
-) -> tuple[dict[str, Any], dict[str, int]]:
-    """Write each modality's rows of the case; return them as frames, and what was dropped.
+    writer: CaseWriter, collecting: Collecting, timeline: Timeline, known: Sequence[str]
+) -> dict[str, Any]:
+    """Write each modality's rows of the case; return them as frames.
 
-    CaptureError for a modality without any row; what is known to have gone wrong before is said with it.
+    CaptureError for a modality without any row that must have some; what is known to have gone wrong before is said
+    with it.
     """
-    frames: dict[str, Any] = {}
-    dropped: dict[str, int] = {}
-    for name, collector in collectors.items():
-        columns = collector.columns(timeline.start_ns, timeline.end_ns)
-        if not columns.get("time_unix_nano"):
-            msg = f"the {name} collector has no record at all between the case's start and end; the case is no case"
-            raise CaptureError("; ".join([*known, msg]))
-        frames[name] = writer.write_table(catalog.find("modalities", name), columns, timeline)
-        dropped[name] = collector.dropped
-    return frames, dropped
+    tables = collecting.tables(timeline.start_ns, timeline.end_ns, known)
+    return {modality.name: writer.write_table(modality, columns, timeline) for modality, columns in tables}
 
 
 def _timeline(journal: Journal) -> Timeline:

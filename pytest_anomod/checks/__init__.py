@@ -52,12 +52,24 @@ def _added() -> tuple[tuple[str, Check], ...]:
 
 def _offered(entry_point: EntryPoint) -> Check:
     """The check behind an entry point, loaded when it is asked, so that one that can't be loaded is its own finding."""
-    return lambda view: entry_point.load()(view)
+    return lambda view: _ask(entry_point.name, entry_point.load(), view)
+
+
+def _ask(question: str, check: Check, view: CaseView) -> Finding | Iterable[Finding]:
+    """What a check finds; not asked where the case lacks a modality that it needs."""
+    lacking = [name for name in getattr(check, "needs", ()) if name not in view.frames]
+    if not lacking:
+        return check(view)
+    why = "; ".join(f"{name} ({view.absent.get(name, 'not recorded')})" for name in lacking)
+    return Finding(
+        check=question, question=question, outcome=Outcome.NOT_ASKED,
+        message=f"it takes what this case lacks: {why}", evidence={"lacking": lacking},
+    )  # fmt: skip
 
 
 def _run(question: str, check: Check, view: CaseView) -> tuple[Finding, ...]:
     try:
-        found = check(view)
+        found = _ask(question, check, view)
         return (found,) if isinstance(found, Finding) else tuple(found)
     except Exception as error:  # whatever goes wrong in a check is a word on the case, not the end of the session
         frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.checks.spans import ids
 from pytest_anomod.checks.tables import Table, table
 from pytest_anomod.model.timeline import Timeline
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
+if TYPE_CHECKING:
+    import numpy as np
+
 SKEW_NS = 5_000_000
 """A span may begin this much before the one above it: clocks of one host, read by different processes."""
+
+HOSTS_SKEW_NS = 500_000_000
+"""The same for spans that others send, perhaps from other hosts: less than this puts no row into a wrong window."""
 
 SKEWED_SHARE = 0.01
 
@@ -22,16 +29,18 @@ def check_aligned(view: CaseView) -> Finding:
     figures: dict[str, Any] = {}
     for name in view.frames:
         problems += _table_problems(name, table(view, name), view.timeline)
-    early, children = _early_children(view)
-    figures |= {"spans_with_parent": children, "spans_before_their_parent": early}
-    if children and early > SKEWED_SHARE * children:
-        problems.append(f"{early} of {children} spans begin over {SKEW_NS / 1e6:.0f} ms before the span above them")
+    skew = _skew(view)
+    figures |= skew.figures
+    if skew.children and skew.judged > SKEWED_SHARE * skew.children:
+        problems.append(
+            f"{skew.judged} of {skew.children} spans begin over {skew.bound_ns / 1e6:.0f} ms before the span above them"
+        )
     orders = [activity.start_ns for activity in view.journal.played]
     backward = sum(later < earlier for earlier, later in itertools.pairwise(orders))
     if backward:
         problems.append(f"the journal's times step back {backward} times: the wall clock was set during the case")
     message = "; ".join(problems) or (
-        f"all rows of {len(view.frames)} modalities lie in their windows, {children} spans below theirs"
+        f"all rows of {len(view.frames)} modalities lie in their windows, {skew.children} spans below theirs"
     )
     return Finding(
         check="aligned", question="aligned", outcome=Outcome.BROKEN if problems else Outcome.PROVEN,
@@ -61,15 +70,56 @@ def _table_problems(name: str, rows: Table, timeline: Timeline) -> list[str]:
     return problems
 
 
-def _early_children(view: CaseView) -> tuple[int, int]:
-    """Spans that begin well before the span above them, and all that have one."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Skew:
+    """Spans that have one above them, how many begin before it by more than a bound, and all that was counted."""
+
+    children: int
+    judged: int
+    bound_ns: int
+    figures: dict[str, int]
+
+
+def _skew(view: CaseView) -> _Skew:
+    """Spans that begin before the span above them, and those of a service that begin outside the call that they answer.
+
+    Our own requests are calls too: a service whose clock differs from ours shows there.
+    """
     import numpy as np
 
     (own, above), count = ids(view)
-    times = table(view, "traces").times
-    starts = np.full(count, -1, dtype=np.int64)
-    starts[own[::-1]] = times[::-1]  # of several spans of one id the first
-    known = above >= 0
-    parents = starts[above[known]]
-    gap = times[known][parents >= 0] - parents[parents >= 0]
-    return int((gap < -SKEW_NS).sum()), len(gap)
+    rows = table(view, "traces")
+    starts, ends = rows.times, rows.times + rows["duration_ns"]
+    firsts = np.full(count, -1, dtype=np.int64)
+    firsts[own[::-1]] = np.arange(len(rows))[::-1]  # of several spans of one id the first
+    known = np.flatnonzero(above >= 0)
+    parents = firsts[above[known]]
+    children, parents = known[parents >= 0], parents[parents >= 0]
+    gaps = starts[children] - starts[parents]
+    kinds = rows.labels("span_kind")
+    server = kinds.codes == kinds.code("SERVER")
+    answers = server[children] & (kinds.codes[parents] == kinds.code("CLIENT"))
+    outside = (gaps < -SKEW_NS) | (starts[children] > ends[parents] + SKEW_NS)
+    bound_ns = HOSTS_SKEW_NS if "traces" in view.may_be_silent else SKEW_NS
+    figures = {
+        "spans_with_parent": len(children),
+        "spans_before_their_parent": int((gaps < -SKEW_NS).sum()),
+        "spans_outside_their_call": int((answers & outside).sum()),
+        "spans_outside_our_request": _outside_requests(view, server & ~np.isin(np.arange(len(rows)), children)),
+    }
+    return _Skew(children=len(children), judged=int((gaps < -bound_ns).sum()), bound_ns=bound_ns, figures=figures)
+
+
+def _outside_requests(view: CaseView, entries: np.ndarray) -> int:
+    """SERVER spans right below a request of a user that do not begin while that was under way."""
+    rows, responses = table(view, "traces"), table(view, "api_responses")
+    if "span_id" not in responses or not entries.any():
+        return 0
+    ends = responses.times + responses["duration_ns"]
+    ids, begins = responses["span_id"].tolist(), responses.times.tolist()
+    asked = dict(zip(ids, zip(begins, ends.tolist(), strict=True), strict=True))
+    outside = 0
+    for above, start in zip(rows["parent_span_id"][entries].tolist(), rows.times[entries].tolist(), strict=True):
+        begin, end = asked.get(above, (start, start))
+        outside += not begin - SKEW_NS <= start <= end + SKEW_NS
+    return outside

@@ -1,4 +1,4 @@
-"""Is everything there: rows of all modalities in every window, nothing lost, the load as ordered?"""
+"""Is everything there: rows in every window of all modalities that the system has, none lost, the load as ordered?"""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 from pytest_anomod.checks.tables import Table, table
 from pytest_anomod.model import journal as names
+from pytest_anomod.model.modality import MODALITIES, in_order
 from pytest_anomod.model.timeline import Phase, Window
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
-MODALITIES = ("logs", "metrics", "traces", "api_responses", "coverage")
+OURS = "api_responses"
+"""The modality that every case has: our own workload records it."""
+
 SHORT_S = 0.5
 """Windows shorter than this may lack rows of a modality that samples once a second or logs little."""
 
@@ -24,26 +27,28 @@ WINDOWS = (Phase.BASELINE, Phase.ONSET, Phase.ANOMALY, Phase.RELEASE, Phase.RECO
 def check_complete(view: CaseView) -> Finding:
     """Count rows per modality and window, losses, arrivals and joins."""
     problems = [f"while recording: {problem}" for problem in _mishaps(view)]
-    missing = [name for name in MODALITIES if name not in view.frames]
-    problems += [f"the modality {name} is missing" for name in missing]
-    counts = {name: _counts(table(view, name)) for name in MODALITIES if name not in missing}
+    given = {name: why for name, why in view.absent.items() if name != OURS}
+    problems += [f"the modality {name} is missing" for name in MODALITIES if name not in {*view.frames, *given}]
+    counts = {name: _counts(table(view, name)) for name in in_order(view.frames)}
     if empty := _empty_windows(view, counts):
         problems += [*_ended_early(view), *empty]
     problems += _losses(view)
-    joined, answered = (0, 0) if missing else _joined(view)
+    joined, answered = _joined(view)
     if answered and joined < JOINED_SHARE * answered:
         problems.append(
             f"only {joined} of {answered} answers have a trace ({joined / answered:.1%}, {JOINED_SHARE:.0%} needed)"
         )
-    rates = _rates(view) if "api_responses" in counts else {}
+    rates = _rates(view) if OURS in counts else {}
     if not view.scenario.workload.closed_loop:
         problems += _load_problems(rates)
     totals = ", ".join(f"{name} {sum(rows.values()):,}" for name, rows in counts.items())
-    message = "; ".join(problems) or f"rows: {totals}; {joined} of {answered} answers have a trace; nothing is missing"
+    traced = f"{joined} of {answered} answers have a trace" if answered else "no answer is asked for a trace"
+    rest = f"not there: {', '.join(given)}" if given else "nothing is missing"
+    message = "; ".join(problems) or f"rows: {totals}; {traced}; {rest}"
     return Finding(
         check="complete", question="complete", outcome=Outcome.BROKEN if problems else Outcome.PROVEN, message=message,
         evidence={"rows": counts, "dropped": dict(view.dropped), "arrivals_per_second": rates, "joined": joined,
-                  "answered": answered},
+                  "answered": answered, "absent": given},
     )  # fmt: skip
 
 
@@ -71,13 +76,15 @@ def _counts(rows: Table) -> dict[str, int]:
 def _empty_windows(view: CaseView, counts: dict[str, dict[str, int]]) -> list[str]:
     """Windows without rows of a modality; a window in which nobody was answered may well have no logs and no traces.
 
-    Nor need a request begin in it, when the workload is a closed loop that waits for one all the while.
+    Nor need a request begin in it, when the workload is a closed loop that waits for one all the while. Of modalities
+    that may be silent nothing is asked.
     """
     problems = []
+    counts = {name: rows for name, rows in counts.items() if name not in view.may_be_silent}
     for window in _watched(view, SHORT_S):
         empty = [name for name, rows in counts.items() if not rows.get(str(window.phase))]
         if empty and not _answered(view, window):
-            silent = {"logs", "traces"} | ({"api_responses"} if _held_up(view, window) else set())
+            silent = {"logs", "traces"} | ({OURS} if _held_up(view, window) else set())
             empty = [name for name in empty if name not in silent]
         problems += [f"no rows of {name} in the {window.phase} window of {window.length_s:.1f} s" for name in empty]
     return problems
@@ -90,9 +97,9 @@ def _watched(view: CaseView, least_s: float) -> list[Window]:
 
 
 def _answered(view: CaseView, window: Window) -> bool:
-    if "api_responses" not in view.frames:
+    if OURS not in view.frames:
         return True
-    inside = table(view, "api_responses").all.named("phase", str(window.phase))
+    inside = table(view, OURS).all.named("phase", str(window.phase))
     return bool((inside["status_code"] > 0).any())
 
 
@@ -110,9 +117,9 @@ def _ended_early(view: CaseView) -> list[str]:
 
 def _held_up(view: CaseView, window: Window) -> bool:
     """Whether a closed loop's request was under way from the window's first half second to its last."""
-    if "api_responses" not in view.frames or not view.scenario.workload.closed_loop:
+    if OURS not in view.frames or not view.scenario.workload.closed_loop:
         return False
-    responses = table(view, "api_responses")
+    responses = table(view, OURS)
     ends, spare_ns = responses.times + responses["duration_ns"], int(SHORT_S * 1e9)
     return bool(((responses.times < window.start_ns + spare_ns) & (ends > window.end_ns - spare_ns)).any())
 
@@ -127,10 +134,17 @@ def _losses(view: CaseView) -> list[str]:
 
 
 def _joined(view: CaseView) -> tuple[int, int]:
-    """Answers whose trace is recorded, and all answers that could have one (the last half second may be on its way)."""
-    responses = table(view, "api_responses")
+    """Answers whose trace is recorded, and all answers that must have one (the last half second may be on its way).
+
+    Where nobody has to send spans, only services that send some are asked.
+    """
+    if "traces" not in view.frames:
+        return 0, 0
+    responses = table(view, OURS)
     ends = responses.times + responses["duration_ns"]
     answered = (responses["status_code"] > 0) & (ends < view.timeline.end_ns - 500_000_000)
+    if "traces" in view.may_be_silent:
+        answered &= responses.labels("service_name").among({*table(view, "traces").labels("service_name").names})
     recorded = responses.labels("trace_id").among({*table(view, "traces").labels("trace_id").names})
     return int((answered & recorded).sum()), int(answered.sum())
 
@@ -140,7 +154,7 @@ def _rates(view: CaseView) -> dict[str, float]:
 
     Only first requests count: how many follow in a journey is up to the answers, and so to the fault.
     """
-    responses = table(view, "api_responses")
+    responses = table(view, OURS)
     times = responses.times[responses["step"] <= 1]
 
     def rate(window: Window) -> float:

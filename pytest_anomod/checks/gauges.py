@@ -94,12 +94,14 @@ def setting_shifts(cut: Cut, service: str) -> Iterator[Shift]:
             yield set_shift(service, name, left.pop(), value, moved=not why_not, why_not=why_not)
 
 
-def instance_shift(cut: Cut, service: str) -> Shift:
+def instance_shifts(cut: Cut, service: str) -> Iterator[Shift]:
     """Instances of the service first seen between the first window's end and the second's: each is a restart."""
+    if "metrics" not in cut.view.frames:
+        return
     seen = _first_seen(cut.view).get(service, [])
     known = any(first_ns < cut.before.end_ns for first_ns in seen)
     new = sum(cut.before.end_ns <= first_ns < cut.after.end_ns for first_ns in seen) if known else 0
-    return set_shift(service, "new instances", 0, new, moved=new > 0, why_not="" if new else "none was restarted")
+    yield set_shift(service, "new instances", 0, new, moved=new > 0, why_not="" if new else "none was restarted")
 
 
 def _samples(cut: Cut, service: str, gauge: Gauge, window: Window) -> Stretch:

@@ -10,12 +10,13 @@ from pytest_anomod.checks.tables import group_medians, kept
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.settled import BLOCK_S, LATENCY_RATIO, SPARE_MS, Tail, tail_of
 from pytest_anomod.model.timeline import Phase, Window
-from pytest_anomod.model.verdict import CaseView, Finding, Outcome
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome, needs
 
 if TYPE_CHECKING:
     import numpy as np
 
 
+@needs("api_responses")
 def check_healed(view: CaseView) -> Finding:
     """The probe saw the fault gone, the rollback worked, and the recovery window ends as the baseline was."""
     gone, recover = view.journal.activity(names.GONE), view.journal.activity(names.RECOVER)

@@ -8,9 +8,10 @@ from pytest_anomod.checks.shifts import Shift, as_evidence
 from pytest_anomod.checks.statistics import compare
 from pytest_anomod.checks.symptom import say
 from pytest_anomod.checks.tables import kept
-from pytest_anomod.model.verdict import CaseView, Finding, Outcome
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome, needs
 
 
+@needs("api_responses")
 def check_impact(view: CaseView) -> Finding:
     """Compare what users saw in the baseline with what they saw in the anomaly window."""
     cut = fault_cut(view)

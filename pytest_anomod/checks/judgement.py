@@ -40,9 +40,18 @@ class Answers:
         return any(found.question == question for found in self.findings)
 
     def proven(self, question: str) -> bool:
-        """Whether the question was asked and proven."""
-        answers = [found.outcome is Outcome.PROVEN for found in self.findings if found.question == question]
+        """Whether the question could be asked and is proven."""
+        answers = [outcome is Outcome.PROVEN for outcome in self._outcomes(question)]
         return bool(answers) and (any if question in EITHER else all)(answers)
+
+    def failed(self, question: str) -> bool:
+        """Whether the question could be asked and is not proven."""
+        return bool(self._outcomes(question)) and not self.proven(question)
+
+    def _outcomes(self, question: str) -> list[Outcome]:
+        """Outcomes of a question's findings, without those that could not be asked."""
+        found = [finding.outcome for finding in self.findings if finding.question == question]
+        return [outcome for outcome in found if outcome is not Outcome.NOT_ASKED]
 
     @property
     def broken(self) -> list[str]:
@@ -64,29 +73,39 @@ class Rule:
     because: tuple[str, ...] = ()
     answer: Outcome = Outcome.ABSENT
     remark: str = ""
+    meaning: str = ""
+    """What it means here, where that is not what the verdict means elsewhere (MEANING)."""
+
+    def decided(self, finding: Finding) -> bool:
+        """Whether a finding is one that the rule rests on."""
+        answers = {self.answer, Outcome.NOT_ASKED} if self.answer is Outcome.ABSENT else {self.answer}
+        return finding.question in self.because and finding.outcome in answers
 
 
 RULES = (
     Rule(verdict=Verdict.CONTAMINATED, because=("calm",), when=lambda case: case.too_busy),
     Rule(verdict=Verdict.BROKEN, when=lambda case: bool(case.broken or case.unasked)),
     Rule(verdict=Verdict.BROKEN, because=("complete", "aligned"),
-         when=lambda case: not (case.proven("complete") and case.proven("aligned"))),
+         when=lambda case: case.failed("complete") or case.failed("aligned")),
     # whatever the machine did meanwhile: a calmer one would not have shown a fault that was not in
     Rule(verdict=Verdict.INEFFECTIVE, because=("mechanism",),
          when=lambda case: case.injected and not case.proven("mechanism")),
-    Rule(verdict=Verdict.CONTAMINATED, because=("steady",), when=lambda case: not case.proven("steady")),
+    Rule(verdict=Verdict.CONTAMINATED, because=("steady",), when=lambda case: case.failed("steady")),
     Rule(verdict=Verdict.CONTAMINATED, because=("symptom", "impact"), answer=Outcome.PROVEN,
          when=lambda case: case.control and (case.proven("symptom") or case.proven("impact"))),
     Rule(verdict=Verdict.NORMAL, when=lambda case: case.control),
     Rule(verdict=Verdict.INEFFECTIVE, because=("mechanism",), when=lambda case: not case.proven("mechanism")),
     # who does not heal on a busy machine may heal on a calm one
     Rule(verdict=Verdict.CONTAMINATED, because=("calm", "healed"),
-         when=lambda case: not case.proven("healed") and not case.proven("calm")),
-    Rule(verdict=Verdict.BROKEN, because=("healed",), when=lambda case: not case.proven("healed")),
+         when=lambda case: case.failed("healed") and case.failed("calm")),
+    Rule(verdict=Verdict.BROKEN, because=("healed",), when=lambda case: case.failed("healed")),
     Rule(verdict=Verdict.EFFECTIVE, when=lambda case: case.proven("symptom") and case.proven("impact")),
+    Rule(verdict=Verdict.EFFECTIVE, because=("symptom",), answer=Outcome.NOT_ASKED,
+         when=lambda case: case.proven("impact") and not case.failed("symptom"),
+         meaning="the fault was in, users felt it, and all healed; nothing tells how the target itself answered"),
     # what did not show on a busy machine may show on a calm one
     Rule(verdict=Verdict.CONTAMINATED, because=("calm",),
-         when=lambda case: not case.proven("calm") and not case.proven("impact")),
+         when=lambda case: case.failed("calm") and not case.proven("impact")),
     Rule(verdict=Verdict.TOLERATED, because=("impact",), when=lambda case: case.proven("symptom")),
     # users were hit while the target showed nothing: the label would name the wrong service
     Rule(verdict=Verdict.CONTAMINATED, because=("impact",), answer=Outcome.PROVEN,
@@ -106,14 +125,15 @@ def explain(view: CaseView, findings: Sequence[Finding], verdict: Verdict) -> st
     """The verdict and, per question, what was found with its numbers; what decided the verdict is marked with >."""
     scenario = view.scenario
     lines = [f"{scenario.name} ({scenario.fault.name} in {scenario.target}): {verdict}, expected {scenario.expects}"]
-    lines.append(f"  {MEANING[verdict]}")
     rule, answers = _rule(view, findings), _answers(view, findings)
+    decided = rule.decided if rule.verdict is verdict else lambda finding: False
+    lines.append(f"  {(rule.verdict is verdict and rule.meaning) or MEANING[verdict]}")
     if rule.verdict is verdict and rule.remark:
         lines.append(f"  {rule.remark}")
+    lines += [f"  no {name}: {why}" for name, why in view.absent.items()]
     lines += [f"  the question {question!r} was not asked" for question in answers.unasked]
     for finding in findings:
-        decided = finding.question in rule.because and finding.outcome is rule.answer and rule.verdict is verdict
-        mark = ">" if decided or finding.outcome is Outcome.BROKEN else " "
+        mark = ">" if decided(finding) or finding.outcome is Outcome.BROKEN else " "
         lines.append(f"{mark} {finding.question}: {finding.outcome}: {finding.message}")
     return "\n".join(lines)
 

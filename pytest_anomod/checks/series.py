@@ -103,6 +103,8 @@ def caller_series(cut: Cut, service: str) -> Iterator[Series]:
 
 def log_series(cut: Cut, service: str) -> Iterator[Series]:
     """Lines of severity ERROR and above: written by the service, and by others with its name in them."""
+    if "logs" not in cut.view.frames:
+        return
     before, after = cut.error_lines
     bar = Bar(ratio=3.0, delta=0.5, floor=0.3, direction=1)
     own = [rows.named("service_name", service) for rows in (before, after)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from pytest_anomod.checks.tables import Labels, Table, combined, kept, table
@@ -11,8 +10,6 @@ from pytest_anomod.model.verdict import CaseView
 
 if TYPE_CHECKING:
     import numpy as np
-
-_PEER = re.compile(r'"peer\.service":\s*"([^"]+)"')
 
 
 def responses(view: CaseView) -> Table:
@@ -105,11 +102,14 @@ def _peers(rows: Table, client: np.ndarray, services: Labels) -> Labels:
     """The called service of each CLIENT span, numbered as the services are; -1 where it is not said."""
     import numpy as np
 
-    attributes = rows.labels("attributes")
+    peers = rows.labels("peer")
     places = {name: place for place, name in enumerate(services.names)}
-    peers = np.full(len(attributes.names) + 1, -1, dtype=np.int64)  # the last one is for spans without attributes
-    for number in np.unique(attributes.codes[client]).tolist():
-        found = _PEER.search(attributes.names[number]) if number >= 0 else None
-        if found is not None:
-            peers[number] = places.setdefault(found.group(1), len(places))
-    return Labels(np.where(client, peers[attributes.codes], -1), list(places))
+    numbers = [places.setdefault(name, len(places)) if name else -1 for name in peers.names]
+    codes = np.array([*numbers, -1], dtype=np.int64)[peers.codes]  # the last one is for spans without any
+    return Labels(np.where(client, codes, -1), list(places))
+
+
+def is_traced(view: CaseView, service: str) -> bool:
+    """Whether a service can be seen in the traces: by spans of its own, or by calls to it, at any time of the case."""
+    rows = spans(view)
+    return service in rows.labels("service_name").names or service in rows.labels("peer").names

@@ -8,10 +8,12 @@ from typing import Any
 from pytest_anomod.checks.cut import Cut
 from pytest_anomod.checks.series import outcome_series, requests_per_second
 from pytest_anomod.checks.shifts import Shift, as_evidence
+from pytest_anomod.checks.spans import is_traced
 from pytest_anomod.checks.statistics import compare
+from pytest_anomod.checks.tables import table
 from pytest_anomod.model.failure import ERROR_STATUS, SERVER_STATUS
 from pytest_anomod.model.timeline import Phase, Window
-from pytest_anomod.model.verdict import CaseView, Finding, Outcome
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome, needs
 
 ERROR_SHARE = 0.005
 """Requests of a baseline that may fail, but for those that a client is said to be at fault for."""
@@ -24,6 +26,7 @@ suite, whose statuses may change from round to round, is left to the comparison 
 """
 
 
+@needs("api_responses")
 def check_steady(view: CaseView) -> Finding:
     """Errors, drift between the baseline's halves, the gate before it, and the target's own traffic."""
     window = view.timeline.window(Phase.BASELINE)
@@ -36,12 +39,12 @@ def check_steady(view: CaseView) -> Finding:
     status = rows["status_code"]
     refused = rows["failed"] & (status >= ERROR_STATUS) & (status < SERVER_STATUS)
     errors, client_errors = int(rows["failed"].sum()), int(refused.sum())
-    through = requests_per_second(whole, view.scenario.target)
+    through = requests_per_second(whole, view.scenario.target) if _can_tell(view) else None
     evidence = {
         "requests": len(rows),
         "errors": errors,
         "client_errors": client_errors,
-        "requests_per_second_through_target": round(through, 3),
+        "requests_per_second_through_target": None if through is None else round(through, 3),
         "steady_before": view.journal.steady_before,
         "drift": as_evidence(drift),
     }
@@ -50,13 +53,13 @@ def check_steady(view: CaseView) -> Finding:
 
 
 def _judge(
-    view: CaseView, count: int, failed: tuple[int, int], through: float, drift: tuple[Shift, ...], window: Window
+    view: CaseView, count: int, failed: tuple[int, int], through: float | None, drift: tuple[Shift, ...], window: Window
 ) -> tuple[Outcome, str]:
     target, length = view.scenario.target, window.length_s
     errors, client_errors = failed
     if not count:
         return Outcome.BROKEN, f"no request was answered in the baseline of {length:.1f} s; is the workload running?"
-    if not through and not view.scenario.is_control:
+    if through == 0 and not view.scenario.is_control:
         return Outcome.BROKEN, (
             f"no request passes through {target} in the baseline of {length:.1f} s ({count} requests in all): "
             "no fault in it could show; aim elsewhere, or add a journey that needs it"
@@ -71,7 +74,18 @@ def _judge(
     moved = [shift for shift in drift if shift.moved]
     if moved:
         return Outcome.ABSENT, f"the baseline drifts from its first half to its second: {moved[0].sentence()}"
-    return Outcome.PROVEN, (f"{said}, {through:.1f} a second pass through {target}, no drift")
+    passing = f"traces don't tell what passes through {target}"
+    if through is not None:
+        passing = f"{through:.1f} a second pass through {target}"
+    return Outcome.PROVEN, f"{said}, {passing}, no drift"
+
+
+def _can_tell(view: CaseView) -> bool:
+    """Whether requests through the target can be counted: users ask it, or all services send spans, or it does."""
+    target = view.scenario.target
+    if target in table(view, "api_responses").labels("service_name").names or is_traced(view, target):
+        return True
+    return "traces" in view.frames and "traces" not in view.may_be_silent
 
 
 def _halves(view: CaseView, window: Window) -> Cut:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pytest_anomod.checks.cut import Cut, fault_cut
-from pytest_anomod.checks.gauges import gauge_series, instance_shift, setting_shifts
+from pytest_anomod.checks.gauges import gauge_series, instance_shifts, setting_shifts
 from pytest_anomod.checks.lines import line_shifts
 from pytest_anomod.checks.series import answer_series, caller_series, log_series, server_series
 from pytest_anomod.checks.shifts import Shift, as_evidence
+from pytest_anomod.checks.spans import is_traced
 from pytest_anomod.checks.statistics import compare
 from pytest_anomod.checks.tables import kept
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
@@ -23,14 +24,25 @@ def check_symptom(view: CaseView) -> Finding:
     shifts = everywhere(cut) if view.scenario.is_control else target_shifts(cut)
     moved = [shift for shift in shifts if shift.moved]
     where = "any service" if view.scenario.is_control else view.scenario.target
+    outcome = Outcome.PROVEN if moved else Outcome.ABSENT
     if moved:
         message = f"{len(moved)} of {len(shifts)} figures of {where} moved: {say(moved)}"
     else:
         message = f"none of {len(shifts)} figures of {where} moved; nearest: {say(shifts, 2)}"
-    return Finding(
-        check="symptom", question="symptom", outcome=Outcome.PROVEN if moved else Outcome.ABSENT,
-        message=message, evidence=as_evidence(shifts),
-    )  # fmt: skip
+        if unseen := _unseen(view):
+            outcome, message = Outcome.NOT_ASKED, f"{unseen}; {message}"
+    return Finding(check="symptom", question="symptom", outcome=outcome, message=message, evidence=as_evidence(shifts))
+
+
+def _unseen(view: CaseView) -> str:
+    """Why figures that did not move leave it open whether the target showed the fault; "" when they don't.
+
+    How fast it answers, and what it answers, is in traces alone (and at the gateway, for what users ask themselves).
+    """
+    target = view.scenario.target
+    if view.scenario.is_control or is_traced(view, target):
+        return ""
+    return f"no span is of {target} or of a call to it, so how it answered can't be asked"
 
 
 def target_shifts(cut: Cut) -> tuple[Shift, ...]:
@@ -44,7 +56,7 @@ def target_shifts(cut: Cut) -> tuple[Shift, ...]:
         *answer_series(cut, target),
     ]
     tested = compare(series, pace=cut.pace)
-    sets = [instance_shift(cut, target), *setting_shifts(cut, target), *line_shifts(cut, target)]
+    sets = [*instance_shifts(cut, target), *setting_shifts(cut, target), *line_shifts(cut, target)]
     return tuple(sorted([*tested, *sets], key=lambda shift: -shift.strength))
 
 
@@ -58,7 +70,7 @@ def _everywhere(cut: Cut) -> tuple[Shift, ...]:
     for service in cut.view.system.services:
         series += [*server_series(cut, service.name, each=False), *caller_series(cut, service.name)]
         series += [*gauge_series(cut, service.name), *log_series(cut, service.name)]
-        sets += [instance_shift(cut, service.name), *setting_shifts(cut, service.name)]
+        sets += [*instance_shifts(cut, service.name), *setting_shifts(cut, service.name)]
     return tuple(sorted([*compare(series, pace=cut.pace), *sets], key=lambda shift: -shift.strength))
 
 

@@ -26,8 +26,8 @@ def kept(view: CaseView, name: str, make: Callable[[], Made]) -> Made:
 
 
 def table(view: CaseView, modality: str) -> Table:
-    """A modality's table; KeyError when the case has none."""
-    return kept(view, f"table {modality}", lambda: Table(view.frames[modality]))
+    """A modality's table; one without rows when the case has none."""
+    return kept(view, f"table {modality}", lambda: Table(view.frames.get(modality)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,11 +49,13 @@ class Labels:
 
 
 class Table:
-    """A table of a case in time order."""
+    """A table of a case in time order; made of nothing (None) it has no rows, and every column."""
 
     def __init__(self, frame: Any) -> None:
         import numpy as np
 
+        if frame is None:
+            frame = _Nothing()
         times = frame["time_unix_nano"].to_numpy()
         self._order = None if (np.diff(times) >= 0).all() else np.argsort(times, kind="stable")
         self._frame = frame
@@ -119,6 +121,18 @@ class Table:
 
         first, last = np.searchsorted(self.times, (window.start_ns, window.end_ns), side="left")
         return Rows(self, np.arange(first, max(first, last)))
+
+
+class _Nothing:
+    """Stands for the frame of a modality that a case does not have."""
+
+    def __contains__(self, name: str) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> Any:
+        import pandas as pd
+
+        return pd.Series([], dtype="int64")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

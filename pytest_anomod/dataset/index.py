@@ -10,6 +10,7 @@ from pytest_anomod.dataset import files, layout
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json
+from pytest_anomod.model.modality import MODALITIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,7 +88,7 @@ def index_schema(rows: Sequence[Mapping[str, Json]]) -> pa.Schema:
     from pytest_anomod.dataset import label_rows
 
     others = sorted({key for row in rows for key in row if key.startswith("rows_")})
-    counts = [f"rows_{name}" for name in layout.MODALITIES]
+    counts = [f"rows_{name}" for name in MODALITIES]
     counts += [name for name in others if name not in counts]
     numbers = ["started_unix_nano", "ended_unix_nano", "bytes", *counts]
     schema = label_rows.label_schema()

@@ -92,12 +92,18 @@ def read_label_row(directory: Path) -> dict[str, Json]:
         why = f"lacks {', '.join(sorted(missing))}" if missing else f"has {len(rows)} rows, not 1"
         msg = f"{path} {why}; fetch it again, or remove the case"
         raise DatasetError(msg)
-    given = {field.name: field.default for field in dataclasses.fields(Label) if _has_default(field)}
-    return given | rows[0]
+    return _defaults() | rows[0]
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:
-    return field.default is not dataclasses.MISSING
+    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+
+
+def _defaults() -> dict[str, Json]:
+    """What stands for fields in a row that was written before labels had them."""
+    fields = [field for field in dataclasses.fields(Label) if _has_default(field)]
+    made = {field.name: field.default for field in fields if field.default_factory is dataclasses.MISSING}
+    return made | {field.name: "{}" for field in fields if field.default_factory is not dataclasses.MISSING}
 
 
 def _field(name: str, hint: Any) -> pa.Field:

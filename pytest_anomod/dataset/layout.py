@@ -13,9 +13,6 @@ from pytest_anomod.model.fault import Json
 FORMAT_VERSION = 1
 """Version of the layout and tables; readers refuse what is newer."""
 
-MODALITIES = ("logs", "metrics", "traces", "api_responses", "coverage")
-"""The five modalities of every case; others may stand beside them."""
-
 DATASET_FILE = "dataset.json"
 CASES_FILE = "cases.parquet"
 CASE_FILE = "case.json"
@@ -87,6 +84,16 @@ def check_version(document: Json, path: Path) -> None:
             "upgrade with `pip install -U pytest-anomod`"
         )
         raise DatasetError(msg)
+
+
+def absent(manifest: Mapping[str, Json]) -> Mapping[str, str]:
+    """Modalities that a case lacks because its system has no source of them, and why."""
+    return manifest.get("absent") or {}
+
+
+def may_be_silent(manifest: Mapping[str, Json]) -> frozenset[str]:
+    """Modalities of which nothing had to come: a window without rows is no loss."""
+    return frozenset(manifest.get("may_be_silent") or ())
 
 
 def table_names(manifest: Mapping[str, Json]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from pytest_anomod.dataset.label_rows import row_label
 from pytest_anomod.dataset.read_case import DatasetCase, ModalityTables
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json, Level
+from pytest_anomod.model.modality import in_order
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.model.verdict import Verdict
 
@@ -78,8 +79,9 @@ def to_datetime(times: Any) -> Any:
 class Dataset(ModalityTables):
     """Complete cases of a dataset. A table is read when first asked for and kept; copy it before you change it.
 
-    `.cases` has one row a case: the label, `is_control`, times, rows per modality, path. Each table has its own
-    columns, then those of LABEL_COLUMNS and `is_anomalous`: the row lies in the anomaly window of a case that is no
+    `.cases` has one row a case: the label, `is_control`, times, rows per modality, path. Its `absent` is an object, as
+    JSON text: the modalities that a case lacks because its system has no source of them, and why. Each table has its
+    own columns, then those of LABEL_COLUMNS and `is_anomalous`: the row lies in the anomaly window of a case that is no
     control. (A third party's column of one of these names is read as `row_<name>`.)
     Columns of few values are pandas categories (with pandas before 3, say observed=True when you group by them).
     """
@@ -108,14 +110,14 @@ class Dataset(ModalityTables):
             for key, value in row.items()
             if key.startswith("rows_") and value is not None
         }
-        return tuple(sorted(found, key=lambda name: (name not in layout.MODALITIES, name)))
+        return in_order(found)
 
     def table(self, modality: str) -> pd.DataFrame:
-        """The rows of a modality of all cases, joined with the label; DatasetError for one that no case has."""
+        """The rows of a modality of all cases that have it, joined with the label; DatasetError for one nobody knows.
+
+        Where no case has it the table has its columns and no row; `cases.absent` says which case lacks what, and why.
+        """
         if modality not in self._cache:
-            if self.rows and modality not in self.modalities:
-                msg = f"{self.path} has no table {modality!r}; it has {', '.join(self.modalities)}"
-                raise DatasetError(msg)
             self._cache[modality] = self._read(modality)
         return self._cache[modality]
 
@@ -152,7 +154,7 @@ class Dataset(ModalityTables):
     def _read(self, modality: str) -> pd.DataFrame:
         having = [row for row in self.rows if row.get(f"rows_{modality}") is not None]
         if not having:
-            return _empty_frame()
+            return self._without_rows(modality)
         with concurrent.futures.ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
             parts = list(pool.map(lambda row: self._read_one(modality, row), having))
         try:
@@ -161,6 +163,18 @@ class Dataset(ModalityTables):
             msg = f"the {modality} tables of {self.path} differ in schema ({error}); `anomod validate` says which do"
             raise DatasetError(msg) from error
         return tables.to_frame(whole)
+
+    def _without_rows(self, modality: str) -> pd.DataFrame:
+        table = tables.without_rows(modality)
+        if table is None:
+            msg = f"{self.path} has no table {modality!r}; it has {', '.join(self.modalities) or 'none'}"
+            raise DatasetError(msg)
+        if self.columns is not None:
+            table = table.select([name for name in table.column_names if name in (*ALWAYS, *self.columns)])
+        for name in set(table.column_names) & set(DICTIONARY_COLUMNS):
+            encoded = table[name].dictionary_encode()
+            table = table.set_column(table.column_names.index(name), name, encoded)
+        return tables.to_frame(_join_label(table, {**dict.fromkeys(LABEL_COLUMNS, ""), "level": ""}))
 
     def _read_one(self, modality: str, row: Mapping[str, Json]) -> pa.Table:
         path = self.path / row["path"] / f"{modality}.parquet"
@@ -184,11 +198,6 @@ def _join_label(table: pa.Table, row: Mapping[str, Json]) -> pa.Table:
     if row["level"] == str(Level.NORMAL):
         anomalous = pa.repeat(pa.scalar(False), table.num_rows)
     return table.append_column(pa.field("is_anomalous", pa.bool_(), nullable=False), anomalous)
-
-
-def _empty_frame() -> pd.DataFrame:
-    names = [column.name for column in tables.COMMON]
-    return pd.DataFrame({name: [] for name in [*names, *LABEL_COLUMNS, "is_anomalous"]})
 
 
 def _known(key: str, wanted: str | Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...] | None:

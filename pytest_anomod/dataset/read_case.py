@@ -18,6 +18,7 @@ from pytest_anomod.model.timeline import Phase, Timeline, Window
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 class ModalityTables(abc.ABC):
@@ -27,7 +28,7 @@ class ModalityTables(abc.ABC):
 
     @abc.abstractmethod
     def table(self, modality: str) -> pd.DataFrame:
-        """A modality's rows; DatasetError for one that is not there."""
+        """A modality's rows, none for one that is absent; DatasetError for one that nobody knows."""
 
     @property
     def logs(self) -> pd.DataFrame:
@@ -98,14 +99,25 @@ class DatasetCase(ModalityTables):
         """Names of the tables."""
         return tuple(layout.table_names(self.manifest))
 
+    @property
+    def absent(self) -> Mapping[str, str]:
+        """Modalities that the case lacks because its system has no source of them, and why."""
+        return layout.absent(self.manifest)
+
     def table(self, modality: str) -> pd.DataFrame:
-        """A modality's rows, as written; DatasetError for one that the case does not have."""
+        """A modality's rows, as written; none for one that is absent, DatasetError for one that is not of the case."""
         if modality not in self._cache:
-            if modality not in self.modalities:
-                msg = f"case {self.case_id} has no table {modality!r}; it has {', '.join(self.modalities)}"
-                raise DatasetError(msg)
-            self._cache[modality] = tables.to_frame(tables.read_parquet(self.directory / f"{modality}.parquet"))
+            self._cache[modality] = tables.to_frame(self._table(modality))
         return self._cache[modality]
+
+    def _table(self, modality: str) -> pa.Table:
+        if modality in self.modalities:
+            return tables.read_parquet(self.directory / f"{modality}.parquet")
+        empty = tables.without_rows(modality) if modality in self.absent else None
+        if empty is None:
+            msg = f"case {self.case_id} has no table {modality!r}; it has {', '.join(self.modalities)}"
+            raise DatasetError(msg)
+        return empty
 
     def __repr__(self) -> str:
         label = self.label

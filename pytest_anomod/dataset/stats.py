@@ -18,6 +18,7 @@ from pytest_anomod.dataset.templates import TemplateMiner
 from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.label import Label
+from pytest_anomod.model.modality import in_order
 from pytest_anomod.model.timeline import Phase
 
 PAPER: Mapping[str, Mapping[str, Json]] = {
@@ -38,8 +39,11 @@ SYSTEM_COLUMNS = (
 )  # fmt: skip
 CASE_COLUMNS = (
     "case", "scenario", "level", "target", "verdict", "held", "seen s", "gone s", "requests",
-    "failed %", "p95 ms", "target p95 ms",
+    "failed %", "p95 ms", "target p95 ms", "absent",
 )  # fmt: skip
+
+FIGURES = {"logs": ("log lines", "templates"), "traces": ("traces", "spans"), "metrics": ("metrics", "samples")}
+"""Columns of a system that are empty where none of its cases has the modality."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +119,7 @@ def _system_row(dataset: Dataset, system: str, cases: Sequence[DatasetCase]) -> 
     def total(key: str) -> int:
         return sum(row.get(key) or 0 for row in mine)
 
-    return {
+    figures: dict[str, Json] = {
         "system": system,
         "cases": len(cases),
         "log lines": total("rows_logs"),
@@ -128,6 +132,9 @@ def _system_row(dataset: Dataset, system: str, cases: Sequence[DatasetCase]) -> 
         "coverage": float(np.mean(known)) if known else None,
         "size": total("bytes"),
     }
+    there = {name for case in cases for name in case.modalities}
+    of_absent = {name for modality, names in FIGURES.items() if modality not in there for name in names}
+    return {name: None if name in of_absent else value for name, value in figures.items()}
 
 
 def line_coverage(table: pa.Table) -> float | None:
@@ -160,6 +167,7 @@ def _case_row(case: DatasetCase) -> dict[str, Json]:
         "failed %": tuple(_failed_percent(responses, failed, phase) for phase in windows),
         "p95 ms": tuple(_p95_ms(responses, phase) for phase in windows),
         "target p95 ms": tuple(_p95_ms(spans, phase) for phase in windows),
+        "absent": ", ".join(in_order(label.absent)) or None,
     }
 
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pytest_anomod.dataset import files
 from pytest_anomod.dataset.arrays import ARROW_TYPES, array
 from pytest_anomod.dataset.layout import FORMAT_VERSION
+from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.modality import Column, Columns, Modality
 from pytest_anomod.model.timeline import Timeline
@@ -84,6 +85,12 @@ def table_schema(modality: Modality) -> pa.Schema:
         ],
         metadata={"modality": modality.name, "format_version": str(FORMAT_VERSION)},
     )
+
+
+def without_rows(name: str) -> pa.Table | None:
+    """The table of a modality by name, with its columns and no row; None where no modality of that name is on offer."""
+    modality = catalog.offers("modalities").get(name)
+    return None if modality is None else table_schema(modality).empty_table()
 
 
 def build(modality: Modality, columns: Columns, timeline: Timeline, case_id: str) -> tuple[pa.Table, Written]:

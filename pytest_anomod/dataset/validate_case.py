@@ -19,6 +19,7 @@ from pytest_anomod.model import timeline as timelines
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json, Level
 from pytest_anomod.model.label import Label
+from pytest_anomod.model.modality import MODALITIES
 from pytest_anomod.model.timeline import Phase, Timeline, Window
 
 REFETCH = "fetch the case again, or remove it"
@@ -79,12 +80,20 @@ class CaseChecker:
         """All that is wrong, short of what the telemetry says."""
         yield from self._files()
         yield from self._ids()
-        for name in layout.MODALITIES:
-            if name not in self.manifest["tables"]:
-                yield self.problem("", f"has no table {name}: a case has all of {', '.join(layout.MODALITIES)}")
+        yield from self._modalities()
         for name, entry in self.manifest["tables"].items():
             yield from self._guarded(name, self._table(name, entry))
         yield from self._guarded("", self._truth())
+
+    def _modalities(self) -> Iterator[Problem]:
+        """Whether each of the five is there, or its absence is explained, and the label says the same."""
+        written, absent = self.manifest["tables"], layout.absent(self.manifest)
+        for name in MODALITIES:
+            if name not in written and name not in absent:
+                what = f"has no table {name}, and case.json does not say why"
+                yield self.problem("", what)
+        for name in sorted({*written} & {*absent}):
+            yield self.problem(layout.CASE_FILE, f"says that {name} is absent ({absent[name]}), and has a table of it")
 
     def _guarded(self, name: str, found: Iterator[Problem]) -> Iterator[Problem]:
         """The problems found; a file that can't be read is one more, and ends the search."""
@@ -166,7 +175,8 @@ class CaseChecker:
         if len(times) and (np.diff(times) < 0).any():
             yield self.problem(file, "is not in order of time")
         for window in self.timeline.windows:
-            if window.phase is not Phase.WARMUP and not counts.get(str(window.phase)):
+            silent = window.phase is Phase.WARMUP or name in layout.may_be_silent(self.manifest)
+            if not silent and not counts.get(str(window.phase)):
                 if name in SILENT_WHILE_WAITING and self._waited_through(window):
                     continue
                 length = f"{window.length_s:.1f} s"
@@ -188,6 +198,9 @@ class CaseChecker:
             if getattr(label, key) != self.manifest[key]:
                 what = f"says {key}={getattr(label, key)!r}, case.json {self.manifest[key]!r}"
                 yield self.problem(layout.LABEL_FILE, what)
+        if dict(label.absent) != dict(layout.absent(self.manifest)):
+            what = f"says absent={dict(label.absent)!r}, case.json {dict(layout.absent(self.manifest))!r}"
+            yield self.problem(layout.LABEL_FILE, what)
         journal = read_case_journal(self.directory / layout.JOURNAL_FILE)
         derived = timelines.derive(journal, windows.start_ns)
         if derived != windows:

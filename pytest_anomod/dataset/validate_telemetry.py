@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pytest_anomod.dataset import leaks
+from pytest_anomod.dataset import layout, leaks
 from pytest_anomod.dataset.problem import Problem
 from pytest_anomod.dataset.validate_case import REMAKE, CaseChecker
 from pytest_anomod.model.errors import DatasetError
@@ -41,6 +41,8 @@ def _joins(checker: CaseChecker, responses: pa.Table, traces: pa.Table) -> Itera
     if not {"trace_id", "status_code"} <= set(responses.column_names) or "trace_id" not in traces.column_names:
         return
     answered = pc.and_(pc.greater(responses["status_code"], 0), pc.not_equal(responses["phase"], str(Phase.WARMUP)))
+    if "traces" in layout.may_be_silent(checker.manifest):  # only services that send spans at all must send them
+        answered = pc.and_(answered, pc.is_in(responses["service_name"], value_set=pc.unique(traces["service_name"])))
     ids = responses.filter(answered)["trace_id"]
     lost = len(ids) - (pc.sum(pc.is_in(ids, value_set=pc.unique(traces["trace_id"]))).as_py() or 0)
     if len(ids) and lost / len(ids) > MAX_UNJOINED:

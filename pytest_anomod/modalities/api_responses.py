@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_anomod.modalities._rows import Row, to_columns
-from pytest_anomod.modalities._tail import Tail
 from pytest_anomod.model.errors import CaptureError
-from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import Column, Columns
 from pytest_anomod.model.runtime import Deployment
+from pytest_anomod.model.source import ResponseRecord, Source
+from pytest_anomod.sources._rows import Row, to_columns
+from pytest_anomod.sources._tail import Tail
 
 COLUMNS = (
     Column(name="journey", type="string", doc="name of the user path"),
@@ -51,8 +52,11 @@ class ResponseCollector:
     service_instance_id is null: a user can't see which instance answered, the trace tells.
     """
 
+    may_be_silent = False
+
     def __init__(self, records: Path) -> None:
         self.dropped = 0
+        self.noted: Counter[str] = Counter()
         self._tail = Tail(records)
         self._rows: list[Row] | None = None
 
@@ -61,6 +65,9 @@ class ResponseCollector:
 
     def edge(self, name: str) -> None:
         """Nothing to do: every exchange has its own time."""
+
+    def settle(self, since_s: float) -> None:
+        """Nothing to wait for: the workload's end was awaited."""
 
     def stop(self) -> None:
         """Read the file; idempotent. CaptureError when the workload never wrote one."""
@@ -99,13 +106,12 @@ class ApiResponses:
     name = "api_responses"
     columns = COLUMNS
     has_length = True
+    absence = "no workload drove the system"
 
-    def collector(self, deployment: Deployment, sources: Mapping[str, Json]) -> ResponseCollector:
-        """A collector for one case; CaptureError without sources["responses"], the record file of the workload."""
-        if not sources.get("responses"):
-            msg = "the api_responses collector needs the workload's record file as sources['responses']"
-            raise CaptureError(msg)
-        return ResponseCollector(Path(sources["responses"]))
+    def collector(self, deployment: Deployment, sources: Sequence[Source]) -> ResponseCollector | None:
+        """A collector for one case."""
+        records = [source.path for source in sources if isinstance(source, ResponseRecord)]
+        return ResponseCollector(records[0]) if records else None
 
 
 OFFERS = (ApiResponses(),)

@@ -1,17 +1,17 @@
-"""Traces: every span that services finish while a case runs."""
+"""Traces: every span that services finish while a case runs, with the service at the other end of each call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from pytest_anomod.modalities._file_collector import FileCollector
-from pytest_anomod.modalities._rows import Row
-from pytest_anomod.model.fault import Json
-from pytest_anomod.model.modality import Column
-from pytest_anomod.model.redact import redact_json
-from pytest_anomod.model.runtime import Deployment, Instance
+from pytest_anomod.modalities._sourced import SourcedCollector, readers_of
+from pytest_anomod.model.modality import Column, Columns
+from pytest_anomod.model.runtime import Deployment
+from pytest_anomod.model.source import Source, SpanFile
+from pytest_anomod.sources import backends
+from pytest_anomod.sources.collect import Maker
+from pytest_anomod.sources.read import TRACE_FIELDS
+from pytest_anomod.sources.span_files import SpanFileReader
 
 COLUMNS = (
     Column(name="trace_id", type="string", doc="32 hex digits; the same in the response that the request got"),
@@ -21,42 +21,47 @@ COLUMNS = (
     Column(name="span_kind", type="string", doc="SERVER, CLIENT or INTERNAL"),
     Column(name="status_code", type="string", doc="UNSET, OK or ERROR"),
     Column(name="duration_ns", type="int64", doc="length of the span"),
+    Column(
+        name="peer",
+        type="string",
+        doc="service at the other end of a CLIENT span, as it says, else that of the SERVER span below; empty for none",
+    ),
     Column(name="attributes", type="json", doc="peer.service, db.system, db.operation, error.message ..."),
 )
 
+READERS: dict[type, Maker] = {SpanFile: SpanFileReader, **backends.TRACES}
 
-class TraceCollector(FileCollector):
-    """Span files of all services."""
 
-    kind = "traces"
-    fields = ("time_unix_nano", "service_name", "service_instance_id", *(column.name for column in COLUMNS))
+class TraceCollector(SourcedCollector):
+    """Spans of all sources."""
 
-    def path_of(self, instance: Instance) -> Path | None:
-        """The span file of an instance."""
-        return instance.span_file
+    def columns(self, start_ns: int, end_ns: int) -> Columns:
+        """All spans that begin in the stretch, in time order."""
+        columns = super().columns(start_ns, end_ns)
+        return {**columns, "peer": peers(columns)}
 
-    def parse(self, instance: Instance, lines: Iterable[bytes]) -> Iterable[Row | None]:
-        """Rows of a span file."""
-        return (self._row(instance.service, span) for _, span in self.records(lines))
 
-    def _row(self, service: str, span: Any) -> Row | None:
-        try:
-            start = span["start_unix_nano"]
-            return (
-                start,
-                span.get("service_name") or service,
-                self.instance_id(span, service, start),
-                span["trace_id"],
-                span["span_id"],
-                span.get("parent_span_id") or "",
-                span["span_name"],
-                span["span_kind"],
-                span["status_code"],
-                span["duration_ns"],
-                redact_json(span.get("attributes") or {}),
-            )
-        except (KeyError, TypeError, AttributeError):  # torn, or no record of ours
-            return None
+def peers(spans: Columns) -> list[str]:
+    """Of each span the service at the other end: what a CLIENT span says, else whose SERVER span is below it.
+
+    Its attribute is `service.peer.name` (OpenTelemetry), or `peer.service`, which is older.
+    """
+    rows = zip(spans["span_kind"], spans["attributes"], strict=True)
+    found = [
+        str(given.get("service.peer.name") or given.get("peer.service") or "") if kind == "CLIENT" else ""
+        for kind, given in rows
+    ]
+    unnamed = [row for row, kind in enumerate(spans["span_kind"]) if kind == "CLIENT" and not found[row]]
+    below = _servers_below(spans) if unnamed else {}
+    for row in unnamed:
+        found[row] = below.get(spans["span_id"][row], "")
+    return found
+
+
+def _servers_below(spans: Columns) -> dict[str, str]:
+    """The service of the SERVER span below each span that has one, by its id."""
+    columns = spans["span_kind"], spans["parent_span_id"], spans["service_name"]
+    return {parent: service for kind, parent, service in zip(*columns, strict=True) if kind == "SERVER" and parent}
 
 
 class Traces:
@@ -65,10 +70,12 @@ class Traces:
     name = "traces"
     columns = COLUMNS
     has_length = True
+    absence = "no service sends spans to us (OTLP), and no Zipkin or Jaeger server is named"
 
-    def collector(self, deployment: Deployment, sources: Mapping[str, Json]) -> TraceCollector:
+    def collector(self, deployment: Deployment, sources: Sequence[Source]) -> TraceCollector | None:
         """A collector for one case."""
-        return TraceCollector(deployment)
+        readers = readers_of(READERS, deployment, sources)
+        return TraceCollector(self.name, TRACE_FIELDS, readers) if readers else None
 
 
 OFFERS = (Traces(),)

@@ -46,3 +46,5 @@ class Label:
     """1, or more where an earlier attempt was contaminated and the scenario was played again."""
     replaces: str | None = None
     """The case_id of the attempt before."""
+    absent: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    """Modalities that the case lacks because its system has no source of them, and why."""

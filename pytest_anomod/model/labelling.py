@@ -70,6 +70,7 @@ def make_label(
         expects=scenario.expects,
         attempt=made.attempt,
         replaces=made.replaces,
+        absent=dict(view.absent),
     )
 
 

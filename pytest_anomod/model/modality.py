@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Deployment
+from pytest_anomod.model.source import Source
+
+MODALITIES = ("logs", "metrics", "traces", "api_responses", "coverage")
+"""The paper's five, in the order in which they are shown everywhere. Others (entry points) come after them."""
 
 COMMON_COLUMNS = ("case_id", "time_unix_nano", "service_name", "service_instance_id", "phase")
 """Columns every table begins with; `case_id` and `phase` are filled in when a case is written."""
@@ -49,13 +53,28 @@ class Column:
     nullable: bool = False
 
 
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of modalities in their order: ours first, then others by name."""
+    known = dict.fromkeys(names)
+    return (*(name for name in MODALITIES if name in known), *sorted(set(known) - set(MODALITIES)))
+
+
 class Collector(Protocol):
     """Captures one modality of one deployment for one case.
 
-    `dropped` counts records that could not be taken; nothing is lost uncounted.
+    `may_be_silent` is true where nobody has to send anything (a receiver, a log of any program): then a window without
+    rows is no loss, and in a case without any the modality is absent.
     """
 
-    dropped: int
+    may_be_silent: bool
+
+    @property
+    def dropped(self) -> int:
+        """Records that could not be taken: nothing is lost uncounted."""
+
+    @property
+    def noted(self) -> Mapping[str, int]:
+        """What is odd about records, and why some were dropped: how often, by words."""
 
     def start(self) -> None:
         """Begin; CaptureError when the source can't be had."""
@@ -63,8 +82,11 @@ class Collector(Protocol):
     def edge(self, name: str) -> None:
         """A phase begins or ends now; collectors that count since a reset take their snapshot here."""
 
+    def settle(self, since_s: float) -> None:
+        """Wait for records that are on their way; everything that causes some ended at `since_s` (monotonic)."""
+
     def stop(self) -> None:
-        """End, and flush what is still on its way; idempotent."""
+        """End, and read what there is; idempotent."""
 
     def columns(self, start_ns: int, end_ns: int) -> Columns:
         """All records with start_ns <= time_unix_nano < end_ns, in time order, without case_id, phase and phase_end."""
@@ -76,6 +98,8 @@ class Modality(Protocol):
     name: str
     columns: tuple[Column, ...]
     has_length: bool
+    absence: str
+    """Why a case may lack it, in words for the case and the report: what would have to be there."""
 
-    def collector(self, deployment: Deployment, sources: Mapping[str, Json]) -> Collector:
-        """A collector for one case; `sources` may hold {"responses": path of the workload's record file}."""
+    def collector(self, deployment: Deployment, sources: Sequence[Source]) -> Collector | None:
+        """A collector of these sources for one case; None when it understands none of them."""

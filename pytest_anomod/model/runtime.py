@@ -49,11 +49,6 @@ class Instance:
     restarts: int = 0
     engine: str = "http"
     """What it runs, as Service.engine says."""
-    log_file: Path | None = None
-    log_format: str = "json"  # json | redis | postgres
-    span_file: Path | None = None
-    metrics_url: str | None = None
-    agent_url: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.journal import Journal
 from pytest_anomod.model.scenario import Scenario
 from pytest_anomod.model.system import System
 from pytest_anomod.model.timeline import Timeline
+
+Check = TypeVar("Check", bound=Callable[..., Any])
 
 
 class Verdict(StrEnum):
@@ -32,6 +34,7 @@ class Outcome(StrEnum):
     PROVEN = "proven"
     ABSENT = "absent"
     BROKEN = "broken"
+    NOT_ASKED = "not_asked"  # what it takes to ask is not there: neither proven nor failed
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +51,23 @@ class Finding:
     evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
 
+def needs(*modalities: str) -> Callable[[Check], Check]:
+    """Say which modalities a check can't do without; in a case that lacks one it is not asked."""
+
+    def mark(check: Check) -> Check:
+        check.needs = modalities  # type: ignore[attr-defined]
+        return check
+
+    return mark
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
     """A case as checks and the report see it; `frames` maps modality name to a pandas DataFrame with all columns.
 
     `dropped` counts, per modality, records that could not be taken; `problems` lists what went wrong on the way.
+    `absent` gives the reason for each modality that the system can't give; `may_be_silent` names modalities of which
+    nothing has to come (Collector.may_be_silent).
     """
 
     case_id: str
@@ -63,5 +78,7 @@ class CaseView:
     frames: Mapping[str, Any]
     dropped: Mapping[str, int]
     problems: tuple[str, ...] = ()
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    may_be_silent: frozenset[str] = frozenset()
     kept: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
     """What checks worked out and others need too; a changed copy of a view begins without."""

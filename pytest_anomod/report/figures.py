@@ -213,7 +213,10 @@ def _memory(axis: Any, view: CaseView, clock: Clock) -> Names:
 
 
 def _logs(axis: Any, view: CaseView, clock: Clock) -> Names:
-    frame = view.frames["logs"]
+    frame = view.frames.get("logs")
+    if frame is None:
+        axis.set_yticks(())
+        return (("there are none", INK),)
     seconds = clock.seconds(frame)
     every = clock.rate(seconds)
     own = (frame["service_name"] == view.scenario.target).to_numpy(dtype=bool)
@@ -230,8 +233,12 @@ def failures(view: CaseView) -> Any:
 
 
 def _metric(view: CaseView, clock: Clock, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds and values of a metric of the target, the sum at each scrape."""
-    frame = view.frames["metrics"]
+    """Seconds and values of a metric of the target, the sum at each scrape; nothing where there are no metrics."""
+    import numpy as np
+
+    frame = view.frames.get("metrics")
+    if frame is None:
+        return np.empty(0), np.empty(0)
     chosen = frame[(frame["metric_name"] == name) & (frame["service_name"] == view.scenario.target)]
     sums = chosen.groupby("time_unix_nano", as_index=False)["value"].sum()
     return clock.seconds(sums), sums["value"].to_numpy(dtype=float)

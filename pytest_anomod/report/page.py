@@ -86,6 +86,8 @@ def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
     scenario, label = result.scenario, result.label
     table: list[Row] = [("Verdict", f"{result.verdict} (expected {scenario.expects})")]
     table += _circumstances(result)
+    if result.view.absent:
+        table.append(("Not there", "; ".join(f"{name}: {why}" for name, why in result.view.absent.items())))
     if not scenario.is_control:
         given = ", ".join(f"{key}={value!r}" for key, value in label.parameters.items() if value is not None)
         table.append(("What was broken", f"{scenario.fault.name}({given})"))

@@ -41,6 +41,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def coverage_changes(view: CaseView) -> str:
     """Lines of the target covered in the baseline and not in the anomaly window, and the other way round."""
+    if "coverage" not in view.frames:
+        return _not_there(view, "coverage")
     frame = view.frames["coverage"]
     frame = frame[frame["covered"] & (frame["service_name"] == view.scenario.target)]
     middle = Phase.CONTROL if view.scenario.is_control else Phase.ANOMALY
@@ -58,6 +60,8 @@ def coverage_changes(view: CaseView) -> str:
 
 def logs(view: CaseView, phase: Phase) -> str:
     """Warnings and errors of the window first, then the target's own lines."""
+    if "logs" not in view.frames:
+        return _not_there(view, "logs")
     frame = view.frames["logs"]
     frame = frame[frame["phase"] == str(phase)]
     bad = frame[frame["severity_number"] >= 13].head(LOG_LINES // 2)
@@ -70,6 +74,10 @@ def logs(view: CaseView, phase: Phase) -> str:
     return "\n".join(parts) + "\n"
 
 
+def _not_there(view: CaseView, modality: str) -> str:
+    return f"no {modality}: {view.absent.get(modality, 'not recorded')}\n"
+
+
 def _log_line(row: Any) -> str:
     trace = f" [{row.trace_id}]" if row.trace_id else ""
     return f"{ns_to_iso(row.time_unix_nano)} {row.severity_text:5} {row.service_name}: {row.body}{trace}"
@@ -77,6 +85,8 @@ def _log_line(row: Any) -> str:
 
 def traces(view: CaseView, phase: Phase) -> str:
     """A few whole traces of the window as indented trees: failed ones, the slowest, typical ones."""
+    if "traces" not in view.frames:
+        return _not_there(view, "traces")
     spans = view.frames["traces"]
     responses = view.frames["api_responses"]
     responses = responses.assign(failed=failed_rows(responses, replayed=view.scenario.workload.closed_loop))

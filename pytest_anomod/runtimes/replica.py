@@ -89,7 +89,6 @@ class ReplicaDeployment(abc.ABC):
         self.programs = HelperPrograms(self._own, self.undo, ref["tag"])
         self._instances: tuple[float, tuple[Instance, ...]] = (float("-inf"), ())
         self._handed_out: set[int] = set()
-        self._paths: dict[str, tuple[Path, Path | None]] = {}
 
     @functools.cached_property
     def document(self) -> Mapping[str, Any]:
@@ -144,7 +143,6 @@ class ReplicaDeployment(abc.ABC):
     ) -> Instance:
         """What deployment.json says of a service, and what its runtime sees of it now."""
         described = self.described(service)
-        log_file, span_file = self._files(service)
         return Instance(
             service=service,
             kind=ServiceKind(described["kind"]),
@@ -156,23 +154,7 @@ class ReplicaDeployment(abc.ABC):
             state=state,
             restarts=restarts,
             engine=_ENGINES[described["log_format"]],
-            log_file=log_file,
-            log_format=described["log_format"],
-            span_file=span_file,
-            metrics_url=described["metrics_url"],
-            agent_url=described["agent_url"],
         )
-
-    def _files(self, service: str) -> tuple[Path, Path | None]:
-        """Log file and span file; the paths are made once, as instances are asked for every second."""
-        if service not in self._paths:
-            described = self.described(service)
-            span_file = described["span_file"]
-            self._paths[service] = (
-                self.directory / described["log_file"],
-                self.directory / span_file if span_file else None,
-            )
-        return self._paths[service]
 
     def sources(self) -> tuple[Source, ...]:
         """Where the telemetry of each service can be had."""
@@ -180,10 +162,9 @@ class ReplicaDeployment(abc.ABC):
 
     def _sources(self, service: str) -> Iterator[Source]:
         described = self.described(service)
-        _, span_file = self._files(service)
         yield self._log(service)
-        if span_file is not None:
-            yield SpanFile(service=service, path=span_file)
+        if described["span_file"]:
+            yield SpanFile(service=service, path=self.directory / described["span_file"])
         if described["metrics_url"] is not None:
             yield MetricsPage(service=service, url=described["metrics_url"])
         yield ResourceFigures(service=service)
@@ -192,7 +173,8 @@ class ReplicaDeployment(abc.ABC):
 
     def _log(self, service: str) -> Source:
         """Where the log of a service is."""
-        return LogFile(service=service, path=self._files(service)[0], format=self.described(service)["log_format"])
+        described = self.described(service)
+        return LogFile(service=service, path=self.directory / described["log_file"], format=described["log_format"])
 
     def answers(self, service: str, timeout_s: float = 0.5) -> bool:
         """Whether the service takes a connection on its public address and answers a health request."""

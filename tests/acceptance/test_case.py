@@ -18,8 +18,8 @@ from outside import HEADER, ROOT, Belongings, Run, case_directories, pytest_word
 import pytest_anomod
 from pytest_anomod.dataset import leaks
 from pytest_anomod.model.journal import read_journal
+from pytest_anomod.model.modality import MODALITIES
 
-MODALITIES = ("logs", "metrics", "traces", "api_responses", "coverage")
 FILES = {
     "scenario.json", "experiment.json", "journal.json", "timeline.json", "label.parquet", "case.json",
     *(f"{modality}.parquet" for modality in MODALITIES),

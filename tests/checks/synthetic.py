@@ -203,14 +203,15 @@ def _spans(
         attributes = f'{{"peer.service": "{service}"}}'
         parts.append(pd.DataFrame(common | {
             "service_name": spans[above][0], "span_id": _hex(ids + 2 * index, 16), "span_kind": "CLIENT",
-            "parent_span_id": _hex(ids + 2 * above + 1, 16), "span_name": f"{name} client", "attributes": attributes,
+            "parent_span_id": _hex(ids + 2 * above + 1, 16), "span_name": f"{name} client",
+            "attributes": attributes, "peer": service,
             "status_code": np.where(failing & _leads(spans, index, target), "ERROR", "UNSET"),
         })[~cut])  # fmt: skip
     if service not in STORES:
         missing = cut | (hit & effect.gone & (service == target))
         parts.append(pd.DataFrame(common | {
             "service_name": service, "span_id": _hex(ids + 2 * index + 1, 16), "span_kind": "SERVER", "span_name": name,
-            "parent_span_id": _hex(ids + 2 * index, 16) if above >= 0 else "", "attributes": "{}",
+            "parent_span_id": _hex(ids + 2 * index, 16) if above >= 0 else "", "attributes": "{}", "peer": "",
             "status_code": np.where(failing & _leads(spans, index, target), "ERROR", "UNSET"),
         })[~missing])  # fmt: skip
     return pd.concat(parts)

@@ -13,7 +13,7 @@ from synthetic import make_case
 
 from pytest_anomod.checks import chances, run_checks
 from pytest_anomod.checks.cut import Cut, fault_cut
-from pytest_anomod.checks.gauges import gauge_series, instance_shift
+from pytest_anomod.checks.gauges import gauge_series, instance_shifts
 from pytest_anomod.checks.lines import line_shifts
 from pytest_anomod.checks.series import caller_series, log_series, server_series
 from pytest_anomod.checks.shifts import Bar, Series, Stretch
@@ -163,7 +163,7 @@ def test_error_lines_metrics_and_instances_are_those_of_the_reference(cut):
              if row["service_name"] == service and row["time_unix_nano"] < edge}
             for edge in (cut.before.end_ns, cut.after.end_ns)
         ]  # fmt: skip
-        assert instance_shift(cut, service).after == len(seen[1] - seen[0])
+        assert [shift.after for shift in instance_shifts(cut, service)] == [len(seen[1] - seen[0])]
 
 
 def test_lines_are_those_of_the_reference():

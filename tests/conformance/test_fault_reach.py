@@ -9,9 +9,11 @@ import pytest
 from samples import SAMPLES, lacking
 
 from pytest_anomod.faults import _postgres, _speak
+from pytest_anomod.host import engine
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.capability import Lifecycle
 from pytest_anomod.model.runtime import instance_of, need
+from pytest_anomod.model.source import EngineOutput
 
 INJECTOR = catalog.find("injectors", "native")
 NEIGHBOUR = "media-service"
@@ -104,8 +106,9 @@ def test_probes_leave_no_trace_in_the_telemetry(deployment):
         files = [deployment.directory / "spans", deployment.directory / "logs"]
         targets = {target for _, target in looks}
         size = sum(path.stat().st_size for folder in files for path in folder.iterdir() if path.stem in targets)
-        if hasattr(deployment, "output"):  # an engine has the logs
-            size += sum(len(line) for target in targets for _, line in deployment.output(target, 1))
+        for source in deployment.sources():
+            if isinstance(source, EngineOutput) and source.service in targets:  # an engine has the logs
+                size += sum(len(line) for _, line in engine.output(source.engine, source.container, 1))
         return size
 
     sizes = [-1]  # a target that has just come back may have a line to write yet

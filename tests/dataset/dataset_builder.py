@@ -56,7 +56,7 @@ TRACES = Table(
     has_length=True,
     columns=_columns(
         "trace_id:string", "span_id:string", "parent_span_id:string?", "span_name:string", "span_kind:string",
-        "status_code:string", "duration_ns:int64", "attributes:json",
+        "status_code:string", "duration_ns:int64", "peer:string", "attributes:json",
     ),
 )  # fmt: skip
 API_RESPONSES = Table(
@@ -166,9 +166,13 @@ def build_case(
     per_s: int = 10,
     edit: Any = None,
     complete: bool = True,
+    may_be_silent: tuple[str, ...] = (),
     **changes: Any,
 ) -> CaseWriter:
-    """Write a case; `edit(name, columns)` may change a table's columns first, `changes` replace the label's fields."""
+    """Write a case; `edit(name, columns)` may change a table's columns first, `changes` replace the label's fields.
+
+    Tables of modalities that the label says are absent are not written.
+    """
     system = changes.get("system", "social_network")
     writer = CaseWriter(out, system, scenario, case_id)
     windows = case_timeline(control=control, start_ns=start_ns)
@@ -181,6 +185,8 @@ def build_case(
     ):
         writer.write_json(name, document)
     for table in TABLES:
+        if table.name in truth.absent:
+            continue
         columns = case_columns(table.name, windows, per_s)
         if edit is not None:
             edit(table.name, columns)
@@ -188,7 +194,8 @@ def build_case(
     writer.write_label(truth)
     if complete:
         dropped = dict.fromkeys((table.name for table in TABLES), 0)
-        writer.complete({"verdict": truth.verdict, "expects": truth.expects, "dropped": dropped, "findings": []})
+        manifest = {"verdict": truth.verdict, "expects": truth.expects, "dropped": dropped, "findings": []}
+        writer.complete({**manifest, "absent": dict(truth.absent), "may_be_silent": may_be_silent})
     return writer
 
 
@@ -269,6 +276,7 @@ def _traces(times: list[int], slow: list[bool], rng: random.Random) -> Columns:
         "span_kind": ["SERVER"] * len(rows),
         "status_code": ["OK"] * len(rows),
         "duration_ns": [80_000_000 if slow[index] else 5_000_000 for _, index, _ in rows],
+        "peer": [""] * len(rows),
         "attributes": [{}] * len(rows),
     }
 

@@ -149,7 +149,9 @@ def test_cases_can_be_gone_through(whole_dataset):
         loaded.case("20261122T0425Z-aaab")
     with pytest.raises(DatasetError, match="has no table 'events'; it has logs, metrics"):
         loaded.case(CASE).table("events")
-    with pytest.raises(DatasetError, match="has no table 'events'; it has api_responses, coverage"):
+    with pytest.raises(
+        DatasetError, match="has no table 'events'; it has logs, metrics, traces, api_responses, coverage"
+    ):
         loaded.table("events")
 
 

@@ -5,10 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pytest_anomod.dataset import tables
-from pytest_anomod.dataset.layout import MODALITIES
 from pytest_anomod.dataset.write import CaseWriter
 from pytest_anomod.model import catalog
-from pytest_anomod.model.modality import COMMON_COLUMNS
+from pytest_anomod.model.modality import COMMON_COLUMNS, MODALITIES
 
 SAMPLES = {"int64": 7, "int32": 7, "float64": 0.5, "bool": True, "string": "text", "json": {"a": 1}}
 

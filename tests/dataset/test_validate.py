@@ -143,7 +143,7 @@ def test_a_missing_modality_is_found(dataset, case_directory):
     del manifest["files"]["coverage.parquet"], manifest["tables"]["coverage"]
     (case_directory / "case.json").write_text(json.dumps(manifest))
     write_index(dataset)
-    assert "has no table coverage: a case has all of" in only(dataset)
+    assert "has no table coverage, and case.json does not say why" in only(dataset)
 
 
 def retyped(table, name, kind):

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import Instance, Stats
+from pytest_anomod.model.source import LineCounter, LogFile, MetricsPage, ResourceFigures, Source, SpanFile
 from pytest_anomod.model.system import ServiceKind
 
 KINDS = {"json": ServiceKind.APP, "redis": ServiceKind.CACHE, "postgres": ServiceKind.DOCSTORE}
@@ -26,6 +27,7 @@ class FakeDeployment:
         self.known: dict[str, Instance] = {}
         self.agents: dict[str, object] = {}  # service -> answer of its agent, an exception, or a function
         self.figures: dict[str, Stats | None] = {}
+        self.offered: list[Source] = []
         self.lost = False
 
     def add(self, service: str, *, log_format: str = "json", metrics_url: str | None = None, agent: object = None):
@@ -38,12 +40,15 @@ class FakeDeployment:
             pid=1,
             start_time=1.0,
             state="running",
-            log_file=self.directory / f"{service}.log",
-            log_format=log_format,
-            span_file=self.directory / f"{service}.jsonl" if log_format == "json" else None,
-            metrics_url=metrics_url,
-            agent_url="http://agent" if agent is not None else None,
         )
+        self.offered += [LogFile(service=service, path=self.log(service), format=log_format)]
+        self.offered += [ResourceFigures(service=service)]
+        if log_format == "json":
+            self.offered.append(SpanFile(service=service, path=self.spans(service)))
+        if metrics_url is not None:
+            self.offered.append(MetricsPage(service=service, url=metrics_url))
+        if agent is not None:
+            self.offered.append(LineCounter(service=service))
         self.agents[service] = agent
         self.figures[service] = Stats(
             time_unix_nano=1,
@@ -54,7 +59,15 @@ class FakeDeployment:
             threads=3,
             stopped=False,
         )
-        return self.known[service]
+
+    def log(self, service: str) -> Path:
+        return self.directory / f"{service}.log"
+
+    def spans(self, service: str) -> Path:
+        return self.directory / f"{service}.jsonl"
+
+    def sources(self) -> tuple[Source, ...]:
+        return tuple(self.offered)
 
     def change(self, service: str, **changes: object) -> None:
         """Change what is told of an instance."""
@@ -68,11 +81,19 @@ class FakeDeployment:
     def stats(self, service: str) -> Stats | None:
         return self.figures[service]
 
-    def agent(self, service: str, path: str, payload: object = None) -> object:
+    def capability(self, kind: type, service: str) -> object:
+        return Asked(self.agents[service])
+
+
+class Asked:
+    """An agent that gives an answer, raises it, or calls it."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def ask(self, path: str, payload: object = None) -> object:
         assert (path, payload) == ("/coverage/snapshot", {"reset": True})
-        answer = self.agents[service]
-        if callable(answer):
-            answer = answer()
+        answer = self.answer() if callable(self.answer) else self.answer
         if isinstance(answer, BaseException):
             raise answer
         return answer

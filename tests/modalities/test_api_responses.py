@@ -8,6 +8,7 @@ import pytest
 
 from pytest_anomod.modalities.api_responses import COLUMNS, FIELDS, ApiResponses
 from pytest_anomod.model.errors import CaptureError
+from pytest_anomod.model.source import ResponseRecord
 from pytest_anomod.workloads.exchange import base_record
 from pytest_anomod.workloads.plan import arrivals, read_spec
 
@@ -21,7 +22,7 @@ def line(time_unix_nano):
 
 def test_records_of_the_workload_are_its_columns(deployment, tmp_path):
     records = tmp_path / "responses.jsonl"
-    collector = ApiResponses().collector(deployment, {"responses": str(records)})
+    collector = ApiResponses().collector(deployment, (ResponseRecord(path=records),))
     collector.start()
     records.write_text(line(200) + line(100) + line(300) + line(150)[:40])
     collector.edge("end")
@@ -40,16 +41,15 @@ def test_values_have_the_types_that_the_schema_says(deployment, tmp_path):
     kinds = {"int64": int, "int32": int, "string": str, "bool": bool, "json": dict}
     records = tmp_path / "responses.jsonl"
     records.write_text(line(1))
-    columns = ApiResponses().collector(deployment, {"responses": str(records)}).columns(0, 2)
+    columns = ApiResponses().collector(deployment, (ResponseRecord(path=records),)).columns(0, 2)
     for column in COLUMNS:
         assert type(columns[column.name][0]) is kinds[column.type], column.name
 
 
 def test_a_workload_that_never_began_is_an_error(deployment, tmp_path):
-    collector = ApiResponses().collector(deployment, {"responses": str(tmp_path / "none")})
+    collector = ApiResponses().collector(deployment, (ResponseRecord(path=tmp_path / "none"),))
     collector.start()
     collector.stop()
     with pytest.raises(CaptureError, match="never began"):
         collector.columns(0, 1)
-    with pytest.raises(CaptureError, match="responses"):
-        ApiResponses().collector(deployment, {})
+    assert ApiResponses().collector(deployment, ()) is None

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from pytest_anomod.modalities import coverage
 from pytest_anomod.modalities.coverage import Coverage
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import CaptureError, DeploymentError
+from pytest_anomod.sources import line_counter
 
 FILE = "social_network/text_service.py"
 
@@ -47,12 +47,12 @@ class Agent:
 
 @pytest.fixture(autouse=True)
 def quick_edges(monkeypatch):
-    monkeypatch.setattr(coverage, "EDGE_WAIT_S", 0.2)
-    monkeypatch.setattr(coverage, "FINAL_WAIT_S", 0.4)
+    monkeypatch.setattr(line_counter, "EDGE_WAIT_S", 0.2)
+    monkeypatch.setattr(line_counter, "FINAL_WAIT_S", 0.4)
 
 
 def play(deployment, edges=("baseline", "end"), pause_s=0.01):
-    collector = Coverage().collector(deployment, {})
+    collector = Coverage().collector(deployment, deployment.sources())
     collector.start()
     for edge in edges:
         time.sleep(pause_s)
@@ -125,13 +125,13 @@ def test_an_agent_that_is_away_at_an_edge_truncates_the_windows_on_both_sides(de
     assert all(row["truncated"] for row in second), "it holds the lines of two windows"
     assert not any(row["truncated"] for row in third)
     assert not any(row["truncated"] for rows in windows(collector, "user-service") for row in rows)
-    assert [service for service, _ in collector.truncated] == ["text-service"] * 2
+    assert [service for service, _ in collector.readers[0].truncated] == ["text-service"] * 2
 
 
 def test_a_held_agent_does_not_hold_the_edge_up_and_its_late_lines_are_flagged(deployment):
     agent = Agent([1], [2], [5], [6])
     deployment.add("text-service", agent=agent)
-    collector = Coverage().collector(deployment, {})
+    collector = Coverage().collector(deployment, deployment.sources())
     collector.start()
     agent.held = threading.Event()
     started = time.monotonic()
@@ -153,7 +153,7 @@ def test_a_held_agent_does_not_hold_the_edge_up_and_its_late_lines_are_flagged(d
 def test_a_service_that_restarted_in_a_window_truncates_that_one_alone(deployment):
     agent = Agent([1], [2], [5], [6])
     deployment.add("text-service", agent=agent)
-    collector = Coverage().collector(deployment, {})
+    collector = Coverage().collector(deployment, deployment.sources())
     collector.start()
     time.sleep(0.01)
     agent.since = clock.now_ns()
@@ -168,15 +168,18 @@ def test_a_service_that_restarted_in_a_window_truncates_that_one_alone(deploymen
 def test_an_agent_that_says_nonsense_is_an_error_and_no_empty_table(deployment, answer):
     answers = iter([Agent([1])(), answer])
     deployment.add("text-service", agent=lambda: next(answers))
-    collector = Coverage().collector(deployment, {})
+    collector = Coverage().collector(deployment, deployment.sources())
     collector.start()
     with pytest.raises(CaptureError, match="text-service"):
         collector.stop()
 
 
-def test_without_agents_or_answers_the_collector_says_so_at_the_start(deployment):
-    with pytest.raises(CaptureError, match="no service"):
-        Coverage().collector(deployment, {}).start()
+def test_agents_that_do_not_answer_are_told_at_the_start(deployment):
     deployment.add("text-service", agent=lambda: DeploymentError("coverage is off in this deployment"))
     with pytest.raises(CaptureError, match="coverage is off"):
-        Coverage().collector(deployment, {}).start()
+        Coverage().collector(deployment, deployment.sources()).start()
+
+
+def test_without_agents_there_is_no_collector(deployment):
+    deployment.add("user-mongodb", log_format="postgres")
+    assert Coverage().collector(deployment, deployment.sources()) is None

@@ -13,13 +13,14 @@ from pytest_anomod.dataset import tables
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.capability import Lifecycle
 from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.modality import MODALITIES
 from pytest_anomod.model.runtime import need
+from pytest_anomod.model.source import ResponseRecord
 from pytest_anomod.model.timeline import Phase, Timeline, Window
 from pytest_anomod.runtimes.process.runtime import ProcessRuntime, require_replicas
 from pytest_anomod.safety import sessions
 from pytest_anomod.workloads import open_loop
 
-NAMES = ("logs", "metrics", "traces", "api_responses", "coverage")
 STORES = {"cache", "docstore"}
 
 
@@ -57,7 +58,10 @@ def watched(tmp_path_factory):
 
 def watch(deployment, records):
     collectors = {
-        name: catalog.find("modalities", name).collector(deployment, {"responses": str(records)}) for name in NAMES
+        name: catalog.find("modalities", name).collector(
+            deployment, (*deployment.sources(), ResponseRecord(path=records))
+        )
+        for name in MODALITIES
     }
     for collector in collectors.values():
         collector.start()
@@ -76,13 +80,15 @@ def watch(deployment, records):
     clock.sleep(2.0)
     report = open_loop.stop(handle)
     edges.append(clock.now_ns())
+    since_s = clock.monotonic_s()
     for collector in collectors.values():
+        collector.settle(since_s)
         collector.stop()
     columns = {name: collector.columns(edges[0], edges[-1]) for name, collector in collectors.items()}
     return Watched(columns, collectors, report, edges)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MODALITIES)
 def test_every_modality_has_rows_in_every_window_that_fit_its_schema(watched, name):
     phases = (Phase.BASELINE, Phase.ANOMALY, Phase.RECOVERY)
     spans = zip(phases, watched.edges, watched.edges[1:], strict=False)
@@ -95,7 +101,7 @@ def test_every_modality_has_rows_in_every_window_that_fit_its_schema(watched, na
 
 def test_logs_traces_responses_and_coverage_lose_nothing(watched):
     """Ticks of metrics may be left out on a machine that is busy; then they are counted."""
-    dropped = {name: watched.collectors[name].dropped for name in NAMES if name != "metrics"}
+    dropped = {name: watched.collectors[name].dropped for name in MODALITIES if name != "metrics"}
     assert set(dropped.values()) == {0}, dropped
 
 
@@ -144,7 +150,7 @@ def test_coverage_names_lines_and_functions_below_the_systems_own_sources(watche
 
 
 def test_nothing_in_the_telemetry_gives_the_label_away(watched):
-    for name in NAMES:
+    for name in MODALITIES:
         text = json.dumps({column: list(values) for column, values in watched.columns[name].items()})
         found = re.findall(r"(?i).{20}(?:anomod|chaos|inject|(?<!de)fault).{20}", text)
         assert not found, (name, found[:5])

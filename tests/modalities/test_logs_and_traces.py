@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pytest_anomod.modalities.logs import Logs
-from pytest_anomod.modalities.traces import Traces
+from pytest_anomod.modalities.traces import Traces, peers
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import CaptureError
 
@@ -51,8 +51,20 @@ def append(path, data):
         file.write(data)
 
 
+def add(deployment, service, **more):
+    """Add a service; its log."""
+    deployment.add(service, **more)
+    return deployment.log(service)
+
+
+def add_spans(deployment, service):
+    """Add a service; its span file."""
+    deployment.add(service)
+    return deployment.spans(service)
+
+
 def collect(modality, deployment, during):
-    collector = modality.collector(deployment, {})
+    collector = modality.collector(deployment, deployment.sources())
     collector.start()
     during(collector)
     collector.stop()
@@ -66,7 +78,7 @@ def test_both_are_found_by_name():
 
 
 def test_log_rows_carry_trace_severity_and_place_and_lie_in_the_stretch(deployment):
-    path = deployment.add("text-service").log_file
+    path = add(deployment, "text-service")
     append(path, log_line(50, "before the start"))
     collector = collect(
         Logs(),
@@ -86,7 +98,7 @@ def test_log_rows_carry_trace_severity_and_place_and_lie_in_the_stretch(deployme
 
 
 def test_torn_and_foreign_lines_are_counted(deployment):
-    path = deployment.add("text-service").log_file
+    path = add(deployment, "text-service")
     collector = collect(
         Logs(), deployment, lambda _: append(path, log_line(1) + b"Traceback\n[1]\n" + log_line(2) + log_line(3)[:20])
     )
@@ -96,7 +108,7 @@ def test_torn_and_foreign_lines_are_counted(deployment):
 
 def test_lines_are_parsed_as_if_each_were_alone(deployment):
     """Many are parsed in one go; what is torn, or two in one line, or no text where text must be, spoils no other."""
-    path = deployment.add("text-service").log_file
+    path = add(deployment, "text-service")
     good = [log_line(number, f"n{number}") for number in range(1, 1203)]
     bad = [log_line(5)[:30] + b"\n", log_line(6)[:-1] + b"," + log_line(7), log_line(8, 9), b"\n", b" \n"]
     lines = good[:600] + bad + good[600:]
@@ -108,15 +120,15 @@ def test_lines_are_parsed_as_if_each_were_alone(deployment):
 
 
 def test_secrets_are_taken_out_of_logs(deployment):
-    path = deployment.add("user-service").log_file
+    path = add(deployment, "user-service")
     line = log_line(1, "login with password=hunter2", attributes={"form": "password=hunter2", "token": "hunter2"})
     collector = collect(Logs(), deployment, lambda _: append(path, line))
     assert "hunter2" not in repr(collector.columns(0, 10))
 
 
 def test_logs_of_stores_are_read_in_their_own_formats(deployment):
-    redis = deployment.add("home-timeline-redis", log_format="redis").log_file
-    postgres = deployment.add("user-mongodb", log_format="postgres").log_file
+    redis = add(deployment, "home-timeline-redis", log_format="redis")
+    postgres = add(deployment, "user-mongodb", log_format="postgres")
     now = clock.now_ns()
 
     def during(_):
@@ -133,7 +145,7 @@ def test_logs_of_stores_are_read_in_their_own_formats(deployment):
 
 
 def test_the_instance_is_the_one_that_ran_between_two_looks_and_unknown_while_it_changed(deployment):
-    path = deployment.add("text-service").log_file
+    path = add(deployment, "text-service")
     times = []
 
     def note(collector):
@@ -152,19 +164,20 @@ def test_the_instance_is_the_one_that_ran_between_two_looks_and_unknown_while_it
 
 
 def test_span_rows_name_their_own_instance_and_are_placed_by_their_start(deployment):
-    path = deployment.add("text-service").span_file
+    path = add_spans(deployment, "text-service")
     collector = collect(Traces(), deployment, lambda _: append(path, span_line(200) + span_line(100, "early") + b"{"))
     columns = collector.columns(0, 1000)
     assert columns["span_name"] == ["early", "compose_text_server"]
     assert columns["service_instance_id"] == ["text-service-2"] * 2
     assert columns["duration_ns"] == [1000, 1000]
     assert columns["attributes"] == [{"peer.service": "x"}] * 2
+    assert columns["peer"] == ["", ""]
     assert set(columns) == {"time_unix_nano", "service_name", "service_instance_id"} | {c.name for c in Traces.columns}
     assert collector.dropped == 1
 
 
 def test_a_file_that_is_rotated_during_the_case_loses_nothing(deployment):
-    path = deployment.add("text-service").span_file
+    path = add_spans(deployment, "text-service")
     path.touch()
 
     def during(collector):
@@ -178,16 +191,15 @@ def test_a_file_that_is_rotated_during_the_case_loses_nothing(deployment):
     assert collect(Traces(), deployment, during).columns(0, 10)["time_unix_nano"] == [1, 2, 3]
 
 
-def test_without_any_source_the_collector_says_so_at_the_start(deployment):
+def test_without_any_source_there_is_no_collector(deployment):
     deployment.add("home-timeline-redis", log_format="redis")
-    with pytest.raises(CaptureError, match="traces"):
-        Traces().collector(deployment, {}).start()
+    assert Traces().collector(deployment, deployment.sources()) is None
     with pytest.raises(CaptureError, match="never started"):
-        Logs().collector(deployment, {}).columns(0, 1)
+        Logs().collector(deployment, deployment.sources()).columns(0, 1)
 
 
 def test_a_host_that_is_gone_at_an_edge_does_not_end_the_case(deployment):
-    path = deployment.add("text-service").log_file
+    path = add(deployment, "text-service")
 
     def during(collector):
         deployment.lost = True
@@ -195,3 +207,23 @@ def test_a_host_that_is_gone_at_an_edge_does_not_end_the_case(deployment):
         append(path, log_line(1))
 
     assert collect(Logs(), deployment, during).columns(0, 10)["body"] == ["hello"]
+
+
+def spans_of(*rows):
+    """Columns of spans from (id, id of the span above, service, kind, attributes)."""
+    names = ("span_id", "parent_span_id", "service_name", "span_kind", "attributes")
+    return {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def test_a_call_says_whom_it_calls_or_the_span_below_does():
+    """The newer attribute wins; only calls have a peer; a call of which nothing is known has none."""
+    spans = spans_of(
+        ("a", "", "front", "SERVER", {"peer.service": "user"}),
+        ("b", "a", "front", "CLIENT", {"peer.service": "old", "service.peer.name": "new"}),
+        ("c", "a", "front", "CLIENT", {"peer.service": "back"}),
+        ("d", "a", "front", "CLIENT", {"http.method": "GET"}),
+        ("e", "d", "cart", "SERVER", {}),
+        ("f", "a", "front", "CLIENT", {}),
+        ("g", "f", "front", "INTERNAL", {}),
+    )
+    assert peers(spans) == ["", "new", "back", "cart", "", "", ""]

@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from pytest_anomod.host import engine as host_engine
 from pytest_anomod.modalities.logs import Logs
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import CaptureError, DeploymentError
+from pytest_anomod.model.source import EngineOutput
 
 MS = 1_000_000
 
@@ -17,24 +19,34 @@ class Engine:
     """What an engine took from each service, and when; `asked` are the times since when it was wanted."""
 
     def __init__(self, deployment):
+        self.deployment = deployment
         self.took: dict[str, list[tuple[int, bytes]]] = {}
         self.asked: list[int] = []
         self.lost = False
-        deployment.output = self.output
+
+    def add(self, service, log_format="json"):
+        """Add a service in a container."""
+        self.deployment.add(service, log_format=log_format)
+        self.deployment.offered = [
+            EngineOutput(service=service, engine="tcp://nowhere:1", container=service, format=log_format)
+        ]
 
     def take(self, service, line, when):
         self.took.setdefault(service, []).append((when, line))
 
-    def output(self, service, since_ns):
+    def output(self, url, container, since_ns, *, stderr):
+        assert url == "tcp://nowhere:1"
         self.asked.append(since_ns)
         if self.lost:
             raise DeploymentError("the engine is gone")
-        return [taken for taken in self.took.get(service, []) if taken[0] >= since_ns]
+        return [taken for taken in self.took.get(container, []) if taken[0] >= since_ns]
 
 
 @pytest.fixture
-def engine(deployment):
-    return Engine(deployment)
+def engine(deployment, monkeypatch):
+    engine = Engine(deployment)
+    monkeypatch.setattr(host_engine, "output", lambda *args, **more: engine.output(*args, **more))
+    return engine
 
 
 def line(time_unix_nano, body):
@@ -44,8 +56,8 @@ def line(time_unix_nano, body):
 
 def test_a_line_has_its_own_time_and_the_one_when_the_engine_took_it(deployment, engine):
     """Rows are placed by the former, as on processes: the engine takes several lines at once, a moment later."""
-    deployment.add("text-service")
-    collector = Logs().collector(deployment, {})
+    engine.add("text-service")
+    collector = Logs().collector(deployment, deployment.sources())
     engine.take("text-service", line(1, "before the case"), clock.now_ns() - 1)
     collector.start()
     now = clock.now_ns()
@@ -66,8 +78,8 @@ def test_a_line_has_its_own_time_and_the_one_when_the_engine_took_it(deployment,
 
 def test_entries_of_stores_were_observed_when_their_first_line_was(deployment, engine):
     """Lines that follow it belong to it."""
-    deployment.add("user-mongodb", log_format="postgres")
-    collector = Logs().collector(deployment, {})
+    engine.add("user-mongodb", "postgres")
+    collector = Logs().collector(deployment, deployment.sources())
     collector.start()
     second = clock.now_ns() // 10**9
     said = [b"%d.000 [5] ERROR:  no such table", b"%d.001 [5] STATEMENT:  select", b"%d.002 [5] LOG:  ready"]
@@ -81,35 +93,36 @@ def test_entries_of_stores_were_observed_when_their_first_line_was(deployment, e
 
 def test_what_is_no_record_is_counted(deployment, engine):
     """Nothing is lost uncounted."""
-    deployment.add("text-service")
-    collector = Logs().collector(deployment, {})
+    engine.add("text-service")
+    collector = Logs().collector(deployment, deployment.sources())
     collector.start()
     engine.take("text-service", b"Traceback", clock.now_ns())
     assert collector.columns(0, 10)["body"] == []
     assert collector.dropped == 1
 
 
-def test_lines_that_still_come_are_waited_for(deployment, engine, monkeypatch):
+def test_lines_that_still_come_are_waited_for(deployment, engine):
     """Until none is younger than a moment."""
-    deployment.add("text-service")
-    collector = Logs().collector(deployment, {})
+    engine.add("text-service")
+    collector = Logs().collector(deployment, deployment.sources())
     collector.start()
     left = [b"a", b"b", b"c"]
     plain = engine.output
 
-    def output(service, since_ns):
+    def output(*args, **more):
         if left:
             engine.take("text-service", line(1, left.pop(0).decode()), clock.now_ns() + 1)
-        return plain(service, since_ns)
+        return plain(*args, **more)
 
-    deployment.output = output
+    engine.output = output
+    collector.settle(clock.monotonic_s())
     assert collector.columns(0, 10)["body"] == ["a", "b", "c"]
 
 
 def test_an_engine_that_is_gone_is_told(deployment, engine):
     """And not taken for silence."""
-    deployment.add("text-service")
-    collector = Logs().collector(deployment, {})
+    engine.add("text-service")
+    collector = Logs().collector(deployment, deployment.sources())
     collector.start()
     engine.lost = True
     with pytest.raises(CaptureError, match="the engine is gone"):
@@ -118,8 +131,9 @@ def test_an_engine_that_is_gone_is_told(deployment, engine):
 
 def test_lines_of_files_were_observed_by_nobody(deployment):
     """On processes the column is null."""
-    path = deployment.add("text-service").log_file
-    collector = Logs().collector(deployment, {})
+    deployment.add("text-service")
+    path = deployment.log("text-service")
+    collector = Logs().collector(deployment, deployment.sources())
     collector.start()
     path.write_bytes(line(5, "hello") + b"\n")
     assert collector.columns(0, 10)["observed_unix_nano"] == [None]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 
 import pytest
 
 from pytest_anomod.host.pressure import meter
-from pytest_anomod.modalities import metrics
 from pytest_anomod.modalities.metrics import Metrics
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import CaptureError, DeploymentError
 from pytest_anomod.model.modality import HOST
+from pytest_anomod.model.source import MetricsPage
+from pytest_anomod.sources import grid
 
 PAGE = '# TYPE rpc_server_requests_total counter\nrpc_server_requests_total{method="A"} 5\n'
 
@@ -20,21 +22,21 @@ PAGE = '# TYPE rpc_server_requests_total counter\nrpc_server_requests_total{meth
 @pytest.fixture
 def collect(deployment, monkeypatch):
     """Run a collector on a quick grid until a condition holds; it is stopped whatever happens."""
-    monkeypatch.setattr(metrics, "INTERVAL_S", 0.1)
-    monkeypatch.setattr(metrics, "TIMEOUT_S", 0.08)
+    monkeypatch.setattr(grid, "INTERVAL_S", 0.1)
+    monkeypatch.setattr(grid, "TIMEOUT_S", 0.08)
     collectors = []
 
     def collect(until=None):
-        collector = Metrics().collector(deployment, {})
+        collector = Metrics().collector(deployment, deployment.sources())
         collectors.append(collector)
         collector.start()
-        clock.wait_until(until or (lambda: len(collector._scrapes) >= 3), timeout_s=5, what="scrapes")
+        clock.wait_until(until or (lambda: len(collector.readers[0]._scrapes) >= 3), timeout_s=5, what="scrapes")
         collector.stop()
         return collector
 
     yield collect
     for collector in collectors:
-        collector._ending.set()
+        collector.readers[0]._ending.set()
 
 
 def rows(collector):
@@ -81,7 +83,7 @@ def test_every_tick_has_the_services_own_figures_and_what_its_processes_use(depl
     assert first["rpc_server_requests_total"]["attributes"] == {"method": "A"}
     assert first["up"]["service_instance_id"] == "text-service-1"
     assert pages.connections == 1, "a new connection for every scrape"
-    assert collector.unanswered == 0
+    assert collector.readers[0].unanswered == 0
 
 
 def test_a_service_that_refuses_is_down_at_every_tick(deployment, pages, collect):
@@ -98,7 +100,7 @@ def test_a_service_that_refuses_is_down_at_every_tick(deployment, pages, collect
         r["attributes"] for r in rows(collector) if (r["service_name"], r["metric_name"]) == ("user-service", "up")
     ]
     assert reasons[0] == {"reason": "refused"}
-    assert collector.unanswered >= 4
+    assert collector.readers[0].unanswered >= 4
 
 
 def test_a_service_that_hangs_is_asked_once_and_holds_no_other_up(deployment, pages, collect):
@@ -171,10 +173,10 @@ def test_a_collector_that_dies_is_an_error_and_no_empty_table(deployment, collec
         raise ZeroDivisionError("boom")
 
     deployment.stats = stats
-    collector = Metrics().collector(deployment, {})
+    collector = Metrics().collector(deployment, deployment.sources())
     collector.start()
     assert died.wait(5)
-    collector._thread.join(5)
+    collector.readers[0]._thread.join(5)
     arguments = {"stop": (), "edge": ("onset",), "columns": (0, 1)}[ask]
     with pytest.raises(CaptureError, match="metrics collector died: ZeroDivisionError: boom"):
         getattr(collector, ask)(*arguments)
@@ -198,8 +200,31 @@ def test_ticks_that_took_too_long_are_counted(deployment, collect):
     assert collector.dropped >= 2
 
 
-def test_without_instances_or_start_the_collector_says_so(deployment):
-    with pytest.raises(CaptureError, match="no instances"):
-        Metrics().collector(deployment, {}).start()
+def test_without_any_source_there_is_no_collector(deployment):
+    assert Metrics().collector(deployment, deployment.sources()) is None
+    deployment.add("text-service")
     with pytest.raises(CaptureError, match="never started"):
-        Metrics().collector(deployment, {}).columns(0, 1)
+        Metrics().collector(deployment, deployment.sources()).columns(0, 1)
+
+
+def test_a_page_of_no_instance_that_is_known_is_a_service_without_instance(deployment, pages, collect):
+    """Where the runtime has no instance for it, the page still says whether it answers."""
+    pages.pages["/metrics"] = PAGE
+    deployment.offered.append(MetricsPage(service="exporter", url=pages.url + "/metrics"))
+    found = rows(collect())
+    assert {row["service_instance_id"] for row in found if row["service_name"] == "exporter"} == {None}
+    assert {row["metric_name"] for row in found} == {"up", "service_restarts_total", "rpc_server_requests_total"}
+
+
+def test_pages_of_several_containers_of_a_service_are_told_apart(deployment, pages, collect):
+    """By the number in the instance's name; what all of them use together is given once."""
+    pages.pages |= {"/1": PAGE, "/2": PAGE.replace(" 5", " 7")}
+    deployment.add("web")
+    first = deployment.known.pop("web")
+    for number in (1, 2):
+        deployment.known[f"web {number}"] = dataclasses.replace(first, instance_id=f"web.{number}-1")
+        deployment.offered.append(MetricsPage(service="web", url=f"{pages.url}/{number}", number=number))
+    found = rows(collect())
+    named = {(row["service_instance_id"], row["value"]) for row in found if row["metric_name"].startswith("rpc_")}
+    assert named == {("web.1-1", 5.0), ("web.2-1", 7.0)}
+    assert {row["service_instance_id"] for row in found if row["metric_name"] == "container_threads"} == {"web.1-1"}

@@ -136,3 +136,16 @@ def test_a_case_without_an_anomaly_window_is_drawn():
     result = make_result(view)
     assert run_checks(view)
     assert dict(page.rows(result, page.draw(result).figures))["What moved most"] == "nothing"
+
+
+def test_a_case_without_some_modalities_is_drawn_and_says_so_in_one_line():
+    """Each panel and each excerpt does without what there is not."""
+    view = make_case(5, effect=Effect(errors=1.0))
+    frames = {"api_responses": view.frames["api_responses"]}
+    absent = {"logs": "no log", "metrics": "no page", "traces": "no span", "coverage": "no agent"}
+    drawn = page.draw(make_result(dataclasses.replace(view, frames=frames, absent=absent)))
+    assert "Not there|" in shown(drawn)
+    assert "logs: no log; metrics: no page; traces: no span; coverage: no agent" in shown(drawn)
+    texts = [each.body.decode() for each in drawn.attachments if each.kind == "TEXT"]
+    assert {f"no {name}: {why}\n" for name, why in absent.items() if name != "metrics"} <= set(texts)
+    assert "not_asked: " in shown(drawn)

@@ -31,6 +31,7 @@ from pytest_anomod.model.capability import (
 )
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import instance_of, need
+from pytest_anomod.model.source import LineCounter, LogFile, MetricsPage
 from pytest_anomod.model.system import Replica, ServiceKind, System
 from pytest_anomod.runtimes.process import runtime as process
 from pytest_anomod.runtimes.process.runtime import ProcessRuntime
@@ -51,6 +52,11 @@ def test_users_are_served_once_it_is_up(demo):
     assert demo.unhealthy() == ()
 
 
+def sources(deployment, kind):
+    """The sources of a kind by service."""
+    return {source.service: source for source in deployment.sources() if isinstance(source, kind)}
+
+
 def test_instances_are_what_the_host_says(demo):
     """All four, each with its kind, files and a living process."""
     found = {instance.service: instance for instance in demo.instances()}
@@ -62,8 +68,8 @@ def test_instances_are_what_the_host_says(demo):
         "cache": ServiceKind.CACHE,
     }
     assert all(processes.is_same(each.pid, each.start_time) for each in found.values())
-    assert found["back"].log_file == demo.directory / "logs/back.log"
-    assert found["notes"].agent_url is None
+    assert sources(demo, LogFile)["back"].path == demo.directory / "logs/back.log"
+    assert set(sources(demo, LineCounter)) == {"front", "back"}
     assert demo.instances() is demo.instances(), "asked again within 50 ms it does not ask the host"
 
 
@@ -71,9 +77,9 @@ def test_asking_whether_it_answers_leaves_no_trace(demo):
     """No request is counted, no line logged, no span written: a probe must not show in the data."""
 
     def traces():
-        text = urllib.request.urlopen(instance_of(demo, "front").metrics_url, timeout=5).read().decode()
+        text = urllib.request.urlopen(sources(demo, MetricsPage)["front"].url, timeout=5).read().decode()
         counted = [line for line in text.splitlines() if line.startswith(("http_", "rpc_")) and "created" not in line]
-        files = [instance_of(demo, name).log_file.read_bytes() for name in ("front", "back", "notes", "cache")]
+        files = [source.path.read_bytes() for source in sources(demo, LogFile).values()]
         return counted, files
 
     demo.unhealthy()

@@ -18,7 +18,7 @@ from pytest_anomod.model.runtime import Instance, Stats, instance_of
 from pytest_anomod.model.source import EngineOutput, Source
 from pytest_anomod.runtimes.docker import engine as docker_engine
 from pytest_anomod.runtimes.docker.capabilities import listens, of_containers
-from pytest_anomod.runtimes.docker.engine import engine_lines, translated
+from pytest_anomod.runtimes.docker.engine import translated
 from pytest_anomod.runtimes.replica import ReplicaDeployment
 
 if TYPE_CHECKING:
@@ -187,21 +187,6 @@ class DockerDeployment(ReplicaDeployment):
             said: Any = self.client.api.logs(self.container(service), tail=lines)
             return "\n".join(said.decode("utf-8", "replace").splitlines())
         return ""
-
-    def output(self, service: str, since_ns: int) -> list[tuple[int, bytes]]:
-        """Lines that the engine took since a time from a service, in order, each with the time when it took it.
-
-        A service's own program writes its log to the standard output and nothing else; stores write to either.
-        """
-        log_format = self.described(service)["log_format"]
-        with translated(f"the output of {service!r} can't be had"):
-            said: Any = self.client.api.logs(
-                self.container(service),
-                stderr=log_format != "json",
-                timestamps=True,
-                since=max(1.0, since_ns / 1e9),  # less would be written as a power of ten
-            )
-        return engine_lines(said)
 
 
 def _inner_process(init: int) -> int | None:

@@ -13,10 +13,12 @@ import pytest
 
 from pytest_anomod.faults import KillService, _programs
 from pytest_anomod.host import processes
+from pytest_anomod.host.engine import output
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Agent, Lifecycle, Listener, LocalProcess, Programs
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import instance_of, need
+from pytest_anomod.model.source import EngineOutput, MetricsPage, SpanFile
 from pytest_anomod.runtimes.docker import engine as docker_engine
 from pytest_anomod.runtimes.docker.runtime import DockerRuntime
 
@@ -52,23 +54,35 @@ def test_everything_carries_the_labels_of_its_owner_and_is_published_on_loopback
         assert set(one.attrs["NetworkSettings"]["Networks"]) == {containers.network()}
 
 
+def sources(deployment, kind):
+    """The sources of a kind by service."""
+    return {source.service: source for source in deployment.sources() if isinstance(source, kind)}
+
+
+def said_by(deployment, service, since_ns):
+    """What the engine took from a service since a time."""
+    source = sources(deployment, EngineOutput)[service]
+    return output(source.engine, source.container, since_ns, stderr=source.stderr)
+
+
 def test_spans_logs_metrics_and_coverage_come_as_from_processes(containers):
     """Files, output and pages are where the collectors look for them; the agent asks for the token."""
     echo(containers, "told")
     back = instance_of(containers, "back")
-    spans = [json.loads(line) for line in back.span_file.read_text().splitlines()]
+    spans = [json.loads(line) for line in sources(containers, SpanFile)["back"].path.read_text().splitlines()]
     assert {(span["service_name"], span["service_instance_id"]) for span in spans} == {("back", back.instance_id)}
-    page = urllib.request.urlopen(back.metrics_url, timeout=5).read().decode()
+    page = urllib.request.urlopen(sources(containers, MetricsPage)["back"].url, timeout=5).read().decode()
     assert 'rpc_server_requests_total{method="Echo"' in page
-    store = urllib.request.urlopen(instance_of(containers, "notes").metrics_url, timeout=5).read().decode()
+    store = urllib.request.urlopen(sources(containers, MetricsPage)["notes"].url, timeout=5).read().decode()
     assert "pg_xact_commit_total" in store
-    said = b"\n".join(line for _, line in containers.output("notes", 1))
+    said = b"\n".join(line for _, line in said_by(containers, "notes", 1))
     assert b"ready to accept connections" in said
     assert list(need(containers, Agent, "back").ask("/coverage/snapshot", {"reset": False})["files"]) == [
         "demo/back.py"
     ]
+    url = containers.described("back")["agent_url"]
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(urllib.request.Request(f"{back.agent_url}/coverage/snapshot", b"{}"), timeout=5)
+        urllib.request.urlopen(urllib.request.Request(f"{url}/coverage/snapshot", b"{}"), timeout=5)
 
 
 def test_the_engine_keeps_what_a_service_logs_and_when_it_took_it(containers):
@@ -82,7 +96,7 @@ def test_the_engine_keeps_what_a_service_logs_and_when_it_took_it(containers):
     until = clock.now_ns()
 
     def instances(begin):
-        taken = [(when, json.loads(line)) for when, line in containers.output("back", begin)]
+        taken = [(when, json.loads(line)) for when, line in said_by(containers, "back", begin)]
         assert all(begin - 1_000 <= when for when, _ in taken)  # to the microsecond, as numbers of seconds go
         assert all(record["time_unix_nano"] <= when for when, record in taken)
         return {record["service_instance_id"] for _, record in taken if record["trace_id"]}
@@ -107,7 +121,7 @@ def test_a_log_that_waits_for_the_disk_is_on_disk_and_with_the_engine(containers
         need(containers, Agent, "back").ask("/log/durable", {"on": False})
     kept = path.read_bytes()[before:].splitlines()
     assert kept
-    said = lambda: [line for _, line in containers.output("back", since)]  # noqa: E731
+    said = lambda: [line for _, line in said_by(containers, "back", since)]  # noqa: E731
     clock.wait_until(lambda: len(said()) >= len(kept), timeout_s=10, what="the engine to have them too")
     assert said()[: len(kept)] == kept
 

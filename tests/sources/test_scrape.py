@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from pytest_anomod.modalities._scrape import Page, Scraper
+from pytest_anomod.sources._scrape import Page, Scraper
 
 TEXT = b"a_total 1\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na_to\r\n6;x=y\r\ntal 1\n\r\n0\r\n\r\n"

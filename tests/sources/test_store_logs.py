@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from pytest_anomod.modalities._store_logs import parse_postgres, parse_redis
+from pytest_anomod.sources.store_logs import parse_postgres, parse_redis
 
 
 def entries(parse, text):

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from pytest_anomod.modalities._prometheus import PageReader, SeriesTable
+from pytest_anomod.sources.openmetrics import PageReader, SeriesTable
 
 PAGE = r"""# HELP rpc_server_requests_total Calls answered.
 # TYPE rpc_server_requests_total counter

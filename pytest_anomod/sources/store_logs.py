@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator
 
 from pytest_anomod.model.clock import NS_PER_S
-
-DEBUG, INFO, WARN, ERROR, FATAL = (5, "DEBUG"), (9, "INFO"), (13, "WARN"), (17, "ERROR"), (21, "FATAL")
-"""Severities by OpenTelemetry's number and name."""
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class Entry:
-    """One entry of a store's log; attributes hold its own fields (pid, role, detail, statement ...).
-
-    `line` is the number, from 0, of the line that it begins with.
-    """
-
-    time_unix_nano: int
-    severity: tuple[int, str]
-    body: str
-    attributes: dict[str, str | int]
-    line: int = 0
-
+from pytest_anomod.sources.severity import DEBUG, ERROR, FATAL, INFO, WARN
+from pytest_anomod.sources.text_logs import Entry
 
 Parser = Callable[[Iterable[bytes]], Iterator[Entry | None]]
 """Entries of a log's lines; None for a line that belongs to no entry."""

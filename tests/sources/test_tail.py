@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pytest_anomod.modalities._tail import Tail, settle
+from pytest_anomod.sources._tail import Tail, settle
 
 
 @pytest.fixture

@@ -1,0 +1,86 @@
+"""The collectors of one case, one a modality that its system has a source of, and what was left of the others."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.errors import CaptureError
+from pytest_anomod.model.fault import Json
+from pytest_anomod.model.modality import Collector, Columns, Modality, in_order
+from pytest_anomod.model.runtime import Deployment
+from pytest_anomod.model.source import Source
+
+
+@dataclasses.dataclass(kw_only=True)
+class Collecting:
+    """Collectors by modality, in the order of modalities; `absent` has the reason for each that there is none of."""
+
+    collectors: dict[str, Collector]
+    absent: dict[str, str]
+    settled_s: float = 0.0
+    """How long records that were on their way were waited for."""
+
+    @classmethod
+    def of(cls, deployment: Deployment, sources: Sequence[Source]) -> Collecting:
+        """The collectors of all modalities on offer that understand one of the sources."""
+        found = cls(collectors={}, absent={})
+        offers: Mapping[str, Modality] = catalog.offers("modalities")
+        for name in in_order(offers):
+            collector = offers[name].collector(deployment, sources)
+            if collector is None:
+                found.absent[name] = offers[name].absence
+            else:
+                found.collectors[name] = collector
+        return found
+
+    def edge(self, name: str) -> None:
+        """A phase begins or ends now."""
+        for collector in self.collectors.values():
+            collector.edge(name)
+
+    def settle(self) -> None:
+        """Wait for records that are on their way, all at once, as long as their sources say at most."""
+        since_s = clock.monotonic_s()
+        for collector in self.collectors.values():
+            collector.settle(since_s)
+        self.settled_s = clock.monotonic_s() - since_s
+
+    def tables(self, start_ns: int, end_ns: int, known: Sequence[str]) -> Iterator[tuple[Modality, Columns]]:
+        """The rows of each modality; one without any is absent, or a CaptureError where some must be.
+
+        `known` is what went wrong before: it is said with the error.
+        """
+        for name, collector in tuple(self.collectors.items()):
+            columns = collector.columns(start_ns, end_ns)
+            if len(columns.get("time_unix_nano", ())):
+                yield catalog.find("modalities", name), columns
+            elif collector.may_be_silent:
+                del self.collectors[name]
+                self.absent[name] = f"nothing was sent or written, by any service, in the {_seconds(start_ns, end_ns)}"
+            else:
+                msg = f"the {name} collector has no record at all between the case's start and end; the case is no case"
+                raise CaptureError("; ".join([*known, msg]))
+
+    def dropped(self) -> dict[str, int]:
+        """Records of each modality that could not be taken."""
+        return {name: collector.dropped for name, collector in self.collectors.items()}
+
+    def may_be_silent(self) -> frozenset[str]:
+        """Modalities of which nothing has to come."""
+        return frozenset(name for name, collector in self.collectors.items() if collector.may_be_silent)
+
+    def told(self) -> dict[str, Json]:
+        """What case.json says of all this."""
+        noted = {name: dict(collector.noted) for name, collector in self.collectors.items()}
+        return {
+            "absent": dict(self.absent),
+            "may_be_silent": sorted(self.may_be_silent()),
+            "noted": {name: counts for name, counts in noted.items() if counts},
+            "settled_s": round(self.settled_s, 3),
+        }
+
+
+def _seconds(start_ns: int, end_ns: int) -> str:
+    return f"{(end_ns - start_ns) / clock.NS_PER_S:.0f} s of the case"

@@ -1,0 +1,123 @@
+"""What readers of files share: they remember sizes at the start and parse at the end."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import gc
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+from pytest_anomod.model.errors import CaptureError
+from pytest_anomod.model.modality import Columns
+from pytest_anomod.model.runtime import Deployment
+from pytest_anomod.model.source import LogFile, SpanFile
+from pytest_anomod.sources._instances import InstanceWatch
+from pytest_anomod.sources._rows import Row, to_columns
+from pytest_anomod.sources._tail import Tail
+from pytest_anomod.sources.collect import Reader
+
+_AT_ONCE = 500
+SETTLE_S = 1.0
+
+File = TypeVar("File", LogFile, SpanFile)
+
+
+class FileReader(Reader, abc.ABC, Generic[File]):
+    """Reads what services append to their files during a case. `dropped` counts lines that are torn or unreadable."""
+
+    fields: tuple[str, ...] = ()
+    settle_s = SETTLE_S
+
+    def __init__(self, deployment: Deployment, sources: Sequence[File]) -> None:
+        super().__init__()
+        self.watch = InstanceWatch(deployment)
+        self._tails = [(source, Tail(source.path)) for source in sources]
+        self._started = False
+        self._size = -1
+        self._rows: list[Row] | None = None
+
+    @abc.abstractmethod
+    def parse(self, source: File, lines: Iterable[bytes]) -> Iterable[Row | None]:
+        """Rows of a file's lines; None for a line that can't be read."""
+
+    def start(self) -> None:
+        """Remember where every file ends."""
+        for _, tail in self._tails:
+            tail.start()
+        self._started = True
+        self.watch.look()
+
+    def edge(self, name: str) -> None:
+        """See whether files were rotated, and which instances run."""
+        for _, tail in self._tails:
+            tail.look()
+        self.watch.look()
+
+    def settled(self) -> bool:
+        """Whether nothing was appended since the question before."""
+        before, self._size = self._size, sum(tail.size() for _, tail in self._tails)
+        return self._size == before
+
+    def stop(self) -> None:
+        """Parse all lines; idempotent."""
+        if self._rows is not None or not self._started:
+            return
+        self.watch.look()
+        with _no_collections():
+            self._rows = [row for source, tail in self._tails for row in self._read(source, tail)]
+
+    def _read(self, source: File, tail: Tail) -> Iterator[Row]:
+        try:
+            for row in self.parse(source, tail.lines()):
+                if row is None:
+                    self.dropped += 1
+                else:
+                    yield row
+        except OSError as error:
+            msg = f"{os.fspath(tail.path)} of {source.service!r} can't be read: {error.strerror or error}"
+            raise CaptureError(msg) from error
+        self.dropped += tail.torn
+        tail.close()
+
+    def columns(self, start_ns: int, end_ns: int) -> Columns:
+        """All records of the stretch, in time order."""
+        return to_columns(self._rows or (), self.fields, start_ns, end_ns)
+
+
+def records(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
+    """Number and value of each line of JSON; a torn one has None for a value, a blank one is left out.
+
+    Many are parsed in one go, as the parser's own start costs as much as a line.
+    """
+    numbered = ((number, line) for number, line in enumerate(lines) if line.strip())
+    while batch := list(itertools.islice(numbered, _AT_ONCE)):
+        try:
+            values = json.loads(b"[" + b",".join(line for _, line in batch) + b"]")
+        except ValueError:
+            values = ()
+        if len(values) != len(batch):
+            values = [_value(line) for _, line in batch]
+        yield from zip((number for number, _ in batch), values, strict=True)
+
+
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """Rows hold no cycles; looking for some, each time thousands are made, takes as long as parsing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _value(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None

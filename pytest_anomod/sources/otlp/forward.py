@@ -1,0 +1,84 @@
+"""Hands payloads on to another OTLP endpoint, for users who look at them elsewhere too; off the path of requests."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import queue
+import threading
+from urllib.parse import urlsplit
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import CaptureError
+from pytest_anomod.model.redact import redact_text
+from pytest_anomod.sources.otlp.inbox import GZIP, JSON
+
+TIMEOUT_S = 5.0
+WAITING = 1_000
+"""Payloads that may wait to be sent; what comes beyond is not forwarded, and counted."""
+_END = None
+
+
+class Forwarder:
+    """Sends payloads to /v1/<signal> below `endpoint` by HTTP, in one thread. `failed` counts those not taken there.
+
+    What comes by gRPC is sent as protobuf over HTTP.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            msg = f"can't forward to {redact_text(endpoint)!r}: give a URL such as http://127.0.0.1:4318"
+            raise CaptureError(msg)
+        self.failed = 0
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
+        self._path = parts.path.rstrip("/")
+        self._waiting: queue.Queue[tuple[str, int, bytes] | None] = queue.Queue(WAITING)
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="otlp-forward", daemon=True)
+        self._thread.start()
+
+    def send(self, signal: str, encoding: int, payload: bytes) -> None:
+        """Have a payload sent soon; never waits."""
+        try:
+            self._waiting.put_nowait((signal, encoding, payload))
+        except queue.Full:
+            self._count()
+
+    def close(self, *, most_s: float = TIMEOUT_S) -> None:
+        """Send what waits, for so many seconds at most; what is left then has failed."""
+        deadline = clock.monotonic_s() + most_s
+        with contextlib.suppress(queue.Full):
+            self._waiting.put(_END, timeout=most_s)
+        self._thread.join(timeout=max(0.0, deadline - clock.monotonic_s()))
+        if not self._thread.is_alive():
+            return
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if self._waiting.get_nowait() is not _END:
+                    self._count()
+        self._waiting.put(_END)  # once its last request is over
+
+    def _run(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            if not self._sent(*item):
+                self._count()
+        self._connection.close()
+
+    def _sent(self, signal: str, encoding: int, payload: bytes) -> bool:
+        headers = {"Content-Type": "application/json" if encoding & JSON else "application/x-protobuf"}
+        if encoding & GZIP:
+            headers["Content-Encoding"] = "gzip"
+        try:
+            self._connection.request("POST", f"{self._path}/v1/{signal}", payload, headers)
+            answer = self._connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()  # a new one for the next
+            return False
+        return answer.status < 300
+
+    def _count(self) -> None:
+        with self._lock:
+            self.failed += 1
