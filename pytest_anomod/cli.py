@@ -51,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
     image.set_defaults(run=_image)
 
+    from pytest_anomod.adopt import command as adopting
+
+    adopting.add_to(commands, lambda line: print(line, flush=True))
+
     clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
     clean.set_defaults(run=_clean)
     return parser

@@ -153,6 +153,12 @@ def _containers(machine: Machine) -> Iterator[Row]:
         found=f"version {machine.docker}" if machine.docker else machine.no_docker,
         cost="--anomod-runtime docker; systems run as processes",
     )
+    yield Row(
+        thing="docker compose",
+        there=not machine.no_compose,
+        found=machine.no_compose or f"version {machine.compose}",
+        cost="systems defined by compose files (compose_system)",
+    )
     if machine.docker:
         yield Row(
             thing="Docker image",

@@ -10,6 +10,7 @@ from pathlib import Path
 from pytest_anomod.define import procfiles
 from pytest_anomod.define.caller import beside_caller
 from pytest_anomod.define.journeys import visit
+from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.source import Source
@@ -20,10 +21,6 @@ Environment = Mapping[str, str | Mapping[str, str]]
 _ENGINES = {
     "redis-server": "redis", "valkey-server": "redis", "postgres": "postgresql", "mysqld": "mysql",
     "mariadbd": "mysql", "mongod": "mongodb", "rabbitmq-server": "rabbitmq",
-}  # fmt: skip
-_KINDS = {
-    "redis": ServiceKind.CACHE, "postgresql": ServiceKind.DOCSTORE, "mysql": ServiceKind.DOCSTORE,
-    "mongodb": ServiceKind.DOCSTORE, "rabbitmq": ServiceKind.QUEUE,
 }  # fmt: skip
 _PLACE = re.compile(r"\{([A-Za-z0-9_-]+)\}")
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
@@ -104,7 +101,7 @@ def procfile(
     """The commands of a Procfile alone, for `System.deploys` beside another way; see `procfile_system`."""
     file = beside_caller(path)
     lines = procfiles.read(file)
-    _check_names(lines, {"only": only, "ports": ports or {}, "logins": logins or {}}, str(file))
+    check_names(lines, {"only": only, "ports": ports or {}, "logins": logins or {}}, str(file))
     from_file = procfiles.read_env(file.parent / env_file) if env_file else {}
     common, own = _parted(env or {}, lines, str(file))
     made = []
@@ -113,7 +110,7 @@ def procfile(
             continue
         given = common | own.get(service, {})
         argv, leading = procfiles.words(line, given)
-        port = (ports or {}).get(service) or 0
+        port = check_port((ports or {}).get(service) or 0, service, str(file))
         made.append(Command(service=service, argv=argv, env={**from_file, **leading, **given}, port=port))
     return Commands(commands=tuple(made), directory=str(file.parent), logins=dict(logins or {}), otlp=otlp)
 
@@ -138,23 +135,23 @@ def _system(
         msg = f"{where} names no service"
         raise ScenarioError(msg)
     given = {"kinds": kinds or {}, "engines": engines or {}, "probes": probes, "calls": calls or {}}
-    _check_names(names, given | {f"calls of {one}": many for one, many in (calls or {}).items()}, where)
+    check_names(names, given | {f"calls of {one}": many for one, many in (calls or {}).items()}, where)
     shared = frozenset(key for key, value in (common or {}).items() if isinstance(value, str))
     called = {
         command.service: tuple((calls or {}).get(command.service, calls_of(command, names, shared)))
         for command in commands.commands
     }
-    chosen = entry or _entry(called, where)
-    _check_names(names, {"entry": [chosen]}, where)
+    chosen = entry or entry_of(called, where)
+    check_names(names, {"entry": [chosen]}, where)
     services = []
     for command in commands.commands:
         one = command.service
         engine = (engines or {}).get(one, engine_of(command))
-        usual = ServiceKind.GATEWAY if one == chosen else _KINDS.get(engine, ServiceKind.APP)
+        usual = ServiceKind.GATEWAY if one == chosen else KINDS.get(engine, ServiceKind.APP)
         services.append(
             Service(
                 name=one,
-                kind=_kind((kinds or {}).get(one, usual), one, where),
+                kind=kind_of((kinds or {}).get(one, usual), one, where),
                 calls=called[one],
                 engine=engine,
                 probe=probes.get(one, Probe()),
@@ -191,16 +188,6 @@ def calls_of(command: Command, services: Mapping[str, object], shared: frozenset
     return tuple(dict.fromkeys(place for place in places if place in services and place != command.service))
 
 
-def _entry(called: Mapping[str, Sequence[str]], where: str) -> str:
-    """The one that no other calls."""
-    callees = {callee for callees in called.values() for callee in callees}
-    roots = [name for name in called if name not in callees]
-    if len(roots) == 1:
-        return roots[0]
-    msg = f"{where}: say which service users reach: entry={' or '.join(repr(name) for name in (roots or called))}"
-    raise ScenarioError(msg)
-
-
 def _probes(probes: Mapping[str, Probe] | None, ports: Mapping[str, int | None] | None) -> dict[str, Probe]:
     silent = {name: Probe(kind="alive") for name, port in (ports or {}).items() if port is None}
     return silent | dict(probes or {})
@@ -212,24 +199,5 @@ def _parted(
     """The variables of all services, and those of single ones."""
     common = {name: value for name, value in env.items() if isinstance(value, str)}
     own = {name: value for name, value in env.items() if not isinstance(value, str)}
-    _check_names(lines, {"env": own}, where)
+    check_names(lines, {"env": own}, where)
     return common, own
-
-
-def _kind(kind: ServiceKind | str, service: str, where: str) -> ServiceKind:
-    try:
-        return ServiceKind(kind)
-    except ValueError:
-        msg = f"{where}: kind {kind!r} of service {service!r} is none of {', '.join(ServiceKind)}"
-        raise ScenarioError(msg) from None
-
-
-def _check_names(
-    known: Mapping[str, object], given: Mapping[str, Sequence[str] | Mapping[str, object]], where: str
-) -> None:
-    """ScenarioError for a name that is no service's."""
-    for what, names in given.items():
-        for name in names:
-            if name not in known:
-                msg = f"{where} has no service {name!r}, which {what} names; its services are {', '.join(known)}"
-                raise ScenarioError(msg)

@@ -47,11 +47,9 @@ def words(line: str, given: Mapping[str, str]) -> tuple[tuple[str, ...], dict[st
 
     What is in `given` wins over what the line assigns, so that a port written into a line can be replaced.
     """
-    rest, assigned, kept = line, {}, []
-    while match := _ASSIGNED.match(rest):
-        if match[1] not in given:
-            kept.append((match[1], match[2]))
-        rest = rest[match.end() :]
+    before, rest = _parted(line)
+    kept = [(name, value) for name, value in before if name not in given]
+    assigned = {}
     needs_shell = bool(_SHELL.search(rest)) or any(_SHELL.search(value) for _, value in kept)
     if needs_shell:
         # such a value may be made of other variables, by the shell alone
@@ -64,6 +62,20 @@ def words(line: str, given: Mapping[str, str]) -> tuple[tuple[str, ...], dict[st
         msg = f"command line {line!r} can't be read: {error}"
         raise ScenarioError(msg) from error
     return (found if len(found) > 1 else (rest,)), assigned
+
+
+def assigned(line: str) -> dict[str, str]:
+    """The variables that a line begins with, as they are written there, without quotes."""
+    return {name: value.strip("'\"") for name, value in _parted(line)[0]}
+
+
+def _parted(line: str) -> tuple[list[tuple[str, str]], str]:
+    """The VAR=value that a line begins with, and the rest of it."""
+    found = []
+    while match := _ASSIGNED.match(line):
+        found.append((match[1], match[2]))
+        line = line[match.end() :]
+    return found, line
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_anomod.host import processes
 
-_LISTEN = "0A"
+_ESTABLISHED, _LISTEN = "01", "0A"
 
 
 def listener_below(pid: int, port: int) -> tuple[int, float] | None:
@@ -45,14 +45,14 @@ def who_listens_on(port: int) -> tuple[int, float] | None:
 
 def _listened() -> dict[int, int]:
     """Ports that are listened on in our network namespace, by the inode of the socket."""
-    found = {}
+    return {int(fields[9]): int(fields[1].rpartition(":")[2], 16) for fields in _rows() if fields[3] == _LISTEN}
+
+
+def _rows() -> Iterator[list[str]]:
+    """The fields of each TCP socket of our network namespace: 1 own address, 2 peer, 3 state, 9 inode."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError):
-            for line in Path(table).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == _LISTEN:
-                    found[int(fields[9])] = int(fields[1].rpartition(":")[2], 16)
-    return found
+            yield from (line.split() for line in Path(table).read_text().splitlines()[1:])
 
 
 def _sockets_of(pid: int) -> set[int]:
@@ -65,3 +65,12 @@ def _sockets_of(pid: int) -> set[int]:
                 if target.startswith("socket:["):
                     found.add(int(target[8:-1]))
     return found
+
+
+def peers_of(pids: Iterable[int]) -> set[int]:
+    """The ports of this machine that processes have connections to."""
+    connected = {}
+    for fields in _rows():
+        if fields[3] == _ESTABLISHED:
+            connected[int(fields[9])] = int(fields[2].rpartition(":")[2], 16)
+    return {connected[inode] for pid in pids for inode in _sockets_of(pid) if inode in connected}

@@ -120,13 +120,14 @@ class Commands:
 class Running:
     """A system that runs already and is not ours: containers (names or ids) and pids by service, its entry's URL.
 
+    A pid is a number, or the absolute path of the file that holds it.
     It is never taken down; only faults that are taken out without a trace are allowed, unless `allow` names others.
     `logins` are the addresses of stores for an administrator, by service.
     """
 
     entry: str
     containers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    pids: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    pids: Mapping[str, int | str] = dataclasses.field(default_factory=dict)
     allow: tuple[str, ...] = ()
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 

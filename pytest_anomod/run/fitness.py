@@ -74,8 +74,11 @@ def _is_asked_for(config: pytest.Config, declaration: Declaration) -> bool:
 
 
 def _lack(config: pytest.Config, declaration: Declaration) -> str:
-    """What the runtime of a test lacks for its fault, and what to do; "" when it has all."""
+    """Why the runtime of a test can't have its fault put in, and what to do; "" when it can."""
     runtime = catalog.find("runtimes", runtime_name(config, declaration))
+    asked = getattr(runtime, "refusal_of_fault", None)
+    if asked and (why := asked(declaration.system, declaration.target, declaration.fault.name)):
+        return f"fault {why}"
     missing = runtime.lacks(declaration.system, declaration.target, declaration.fault.needs)
     if not missing:
         return ""

@@ -21,6 +21,7 @@ from pathlib import Path
 from pytest_anomod.host import cgroups
 from pytest_anomod.host.state import state_root
 from pytest_anomod.model.errors import SafetyError
+from pytest_anomod.runtimes.compose import cli as compose_cli
 
 PYTHONS = ("3.11", "3.12", "3.13")
 DOCKER_LIMIT_S = 1
@@ -50,6 +51,8 @@ class Machine:
     pidfd: bool
     docker: str  # version of the daemon
     no_docker: str
+    compose: str  # version of the compose command
+    no_compose: str
     image: str  # name of the image
     no_image: str
     auto: str  # the runtime that `auto` takes, and why
@@ -68,6 +71,7 @@ def survey(*, blade_home: str = "", blade_lacks: Sequence[str] = ()) -> Machine:
     directory, no_state = _state_directory()
     docker, no_docker = ask_docker()
     image, no_image = _image() if docker else ("", "")
+    no_compose = compose_cli.why_not()
     return Machine(
         system=platform.system(),
         description=f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",
@@ -84,6 +88,8 @@ def survey(*, blade_home: str = "", blade_lacks: Sequence[str] = ()) -> Machine:
         pidfd=hasattr(os, "pidfd_open"),
         docker=docker,
         no_docker=no_docker,
+        compose="" if no_compose else compose_cli.find()[1],
+        no_compose=no_compose,
         image=image,
         no_image=no_image,
         auto=_auto(),

@@ -25,7 +25,7 @@ from typing import Any
 
 from pytest_anomod.host import processes
 from pytest_anomod.model import clock
-from pytest_anomod.model.errors import AnomodError, SafetyError
+from pytest_anomod.model.errors import AnomodError, DeploymentError, SafetyError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.safety import guardian
 from pytest_anomod.safety.helpers import watch
@@ -113,6 +113,21 @@ def _undo(entry: Mapping[str, Any], faults_until: float) -> str:
             return f"removed {entry['path']}" if remove_tree(Path(entry["path"])) else ""
     msg = f"no way to undo {entry['op']!r}; a newer version wrote it: run its `anomod clean`"
     raise SafetyError(msg)
+
+
+def recover_within(ref: Mapping[str, Json], entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Take out the faults that entries say are in the deployment of a ref; DeploymentError names what can't be."""
+    trouble = []
+    for _, entry in reversed(entries):
+        where = entry.get("ref") or entry.get("entry", {}).get("ref")
+        if entry["op"] in ("fault", "injector") and where == ref:
+            try:
+                _recover_within(entry, OVERDUE_LIMIT_S)
+            except Exception as error:  # recover of any fault may raise anything, and the rest must still be undone
+                trouble.append(f"{_describe(entry)}: {type(error).__name__}: {error}")
+    if trouble:
+        msg = f"faults could not be taken out of {ref['system']!r}, which is not ours: {'; '.join(trouble)}"
+        raise DeploymentError(msg)
 
 
 def _take_down(ref: Mapping[str, Json]) -> str:

@@ -236,7 +236,8 @@ class Boot:
         notes += [f"only one of it at a time on this machine: {'; '.join(alone)}"] if alone else []
         published = {service: here for (service, _, protocol), here in self.ports.items() if protocol == "tcp"}
         http = {name: row for name, row in self.described.items() if row["engine"] == "http" and name in published}
-        of_entry = self.ports[_entry_key(document, self.system)]
+        entry = _entry_key(document, self.system)
+        of_entry = self.ports.get(entry, entry[1])  # in the network of the machine it is reached as it is
         urls = {name: f"http://{ports.HOST}:{published[name]}" for name in http}
         files.write_json(
             self.deployment.directory / "deployment.json",
@@ -292,6 +293,8 @@ def _chosen_ports(
 ) -> dict[tuple[str, int, str], int]:
     """A port of our block for all that is published: one that the engine picks changes when a container restarts."""
     key = _entry_key(document, system)
+    if document["services"][key[0]].get("network_mode") == "host":
+        return dict(zip(transform.published_ports(document), range(base_port, base_port + ports.BLOCK), strict=False))
     keys = dict.fromkeys((key, *transform.published_ports(document)))
     chosen = dict(zip(keys, range(base_port, base_port + ports.BLOCK), strict=False))
     return chosen | ({key: entry_port} if entry_port is not None else {})

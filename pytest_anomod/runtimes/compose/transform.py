@@ -66,7 +66,9 @@ def _change_service(
     service["image"] = image
     service["labels"] = {**(service.get("labels") or {}), **plan.labels, plan.service_label: name}
     ports = list(_ports(name, service, plan))
-    if ports:
+    if service.get("network_mode") == "host":
+        service.pop("ports", None)  # they are the machine's own, and published as they are
+    elif ports:
         service["ports"] = ports
     for key in ("network_mode", "ipc", "pid"):
         kind, _, other = str(service.get(key) or "").partition(":")
@@ -131,7 +133,7 @@ def published_ports(document: Mapping[str, Any]) -> Iterator[tuple[str, int, str
     every = (
         (name, int(port["target"]), port.get("protocol") or "tcp")
         for name, service in document["services"].items()
-        if replicas(service) == 1
+        if replicas(service) == 1 and service.get("network_mode") != "host"
         for port in service.get("ports") or ()
     )
     return iter(dict.fromkeys(itertools.islice(every, 100)))

@@ -1,0 +1,72 @@
+"""What is found of a system: answers, each with where it came from, and questions that only its team can answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from pytest_anomod.define.services import KINDS
+from pytest_anomod.model.system import ServiceKind
+
+STORES = frozenset({ServiceKind.CACHE, ServiceKind.DOCSTORE, ServiceKind.QUEUE})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Something that was found, and where it came from."""
+
+    value: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FoundService:
+    """One service. `port` is None where it listens on none, "" where it takes the one it is told."""
+
+    name: str
+    engine: Answer
+    port: Answer | None = None
+    probe_path: Answer | None = None
+    calls: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Services that it calls, each with where that was seen."""
+    env: Mapping[str, Answer] = dataclasses.field(default_factory=dict)
+    """Variables to be given to it, with {NAME} for ports."""
+
+    @property
+    def kind(self) -> ServiceKind:
+        """What it is for, by what it runs."""
+        return KINDS.get(self.engine.value, ServiceKind.APP)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FoundSystem:
+    """A system as far as it was found. `factory` is the function that defines it, `arguments` begin its call."""
+
+    name: str
+    factory: str
+    arguments: tuple[Answer, ...]
+    services: tuple[FoundService, ...]
+    entry: Answer | None
+    """None where several could be it."""
+    journeys: tuple[Answer, ...]
+    """Paths that users get."""
+    questions: tuple[str, ...] = ()
+    """What could not be found, one sentence each."""
+    says_all: bool = True
+    """Whether engines and calls are to be written out: a factory may find them itself, always in the same way."""
+
+    def service(self, name: str) -> FoundService:
+        """The service of that name."""
+        return next(service for service in self.services if service.name == name)
+
+
+def entry_among(services: tuple[FoundService, ...], chosen: str) -> Answer | None:
+    """The service that users reach: the chosen one, or the only one that speaks HTTP and that no other calls."""
+    if chosen:
+        return Answer(value=chosen, why="said by --entry")
+    called = {callee for service in services for callee in service.calls}
+    roots = [one.name for one in services if one.engine.value == "http" and one.port is not None]
+    free = [name for name in roots if name not in called]
+    if len(free) == 1:
+        return Answer(value=free[0], why="it speaks HTTP, and no other service calls it")
+    return None

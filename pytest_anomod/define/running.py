@@ -1,0 +1,105 @@
+"""A system that runs already, of which only where it is must be said: `running_system("shop", entry=URL, pids=...)`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from pytest_anomod.define.caller import beside_caller
+from pytest_anomod.define.journeys import visit
+from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
+from pytest_anomod.model import catalog
+from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.source import Jaeger, LogFile, Source, Zipkin
+from pytest_anomod.model.system import Journey, Probe, Running, Service, ServiceKind, System
+
+
+def running_system(
+    name: str,
+    *,
+    entry: str,
+    entry_service: str = "",
+    containers: Mapping[str, str] | None = None,
+    pids: Mapping[str, int | str | os.PathLike[str]] | None = None,
+    ports: Mapping[str, int] | None = None,
+    calls: Mapping[str, Sequence[str]] | None = None,
+    kinds: Mapping[str, ServiceKind | str] | None = None,
+    engines: Mapping[str, str] | None = None,
+    probes: Mapping[str, Probe] | None = None,
+    logins: Mapping[str, str] | None = None,
+    logs: Mapping[str, str | os.PathLike[str]] | None = None,
+    traces: Zipkin | Jaeger | None = None,
+    telemetry: Sequence[Source] = (),
+    journeys: Sequence[Journey] = (),
+    rate_rps: float = 5.0,
+    allow: Sequence[str] = (),
+) -> System:
+    """The system whose entry is at a URL; what can be done to a service follows from what is said of it.
+
+    `containers` are names or ids of containers, by service. `pids` are numbers, or paths of files that hold them
+    (relative to the calling file); processes must be on this machine and the caller's own, or the caller root. `ports`
+    says where services without a container listen. Services that are only called are named by `calls`. `logs` are files
+    that services write. Only faults that leave no trace are put in, and those that `allow` names. `entry_service` is
+    the one behind the URL: by default the one that no other calls. ScenarioError for what can't work.
+    """
+    where = f"running_system({name!r})"
+    parts = urlsplit(entry)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        msg = f"{where}: entry={entry!r} is no URL; say http://127.0.0.1:3000"
+        raise ScenarioError(msg)
+    called = {service: tuple(callees) for service, callees in (calls or {}).items()}
+    order = [
+        *(containers or {}),
+        *(pids or {}),
+        *(ports or {}),
+        *called,
+        *(one for row in called.values() for one in row),
+    ]
+    names = dict.fromkeys([*([entry_service] if entry_service else []), *order])
+    both = set(containers or {}) & set(pids or {})
+    if both:
+        msg = f"{where}: {', '.join(sorted(both))} can't be a container and a pid at once"
+        raise ScenarioError(msg)
+    if not names:
+        msg = f"{where} names no service: say containers={{...}}, pids={{...}} or ports={{...}}"
+        raise ScenarioError(msg)
+    given = {"kinds": kinds, "engines": engines, "probes": probes, "logins": logins, "logs": logs}
+    check_names(names, {what: rows or {} for what, rows in given.items()}, where)
+    chosen = entry_service or entry_of({one: called.get(one, ()) for one in names}, where, "entry_service")
+    services = []
+    for one in names:
+        engine = (engines or {}).get(one, "http")
+        usual = ServiceKind.GATEWAY if one == chosen else KINDS.get(engine, ServiceKind.APP)
+        services.append(
+            Service(
+                name=one,
+                kind=kind_of((kinds or {}).get(one, usual), one, where),
+                calls=called.get(one, ()),
+                engine=engine,
+                port=check_port((ports or {}).get(one, 0), one, where),
+                probe=(probes or {}).get(one, Probe()),
+            )
+        )
+    found = [LogFile(service=one, path=beside_caller(path)) for one, path in (logs or {}).items()]
+    system = System(
+        name=name,
+        services=tuple(services),
+        entry=chosen,
+        journeys=tuple(journeys) or (visit("/"),),
+        rate_rps=rate_rps,
+        deploys=(
+            Running(
+                entry=entry,
+                containers=dict(containers or {}),
+                pids={
+                    one: pid if isinstance(pid, int) else str(beside_caller(pid)) for one, pid in (pids or {}).items()
+                },
+                allow=tuple(allow),
+                logins=dict(logins or {}),
+            ),
+        ),
+        telemetry=(*found, *((traces,) if traces is not None else ()), *telemetry),
+    )
+    catalog.register("systems", system)
+    return system

@@ -1,0 +1,102 @@
+"""A system from a compose file: what is up, where it is, what is known of it, and what of it is nobody's business."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from pytest_anomod.host import processes
+from pytest_anomod.model.source import EngineOutput, ResourceFigures
+from pytest_anomod.runtimes.compose import ComposeRuntime
+from pytest_anomod.runtimes.docker import engine as docker_engine
+
+
+def get(deployment, path: str) -> str:
+    """What a user gets."""
+    with urllib.request.urlopen(deployment.entry_url + path, timeout=5) as answer:
+        return answer.read().decode()
+
+
+def test_it_is_up_and_serves(live):
+    """Every service runs, is known by its process, and answers; the job that others waited for is none."""
+    assert live.unhealthy() == ()
+    assert get(live, "/x") == "hello /x\n"
+    found = {one.service: one for one in live.instances()}
+    assert set(found) == {"front", "middle", "back"}
+    assert {one.state for one in found.values()} == {"running"}
+    assert {one.instance_id for one in found.values()} == {"front-1", "middle-1", "back-1"}
+    assert len({one.pid for one in found.values()}) == 3
+    assert all(processes.is_same(one.pid, one.start_time) for one in found.values())
+    assert {one.inner_address[1] for one in found.values()} == {8000}
+
+
+def test_what_is_published_is_so_on_loopback_and_labelled_as_ours(live, engine):
+    """No fixed port of the file is taken, and nobody outside this machine reaches it."""
+    rows = engine.containers.list(all=True, filters={"label": f"{docker_engine.DEPLOYMENT}={live.ref['id']}"})
+    assert {one.labels[docker_engine.SERVICE] for one in rows} == {"front", "middle", "back", "prepare"}
+    for one in rows:
+        assert processes.owner_alive(one.labels[docker_engine.OWNER])
+        published = [place for places in one.ports.values() for place in places or ()]
+        assert all(place["HostIp"] == "127.0.0.1" and place["HostPort"] != "8080" for place in published)
+    assert live.urls["front"] == live.entry_url
+
+
+def test_sources_and_figures(live):
+    """The engine's output of each container, and figures from its control group."""
+    sources = live.sources()
+    outputs = {source.service: source for source in sources if isinstance(source, EngineOutput)}
+    assert set(outputs) == {"front", "middle", "back"}
+    text = live.client.api.logs(outputs["front"].container).decode()
+    assert "listening on 8000" in text
+    assert {source.service for source in sources if isinstance(source, ResourceFigures)} == set(outputs)
+    stats = live.stats("front")
+    assert stats.memory_bytes > 1 << 20
+    assert stats.cpu_s > 0
+    assert not stats.stopped
+
+
+def test_another_process_finds_it_by_its_ref(live):
+    """The guardian, helper programs, a replayed experiment."""
+    ref = json.loads(json.dumps(dict(live.ref)))
+    assert "never-to-be-seen" not in json.dumps(ref)
+    again = ComposeRuntime().attach(ref)
+    assert again.instances() == live.instances()
+    assert again.entry_url == live.entry_url
+
+
+def test_passwords_are_in_the_one_file_that_only_we_can_read(live):
+    """And nowhere else of what we keep."""
+    holding = [
+        path for path in live.directory.rglob("*") if path.is_file() and b"never-to-be-seen" in path.read_bytes()
+    ]
+    assert [path.name for path in holding] == ["compose.json"]
+    assert {path.stat().st_mode & 0o077 for path in [*holding, *holding[0].parents[:1]]} == {0}
+
+
+def test_two_are_up_side_by_side(live, defined, compose_session):
+    """As under xdist: each with ports, networks and volumes of its own."""
+    runtime = ComposeRuntime()
+    other = runtime.up(defined, compose_session)
+    try:
+        assert other.entry_url != live.entry_url
+        assert get(other, "/y") == get(live, "/y")
+        assert {one.pid for one in other.instances()}.isdisjoint(one.pid for one in live.instances())
+    finally:
+        runtime.down(other)
+    assert not Path(other.directory).exists()
+    assert live.unhealthy() == ()
+
+
+@pytest.mark.parametrize("port", [28_999])
+def test_the_entry_can_be_given_a_port(defined, compose_session, port):
+    """For a person who wants to look."""
+    runtime = ComposeRuntime()
+    deployment = runtime.up(defined, compose_session, entry_port=port)
+    try:
+        assert deployment.entry_url == f"http://127.0.0.1:{port}"
+        assert get(deployment, "/z") == "hello /z\n"
+    finally:
+        runtime.down(deployment)
