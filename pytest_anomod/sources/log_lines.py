@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ _LOUD = "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FAT
 _SOFT = "trace|trce|debug|dbug|dbg|info|inf|notice|warn|warning|wrn|error|err|fail|severe|critical|crit|fatal|alert"
 _LEADING_LEVEL = re.compile(rf"[\s\[<(|:-]*\b({_LOUD}|{_SOFT}|Info|Debug|Warning|Warn|Notice)\b(?:\[\d+\])?\s*[\]>):|]")
 _LOUD_LEVEL = re.compile(rf"(?<![\w/.=-])({_LOUD})(?![\w/.=-])")
+_LOUD_START = re.compile(rf" ?[\[<(]?({_LOUD})\b")
 _MARKED_LEVEL = re.compile(rf"[\[<(]\s*({_LOUD}|{_SOFT})\s*[\]>)]", re.IGNORECASE)
 _KLOG = re.compile(r"([IWEF])\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ ")
 _BEFORE_TIME = re.compile(rf"[\[<(]?(?:(?:{_LOUD}|{_SOFT})[\]>):]*\s*)?[\[<(]?")
@@ -52,9 +54,29 @@ _TRACES = ("traceid", "oteltraceid", "ddtraceid", "xb3traceid", "contexttraceid"
 _SPANS = ("spanid", "otelspanid", "ddspanid", "xb3spanid", "contextspanid", "mdcspanid", "ctxspanid")
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """When the container engine took a line, and whether times without a zone are local times of this machine."""
+
+    engine_ns: int | None = None
+    is_local: bool = False
+
+    def offset_ns(self, nanos: int) -> int:
+        """What to add to a time that names no zone, taken for UTC."""
+        if self.engine_ns is not None:  # it is local time somewhere, and not long ago
+            return round((self.engine_ns - nanos) / ZONE_STEP_NS) * ZONE_STEP_NS
+        if not self.is_local:
+            return 0
+        naive = dt.datetime.fromtimestamp(nanos // NS_PER_S, dt.UTC).replace(tzinfo=None)
+        return -int((naive.astimezone().utcoffset() or dt.timedelta()).total_seconds()) * NS_PER_S
+
+
+NOTHING_SEEN = Seen()
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Line:
-    """What one line says; `begins` is whether it is surely the first of an entry."""
+    """What one line says; `begins` is whether it is surely the first of an entry: it starts with a time or a level."""
 
     text: str
     time_unix_nano: int | None = None
@@ -63,15 +85,14 @@ class Line:
     trace_id: str = ""
     span_id: str = ""
     attributes: dict[str, Any] = dataclasses.field(default_factory=dict)
-    begins: bool = False
-    has_time: bool = False
+    begins: bool
 
 
-def read_line(text: str, seen_ns: int | None = None) -> Line:
-    """A line by what it looks like; `seen_ns` is when the container engine took it."""
+def read_line(text: str, seen: Seen = NOTHING_SEEN) -> Line:
+    """A line by what it looks like; `seen` is what is known of when it was written."""
     text = (_ANSI.sub("", text) if "\x1b" in text else text).rstrip()
     fields = _json_fields(text) or _logfmt_fields(text)
-    return _plain(text, seen_ns) if fields is None else _structured(text, fields, seen_ns)
+    return _plain(text, seen) if fields is None else _structured(text, fields, seen)
 
 
 def _json_fields(text: str) -> dict[str, Any] | None:
@@ -112,7 +133,7 @@ def _plain_key(key: str) -> str:
     return "".join(filter(str.isalnum, key)).lower()
 
 
-def _structured(text: str, fields: Mapping[str, Any], seen_ns: int | None) -> Line:
+def _structured(text: str, fields: Mapping[str, Any], seen: Seen) -> Line:
     flat: dict[str, Any] = {}
     for key, value in fields.items():
         if isinstance(value, dict) and key.lower() in _OBJECTS:
@@ -131,7 +152,7 @@ def _structured(text: str, fields: Mapping[str, Any], seen_ns: int | None) -> Li
                 return value
         return None
 
-    time_unix_nano = take(_TIMES, lambda value: _field_time(value, seen_ns))
+    time_unix_nano = take(_TIMES, lambda value: _field_time(value, seen))
     level = take(("severitynumber",), lambda value: _otel_number(value))
     level = take(_LEVELS, severity.of_level) or level or take(("levelno",), severity.of_python)
     body = take(_BODIES, lambda value: value if isinstance(value, str) else None)
@@ -148,7 +169,6 @@ def _structured(text: str, fields: Mapping[str, Any], seen_ns: int | None) -> Li
         span_id=span or "" if trace else "",
         attributes=flat,
         begins=True,
-        has_time=time_unix_nano is not None,
     )
 
 
@@ -157,13 +177,13 @@ def _otel_number(value: Any) -> Severity | None:
     return severity.of_number(number) if number is not None and 1 <= number <= 24 else None
 
 
-def _field_time(value: Any, seen_ns: int | None) -> int | None:
+def _field_time(value: Any, seen: Seen) -> int | None:
     if isinstance(value, dict):  # Log4j's instant
         seconds, nanos = integer(value.get("epochSecond")), integer(value.get("nanoOfSecond"))
         nanoseconds = None if seconds is None else seconds * NS_PER_S + (nanos or 0)
-        return _checked(time_ns(nanoseconds), seen_ns)
-    found = _time_in(value, 0, seen_ns) if isinstance(value, str) else None
-    return found[0] if found else _checked(epoch_ns(value), seen_ns)
+        return _checked(time_ns(nanoseconds), seen)
+    found = _time_in(value, 0, seen) if isinstance(value, str) else None
+    return found[0] if found else _checked(epoch_ns(value), seen)
 
 
 def any_trace_id(value: Any) -> str:
@@ -183,11 +203,11 @@ def _any_id(value: Any, digits: int, read: Callable[[object], str]) -> str:
     return read(text) if len(text) in (16, digits) else ""
 
 
-def _plain(text: str, seen_ns: int | None) -> Line:
+def _plain(text: str, seen: Seen) -> Line:
     body, time_unix_nano, has_time = text, None, False
     before = _BEFORE_TIME.match(text)
-    found = _time_in(text, before.end() if before else 0, seen_ns)
-    level = _level_of(text if found is None else text[: _HEAD + found[1]])
+    found = _time_in(text, before.end() if before else 0, seen)
+    level = _level_of(text[:_HEAD])
     if found is not None:
         time_unix_nano, end = found
         has_time = True
@@ -196,9 +216,9 @@ def _plain(text: str, seen_ns: int | None) -> Line:
         marker = _AFTER_LEVEL.match(body)
         body = body[marker.end() :] if marker else body
     elif clf := _CLF.search(text, 0, 200):
-        time_unix_nano, has_time = _clf_time(clf, seen_ns), True
-    is_indented = text[:1] in (" ", "\t")
-    begins = has_time or (level is not None and (not is_indented or _LEADING_LEVEL.match(text) is not None))
+        time_unix_nano, has_time = _clf_time(clf, seen), True
+    is_deep = text.startswith(("\t", "  "))
+    begins = has_time or (not is_deep and any(mark.match(text) for mark in (_LEADING_LEVEL, _LOUD_START, _KLOG)))
     trace, span = _ids_in(text)
     return Line(
         text=text,
@@ -208,19 +228,17 @@ def _plain(text: str, seen_ns: int | None) -> Line:
         trace_id=trace,
         span_id=span,
         begins=begins,
-        has_time=has_time,
     )
 
 
-def _level_of(text: str) -> Severity | None:
-    head = text[: _HEAD * 2]
+def _level_of(head: str) -> Severity | None:
     if klog := _KLOG.match(head):
         return severity.of_word(klog[1])
-    match = _LEADING_LEVEL.match(head) or _LOUD_LEVEL.search(head[:_HEAD]) or _MARKED_LEVEL.search(head[:_HEAD])
+    match = _LEADING_LEVEL.match(head) or _LOUD_LEVEL.search(head) or _MARKED_LEVEL.search(head)
     return severity.of_word(match[1]) if match else None
 
 
-def _time_in(text: str, place: int, seen_ns: int | None) -> tuple[int | None, int] | None:
+def _time_in(text: str, place: int, seen: Seen) -> tuple[int | None, int] | None:
     """The time that stands there, None if it is none that can be, and where it ends."""
     match = _TIME.match(text, place)
     if match is None:
@@ -229,23 +247,24 @@ def _time_in(text: str, place: int, seen_ns: int | None) -> tuple[int | None, in
     zone = "Z" if zone in ("UTC", "GMT") else zone or ""
     try:
         nanos = iso_to_ns(f"{year}-{month}-{day}T{moment}.{fraction or 0}{zone}")
-    except (ValueError, OverflowError):
+        nanos += 0 if zone else seen.offset_ns(nanos)
+    except (ValueError, OverflowError):  # no such day, or one that this machine's zone has no offset for
         return None, match.end()
-    if not zone and seen_ns is not None:
-        nanos += round((seen_ns - nanos) / ZONE_STEP_NS) * ZONE_STEP_NS  # it is local time of a place not far away
-    return _checked(time_ns(nanos), seen_ns), match.end()
+    return _checked(time_ns(nanos), seen), match.end()
 
 
-def _clf_time(match: re.Match[str], seen_ns: int | None) -> int | None:
+def _clf_time(match: re.Match[str], seen: Seen) -> int | None:
     day, month, year, moment, zone = match.groups()
     try:
-        return _checked(iso_to_ns(f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{moment}{zone}"), seen_ns)
+        return _checked(iso_to_ns(f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{moment}{zone}"), seen)
     except (ValueError, OverflowError):
         return None
 
 
-def _checked(nanos: int | None, seen_ns: int | None) -> int | None:
-    return None if nanos is None or (seen_ns is not None and abs(nanos - seen_ns) > MOST_OFF_NS) else nanos
+def _checked(nanos: int | None, seen: Seen) -> int | None:
+    if nanos is None or (seen.engine_ns is not None and abs(nanos - seen.engine_ns) > MOST_OFF_NS):
+        return None
+    return nanos
 
 
 def _ids_in(text: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from pytest_anomod.sources.log_lines import Line, read_line
+from pytest_anomod.sources.log_lines import Line, Seen, read_line
 from pytest_anomod.sources.severity import ERROR, FATAL, INFO, WARN, Severity
 
 MOST_LINES = 2_000
@@ -60,18 +60,18 @@ class Entry:
     line: int = 0
 
 
-def entries(lines: Iterable[bytes], observed: Sequence[int] = ()) -> Iterator[Entry | None]:
+def entries(lines: Iterable[bytes], observed: Sequence[int] = (), *, is_local: bool = False) -> Iterator[Entry | None]:
     """Entries of lines without their ends; None for an entry whose time nothing tells.
 
     `observed` has the time in nanoseconds at which the container engine took each line, or is empty. It is the time of
-    entries without one of their own, and tells the zone of those that name none; without it such times are UTC, and an
-    entry without a time has that of the entry before.
+    entries without one of their own, and tells the zone of those that name none. Without it, such times are UTC, or
+    with `is_local` local times of this machine, and an entry without a time has that of the entry before.
     """
     pending: _Pending | None = None
     last_ns: int | None = None
     for number, raw in enumerate(lines):
         seen_ns = observed[number] if number < len(observed) else None
-        line = read_line(raw.decode("utf-8", "replace"), seen_ns)
+        line = read_line(raw.decode("utf-8", "replace"), Seen(seen_ns, is_local))
         if not line.text:
             continue
         if pending is not None and pending.takes(line):
@@ -108,8 +108,6 @@ class _Pending:
     def takes(self, line: Line) -> bool:
         """Whether a line belongs to this entry."""
         text = line.text
-        if self._trace and text[0] in " \t" and not line.has_time:
-            return True
         if line.begins:
             return False
         if text[0] in " \t" or _CLOSING.match(text, 0, _HEAD):

@@ -16,6 +16,8 @@ _HEX = re.compile("[0-9a-fA-F]+")
 _INTEGER = re.compile(r"-?\d{1,20}")
 _LAST_NS = 2**63
 _MAY_BE_SURROGATE = re.compile(rb"\\u[dD]|\xed[\xa0-\xbf]")
+_FIRST = 10**8
+"""An epoch below this number of seconds is a length, a count or the like."""
 _UNITS = ((10**11, NS_PER_S), (10**14, NS_PER_MS), (10**17, NS_PER_US), (_LAST_NS, 1))
 """An epoch below the first number counts in units of so many nanoseconds: right for the years 1973 to 5138."""
 
@@ -41,7 +43,8 @@ def load_json(document: bytes, *, exact: bool = False) -> Any:
     """
     try:
         value = json.loads(document, parse_float=Number if exact else _finite_float, parse_constant=str)
-        return _without_lone_surrogates(value) if _MAY_BE_SURROGATE.search(document) else value
+        has_escapes = b"\\u" in document or b"\xed" in document  # far faster to look for than what it may be
+        return _without_lone_surrogates(value) if has_escapes and _MAY_BE_SURROGATE.search(document) else value
     except RecursionError as error:
         msg = "the JSON is nested too deeply"
         raise ValueError(msg) from error
@@ -129,7 +132,7 @@ def epoch_ns(value: object) -> int | None:
     if text is None:
         number = integer(value)
         text = None if number is None else str(number)
-    seconds = None if text is None else decimal_ns(text, 1)
-    if text is None or seconds is None:
+    size = None if text is None else decimal_ns(text, 1)
+    if text is None or size is None or size < _FIRST:
         return None
-    return decimal_ns(text, next(unit_ns for bound, unit_ns in _UNITS if seconds < bound))
+    return decimal_ns(text, next(unit_ns for bound, unit_ns in _UNITS if size < bound))

@@ -10,7 +10,6 @@ import pytest
 
 from pytest_anomod.sources.openmetrics import PageReader, SeriesTable, series_of
 
-# from a client of OpenMetrics: /work/shared/samples/openmetrics_exemplars.txt
 EXEMPLARS = r"""# TYPE shop_latency_seconds histogram
 # HELP shop_latency_seconds How long orders take, with a hash # and a quote \" in the help.
 shop_latency_seconds_bucket{le="0.1",route="a # b"} 3 # {trace_id="00000000000000000000000000000a01"} 0.04 1700000000.5

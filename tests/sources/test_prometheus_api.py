@@ -78,15 +78,8 @@ def test_samples_become_rows_with_exact_times(prometheus):
 
 
 def test_kinds_are_those_declared_else_by_the_name(prometheus):
-    names = (
-        "calls",
-        "latency_seconds_bucket",
-        "latency_seconds_sum",
-        "old_seconds",
-        "old_seconds_count",
-        "odd",
-        "x_total",
-    )
+    histogram = ["latency_seconds_bucket", "latency_seconds_sum"]
+    names = ["calls", *histogram, "old_seconds", "old_seconds_count", "odd", "x_total"]
     reading = read(prometheus, matrix(*(series(name, [[1700000001, "1"]]) for name in names)))
     assert {row["metric_name"]: (row["kind"], row["unit"]) for row in records(reading, METRIC_FIELDS)} == {
         "calls": ("counter", "1"),

@@ -44,6 +44,8 @@ def test_trace_ids_have_32_lower_case_digits_or_are_none(value, expected):
         ("nan", None),
         ("soon", None),
         (0, None),
+        (250, None),
+        ("99999999", None),
         (True, None),
         (None, None),
         (2**63, None),

@@ -40,6 +40,7 @@ TOO_LARGE = "requests above the limit of bytes"
 FULL = "records beyond what is kept of a case"
 UNKNOWN_FORM = "requests in a form that OTLP does not have"
 NO_PROTOBUF = "requests in protobuf, for which opentelemetry-proto is missing"
+TWICE = "spans that were sent again, as senders do that missed an answer"
 REJECTED = "spans without usable ids or start time"
 
 
@@ -105,6 +106,10 @@ class Inbox:
         tally = Tally()
         with _no_collections():
             decoded = self._decoded(signal, tally)
+            if signal == "traces":
+                once = {(row[3], row[4], row[7], row[0]): row for row in decoded}
+                tally.dropped[TWICE] += len(decoded) - len(once)
+                decoded = list(once.values())
             within = [row for row in decoded if start_ns <= row[0] < end_ns]
             if signal == "traces":
                 tally.noted += links(within, decoded)

@@ -39,17 +39,16 @@ def parse(signal: str, payload: bytes) -> Any:
     if request and not isinstance(request.get(name), list):
         msg = f"it holds no list {name}"
         raise ValueError(msg)
-    try:
-        count(signal, request)
-    except _BROKEN as error:
-        msg = f"below {name} it is not of OTLP's shape ({type(error).__name__}: {error})"
-        raise ValueError(msg) from error
     return request
 
 
 def count(signal: str, request: Any) -> tuple[int, int]:
-    """How many records a request has, and how many of them can't be taken; cheap."""
-    records = [record for _, _, record in _walk(signal, request)]
+    """How many records a request has, and how many can't be taken; ValueError where it is not of OTLP's shape."""
+    try:
+        records = [record for _, _, record in _walk(signal, request)]
+    except _BROKEN as error:
+        msg = f"it is not of OTLP's shape ({type(error).__name__}: {error})"
+        raise ValueError(msg) from error
     if signal != "traces":
         return len(records), 0
     return len(records), sum(_reason(span) is not None for span in records)

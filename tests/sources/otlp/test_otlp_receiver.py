@@ -212,12 +212,24 @@ def test_only_the_stretch_is_read_and_clear_begins_anew(receiver, sender):
     assert len(receiver.read("traces", *FOREVER).rows) == 1
 
 
+def test_a_span_that_is_sent_again_is_taken_once(receiver, sender):
+    for _ in range(3):
+        assert sender.send(ONE) == (200, b"{}")
+    reading = receiver.read("traces", *FOREVER)
+    assert len(reading.rows) == 1
+    assert reading.dropped == {inboxes.TWICE: 2}
+
+
 def test_what_memory_may_not_hold_goes_to_a_file_without_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(inboxes, "IN_MEMORY_BYTES", 4_000)
     monkeypatch.setattr(inboxes, "KEPT_BYTES", 20_000)
     inbox = inboxes.Inbox(tmp_path)
     sent = 0
-    while (reply := inbox.take("traces", inboxes.JSON, json.dumps(documents.spans(1)).encode())).status == 200:
+    while True:
+        request = documents.spans(1, traceId=f"{sent + 1:032x}")
+        reply = inbox.take("traces", inboxes.JSON, json.dumps(request).encode())
+        if reply.status != 200:
+            break
         sent += 1
     assert sent > 3
     assert reply.status == 413
