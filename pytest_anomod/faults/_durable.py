@@ -1,7 +1,8 @@
 """Having a target wait for the disk when it writes, and back: a PostgreSQL store at commits, a service at its lines.
 
 Replicas wait for no disk: what they lose with the machine nobody misses. Who waits feels a busy disk, and nobody else.
-A target that is neither PostgreSQL nor has an agent of ours is left as it is, and how it waits can't be seen.
+A target that is neither a PostgreSQL whose login we have, nor has an agent of ours, is left as it is, and how it waits
+can't be seen.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pytest_anomod.faults import _postgres
 from pytest_anomod.faults._agents import tell, tell_while_it_runs
 from pytest_anomod.faults._parameters import refuse_target
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import Agent
+from pytest_anomod.model.capability import Agent, StoreLogin
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.model.system import Replica, ServiceKind
@@ -110,7 +111,8 @@ async def _look_at_store(session: Any) -> dict[str, Json]:
 
 
 def _is_store(deployment: Deployment, target: str) -> bool:
-    return instance_of(deployment, target).engine == _postgres.ENGINE
+    is_postgres = instance_of(deployment, target).engine == _postgres.ENGINE
+    return is_postgres and deployment.capability(StoreLogin, target) is not None
 
 
 def _has_agent(deployment: Deployment, target: str) -> bool:

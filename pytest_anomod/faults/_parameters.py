@@ -63,6 +63,13 @@ def refuse(fault: Any, field: str, what: str) -> None:
     raise ScenarioError(msg)
 
 
+def check_engine(fault: Any, system: System, target: str, *engines: str) -> None:
+    """Refuse a target that runs none of these engines."""
+    engine = system.service(target).engine
+    if engine not in engines:
+        refuse_target(fault, target, f"its Service says engine={engine!r}, and this fault needs {' or '.join(engines)}")
+
+
 def refuse_lost_content(fault: Any, system: System, target: str) -> None:
     """Refuse what ends the process of a replica's cache: its content was put in when the replica came up, once."""
     if system.service(target).kind is ServiceKind.CACHE and system.deploy(Replica) is not None:

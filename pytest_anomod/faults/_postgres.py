@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.faults._parameters import refuse_target
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
@@ -14,16 +13,9 @@ from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
-    from pytest_anomod.model.system import System
 
 ENGINE = "postgresql"
 _AT_MOST_S = 1.5
-
-
-def check(fault: Any, system: System, target: str) -> None:
-    """ScenarioError unless a target runs PostgreSQL."""
-    if (engine := system.service(target).engine) != ENGINE:
-        refuse_target(fault, target, f"it runs {engine or 'we know not what'}, and this is done to {ENGINE}")
 
 
 def ask(deployment: Deployment, target: str, question: Callable[[Any], Awaitable[Any]]) -> Any:

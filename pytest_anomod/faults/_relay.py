@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -79,8 +78,7 @@ def filled_trips_s(deployment: Deployment, target: str, size: int, timeout_s: fl
     instance = instance_of(deployment, target)
     parts = [min(FILL_MOST, size - begin) for begin in range(0, size, FILL_MOST)]
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
-        ways = (round_trip_s, instance.address, instance.engine, timeout_s)
-        return max(pool.map(functools.partial(*ways), parts))
+        return max(pool.map(lambda fill: round_trip_s(instance.address, instance.engine, timeout_s, fill), parts))
 
 
 def see_answer(deployment: Deployment, target: str) -> None:
@@ -99,7 +97,7 @@ def _is_home(deployment: Deployment, target: str) -> bool:
         return True  # when it is started again, it is on its own port
     listener = deployment.capability(Listener, target)
     if listener is None:
-        return True  # what diverted its traffic is gone with it
+        return True  # it has none that could have been diverted
     try:
         listener.restore()
     except DeploymentError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_anomod.faults._chaos_mesh import resource
-from pytest_anomod.faults._parameters import matches, refuse_target, within
+from pytest_anomod.faults._parameters import check_engine, matches, within
 from pytest_anomod.faults._relay import RelayedFault
 from pytest_anomod.faults._speak import ask
 from pytest_anomod.model.errors import InjectionError
@@ -35,8 +35,7 @@ class RequestFault(RelayedFault):
         matches(self, "path", r"/[!-~]*", "/api/v1/orders, the beginning of a path")
 
     def check(self, system: System, target: str) -> None:
-        if (engine := system.service(target).engine) != "http":
-            refuse_target(self, target, f"it runs {engine or 'we know not what'}, and only http has requests")
+        check_engine(self, system, target, "http")
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """See that a probe is answered while nothing is in its way: else the fault's end could not be seen."""

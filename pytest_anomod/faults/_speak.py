@@ -13,7 +13,7 @@ from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 
 # HTTP/1.1 without a Host header: a server must refuse it (RFC 9112, 3.2) and does so before any handler, log or metric
-_HTTP = b"GET /healthz HTTP/1.1\r\nConnection: close\r\n%s\r\n"
+_HTTP = b"GET /healthz HTTP/1.1\r\nConnection: close\r\ntraceparent: %s\r\n%s\r\n"
 _FILL = b"X-Fill: %s\r\n"
 _SSL_REQUEST = struct.pack("!ii", 8, 80_877_103)
 """Asks a PostgreSQL whether it speaks TLS, before any login; it answers with one byte."""
@@ -58,10 +58,15 @@ def says_something(engine: str) -> bool:
 
 def _question(engine: str, fill: int) -> bytes:
     if engine == "http":
-        return _HTTP % (_FILL % (b"x" * fill) if fill else b"")
+        return _HTTP % (_unsampled().encode(), _FILL % (b"x" * fill) if fill else b"")
     if engine == "redis":
         return b"*2\r\n$4\r\nPING\r\n$%d\r\n%s\r\n" % (fill, b"x" * fill) if fill else b"*1\r\n$4\r\nPING\r\n"
     return _SSL_REQUEST
+
+
+def _unsampled() -> str:
+    """A new trace of which no span is to be kept (W3C Trace Context), for servers that answer without a Host."""
+    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00"
 
 
 def _ends(connection: Any, deadline_s: float) -> bool:
@@ -86,6 +91,7 @@ def ask(address: tuple[str, int], method: str, prefix: str, timeout_s: float) ->
     try:
         connection.putrequest(method, f"{prefix}{os.urandom(4).hex()}", skip_host=True)
         connection.putheader("Connection", "close")
+        connection.putheader("traceparent", _unsampled())
         connection.endheaders()
         return connection.getresponse().status
     except (OSError, http.client.HTTPException):
@@ -156,7 +162,7 @@ def _exchange(
         **headers,
         **({} if body is None else {"Content-Type": "application/json"}),
         "Connection": "close",
-        "traceparent": f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00",
+        "traceparent": _unsampled(),
     }
     try:
         connection.request(verb, path, body, sent)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_anomod.faults import _postgres
 from pytest_anomod.faults._chaos_mesh import resource
-from pytest_anomod.faults._parameters import refuse_target, within
+from pytest_anomod.faults._parameters import check_engine, refuse_target, within
 from pytest_anomod.model.capability import LocalProcess, StoreLogin
 from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
@@ -51,7 +51,7 @@ class DatabaseMemoryLimit(FaultDefaults):
         within(self, "percent_of_used", 1, 95, "% of the memory the largest session took")
 
     def check(self, system: System, target: str) -> None:
-        _postgres.check(self, system, target)
+        check_engine(self, system, target, _postgres.ENGINE)
         if sys.platform != "linux":
             refuse_target(self, target, f"only Linux limits the memory of running processes; this is {sys.platform}")
 

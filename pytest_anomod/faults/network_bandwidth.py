@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._chaos_mesh import resource
-from pytest_anomod.faults._parameters import refuse_target, within
+from pytest_anomod.faults._parameters import check_engine, within
 from pytest_anomod.faults._relay import RelayedFault, filled_trips_s
 from pytest_anomod.faults._speak import FILLABLE
 from pytest_anomod.model.fault import Json, Level, Observation
@@ -39,9 +39,7 @@ class NetworkBandwidth(RelayedFault):
         within(self, "rate_kbit", 8, 2_000, "kbit/s")
 
     def check(self, system: System, target: str) -> None:
-        if (engine := system.service(target).engine) not in FILLABLE:
-            runs = engine or "we know not what"
-            refuse_target(self, target, f"it runs {runs}, and only {' and '.join(FILLABLE)} take a probe of some size")
+        check_engine(self, system, target, *FILLABLE)
 
     def relay_options(self) -> Mapping[str, object]:
         return {"rate_kbit": self.rate_kbit}

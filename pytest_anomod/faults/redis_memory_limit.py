@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_anomod.faults._parameters import one_of, refuse_target, within
+from pytest_anomod.faults._parameters import check_engine, one_of, within
 from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
@@ -41,8 +41,7 @@ class RedisMemoryLimit(FaultDefaults):
         one_of(self, "policy", ("noeviction", "allkeys-lru"))
 
     def check(self, system: System, target: str) -> None:
-        if (engine := system.service(target).engine) != "redis":
-            refuse_target(self, target, f"it runs {engine or 'we know not what'}, and this is done to redis")
+        check_engine(self, system, target, "redis")
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """See that the target answers, and load the client now rather than between inject and effect."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_anomod.faults import _postgres
-from pytest_anomod.faults._parameters import one_of, refuse, whole, within
+from pytest_anomod.faults._parameters import check_engine, one_of, refuse, whole, within
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
@@ -79,7 +79,7 @@ class TransactionTimeout(FaultDefaults):
         return _HELD_FOR_TIMEOUTS * self.lock_timeout_ms * 100 / self.held_percent / 1e3
 
     def check(self, system: System, target: str) -> None:
-        _postgres.check(self, system, target)
+        check_engine(self, system, target, _postgres.ENGINE)
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """See that the tables are there; the client is loaded by that, too."""

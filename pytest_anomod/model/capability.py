@@ -1,7 +1,8 @@
 """What a deployment can do to a service: small protocols, asked for one at a time by `Deployment.capability`.
 
 A fault names those it needs by type (`Fault.needs`), a runtime those it has (`Runtime.capabilities`). What is asked of
-a service goes to its first instance. Methods raise DeploymentError when it can't be done.
+a service goes to its first instance. Methods raise DeploymentError when it can't be done. What has a way back that must
+be found whatever becomes of the service (Lifecycle, Programs, Listener, Resolver) a service has while it is down, too.
 """
 
 from __future__ import annotations
@@ -39,10 +40,7 @@ class LocalProcess(Protocol):
 
 
 class Programs(Protocol):
-    """Helper programs inside the boundary of a service: what they use is counted to the service.
-
-    A service that is down has this capability, too: programs that drive it from outside outlive its process.
-    """
+    """Helper programs inside the boundary of a service: what they use is counted to the service."""
 
     def run(self, argv: Sequence[str], *, name: str, deadline_s: float) -> int:
         """Start a program; return its pid. It ends itself at the deadline."""

@@ -93,18 +93,35 @@ class Deployment(Protocol):
     Every method that names a service raises DeploymentError for an unknown one.
     """
 
-    ref: Mapping[str, Json]
-    system: str
-    runtime: str
-    entry_url: str
-    urls: Mapping[str, str]
-    """Services that users reach, and their base URLs."""
-    directory: Path
-    """Where what belongs to the deployment is kept; gone when it is taken down."""
-    undo: UndoLog
-    originals: Originals
-    notes: tuple[str, ...]
-    """What whoever brought it up should know: things that are not as usual on this machine."""
+    @property
+    def ref(self) -> Mapping[str, Json]: ...
+
+    @property
+    def system(self) -> str: ...
+
+    @property
+    def runtime(self) -> str: ...
+
+    @property
+    def entry_url(self) -> str: ...
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """Services that users reach, and their base URLs."""
+
+    @property
+    def directory(self) -> Path:
+        """Where what belongs to the deployment is kept; gone when it is taken down."""
+
+    @property
+    def undo(self) -> UndoLog: ...
+
+    @property
+    def originals(self) -> Originals: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever brought it up should know: things that are not as usual on this machine."""
 
     def instances(self, service: str = "") -> tuple[Instance, ...]:
         """All instances of a service, or of all services, as they are now; those of one service in a fixed order."""

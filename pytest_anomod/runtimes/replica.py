@@ -15,7 +15,7 @@ from pytest_anomod.host import files, health, ports
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.model.runtime import Instance
+from pytest_anomod.model.runtime import Instance, Stats
 from pytest_anomod.model.source import LineCounter, LogFile, MetricsPage, ResourceFigures, Source, SpanFile
 from pytest_anomod.model.system import Replica, ServiceKind, System
 from pytest_anomod.runtimes.programs import HelperPrograms
@@ -130,6 +130,10 @@ class ReplicaDeployment(abc.ABC):
     @abc.abstractmethod
     def _look(self) -> tuple[Instance, ...]:
         """All instances, as they are now."""
+
+    @abc.abstractmethod
+    def stats(self, service: str) -> Stats | None:
+        """Resource use of a service now; None while no process is there."""
 
     def _as_instance(
         self,
