@@ -29,6 +29,7 @@ from pathlib import Path
 
 import orjson
 import psutil
+
 from pytest_anomod.sources._scrape import Scraper
 
 CONNECTIONS = 8

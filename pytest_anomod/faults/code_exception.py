@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CodeException(CodeFault):
-    """Every call of the function raises `exception` (a built-in one, or one the module knows) with `message`."""
+    """Every call of the function raises `exception` (a built-in one, or one the module knows) with `message`.
+
+    It does so where it could first have returned: what stands before that has been done.
+    """
 
     name: ClassVar[str] = "code_exception"
 

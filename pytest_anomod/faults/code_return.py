@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CodeReturn(CodeFault):
-    """Every call of the function returns `value`; the probe's result is then `expect`, or `value` if that is None."""
+    """Every call of the function does its work and then returns `value`.
+
+    The probe's result is then `expect`, or `value` if that is None.
+    """
 
     name: ClassVar[str] = "code_return"
 

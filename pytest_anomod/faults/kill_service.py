@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _NAME = "restarts"
 _PROGRAM = "pytest_anomod.faults.helpers.killer"
+_STARTS, _ANSWER_S = 3.0, 0.3
+"""Up to how many times the age of one just killed a process may still be starting, and how long its answer may take."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +67,17 @@ class KillService(FaultDefaults):
         return {**done, "helper_pid": _programs.start_module(deployment, target, _PROGRAM, _NAME, **turns)}
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        """Whether the process is gone, or was restarted only now; a service that was stopped in order is not killed."""
+        """Whether the process is gone, or was restarted only now; a service that was stopped in order is not killed.
+
+        On a busy machine a process takes longer to begin, and to be killed again: one that is no longer that young and
+        gives no answer yet is not back either.
+        """
         instance = instance_of(deployment, target)
         killed, age_s = was_killed(instance, self._young_s)
         evidence = {"state": instance.state, "pid": instance.pid, "restarts": instance.restarts, "age_s": age_s}
+        if not killed and was_killed(instance, _STARTS * self._young_s)[0]:
+            evidence["answers"] = deployment.answers(target, _ANSWER_S)
+            killed = not evidence["answers"]
         return Observation(active=killed, evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:

@@ -35,7 +35,7 @@ class FileReader(Reader, abc.ABC, Generic[File]):
     def __init__(self, deployment: Deployment, sources: Sequence[File]) -> None:
         super().__init__()
         self.watch = InstanceWatch(deployment)
-        self._tails = [(source, Tail(source.path)) for source in sources]
+        self._tails: list[tuple[File, Tail]] = [(source, Tail(source.path)) for source in sources]
         self._started = False
         self._size = -1
         self._rows: list[Row] | None = None

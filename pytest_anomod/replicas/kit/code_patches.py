@@ -4,8 +4,12 @@ The code object inside the function is swapped, so whoever holds a reference to 
 under way end as they began.
 """
 
+import __future__
+
+import ast
 import asyncio
 import builtins
+import contextlib
 import inspect
 import sys
 import time
@@ -17,6 +21,8 @@ from typing import Any, Literal
 from pytest_anomod.replicas.kit.coverage_meter import last_line
 from pytest_anomod.replicas.kit.telemetry import source_path
 
+_ACT = "\0act"
+
 
 class PatchError(Exception):
     """A patch that cannot be made; the message says what is wrong with the request."""
@@ -24,7 +30,10 @@ class PatchError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """What a function shall do instead: raise an exception, return a value, or be late by `delay_s` seconds."""
+    """A defect of a function: it raises an exception in mid-course, returns another value in the end, or is late.
+
+    Its own lines run as they would with such a defect, so that coverage tells a reader no more than a real one's.
+    """
 
     action: Literal["raise", "return", "delay"]
     exception: str = "RuntimeError"
@@ -97,12 +106,13 @@ class CodePatches:
 
 
 def _replacement(function: FunctionType, original: CodeType, patch: Patch) -> CodeType:
-    """Code that runs the patch and looks, in tracebacks and to coverage, like the first lines of the original."""
+    """Code that does what a defect of the function would: its own lines run, to coverage and in tracebacks too."""
+    if patch.action == "raise":
+        return _raising(function, original, patch)
     is_async = bool(original.co_flags & inspect.CO_COROUTINE)
-    act = _behaviour(function, original, patch, is_async)
     template = (_async_template if is_async else _template).__code__
     return template.replace(
-        co_consts=tuple(act if constant == "ACT" else constant for constant in template.co_consts),
+        co_consts=_with(template, _behaviour(function, original, patch, is_async)),
         co_freevars=original.co_freevars,
         co_filename=original.co_filename,
         co_name=original.co_name,
@@ -111,20 +121,106 @@ def _replacement(function: FunctionType, original: CodeType, patch: Patch) -> Co
     )
 
 
+def _with(code: CodeType, act: Callable[..., Any]) -> tuple[Any, ...]:
+    """The constants of a code, the callable in the place of the marker."""
+    return tuple(act if constant == _ACT else constant for constant in code.co_consts)
+
+
+def _raising(function: FunctionType, original: CodeType, patch: Patch) -> CodeType:
+    """The function with an exception at the first statement after which it could have returned.
+
+    What stands before that runs as ever. It is compiled from its source, each statement on its own line.
+    """
+    kind = _exception(function, patch.exception)
+
+    def act() -> None:
+        raise kind(patch.message)
+
+    whole = _compiled(_source(original), original)
+    return whole.replace(co_consts=_with(whole, act), co_qualname=original.co_qualname)
+
+
+def _source(code: CodeType) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    """The definition of a function, numbered as in its file, without decorators and with the marker called in it."""
+    try:
+        text = inspect.getsource(code)
+    except OSError as error:
+        raise PatchError(f"the source of {code.co_qualname} can't be read: {error}") from None
+    # below an "if" an indented definition is one that can be parsed, and keeps its columns
+    head = "if 1:\n" if text[:1].isspace() else ""
+    tree = ast.increment_lineno(ast.parse(head + text), code.co_firstlineno - 1 - bool(head))
+    definition = next(
+        (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)), None
+    )
+    if definition is None:
+        raise PatchError(f"{code.co_qualname} is no function with a name; an exception can't be put into it")
+    definition.decorator_list.clear()
+    body = definition.body
+    at = next((number for number, statement in enumerate(body) if _may_return(statement)), len(body) - 1)
+    call = ast.parse(f"{_ACT!r}.__call__()").body[0]
+    for node in ast.walk(call):  # on one line: a call that spans several is counted to its last
+        ast.copy_location(node, body[at])
+        node.end_lineno, node.end_col_offset = body[at].lineno, body[at].col_offset  # type: ignore[attr-defined]
+    body.insert(at, call)
+    return definition
+
+
+def _may_return(statement: ast.stmt) -> bool:
+    """Whether a statement, a function inside it left aside, holds a return."""
+    if isinstance(statement, ast.Return):
+        return True
+    inner = (node for node in ast.iter_child_nodes(statement) if not isinstance(node, ast.Lambda))
+    defines = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    return not defines and any(_may_return(node) for node in inner)  # type: ignore[arg-type]
+
+
+def _compiled(definition: ast.FunctionDef | ast.AsyncFunctionDef, original: CodeType) -> CodeType:
+    """Code of a definition that takes the same free variables; it stands in a class if it did (`super`, `__names`)."""
+    owner = original.co_qualname.rpartition(".")[0].rpartition(".")[2]
+    free = ", ".join(name for name in original.co_freevars if name != "__class__")
+    module = ast.parse(f"def _({free}):\n    class {'_' if owner == '<locals>' else owner or '_'}: ...")
+    outer = module.body[0]
+    assert isinstance(outer, ast.FunctionDef)
+    around = outer.body[0]
+    assert isinstance(around, ast.ClassDef)
+    (outer if owner in ("", "<locals>") else around).body = [definition]
+    code = _inside(compile(module, original.co_filename, "exec", dont_inherit=True, flags=_flags(original)), original)
+    if code.co_freevars != original.co_freevars:
+        raise PatchError(f"{original.co_qualname} can't be compiled with its own variables {original.co_freevars}")
+    return code
+
+
+def _flags(code: CodeType) -> int:
+    """The `from __future__ import` features that a code was compiled with."""
+    features = (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+    return sum({flag for flag in features if code.co_flags & flag})
+
+
+def _inside(code: CodeType, wanted: CodeType) -> CodeType:
+    """The code of that name among a code's constants, however deep."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            if constant.co_name == wanted.co_name and _ACT in constant.co_consts:
+                return constant
+            with contextlib.suppress(LookupError):
+                return _inside(constant, wanted)
+    raise LookupError(wanted.co_name)
+
+
 def _behaviour(function: FunctionType, original: CodeType, patch: Patch, is_async: bool) -> Callable[..., Any]:
+    """What stands in the function's place: the function itself, late or with another value on its way out."""
+    untouched = FunctionType(original, function.__globals__, function.__name__, None, function.__closure__)
+    untouched.__defaults__, untouched.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
     if patch.action == "delay":
-        untouched = FunctionType(original, function.__globals__, function.__name__, None, function.__closure__)
-        untouched.__defaults__, untouched.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
         return _late_async(untouched, patch.delay_s) if is_async else _late(untouched, patch.delay_s)
-    kind = _exception(function, patch.exception) if patch.action == "raise" else None
 
     def act(*arguments: Any, **named: Any) -> Any:
-        if kind is not None:
-            raise kind(patch.message)
+        untouched(*arguments, **named)
         return patch.value
 
     async def act_async(*arguments: Any, **named: Any) -> Any:
-        return act()
+        await untouched(*arguments, **named)
+        return patch.value
 
     return act_async if is_async else act
 
@@ -160,11 +256,11 @@ def _body_line(code: CodeType) -> int:
     return min((line for line in after if line > max(definition, default=first)), default=first + 1)
 
 
-# the "ACT" below is a constant of the code object and is replaced by the callable itself: the code then needs nothing
+# the marker below is a constant of the code object and is replaced by the callable itself: the code then needs nothing
 # of the module it is put into
 def _template(*arguments: Any, **named: Any) -> Any:
-    return "ACT".__call__(*arguments, **named)  # type: ignore[operator]
+    return "\0act".__call__(*arguments, **named)  # type: ignore[operator]
 
 
 async def _async_template(*arguments: Any, **named: Any) -> Any:
-    return await "ACT".__call__(*arguments, **named)  # type: ignore[operator]
+    return await "\0act".__call__(*arguments, **named)  # type: ignore[operator]

@@ -49,7 +49,8 @@ class RpcPeer:
             status = error.kind
             raise
         finally:
-            self._metrics.client_call(self._peer.name, status, time.perf_counter() - started)
+            if ctx.sampled:
+                self._metrics.client_call(self._peer.name, status, time.perf_counter() - started)
         return result
 
     async def _exchange(self, ctx: Context, method: str, timeout_s: float | None, arguments: dict[str, Any]) -> Any:

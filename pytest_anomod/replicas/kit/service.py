@@ -176,7 +176,10 @@ class ServiceApp:
                 self._router.add(Route(verb, path, bound, span))
 
     async def __call__(self, request: Request) -> Response:
-        """Answer one request; never raises. GET /healthz leaves no trace: whoever probes is no user."""
+        """Answer one request; never raises.
+
+        GET /healthz, and any request that is not sampled, is counted nowhere: whoever sends it is a probe, no user.
+        """
         if request.path == "/healthz" and request.method == "GET":
             return json_response({"status": "ok"})
         self._under_way += 1
@@ -203,7 +206,8 @@ class ServiceApp:
             status, response = "declared", error_response(error)
         except Exception as error:  # whatever a handler raises is the answer of its method
             status, response = "undeclared", error_response(error)
-        self._service.metrics.server_call(name, status, time.perf_counter() - started)
+        if ctx.sampled:
+            self._service.metrics.server_call(name, status, time.perf_counter() - started)
         return response
 
     async def _http(self, request: Request, ctx: Any) -> Response:
@@ -223,5 +227,6 @@ class ServiceApp:
             span.attributes["http.status_code"] = response.status
             if response.status >= 500 and span.status != "ERROR":
                 span.fail(f"HTTP {response.status}")
-        service.metrics.http_request(name, response.status, time.perf_counter() - started)
+        if ctx.sampled:
+            service.metrics.http_request(name, response.status, time.perf_counter() - started)
         return response

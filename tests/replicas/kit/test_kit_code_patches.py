@@ -1,18 +1,20 @@
 """Changing code of a running process: every kind of function and action, and the way back."""
 
 import asyncio
+import contextlib
 import importlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
 import pytest
 
 from pytest_anomod.replicas.kit.code_patches import CodePatches, Patch, PatchError
 
 SOURCE = '''"""Functions of every kind."""
+import asyncio
 class Base:
     def greet(self):
         return "hello"
@@ -30,6 +32,14 @@ class Child(Base):
         total = (x +
                  y)
         return total
+    async def store(self, items):
+        kept = [item for item in items if item]
+        await asyncio.sleep(0)
+        self.__kept = kept
+        if not kept:
+            return 0
+        self.told = True
+        return len(self.__kept)
 def numbers():
     yield 1
 held = Child.add
@@ -57,7 +67,7 @@ def patches(module: ModuleType) -> CodePatches:
 
 def test_location_is_that_of_the_original(patches: CodePatches) -> None:
     """File, name and lines are told, to the last line of a statement that goes on, also while patched."""
-    expected = {"file": "patched_package/kinds.py", "function": "Child.wait", "first_line": 15, "last_line": 18}
+    expected = {"file": "patched_package/kinds.py", "function": "Child.wait", "first_line": 16, "last_line": 19}
     assert patches.locate("kinds:Child.wait") == expected
     patches.patch("kinds:Child.wait", Patch(action="return"))
     assert patches.locate("kinds:Child.wait") == expected
@@ -114,13 +124,56 @@ def test_delay_of_a_plain_function_keeps_defaults_and_closure(module: ModuleType
     assert time.monotonic() - started >= 0.04
 
 
+def lines_of(function: Callable[[], object], name: str) -> list[int]:
+    """Lines of the module that run while a function does, in the function of that name only."""
+    lines: set[int] = set()
+
+    def trace(frame: FrameType, event: str, argument: object) -> object:
+        if frame.f_code.co_name == name and frame.f_code.co_filename.endswith("kinds.py") and event == "line":
+            lines.add(frame.f_lineno)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)  # type: ignore[arg-type]
+    try:
+        with contextlib.suppress(RuntimeError):
+            function()
+    finally:
+        sys.settrace(before)
+    return sorted(lines)
+
+
+def test_an_exception_comes_in_mid_course_and_leaves_the_lines_of_a_defect(
+    module: ModuleType, patches: CodePatches
+) -> None:
+    """What stands before the first statement that could return has run, with its effects; nothing after it has."""
+    child = module.Child()
+    healthy = lines_of(lambda: asyncio.run(child.store([1, 0])), "store")
+    patches.patch("kinds:Child.store", Patch(action="raise", message="x"))
+    assert lines_of(lambda: asyncio.run(child.store([2])), "store") == healthy[: healthy.index(24) + 1]
+    with pytest.raises(RuntimeError, match="x") as caught:
+        asyncio.run(child.store([3, 4]))
+    assert [entry.lineno + 1 for entry in caught.traceback if entry.name == "store"] == [24]
+    assert child._Child__kept == [3, 4]
+
+
+def test_another_value_leaves_all_lines_of_the_function(module: ModuleType, patches: CodePatches) -> None:
+    """The value is changed on its way out: the function has done its work."""
+    child = module.Child()
+    healthy = lines_of(lambda: asyncio.run(child.store([1])), "store")
+    patches.patch("kinds:Child.store", Patch(action="return", value=-7))
+    assert lines_of(lambda: asyncio.run(child.store([1])), "store") == healthy
+    assert asyncio.run(child.store([1, 2])) == -7
+    assert child._Child__kept == [1, 2]
+
+
 def test_patched_code_carries_the_place_of_the_original(module: ModuleType, patches: CodePatches) -> None:
     """Tracebacks and coverage see the first line of the function's own body."""
     patches.patch("kinds:Child.greet", Patch(action="raise", message="x"))
     with pytest.raises(RuntimeError) as caught:
         module.Child().greet()
     entry = caught.traceback[1]
-    assert (Path(entry.path).name, entry.name, entry.lineno + 1) == ("kinds.py", "greet", 8)
+    assert (Path(entry.path).name, entry.name, entry.lineno + 1) == ("kinds.py", "greet", 9)
 
 
 @pytest.mark.parametrize(

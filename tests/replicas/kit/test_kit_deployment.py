@@ -78,14 +78,24 @@ def test_log_and_spans_may_wait_for_the_disk_at_each_write(deployment: Any) -> N
     assert deployment.agent("front", "/log/durable", {"on": "yes"})[0] == 400
 
 
-def test_a_request_that_is_not_sampled_leaves_no_spans_and_no_lines(deployment: Any) -> None:
-    """Flag 00 is what probes send: not even a warning is written on their behalf."""
+def calls_counted(deployment: Any) -> list[str]:
+    """Counters of requests and calls, of all services and on both sides."""
+    urls = [deployment.value["services"][name]["metrics_url"] for name in ("gate", "front", "back")]
+    lines = [line for url in urls for line in deployment.request(url)[2].splitlines()]
+    return [line for line in lines if "requests_total{" in line]
+
+
+def test_a_request_that_is_not_sampled_leaves_no_trace(deployment: Any) -> None:
+    """Flag 00 is what probes send: no span, no line, not even a warning, and no count, down to the last service."""
     trace = TRACE[::-1]
+    deployment.note("seeded")
+    before = calls_counted(deployment)
     deployment.note("seeded", traceparent=f"00-{trace}-b7ad6b7169203331-00")
     deployment.note("missing", traceparent=f"00-{trace}-b7ad6b7169203331-00")
     assert spans_of(deployment, trace) == []
     lines = [line for name in ("front", "back") for line in deployment.lines(f"logs/{name}.log")]
     assert [line["severity_text"] for line in lines if line["trace_id"] == trace] == []
+    assert calls_counted(deployment) == before != []
 
 
 @pytest.mark.parametrize("header", ["", "rubbish", f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{TRACE}-{'0' * 16}-01"])
