@@ -77,9 +77,7 @@ class ContainersDeployment(abc.ABC):
         self.originals = OriginalsFile(own / "originals.json")
         self.programs = HelperPrograms(own, self.undo, ref["tag"])
         self._starts = Starts(own / "starts.json")
-        self._at = float("-inf")
-        self._instances: dict[str, tuple[Instance, ...]] = {}
-        self._seen: dict[str, tuple[Seen, ...]] = {}
+        self._instances: tuple[float, dict[str, tuple[Instance, ...]]] = (float("-inf"), {})
         self._begun: set[str] = set()
 
     @abc.abstractmethod
@@ -111,25 +109,23 @@ class ContainersDeployment(abc.ABC):
         """All instances of a service, or of all services, as they are now (or were at most 50 ms ago)."""
         if service:
             self._check_known(service)
-        if clock.monotonic_s() - self._at > KEPT_S:
-            self._at = clock.monotonic_s()
-            ask = [name for name in self.described if not self._still_runs(name)]
+        asked_at, instances = self._instances
+        if clock.monotonic_s() - asked_at > KEPT_S:
+            asked_at = clock.monotonic_s()
+            ask = [name for name in self.described if not _all_run(instances.get(name, ()))]
             ids = self.find() if ask else {}
-            for name, instances in zip(ask, engine.each(lambda one: self._look(one, ids), ask), strict=True):
-                self._instances[name] = instances
-        return tuple(one for name in ([service] if service else self.described) for one in self._instances[name])
+            looked = engine.each(lambda one: self._look(one, ids), ask) if ask else []
+            instances = {**instances, **dict(zip(ask, looked, strict=True))}
+            self._instances = asked_at, instances  # at once, as others may be asking too
+        return tuple(one for name in ([service] if service else self.described) for one in instances[name])
+
+    def first(self, service: str) -> Instance:
+        """The instance of a service that is acted on, as it is now."""
+        return self.instances(service)[0]
 
     def forget(self) -> None:
         """Look anew the next time: something was just changed."""
-        self._at = float("-inf")
-
-    def _still_runs(self, service: str) -> bool:
-        """Whether all instances that were seen to run are there still: then the engine need not be asked."""
-        known = self._instances.get(service)
-        return bool(known) and all(
-            one.pid is not None and one.start_time is not None and processes.is_same(one.pid, one.start_time)
-            for one in known or ()
-        )
+        self._instances = float("-inf"), self._instances[1]
 
     def _look(self, service: str, ids: Mapping[str, tuple[str, ...]]) -> tuple[Instance, ...]:
         numbers = range(1, max(1, len(ids.get(service, ()))) + 1)
@@ -253,6 +249,14 @@ class ContainersDeployment(abc.ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.system} in {self.directory}>"
+
+
+def _all_run(instances: tuple[Instance, ...]) -> bool:
+    """Whether all that were seen to run are there still: then the engine need not be asked."""
+    return bool(instances) and all(
+        one.pid is not None and one.start_time is not None and processes.is_same(one.pid, one.start_time)
+        for one in instances
+    )
 
 
 def describe(system: System) -> dict[str, dict[str, Json]]:

@@ -12,7 +12,7 @@ from pytest_anomod.host import processes
 from pytest_anomod.host.engine import translated
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.runtime import Instance, instance_of
+from pytest_anomod.model.runtime import Instance
 from pytest_anomod.runtimes.containers.seen import Seen
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class ContainerLifecycle:
 
     def _fresh(self) -> Instance:
         self.deployment.forget()
-        return instance_of(self.deployment, self.service)
+        return self.deployment.first(self.service)
 
 
 class ContainerProcess:
@@ -106,7 +106,7 @@ class ContainerProcess:
         self.service = service
 
     def pid(self) -> int | None:
-        return instance_of(self.deployment, self.service).pid
+        return self.deployment.first(self.service).pid
 
     def inner_pid(self) -> int | None:
         return self.pid()

@@ -10,7 +10,6 @@ from pytest_anomod.host import files
 from pytest_anomod.host.container_rules import ContainerRules
 from pytest_anomod.model.capability import Detour
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.runtimes.containers import seen as looking
 from pytest_anomod.runtimes.containers.helpers import lookup
 
@@ -25,7 +24,7 @@ _LOOK_S = 1.5
 
 def network_of(deployment: ContainersDeployment, service: str) -> ContainerRules | None:
     """The network namespace of a service as it runs now; None while it does not, or where it is this machine's."""
-    instance = instance_of(deployment, service)
+    instance = deployment.first(service)
     if instance.pid is None or instance.start_time is None or deployment.seen(service).host_network:
         return None
     who = f"service {service!r}"
@@ -59,7 +58,7 @@ class ContainerListener:
 
 def listener_of(deployment: ContainersDeployment, service: str) -> ContainerListener | None:
     """Of a service that runs, and listens on a port that we know; None else."""
-    network, pid = network_of(deployment, service), instance_of(deployment, service).pid
+    network, pid = network_of(deployment, service), deployment.first(service).pid
     if network is None or pid is None or not deployment.described[service]["port"]:
         return None
     return ContainerListener(deployment, service, network, pid)
@@ -110,7 +109,7 @@ class ContainerResolver:
         return network.resolved(Path(lookup.__file__), sorted(names), _LOOK_S)
 
     def connections(self, names: Collection[str]) -> int:
-        addresses, pid = self._addresses(names), instance_of(self._deployment, self._service).pid
+        addresses, pid = self._addresses(names), self._deployment.first(self._service).pid
         rows = looking.sockets(pid) if pid is not None else []
         return sum(row.state == looking.ESTABLISHED and looking.as_text(row.remote) in addresses for row in rows)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_anomod.host import cgroups, net_namespace
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.runtime import Instance, instance_of
+from pytest_anomod.model.runtime import Instance
 from pytest_anomod.runtimes.containers.helpers import enter
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class ContainerPrograms:
 
     def run(self, argv: Sequence[str], *, name: str, deadline_s: float) -> int:
         """Start a program in a session of its own; its pid. It gets SIGALRM half a second after its deadline."""
-        instance = instance_of(self.deployment, self.service)
+        instance = self.deployment.first(self.service)
         inside = list(argv[1:3]) == _STANDALONE and instance.pid is not None
         words = [*self._inside(instance), *argv] if inside else argv
         return self.deployment.programs.start(self.service, words, name, deadline_s)
@@ -61,7 +61,7 @@ def own_group(deployment: ContainersDeployment, service: str) -> cgroups.Control
 
     Its path must end with the container's id: then nobody else is in it.
     """
-    instance, seen = instance_of(deployment, service), deployment.seen(service)
+    instance, seen = deployment.first(service), deployment.seen(service)
     if instance.pid is None or not deployment.is_ours(seen):
         return None
     group = cgroups.find(instance.pid)

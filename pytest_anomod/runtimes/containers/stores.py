@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.runtimes.containers.seen import Seen
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class ContainerLogin:
 
 def login_of(deployment: ContainersDeployment, service: str) -> ContainerLogin | None:
     """Of a Redis or PostgreSQL that runs and whose login can be found out; None else."""
-    engine, instance = deployment.described[service]["engine"], instance_of(deployment, service)
+    engine, instance = deployment.described[service]["engine"], deployment.first(service)
     if engine not in _SCHEMES or not instance.address[1] or instance.state != "running":
         return None
     seen = deployment.seen(service)
