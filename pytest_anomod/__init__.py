@@ -11,59 +11,73 @@ if TYPE_CHECKING:
     from pytest_anomod.define.commands import commands_system, procfile, procfile_system
     from pytest_anomod.define.compose import compose_system
     from pytest_anomod.define.journeys import visit
+    from pytest_anomod.define.running import running_system
     from pytest_anomod.model.fault import CodeLocation, FaultDefaults, Level, Observation
     from pytest_anomod.model.scenario import Durations, Scenario
-    from pytest_anomod.model.system import Journey, Service, ServiceKind, System
+    from pytest_anomod.model.source import Jaeger, Prometheus, Zipkin
+    from pytest_anomod.model.system import Command, Journey, Probe, Service, ServiceKind, System
     from pytest_anomod.model.verdict import Finding, Verdict
     from pytest_anomod.model.workload import OpenLoop, Suite
 
 _HOMES = {
     "CodeLocation": "model.fault",
+    "Command": "model.system",
     "Dataset": "dataset.read",
     "Durations": "model.scenario",
     "FaultDefaults": "model.fault",
     "Finding": "model.verdict",
+    "Jaeger": "model.source",
     "Journey": "model.system",
     "Level": "model.fault",
     "Observation": "model.fault",
     "OpenLoop": "model.workload",
+    "Probe": "model.system",
+    "Prometheus": "model.source",
     "Scenario": "model.scenario",
     "Service": "model.system",
     "ServiceKind": "model.system",
     "Suite": "model.workload",
     "System": "model.system",
     "Verdict": "model.verdict",
+    "Zipkin": "model.source",
     "anomaly": "declare",
     "commands_system": "define.commands",
     "compose_system": "define.compose",
     "load_dataset": "dataset.read",
     "procfile": "define.commands",
     "procfile_system": "define.commands",
+    "running_system": "define.running",
     "visit": "define.journeys",
 }
 
 __all__ = [
     "CodeLocation",
+    "Command",
     "Dataset",
     "Durations",
     "FaultDefaults",
     "Finding",
+    "Jaeger",
     "Journey",
     "Level",
     "Observation",
     "OpenLoop",
+    "Probe",
+    "Prometheus",
     "Scenario",
     "Service",
     "ServiceKind",
     "Suite",
     "System",
     "Verdict",
+    "Zipkin",
     "anomaly",
     "commands_system",
     "compose_system",
     "load_dataset",
     "procfile",
     "procfile_system",
+    "running_system",
     "visit",
 ]
 

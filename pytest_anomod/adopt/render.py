@@ -91,8 +91,13 @@ def _call(system: FoundSystem) -> Iterator[str]:
 
 def _line(text: str, why: str = "", depth: int = 1) -> list[str]:
     """A line below its reason."""
-    lines = [f"{_INDENT * depth}# {' '.join(why.split())}"] if why else []
+    lines = [f"{_INDENT * depth}{_comment(why)}"] if why else []
     return [*lines, f"{_INDENT * depth}{text}"]
+
+
+def _comment(why: str) -> str:
+    """One line, whatever was said."""
+    return f"# {' '.join(why.split())}"
 
 
 def _mapping(name: str, rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -119,16 +124,16 @@ def _environment(service: FoundService) -> list[str]:
 def _port(service: FoundService) -> list[str]:
     if service.port is None:
         return ["# it listened on no port", "None,"]
-    return [f"# {service.port.why}", f"{service.port.value},"]
+    return [_comment(service.port.why), f"{service.port.value},"]
 
 
 def _engine(service: FoundService) -> list[str]:
-    return [f"# {service.engine.why}", f"{_quoted(service.engine.value)},"]
+    return [_comment(service.engine.why), f"{_quoted(service.engine.value)},"]
 
 
 def _probe(path: Answer | None) -> list[str]:
     assert path is not None
-    return [f"# {path.why}", f"Probe(path={_quoted(path.value)}),"]
+    return [_comment(path.why), f"Probe(path={_quoted(path.value)}),"]
 
 
 def _calls(service: FoundService) -> list[str]:
