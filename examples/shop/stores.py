@@ -27,7 +27,7 @@ def program(name: str) -> Path:
     places += [Path(place) / folder / name for place in (spec.submodule_search_locations or () if spec else ())]
     for place in places:
         if place.is_file():
-            return place.resolve()
+            return place
     raise SystemExit(f"no {name} on this machine: install it, or pip install 'pytest-anomod[replicas]'")
 
 
@@ -41,7 +41,7 @@ def run_redis() -> None:
 
 def run_postgres() -> None:
     """Become a PostgreSQL with the user and database that POSTGRES_* name, filled from db/init.sql if it is new."""
-    server, port = program("postgres"), os.environ.get("PORT", "5432")
+    server, port = program("postgres").resolve(), os.environ.get("PORT", "5432")  # initdb is where it really is
     data = Path(os.environ.get("PGDATA") or Path(tempfile.gettempdir()) / f"shop-db-{port}")
     leave_root = _leave_root()
     if not (data / "PG_VERSION").exists():
