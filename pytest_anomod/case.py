@@ -181,6 +181,7 @@ class Case:
             through = self.result.label.target_rps
             rows["anomod_target_rps"] = "" if through is None else f"{through:.1f}"
             rows["anomod_attempt"] = str(self.result.label.attempt)
+            rows["anomod_absent"] = ", ".join(self.result.view.absent)
             for finding in self.result.findings:
                 rows.setdefault(f"anomod_{finding.question}", finding.message)
         return rows

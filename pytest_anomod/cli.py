@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_anomod.evaluation import command as evaluation
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
@@ -27,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="bring a system up in the foreground; Ctrl-C takes it down")
-    up.add_argument("system", help="its name, such as social_network")
+    up.add_argument("system", help="its name: ours, or one that conftest.py here defines")
     up.add_argument("--port", type=int, metavar="N", help="port of the entry service (default: any free one)")
     up.add_argument("--runtime", default="auto", metavar="NAME", help="what brings it up (default: %(default)s)")
     up.set_defaults(run=_up)
@@ -40,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("path", type=Path, help="root of the dataset")
     validate.set_defaults(run=_validate)
 
-    catalog_command = commands.add_parser("list", help="systems, faults, runtimes, injectors and modalities on offer")
+    evaluation.add_parser(commands)
+
+    catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)
 
     doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")
@@ -60,7 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+DEFINITIONS = ("conftest.py", "anomod_system.py")
+"""Files of the current directory in which a team's own systems are looked for."""
+
+
 def _up(arguments: argparse.Namespace) -> int:
+    here = [str(Path(name).resolve()) for name in DEFINITIONS if Path(name).is_file()]
+    os.environ[catalog.DEFINED_IN] = os.pathsep.join(filter(None, [os.environ.get(catalog.DEFINED_IN), *here]))
     system = catalog.find("systems", arguments.system)
     runtime = catalog.find("runtimes", _runtime_name(arguments.runtime, system))
     return runtime.up_in_foreground(system, port=arguments.port, say=lambda line: print(line, flush=True))

@@ -58,7 +58,7 @@ class Collecting:
                 yield catalog.find("modalities", name), columns
             elif collector.may_be_silent:
                 del self.collectors[name]
-                self.absent[name] = f"nothing was sent or written, by any service, in the {_seconds(start_ns, end_ns)}"
+                self.absent[name] = _silence(collector, (end_ns - start_ns) / clock.NS_PER_S)
             else:
                 msg = f"the {name} collector has no record at all between the case's start and end; the case is no case"
                 raise CaptureError("; ".join([*known, msg]))
@@ -82,5 +82,9 @@ class Collecting:
         }
 
 
-def _seconds(start_ns: int, end_ns: int) -> str:
-    return f"{(end_ns - start_ns) / clock.NS_PER_S:.0f} s of the case"
+def _silence(collector: Collector, length_s: float) -> str:
+    """Why there is no record of a modality that may be silent."""
+    if not collector.dropped:
+        return f"nothing was sent or written, by any service, in the {length_s:.0f} s of the case"
+    reasons = ", ".join(collector.noted) or "not in a form that is known"
+    return f"none of {collector.dropped} records of the case could be read ({reasons})"

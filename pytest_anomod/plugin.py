@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_anomod.run.command_line import REPETITION, add_options, given_options
+
 if TYPE_CHECKING:
     from pytest_anomod.case import Case
     from pytest_anomod.run.deployments import Deployments
@@ -15,83 +17,14 @@ if TYPE_CHECKING:
 pytest_plugins = ("pytest_anomod.distribution",)
 
 _DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
-_REPETITION = "_anomod_repetition"
-
-_CHECKED: dict[str, object] = {
-    "scale": 1.0,
-    "rate": None,
-    "repeat": 1,
-    "patience": 60.0,
-    "attempts": 2,
-    "runtime": "auto",
-    "injector": "native",
-}
-"""Options whose values are looked at when they are not these, their defaults."""
 
 _session_key = pytest.StashKey["Deployments"]()
 _case_key = pytest.StashKey["Case"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """All options of ours, in one group."""
-    group = parser.getgroup("anomod", "chaos scenarios and their dataset (pytest-anomod)")
-    group.addoption("--anomod-out", metavar="DIR", default="anomod-dataset", help="root of the dataset (%(default)s)")
-    group.addoption(
-        "--anomod-durations",
-        metavar="PROFILE",
-        default="quick",
-        choices=("quick", "standard", "paper"),
-        help="lengths of the windows: quick (10 s), standard (60 s) or paper (300 s); default %(default)s",
-    )
-    group.addoption(
-        "--anomod-scale", metavar="F", type=float, default=1.0, help="factor on all window lengths (%(default)s)"
-    )
-    group.addoption(
-        "--anomod-rate", metavar="RPS", type=float, help="journeys a second; default: the system's own rate"
-    )
-    group.addoption(
-        "--anomod-suite",
-        metavar="PATH",
-        help="replay this Python HTTP test suite (a file or folder) as the workload of every scenario",
-    )
-    group.addoption(
-        "--anomod-suite-once",
-        action="store_true",
-        help="play the suite once; default: over and over until the case ends",
-    )
-    group.addoption(
-        "--anomod-suite-base",
-        metavar="[SERVICE=]URL",
-        action="append",
-        help="URL written into the suite that means the system (or one of its services), such as "
-        "http://localhost:8080; 'auto', the default, finds it; may be given more than once",
-    )
-    group.addoption("--anomod-seed", metavar="N", type=int, default=1, help="seed of workloads and data (%(default)s)")
-    group.addoption(
-        "--anomod-repeat", metavar="N", type=int, default=1, help="cases per scenario, each with its own seed"
-    )
-    group.addoption(
-        "--anomod-patience",
-        metavar="SECONDS",
-        type=float,
-        default=60.0,
-        help="how long a case may wait in all for a calm machine and for users to be served again (%(default)s)",
-    )
-    group.addoption(
-        "--anomod-attempts",
-        metavar="N",
-        type=int,
-        default=2,
-        help="how often a case that something else spoiled (contaminated) is played again, by itself (%(default)s)",
-    )
-    group.addoption(
-        "--anomod-runtime",
-        metavar="NAME",
-        default="auto",
-        help="what brings systems up: process, docker, or auto, which takes docker where an engine of this machine "
-        "answers and the image is there or can be built here, else process; default %(default)s",
-    )
-    group.addoption("--anomod-injector", metavar="NAME", default="native", help="who carries faults out (%(default)s)")
+    """The options of ours."""
+    add_options(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -102,14 +35,23 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep a place for the summary; nothing else happens in a suite that declares no anomaly."""
+    """Keep a place for the summary, the report and the baseline; nothing else happens without an anomaly."""
     config.pluginmanager.register(Summary(config), "anomod-summary")
+    option = config.option
+    if option.anomod_report and not hasattr(config, "workerinput"):
+        from pytest_anomod.run.run_report import RunReport
+
+        config.pluginmanager.register(RunReport(config), "anomod-report")
+    if option.anomod_baseline or option.anomod_baseline_update:
+        from pytest_anomod.run.keeping import Keeper
+
+        config.pluginmanager.register(Keeper(config), "anomod-baseline")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse values on the command line that no run can have, before workers are started."""
     option = session.config.option
-    given = [name for name, default in _CHECKED.items() if getattr(option, f"anomod_{name}") != default]
+    given = given_options(option)
     if given and not hasattr(session.config, "workerinput"):
         from pytest_anomod.run.mistakes import check_options
 
@@ -145,8 +87,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     except ScenarioError as error:
         raise at_test(metafunc.config, metafunc.function, error) from None
     if metafunc.config.option.anomod_repeat > 1:
-        metafunc.fixturenames.append(_REPETITION)
-        metafunc.parametrize(_REPETITION, range(metafunc.config.option.anomod_repeat), ids=lambda n: f"r{n + 1}")
+        metafunc.fixturenames.append(REPETITION)
+        metafunc.parametrize(REPETITION, range(metafunc.config.option.anomod_repeat), ids=lambda n: f"r{n + 1}")
 
 
 @pytest.hookimpl(trylast=True)
@@ -195,7 +137,7 @@ def case(request: pytest.FixtureRequest) -> Case:
             pytrace=False,
         )
     callspec = getattr(request.node, "callspec", None)
-    repetition = callspec.params.get(_REPETITION, 0) if callspec is not None else 0
+    repetition = callspec.params.get(REPETITION, 0) if callspec is not None else 0
     begun = begin_case(_session(request.config), declaration, request.function.__name__, repetition=repetition)
     request.node.stash[_case_key] = begun
     return begun
@@ -204,14 +146,17 @@ def case(request: pytest.FixtureRequest) -> Case:
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """After a scenario's body: its case must have been run, and its verdict must be the expected one."""
-    outcome = yield
     begun = pyfuncitem.stash.get(_case_key, None)
     if begun is None:
-        return outcome
-    if begun.result is None:
-        pytest.fail(f"{pyfuncitem.nodeid} never called case.run(): nothing was tested", pytrace=False)
-    if not begun.result.as_expected:
-        pytest.fail(begun.result.explain(), pytrace=False)
+        return (yield)
+    from pytest_anomod.run.outcomes import settle
+
+    try:
+        outcome = yield
+    except (AssertionError, pytest.fail.Exception) as failure:
+        settle(pyfuncitem, begun, failure)
+        raise
+    settle(pyfuncitem, begun, None)
     return outcome
 
 
@@ -221,10 +166,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     begun = item.stash.get(_case_key, None)
     if report.when == "call" and begun is not None:
-        headline = begun.properties().items()
-        report.user_properties.extend(headline)
-        item.user_properties.extend(headline)  # JUnit XML takes them from the report of the teardown, made after this
-        _show(item, begun)
+        from pytest_anomod.run.carrying import carry
+
+        carry(item, begun, report)
     if report.when == "teardown" and begun is not None:
         del item.stash[_case_key]  # its tables are tens of megabytes
     return report
@@ -258,7 +202,8 @@ class Summary:
         """Keep the headline of a case."""
         row = {str(key): str(value) for key, value in report.user_properties if str(key).startswith("anomod_")}
         if report.when == "call" and row:
-            self.rows.append(row | {"seconds": f"{report.duration:.1f}", "outcome": report.outcome})
+            outcome = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
+            self.rows.append(row | {"seconds": f"{report.duration:.1f}", "outcome": outcome})
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -301,11 +246,3 @@ def _session(config: pytest.Config) -> Deployments:
 
         config.stash[_session_key] = Deployments(config)
     return config.stash[_session_key]
-
-
-def _show(item: pytest.Item, begun: Case) -> None:
-    """Put a drawn case on its Allure page."""
-    if begun.drawn is not None and begun.result is not None:
-        from pytest_anomod.report.allure import attach_case
-
-        attach_case(item.config, begun.result, begun.drawn)

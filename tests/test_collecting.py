@@ -24,7 +24,7 @@ class Collector:
     def __init__(self, rows, *, may_be_silent=False):
         self.rows = rows
         self.may_be_silent = may_be_silent
-        self.dropped = 3
+        self.dropped = 3 if rows or not may_be_silent else 0
         self.noted = {"odd": 1} if rows else {}
         self.calls = []
 
@@ -36,6 +36,15 @@ class Collector:
 
     def columns(self, start_ns, end_ns):
         return {"time_unix_nano": [start_ns] * self.rows}
+
+
+class Unreadable(Collector):
+    """Took nothing of what came."""
+
+    def __init__(self):
+        super().__init__(0, may_be_silent=True)
+        self.dropped = 3
+        self.noted = {"no time": 3}
 
 
 class Deployment:
@@ -70,6 +79,12 @@ def test_what_may_be_silent_and_was_is_absent():
     told = collecting.told()
     assert list(told["absent"]) == ["coverage", "traces"]
     assert (told["noted"], told["may_be_silent"]) == ({"logs": {"odd": 1}}, [])
+
+
+def test_what_came_and_could_not_be_read_is_no_silence():
+    collecting = Collecting(collectors={"logs": Unreadable()}, absent={})
+    assert list(collecting.tables(0, 10, [])) == []
+    assert collecting.absent["logs"] == "none of 3 records of the case could be read (no time)"
 
 
 def test_what_must_give_rows_and_gave_none_is_an_error_with_what_is_known():

@@ -49,7 +49,10 @@ def health_path(url: str) -> Answer | None:
 
 
 def journeys_at(url: str) -> tuple[Answer, ...]:
-    """Pages that users may get: those of an OpenAPI document that need no parameter and answer below 400, else "/"."""
+    """Pages that users may get: those of an OpenAPI document that need no parameter and answer below 400.
+
+    Where there is none, "/"; where that does not answer either, the page that says that the service is well.
+    """
     for path in DOCUMENTS:
         status, body = get(url, path)
         document = _object(body) if status == 200 else {}
@@ -64,7 +67,10 @@ def journeys_at(url: str) -> tuple[Answer, ...]:
         if found:
             return tuple(found[:MOST_JOURNEYS])
     status, _ = get(url, "/")
-    return (Answer(value="/", why=f"GET / answered {status}"),) if 0 < status < 400 else ()
+    if 0 < status < 400:
+        return (Answer(value="/", why=f"GET / answered {status}"),)
+    health = health_path(url)
+    return (health,) if health is not None else ()
 
 
 def pages_of(document: Mapping[str, Any]) -> Iterator[str]:

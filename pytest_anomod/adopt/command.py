@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_anomod.adopt import render
-from pytest_anomod.adopt.found import FoundSystem
+from pytest_anomod.adopt.found import Answer, FoundSystem
 from pytest_anomod.model.errors import ScenarioError
 
 LEFT_TO_ANSWER = 3
@@ -56,26 +56,31 @@ def _look(arguments: argparse.Namespace, out: Path, say: Say) -> FoundSystem:
         if not file.is_file():
             msg = f"{file} is no file; give a compose file, a Procfile, or a URL that begins with http://"
             raise ScenarioError(msg)
-    name = arguments.name or files[0].parent.name
-    if files[0].suffix in (".yaml", ".yml", ".json"):
-        msg = f"{first}: compose files can't be adopted by this version"
-        raise ScenarioError(msg)
-    return _look_at_procfile(files[0], name, arguments.entry, out, say)
+    found = _try_files(files, arguments.name, arguments.entry, out, say)
+    places = [f'"{os.path.relpath(file, out)}"' for file in files]
+    return dataclasses.replace(found, arguments=tuple(Answer(value=place, why="") for place in places))
 
 
-def _look_at_procfile(file: Path, name: str, entry: str, out: Path, say: Say) -> FoundSystem:
-    from pytest_anomod.adopt.procfile import look_at_procfile
+def _try_files(files: list[Path], name: str, entry: str, out: Path, say: Say) -> FoundSystem:
+    """Look at compose files or a Procfile, in a session of its own: nothing of a trial stays."""
     from pytest_anomod.safety import sessions
 
     session = sessions.new_session(out, f"adopt-{uuid.uuid4().hex[:6]}", "main")
     try:
-        found = look_at_procfile(file, name=name, entry=entry, session=session, say=say)
+        if files[0].suffix in (".yaml", ".yml", ".json"):
+            from pytest_anomod.adopt.compose import look_at_compose
+
+            return look_at_compose(files, name=name, entry=entry, session=session, say=say)
+        from pytest_anomod.adopt.procfile import look_at_procfile
+
+        if len(files) > 1:
+            msg = f"{files[1]}: a system has one Procfile"
+            raise ScenarioError(msg)
+        usual = name or files[0].parent.name
+        return look_at_procfile(files[0], name=usual, entry=entry, session=session, say=say)
     finally:
         for line in sessions.end_session(session):
             say(line)
-    place = os.path.relpath(file, out)
-    argument = dataclasses.replace(found.arguments[0], value=f'"{place}"', why="relative to this file")
-    return dataclasses.replace(found, arguments=(argument,))
 
 
 def _targets(out: Path, *, force: bool) -> tuple[Path, Path]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pytest_anomod.define.services import KINDS
+from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.system import ServiceKind
 
 STORES = frozenset({ServiceKind.CACHE, ServiceKind.DOCSTORE, ServiceKind.QUEUE})
@@ -63,10 +64,18 @@ class FoundSystem:
 def entry_among(services: tuple[FoundService, ...], chosen: str) -> Answer | None:
     """The service that users reach: the chosen one, or the only one that speaks HTTP and that no other calls."""
     if chosen:
-        return Answer(value=chosen, why="said by --entry")
+        return said_entry(chosen, [service.name for service in services])
     called = {callee for service in services for callee in service.calls}
     roots = [one.name for one in services if one.engine.value == "http" and one.port is not None]
     free = [name for name in roots if name not in called]
     if len(free) == 1:
         return Answer(value=free[0], why="it speaks HTTP, and no other service calls it")
     return None
+
+
+def said_entry(chosen: str, names: Sequence[str]) -> Answer:
+    """The entry that the caller named; ScenarioError when there is no such service."""
+    if chosen not in names:
+        msg = f"--entry={chosen} is none of the services {', '.join(names)}"
+        raise ScenarioError(msg)
+    return Answer(value=chosen, why="said by --entry")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_anomod.adopt import asking
-from pytest_anomod.adopt.found import Answer, FoundService, FoundSystem, entry_among
+from pytest_anomod.adopt.found import Answer, FoundService, FoundSystem, entry_among, said_entry
 from pytest_anomod.define import procfiles
 from pytest_anomod.define.commands import engine_of, procfile
 from pytest_anomod.host import listening, ports, processes
@@ -28,6 +28,8 @@ Say = Callable[[str], None]
 def look_at_procfile(file: Path, *, name: str, entry: str, session: Session, say: Say) -> FoundSystem:
     """What a Procfile's system is, found by starting it once; DeploymentError when it can't be started."""
     lines = procfiles.read(file)
+    if entry:
+        said_entry(entry, list(lines))  # before anything is started
     commands = procfile(file)
     system = _trial(name, commands)
     say(f"starting {', '.join(lines)} once, each told a port of ours as PORT")
@@ -74,7 +76,9 @@ def _trial(name: str, commands: Commands) -> System:
 
 def _wait_until_they_listen(deployment: CommandsDeployment) -> dict[str, list[int]]:
     """The ports that each service listens on, once all do or no more begin to."""
-    until_s, last, changed_s = clock.monotonic_s() + LISTENS_WITHIN_S, {}, clock.monotonic_s()
+    last: dict[str, list[int]] = {}
+    changed_s = clock.monotonic_s()
+    until_s = changed_s + LISTENS_WITHIN_S
     while True:
         now_s, listened = clock.monotonic_s(), _listened(deployment)
         if listened != last:
@@ -119,7 +123,8 @@ def _look(
     services = []
     for command in commands.commands:
         name = command.service
-        engine, port, env, probe = Answer(value="", why="it listens on no port"), None, {}, None
+        engine, port, probe = Answer(value="", why="it listens on no port"), None, None
+        env: dict[str, Answer] = {}
         if listened[name]:
             port, env = _port_of(name, listened[name], told[name], movable[name])
             engine = _engine_of(command, (ports.HOST, listened[name][0]))

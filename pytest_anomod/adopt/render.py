@@ -6,6 +6,7 @@ import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from pytest_anomod.adopt.asking import HEALTH_PATHS
 from pytest_anomod.adopt.found import STORES, Answer, FoundService, FoundSystem
 
 MARK = "TO" + "DO"
@@ -59,6 +60,10 @@ def questions_of(system: FoundSystem) -> tuple[str, ...]:
         left.append("say which service users reach: entry=")
     if not system.journeys:
         left.append("say what users do: journeys=[visit(PATH), ...], or Journey objects; no page was found to answer")
+    elif all(journey.value in HEALTH_PATHS for journey in system.journeys):
+        left.append(
+            "say what users do: journeys=[visit(PATH), ...]; the only page that was found says that all is well"
+        )
     return tuple(left)
 
 

@@ -9,13 +9,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pytest_anomod.dataset import index, layout, tables
+from pytest_anomod.dataset.blind_dataset import BlindDataset
 from pytest_anomod.dataset.label_rows import row_label
 from pytest_anomod.dataset.read_case import DatasetCase, ModalityTables
 from pytest_anomod.model.errors import DatasetError
@@ -36,6 +37,19 @@ DICTIONARY_COLUMNS = ("case_id", "service_name", "service_instance_id", "phase",
 """Columns of few distinct values; they become pandas categories, which saves most of the memory."""
 
 
+@overload
+def load_dataset(
+    path: str | os.PathLike[str],
+    *,
+    systems: str | Sequence[str] | None = None,
+    scenarios: str | Sequence[str] | None = None,
+    verdicts: str | Sequence[str] | None = None,
+    superseded: bool = False,
+    blind: Literal[True],
+) -> BlindDataset: ...
+
+
+@overload
 def load_dataset(
     path: str | os.PathLike[str],
     *,
@@ -45,12 +59,27 @@ def load_dataset(
     phases: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     superseded: bool = False,
-) -> Dataset:
+    blind: Literal[False] = False,
+) -> Dataset: ...
+
+
+def load_dataset(
+    path: str | os.PathLike[str],
+    *,
+    systems: str | Sequence[str] | None = None,
+    scenarios: str | Sequence[str] | None = None,
+    verdicts: str | Sequence[str] | None = None,
+    phases: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    superseded: bool = False,
+    blind: bool = False,
+) -> Dataset | BlindDataset:
     """The dataset below `path`, narrowed to some systems, scenarios or verdicts; tables are read when asked for.
 
     `phases` keeps only rows of these phases, `columns` only these columns of each table (case_id, time_unix_nano, phase
     and the label's columns come along always). An attempt that was contaminated and played again is left out unless
-    `superseded`. Only complete cases are read. The index is used when it is up to
+    `superseded`. `blind` gives telemetry without labels (see BlindDataset); then phases can't be chosen by, they are
+    labels. Only complete cases are read. The index is used when it is up to
     date and done without when not. DatasetError when there is no dataset at `path`, when it is of a newer
     format, when a file is damaged, or when a filter names what can't be.
     """
@@ -67,7 +96,13 @@ def load_dataset(
     ):
         chosen = _known(key, wanted, known)
         rows = [row for row in rows if chosen is None or row[key] in chosen]
-    return Dataset(path=root, rows=tuple(rows), columns=tuple(columns) if columns else None, phases=chosen_phases)
+    whole = Dataset(path=root, rows=tuple(rows), columns=tuple(columns) if columns else None, phases=chosen_phases)
+    if not blind:
+        return whole
+    if phases is not None or columns is not None:
+        msg = "blind=True gives all telemetry and no label: leave phases and columns out, choose among what you get"
+        raise DatasetError(msg)
+    return BlindDataset(dataset=whole)
 
 
 def to_datetime(times: Any) -> Any:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pytest_anomod.define import procfiles
+from pytest_anomod.define import procfiles, secrets
 from pytest_anomod.define.caller import beside_caller
 from pytest_anomod.define.journeys import visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
@@ -108,11 +108,13 @@ def procfile(
     for service, line in lines.items():
         if only and service not in only:
             continue
-        given = common | own.get(service, {})
+        given = {**common, **own.get(service, {})}
         argv, leading = procfiles.words(line, given)
         port = check_port((ports or {}).get(service) or 0, service, str(file))
         made.append(Command(service=service, argv=argv, env={**from_file, **leading, **given}, port=port))
-    return Commands(commands=tuple(made), directory=str(file.parent), logins=dict(logins or {}), otlp=otlp)
+    found = Commands(commands=tuple(made), directory=str(file.parent), logins=dict(logins or {}), otlp=otlp)
+    _keep_secrets(found)
+    return found
 
 
 def _system(
@@ -131,6 +133,7 @@ def _system(
     common: Environment | None,
 ) -> System:
     names = {command.service: "" for command in commands.commands}
+    _keep_secrets(commands)
     if not names:
         msg = f"{where} names no service"
         raise ScenarioError(msg)
@@ -168,6 +171,13 @@ def _system(
     )
     catalog.register("systems", system)
     return system
+
+
+def _keep_secrets(commands: Commands) -> None:
+    """Passwords of variables and logins are kept out of all that is recorded; services inherit the caller's own."""
+    environments = {command.service: {**os.environ, **command.env} for command in commands.commands}
+    logins = {f"login of {service}": {"URL": login} for service, login in commands.logins.items()}
+    secrets.keep({**environments, **logins}, {command.service: command.argv for command in commands.commands})
 
 
 def engine_of(command: Command) -> str:

@@ -61,6 +61,8 @@ def words(line: str, given: Mapping[str, str]) -> tuple[tuple[str, ...], dict[st
     except ValueError as error:
         msg = f"command line {line!r} can't be read: {error}"
         raise ScenarioError(msg) from error
+    if len(found) > 1 and found[0] == "exec":  # usual in lines that a shell reads
+        found = found[1:]
     return (found if len(found) > 1 else (rest,)), assigned
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_anomod.define import secrets
 from pytest_anomod.define.caller import beside_caller
 from pytest_anomod.define.journeys import visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
@@ -44,62 +46,72 @@ def running_system(
     the one behind the URL: by default the one that no other calls. ScenarioError for what can't work.
     """
     where = f"running_system({name!r})"
+    _check_entry(entry, where)
+    called = {service: tuple(callees) for service, callees in (calls or {}).items()}
+    names = _names(
+        [entry_service] if entry_service else [], containers or {}, pids or {}, ports or {}, called, where=where
+    )
+    given = {"kinds": kinds, "engines": engines, "probes": probes, "logins": logins, "logs": logs}
+    check_names(names, {what: rows or {} for what, rows in given.items()}, where)
+    chosen = entry_service or entry_of({one: called.get(one, ()) for one in names}, where, "entry_service")
+    secrets.keep({one: {"URL": login} for one, login in (logins or {}).items()}, {})
+    told = {"kinds": kinds or {}, "engines": engines or {}, "ports": ports or {}, "probes": probes or {}}
+    services = tuple(_service(one, called.get(one, ()), told, chosen, where) for one in names)
+    running = Running(
+        entry=entry,
+        containers=dict(containers or {}),
+        pids={one: pid if isinstance(pid, int) else str(beside_caller(pid)) for one, pid in (pids or {}).items()},
+        allow=tuple(allow),
+        logins=dict(logins or {}),
+    )
+    found = [LogFile(service=one, path=beside_caller(path)) for one, path in (logs or {}).items()]
+    system = System(
+        name=name, services=services, entry=chosen, journeys=tuple(journeys) or (visit("/"),), rate_rps=rate_rps,
+        deploys=(running,), telemetry=(*found, *((traces,) if traces is not None else ()), *telemetry),
+    )  # fmt: skip
+    catalog.register("systems", system)
+    return system
+
+
+def _check_entry(entry: str, where: str) -> None:
     parts = urlsplit(entry)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         msg = f"{where}: entry={entry!r} is no URL; say http://127.0.0.1:3000"
         raise ScenarioError(msg)
-    called = {service: tuple(callees) for service, callees in (calls or {}).items()}
-    order = [
-        *(containers or {}),
-        *(pids or {}),
-        *(ports or {}),
-        *called,
-        *(one for row in called.values() for one in row),
-    ]
-    names = dict.fromkeys([*([entry_service] if entry_service else []), *order])
-    both = set(containers or {}) & set(pids or {})
+
+
+def _names(
+    first: Sequence[str],
+    containers: Mapping[str, str],
+    pids: Mapping[str, object],
+    ports: Mapping[str, int],
+    called: Mapping[str, Sequence[str]],
+    *,
+    where: str,
+) -> dict[str, None]:
+    """The services in the order in which they were named; ScenarioError for none, or one that is two things."""
+    both = set(containers) & set(pids)
     if both:
         msg = f"{where}: {', '.join(sorted(both))} can't be a container and a pid at once"
         raise ScenarioError(msg)
+    callees = (callee for row in called.values() for callee in row)
+    names = dict.fromkeys([*first, *containers, *pids, *ports, *called, *callees])
     if not names:
         msg = f"{where} names no service: say containers={{...}}, pids={{...}} or ports={{...}}"
         raise ScenarioError(msg)
-    given = {"kinds": kinds, "engines": engines, "probes": probes, "logins": logins, "logs": logs}
-    check_names(names, {what: rows or {} for what, rows in given.items()}, where)
-    chosen = entry_service or entry_of({one: called.get(one, ()) for one in names}, where, "entry_service")
-    services = []
-    for one in names:
-        engine = (engines or {}).get(one, "http")
-        usual = ServiceKind.GATEWAY if one == chosen else KINDS.get(engine, ServiceKind.APP)
-        services.append(
-            Service(
-                name=one,
-                kind=kind_of((kinds or {}).get(one, usual), one, where),
-                calls=called.get(one, ()),
-                engine=engine,
-                port=check_port((ports or {}).get(one, 0), one, where),
-                probe=(probes or {}).get(one, Probe()),
-            )
-        )
-    found = [LogFile(service=one, path=beside_caller(path)) for one, path in (logs or {}).items()]
-    system = System(
+    return names
+
+
+def _service(
+    name: str, calls: tuple[str, ...], told: Mapping[str, Mapping[str, Any]], entry: str, where: str
+) -> Service:
+    engine = told["engines"].get(name, "http")
+    usual = ServiceKind.GATEWAY if name == entry else KINDS.get(engine, ServiceKind.APP)
+    return Service(
         name=name,
-        services=tuple(services),
-        entry=chosen,
-        journeys=tuple(journeys) or (visit("/"),),
-        rate_rps=rate_rps,
-        deploys=(
-            Running(
-                entry=entry,
-                containers=dict(containers or {}),
-                pids={
-                    one: pid if isinstance(pid, int) else str(beside_caller(pid)) for one, pid in (pids or {}).items()
-                },
-                allow=tuple(allow),
-                logins=dict(logins or {}),
-            ),
-        ),
-        telemetry=(*found, *((traces,) if traces is not None else ()), *telemetry),
+        kind=kind_of(told["kinds"].get(name, usual), name, where),
+        calls=calls,
+        engine=engine,
+        port=check_port(told["ports"].get(name, 0), name, where),
+        probe=told["probes"].get(name, Probe()),
     )
-    catalog.register("systems", system)
-    return system

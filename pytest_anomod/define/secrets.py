@@ -6,11 +6,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from pytest_anomod.model import redact
 from pytest_anomod.model.redact import is_secret_name
 from pytest_anomod.runtimes.compose.transform import plain
 
@@ -29,6 +30,15 @@ def secrets_of(document: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(
         value for value in _values(document) if len(value) >= SHORTEST and value not in names and not value.isdigit()
     )
+
+
+def keep(environments: Mapping[str, Mapping[str, str]], words: Mapping[str, Sequence[str]]) -> None:
+    """Have secrets in the environments and words of processes, by service, replaced wherever they would be recorded."""
+    services = {
+        name: {"environment": environment, "command": list(words.get(name, ()))}
+        for name, environment in environments.items()
+    }
+    redact.know(secrets_of({"services": services}))
 
 
 def _values(document: Mapping[str, Any]) -> Iterator[str]:

@@ -44,10 +44,6 @@ class ContainerRules(ContainerNetwork):
         """Have all names known again; whether some were hidden."""
         return self._remove("filter", tag)
 
-    def hides_names(self, tag: str) -> bool:
-        """Whether names are hidden by that tag."""
-        return bool(self._ours("filter", tag))
-
     def resolved(self, helper: Path, names: Sequence[str], timeout_s: float) -> frozenset[str]:
         """Those of the names that the resolver in there knows; `helper` is the program that asks it."""
         argv = [sys.executable, "-I", "-S", str(helper), RESOLVER, str(timeout_s), *names]

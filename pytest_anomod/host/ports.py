@@ -43,15 +43,11 @@ def hold_fixed(ports: Iterable[int], purpose: str, *, timeout_s: float = 3_600.0
 
     DeploymentError when another process has them for longer than `timeout_s` seconds, or what is none of ours listens.
     """
-    directory, held = make_directory(state_root() / "ports"), []
+    directory = make_directory(state_root() / "ports")
+    held: list[int] = []
     try:
         for port in sorted(set(ports)):  # in one order, so that two can't wait for each other
-            path = directory / f"fixed-{port}.lock"
-            try:
-                held.append(clock.wait_until(lambda path=path: _try_lock(path), timeout_s=timeout_s, what="it"))
-            except TimeoutError as error:
-                msg = f"{purpose} waited {timeout_s:g} s for port {port} of {HOST}, which another worker's system has"
-                raise DeploymentError(msg) from error
+            held.append(_hold(directory / f"fixed-{port}.lock", port, purpose, timeout_s))
             if not is_free(port):
                 msg = f"port {port} on {HOST}, which {purpose} needs, is taken by {who_listens(port)}; end it"
                 raise DeploymentError(msg)
@@ -60,6 +56,17 @@ def hold_fixed(ports: Iterable[int], purpose: str, *, timeout_s: float = 3_600.0
             os.close(descriptor)
         raise
     return held
+
+
+def _hold(path: Path, port: int, purpose: str, timeout_s: float) -> int:
+    """The descriptor of a lock, once nobody else has it."""
+    give_up_s = clock.monotonic_s() + timeout_s
+    while (descriptor := _try_lock(path)) is None:
+        if clock.monotonic_s() > give_up_s:
+            msg = f"{purpose} waited {timeout_s:g} s for port {port} of {HOST}, which another worker's system has"
+            raise DeploymentError(msg)
+        clock.sleep(0.05)
+    return descriptor
 
 
 def is_free(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""Finds faults, systems, modalities, runtimes and injectors by name: our own folders first, then entry points.
+"""Finds faults, systems, modalities, runtimes, injectors and methods by name: our own folders first, then entry points.
 
 A module of `pytest_anomod/<group>/` offers what its `OFFERS` tuple names; third parties offer the same objects through
 the entry point group `pytest_anomod.<group>`; a conftest.py or test file offers its own by `register`.
@@ -19,7 +19,9 @@ from typing import Any
 
 from pytest_anomod.model.errors import ScenarioError
 
-GROUPS = ("faults", "systems", "modalities", "runtimes", "injectors")
+GROUPS = ("faults", "systems", "modalities", "runtimes", "injectors", "methods")
+_PACKAGES = {"methods": "evaluation.methods"}
+"""Where a group's own folder is, when it is not called after the group."""
 DEFINED_IN = "ANOMOD_DEFINED_IN"
 """Environment variable: the files that registered something, so that processes we start can find it there too."""
 _SINGULAR = {"modalities": "modality"}
@@ -37,7 +39,7 @@ def offers(group: str) -> dict[str, Any]:
         msg = f"no group {group!r} in the catalog; groups are {', '.join(GROUPS)}"
         raise ScenarioError(msg)
     found: dict[str, Any] = {}
-    package = importlib.import_module(f"pytest_anomod.{group}")
+    package = importlib.import_module(f"pytest_anomod.{_PACKAGES.get(group, group)}")
     for module_info in pkgutil.iter_modules(package.__path__):
         if not module_info.name.startswith("_"):
             module = importlib.import_module(f"{package.__name__}.{module_info.name}")

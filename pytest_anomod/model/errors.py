@@ -29,6 +29,10 @@ class DatasetError(AnomodError):
     """Files of a dataset are missing, foreign, inconsistent or can't be written."""
 
 
+class EvaluationError(AnomodError):
+    """A method can't be had, asks for what it was not granted, or gives an answer that can't be scored."""
+
+
 class BusyMachineError(AnomodError):
     """This machine is too busy for a true measurement; what was to be measured says nothing."""
 

@@ -1,4 +1,4 @@
-"""Which failures stand together in the report: one category a verdict, one for tests without, one for errors.
+"""Which failures stand together in the report: one a verdict, one for changes, for tests without, for errors.
 
 A pattern must hold in Allure 2 (Java, the whole message) and in Allure 3 (JavaScript, anywhere in it), so it says where
 the message begins and ends, and uses what both know.
@@ -12,6 +12,9 @@ from typing import Any
 from pytest_anomod.checks.judgement import MEANING
 from pytest_anomod.model.verdict import Verdict
 
+CHANGED = r"Failed: [^\n]*\): was [a-z]+, is now [a-z]+; the baseline is "
+"""How the first line of a verdict that is not the baseline's begins, see run/outcomes.py."""
+
 
 def categories() -> list[dict[str, Any]]:
     """The categories as Allure's categories.json has them; each failure is in exactly one."""
@@ -22,7 +25,8 @@ def categories() -> list[dict[str, Any]]:
     any_verdict = _said(f"(?:{'|'.join(re.escape(verdict) for verdict in Verdict)})")
     return [
         *found,
-        _category("Without a verdict: the test itself failed", f"(?!{any_verdict})[\\s\\S]*", "failed"),
+        _category("Changed against the baseline", f"{CHANGED}[\\s\\S]*", "failed"),
+        _category("Without a verdict: the test itself failed", f"(?!{any_verdict}|{CHANGED})[\\s\\S]*", "failed"),
         {"name": "Could not be run", "matchedStatuses": ["broken"]},
     ]
 

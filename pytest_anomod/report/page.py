@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.checks.shifts import say_number
+from pytest_anomod.model.redact import redact_text
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.model.verdict import Outcome
 from pytest_anomod.report import samples
@@ -29,6 +30,7 @@ QUESTIONS = {
     "healed": "Did it heal?",
 }
 CALM = "calm"
+VERDICT = "Verdict"
 COLOURS = {Outcome.PROVEN: "#006b4e", Outcome.BROKEN: "#b34e00"}
 MOST_MOVED = 3
 
@@ -47,9 +49,14 @@ class Attachment:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """A drawn case. `description` is HTML with the picture in it, `figures` what moved most, as `top_shifts` has it."""
+    """A drawn case. `description` is HTML with the picture in it, `figures` what moved most, as `top_shifts` has it.
+
+    `rows` and `strips` are what the description says, as text.
+    """
 
     picture: bytes
+    rows: Sequence[Row]
+    strips: Sequence[str]
     description: str
     figures: Sequence[Mapping[str, Any]]
     attachments: tuple[Attachment, ...]
@@ -60,7 +67,8 @@ def draw(result: CaseResult) -> Drawn:
     title = f"{result.scenario.name}: {result.scenario.fault.name} on {result.scenario.target}, {result.verdict}"
     picture = draw_case(result.view, title)
     figures = samples.ranking(result.view)
-    description = _html(rows(result, figures), picture, strips(result.view))
+    table, lines = rows(result, figures), strips(result.view)
+    description = _html(table, picture, lines)
     attachments = [Attachment(PICTURE, picture, "PNG")]  # the first: Allure 2 takes pictures out of descriptions
     left = BUDGET_BYTES - len(description) - len(picture)
     for name, text, kind in _texts(result, figures):
@@ -70,7 +78,14 @@ def draw(result: CaseResult) -> Drawn:
             body, kind = said.encode(), "TEXT"
         left -= len(body)
         attachments.append(Attachment(name, body, kind))
-    return Drawn(picture=picture, description=description, figures=figures, attachments=tuple(attachments))
+    return Drawn(
+        picture=picture,
+        rows=table,
+        strips=lines,
+        description=description,
+        figures=figures,
+        attachments=tuple(attachments),
+    )
 
 
 def title(result: CaseResult) -> str:
@@ -84,7 +99,7 @@ def title(result: CaseResult) -> str:
 def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
     """The description of a case, row by row."""
     scenario, label = result.scenario, result.label
-    table: list[Row] = [("Verdict", f"{result.verdict} (expected {scenario.expects})")]
+    table: list[Row] = [(VERDICT, f"{result.verdict} (expected {scenario.expects})")]
     table += _circumstances(result)
     if result.view.absent:
         table.append(("Not there", "; ".join(f"{name}: {why}" for name, why in result.view.absent.items())))
@@ -99,7 +114,7 @@ def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
     poor = [each for each in result.findings if each.question not in said and each.outcome is not Outcome.PROVEN]
     table += [(QUESTIONS.get(each.question, each.question), f"{each.outcome}: {each.message}") for each in asked + poor]
     table.append(("What moved most", _moved(figures)))
-    return table
+    return [(name, redact_text(text)) for name, text in table]
 
 
 def _circumstances(result: CaseResult) -> Iterator[Row]:
@@ -159,7 +174,7 @@ def _colour(text: str) -> str:
 def _texts(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
     view = result.view
     middle = Phase.CONTROL if result.scenario.is_control else Phase.ANOMALY
-    yield "Verdict with its numbers", result.explain(), "TEXT"
+    yield "Verdict with its numbers", redact_text(result.explain()), "TEXT"
     yield "What moved most", samples.table(figures), "CSV"
     yield "Label", samples.pretty(result.label), "JSON"
     yield "Evidence", samples.pretty({"findings": result.findings}), "JSON"

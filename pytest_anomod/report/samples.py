@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model.clock import ns_to_iso
 from pytest_anomod.model.failure import failed_rows
+from pytest_anomod.model.redact import redact_json
 from pytest_anomod.model.timeline import Phase
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ TRACES_OF_A_KIND = 2
 
 
 def pretty(value: Any) -> str:
-    """Indented JSON; dataclasses as objects."""
-    return json.dumps(value, indent=1, default=_plain, ensure_ascii=False)
+    """Indented JSON without secrets; dataclasses as objects."""
+    plain = json.loads(json.dumps(value, default=_plain))
+    return json.dumps(redact_json(plain), indent=1, ensure_ascii=False)
 
 
 def ranking(view: CaseView) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 COLUMNS = ("system", "scenario", "fault", "target", "target_rps", "verdict", "seconds")
-MARKUP = {"passed": {"green": True}, "failed": {"red": True}}
+MARKUP = {"passed": {"green": True}, "failed": {"red": True}, "xfailed": {"yellow": True}}
 
 
 def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> None:
@@ -22,8 +22,11 @@ def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> N
     reporter.write_line("  ".join(name.ljust(width) for name, width in zip(COLUMNS, widths, strict=True)).rstrip())
     for index in order:
         cells = "  ".join(cell.ljust(width) for cell, width in zip(table[index], widths, strict=True)).rstrip()
-        expected = rows[index].get("anomod_expects", "")
-        note = "" if rows[index].get("anomod_verdict", "") == expected else f"  (expected {expected})"
+        verdict, expected = rows[index].get("anomod_verdict", ""), rows[index].get("anomod_expects", "")
+        baseline = rows[index].get("anomod_baseline", "")
+        note = "" if verdict == expected else f"  (expected {expected})"
+        if baseline and not verdict == expected == baseline:
+            note += f"  (in the baseline {baseline})"
         if (attempt := rows[index].get("anomod_attempt", "1")) != "1":
             note += f"  (attempt {attempt}; earlier attempts were contaminated and are kept)"
         reporter.write_line(cells + note, **MARKUP.get(rows[index].get("outcome", ""), {}))

@@ -12,7 +12,7 @@ from pytest_anomod.case import Allowance, Case, CaseResult
 from pytest_anomod.declare import Declaration
 from pytest_anomod.model import catalog
 from pytest_anomod.run.deployments import Deployments
-from pytest_anomod.run.options import durations, out_directory, suite_workload
+from pytest_anomod.run.options import chosen, durations, out_directory, suite_workload
 
 
 def begin_case(deployments: Deployments, declaration: Declaration, test: str, *, repetition: int) -> Case:
@@ -41,8 +41,8 @@ def begin_case(deployments: Deployments, declaration: Declaration, test: str, *,
 
 
 def _drawing(config: pytest.Config) -> Callable[[CaseResult], Any] | None:
-    """What draws the Allure page of a case, where results are asked for; without --alluredir nothing is drawn."""
-    if not config.getoption("allure_report_dir", None):
+    """What draws a case, once for --alluredir and --anomod-report; without either nothing is drawn."""
+    if not config.getoption("allure_report_dir", None) and not config.option.anomod_report:
         return None
     from pytest_anomod.report.page import draw
 
@@ -63,12 +63,4 @@ def finish_run(config: pytest.Config) -> None:
     if directory:
         from pytest_anomod.report.allure import write_run_files
 
-        option = config.option
-        chosen = {
-            "Runtime": getattr(option, "anomod_runtime_took", option.anomod_runtime),
-            "Injector": option.anomod_injector,
-            "Durations": f"{option.anomod_durations} x {option.anomod_scale:g}",
-            "Seed": str(option.anomod_seed),
-            "Dataset": option.anomod_out,
-        }
-        write_run_files(Path(directory), chosen)
+        write_run_files(Path(directory), chosen(config))

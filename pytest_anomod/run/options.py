@@ -27,6 +27,18 @@ def durations(config: pytest.Config) -> Durations:
     return PROFILES[config.option.anomod_durations].scaled(config.option.anomod_scale)
 
 
+def chosen(config: pytest.Config) -> dict[str, str]:
+    """What was chosen for this run, for its reports."""
+    option = config.option
+    return {
+        "Runtime": getattr(option, "anomod_runtime_took", option.anomod_runtime),
+        "Injector": option.anomod_injector,
+        "Durations": f"{option.anomod_durations} x {option.anomod_scale:g}",
+        "Seed": str(option.anomod_seed),
+        "Dataset": option.anomod_out,
+    }
+
+
 def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | None:
     """The suite that the command line puts in the place of a test's workload, or None; ScenarioError if it can't be."""
     option = config.option

@@ -44,6 +44,10 @@ class FileReader(Reader, abc.ABC, Generic[File]):
     def parse(self, source: File, lines: Iterable[bytes]) -> Iterable[Row | None]:
         """Rows of a file's lines; None for a line that can't be read."""
 
+    def rows_of(self, source: File, tail: Tail) -> Iterable[Row | None]:
+        """Rows of what was appended to a file."""
+        return self.parse(source, tail.lines())
+
     def start(self) -> None:
         """Remember where every file ends."""
         for _, tail in self._tails:
@@ -72,7 +76,7 @@ class FileReader(Reader, abc.ABC, Generic[File]):
 
     def _read(self, source: File, tail: Tail) -> Iterator[Row]:
         try:
-            for row in self.parse(source, tail.lines()):
+            for row in self.rows_of(source, tail):
                 if row is None:
                     self.dropped += 1
                 else:

@@ -38,14 +38,22 @@ class Tail:
 
     def lines(self) -> Iterator[bytes]:
         """Whole lines in order, without their ends; an unfinished last line is counted in `torn`."""
+        return (line for _, line in self.placed_lines())
+
+    def placed_lines(self) -> Iterator[tuple[int, bytes]]:
+        """The same, each with what `size` was at least when all of the line was there."""
         self.look()
+        before = 0
         for piece in self._pieces:
             piece.file.seek(piece.offset)
+            end = before + piece.offset
             for line in piece.file:
+                end += len(line)
                 if line.endswith(b"\n"):
-                    yield line[:-1]
+                    yield end, line[:-1]
                 else:
                     self.torn += 1
+            before += piece.size()
 
     def close(self) -> None:
         """Close all files."""

@@ -27,6 +27,14 @@ class Api:
         self._timeout_s = timeout_s
         self._session: requests.Session | None = None
 
+    def __enter__(self) -> None:
+        """Its connection is kept until the end."""
+
+    def __exit__(self, *_: object) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
     def get(self, path: str, parameters: Mapping[str, str | int], *, exact: bool = False) -> Any:
         """The JSON answer; with `exact` floats are values.Number. CaptureError says where and what went wrong."""
         import requests  # when asked, not when imported: suites that read no backend must not pay for it
@@ -50,12 +58,6 @@ class Api:
         except ValueError as error:
             msg = f"{self._who} answered {where} with something that is no JSON ({error}); is the URL right?"
             raise CaptureError(msg) from error
-
-    def close(self) -> None:
-        """Close the connection; idempotent."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
 
 
 Slice = tuple[int, int]

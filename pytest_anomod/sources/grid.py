@@ -52,8 +52,8 @@ class GridReader(Reader):
 
     Every tick gives every service an `up` of 1 or 0, so a dead service is never just silent. All rows of a tick carry
     the tick's time. `late` counts ticks that began more than a tenth of a second late because the one before took too
-    long, and `dropped` those that were left out for it, and lines of pages that can't be read; `unanswered` counts
-    scrapes without an answer, each of them a row `up` 0.
+    long, and `dropped` those that were left out for it; `unanswered` counts scrapes without an answer, each of them a
+    row `up` 0; `noted` has the lines of pages that are no samples.
     """
 
     def __init__(self, deployment: Deployment, sources: Sequence[MetricsPage | ResourceFigures]) -> None:
@@ -199,7 +199,8 @@ class GridReader(Reader):
             if reader is None:
                 reader = self._readers[name] = PageReader(self._series)
             numbers, found = reader.read(page.text)
-            self.dropped += reader.unreadable
+            if reader.unreadable:
+                self.noted["lines of metrics pages that can't be read"] += reader.unreadable
             series.extend(numbers)
             values.extend(found)
         number = self._known.setdefault(key, len(self._known))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -55,12 +56,16 @@ class Jaeger:
     def read(self, start_ns: int, end_ns: int) -> Reading:
         """Spans that begin in the stretch; a trace that several services took part in is taken once."""
         dropped: Counter[str] = Counter()
+        with self._api:
+            traces = self._traces(start_ns // NS_PER_US, -(-end_ns // NS_PER_US), dropped)
+        return to_reading(_spans(traces.values(), dropped), start_ns, end_ns, dropped)
+
+    def _traces(self, first_us: int, last_us: int, dropped: Counter[str]) -> dict[str, dict[str, Any]]:
+        """By id; one that several services or slices have is taken once, the longer if it grew meanwhile."""
         traces: dict[str, dict[str, Any]] = {}
-        first, last = start_ns // NS_PER_US, -(-end_ns // NS_PER_US)
         for service in self._services or self._known_services():
-            for answer, was_cut in in_slices(
-                first, last, self._limit, lambda piece, service=service: self._ask(service, piece), shortest=_US_PER_MS
-            ):
+            ask = functools.partial(self._ask, service)
+            for answer, was_cut in in_slices(first_us, last_us, self._limit, ask, shortest=_US_PER_MS):
                 dropped[CUT] += was_cut
                 for trace in answer:
                     spans = as_list(as_object(trace).get("spans"))
@@ -68,8 +73,7 @@ class Jaeger:
                         dropped[NO_SPAN] += 1
                     elif (key := str(trace.get("traceID"))) not in traces or len(spans) > len(traces[key]["spans"]):
                         traces[key] = trace
-        self._api.close()
-        return to_reading(_spans(traces.values(), dropped), start_ns, end_ns, dropped)
+        return traces
 
     def _known_services(self) -> list[str]:
         return [name for name in self._data("/api/services", {}) if isinstance(name, str)]

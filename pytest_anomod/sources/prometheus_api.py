@@ -61,15 +61,19 @@ class PrometheusApi:
         """Samples of the stretch; a series that several queries select is taken once."""
         dropped: Counter[str] = Counter()
         rows: dict[tuple[Any, ...], Row] = {}
-        declared: dict[str, Any] = {}
-        with contextlib.suppress(CaptureError):  # not every one that speaks this API has it; then names tell the kinds
-            declared = as_object(self._data("/api/v1/metadata", {}))
-        for query in self._queries:
-            for series in self._series(query, start_ns, end_ns):
-                found = self._rows(as_object(series), query, declared, dropped)
-                rows.update((key, row) for key, row in found if start_ns <= key[0] < end_ns)
-        self._api.close()
+        with self._api:
+            declared = self._declared_kinds()
+            for query in self._queries:
+                for series in self._series(query, start_ns, end_ns):
+                    found = self._rows(as_object(series), query, declared, dropped)
+                    rows.update((key, row) for key, row in found if start_ns <= key[0] < end_ns)
         return Reading(rows=list(rows.values()), dropped=+dropped)
+
+    def _declared_kinds(self) -> dict[str, Any]:
+        """Metadata by family; not all that speak this API have it, and then names tell the kinds."""
+        with contextlib.suppress(CaptureError):
+            return as_object(self._data("/api/v1/metadata", {}))
+        return {}
 
     def _series(self, query: str, start_ns: int, end_ns: int) -> Iterator[Any]:
         """Series with their samples of the stretch, piece by piece."""

@@ -37,17 +37,8 @@ class Zipkin:
     def read(self, start_ns: int, end_ns: int) -> Reading:
         """Spans that begin in the stretch, of all services."""
         dropped: Counter[str] = Counter()
-        traces: dict[str, list[Any]] = {}
-        for answer, was_cut in in_slices(
-            start_ns // NS_PER_MS, -(-end_ns // NS_PER_MS), self._limit, self._ask, shortest=1
-        ):
-            dropped[CUT] += was_cut
-            for trace in answer:
-                if not isinstance(trace, list) or not trace or not isinstance(trace[0], dict):
-                    dropped[NO_SPAN] += 1
-                elif len(trace) >= len(traces.get(key := str(trace[0].get("traceId")), ())):
-                    traces[key] = trace  # neighbouring slices both have it
-        self._api.close()
+        with self._api:
+            traces = self._traces(start_ns // NS_PER_MS, -(-end_ns // NS_PER_MS), dropped)
         spans: dict[tuple[Any, ...], Span] = {}
         for item in (item for trace in traces.values() for item in trace):
             span = _span(item)
@@ -61,6 +52,18 @@ class Zipkin:
             if known is None or span.duration_ns > known.duration_ns:  # one that was sent before its end comes twice
                 spans[key_of_half] = span
         return to_reading(spans.values(), start_ns, end_ns, dropped)
+
+    def _traces(self, first_ms: int, last_ms: int, dropped: Counter[str]) -> dict[str, list[Any]]:
+        """By id; one that neighbouring slices both have is taken once, the longer if it grew meanwhile."""
+        traces: dict[str, list[Any]] = {}
+        for answer, was_cut in in_slices(first_ms, last_ms, self._limit, self._ask, shortest=1):
+            dropped[CUT] += was_cut
+            for trace in answer:
+                if not isinstance(trace, list) or not trace or not isinstance(trace[0], dict):
+                    dropped[NO_SPAN] += 1
+                elif len(trace) >= len(traces.get(key := str(trace[0].get("traceId")), ())):
+                    traces[key] = trace
+        return traces
 
     def _ask(self, piece: Slice) -> list[Any]:
         begin, end = piece

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,39 +16,6 @@ from pytest_anomod.define import procfiles
 from pytest_anomod.host.ports import claim_block
 from pytest_anomod.model import catalog
 
-PAGES = {
-    "/openapi.json": json.dumps(
-        {
-            "openapi": "3.1.0",
-            "paths": {
-                "/items": {"get": {}},
-                "/items/{id}": {"get": {}},
-                "/search": {"get": {"parameters": [{"name": "q", "in": "query", "required": True}]}},
-                "/orders": {"post": {}, "get": {"parameters": [{"name": "top", "in": "query"}]}},
-                "/broken": {"get": {}},
-                "/health": {"get": {}},
-            },
-        }
-    ),
-    "/items": "[]",
-    "/orders": "[]",
-    "/health": "well",
-}
-
-
-class Pages(BaseHTTPRequestHandler):
-    """Serves PAGES."""
-
-    def do_GET(self):
-        body = PAGES.get(self.path, "").encode()
-        self.send_response(200 if body else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        """Nobody reads it."""
-
 
 @pytest.fixture(autouse=True)
 def _own_definitions(monkeypatch, tmp_path):
@@ -62,16 +26,6 @@ def _own_definitions(monkeypatch, tmp_path):
     monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
     yield
     catalog.offers.cache_clear()
-
-
-@pytest.fixture
-def pages():
-    """A server of PAGES; its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 def defined_in(directory: Path, name: str):

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_anomod.define.commands import commands_system, procfile, procfile_system
 from pytest_anomod.define.journeys import visit
-from pytest_anomod.model import catalog
+from pytest_anomod.model import catalog, redact
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.system import Command, Commands, Probe, ServiceKind
 
@@ -85,6 +85,21 @@ def test_what_is_said_wins(file):
     assert shop.service("catalog").calls == ("db",)
     assert [journey.name for journey in shop.journeys] == ["get_items"]
     assert "secret" not in repr(shop)
+
+
+def test_secrets_are_kept_out_of_what_is_recorded(file, monkeypatch):
+    """Those of variables and of logins, wherever a service prints them."""
+    monkeypatch.setattr(redact, "_told", [])
+    monkeypatch.setenv("MAIL_PASSWORD", "of-the-caller")
+    (file.parent / ".env").write_text("API_TOKEN=of-the-file\n")
+    procfile_system(
+        file,
+        entry="gateway",
+        env={"orders": {"DB_PASSWORD": "of-one-service"}},
+        logins={"db": "postgresql://shop:of-a-login@127.0.0.1:{db}/shop"},
+    )
+    for secret in ("of-the-caller", "of-the-file", "of-one-service", "of-a-login"):
+        assert redact.redact_text(f"it is {secret} now") == "it is [redacted] now"
 
 
 def test_the_entry_is_whom_nobody_calls(file):

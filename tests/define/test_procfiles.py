@@ -43,6 +43,8 @@ def test_a_missing_file_is_named(tmp_path):
         ("URL=http://x:{db}/y ./app --port {web}", ("./app", "--port", "{web}"), {"URL": "http://x:{db}/y"}),
         ("A=1 ./app --port $PORT", ("A=1 ./app --port $PORT",), {}),
         ("A=$HOME ./app now", ("A=$HOME ./app now",), {}),
+        ("exec build/pricing", ("exec build/pricing",), {}),
+        ("A=1 exec node server.js", ("node", "server.js"), {"A": "1"}),
         ("./migrate && ./app", ("./migrate && ./app",), {}),
         ("./app", ("./app",), {}),
         ("PORT=3000 node server.js", ("node", "server.js"), {}),

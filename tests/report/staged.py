@@ -14,7 +14,6 @@ import pytest
 
 from pytest_anomod import plugin
 from pytest_anomod.case import Case, CaseResult
-from pytest_anomod.report.page import draw
 from pytest_anomod.run import cases
 
 
@@ -26,24 +25,24 @@ def _all() -> dict[str, CaseResult | Exception]:
 class StagedCase(Case):
     """A case whose run is staged."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, config: pytest.Config) -> None:
         self.staged = _all()[name]
-        scenario = next(each.scenario for each in _all().values() if isinstance(each, CaseResult))
+        result = self.staged if isinstance(self.staged, CaseResult) else next(iter(_all().values()))
         nothing: Any = None
         super().__init__(
-            scenario=scenario, system=nothing, runtime=nothing, injector=nothing, session=nothing, deploy=nothing,
-            discard=nothing, hook=nothing,
+            scenario=result.scenario, system=nothing, runtime=nothing, injector=nothing, session=nothing,
+            deploy=nothing, discard=nothing, hook=nothing, draw=cases._drawing(config),
         )  # fmt: skip
 
     def run(self) -> CaseResult:
         if isinstance(self.staged, Exception):
             raise self.staged
         self.result = self.staged
-        self.drawn = draw(self.staged)
+        self.drawn = self._draw(self.staged) if self._draw else None
         return self.staged
 
 
 @pytest.fixture(autouse=True)
 def _staged(monkeypatch):
-    monkeypatch.setattr(plugin, "_session", lambda config: None)
-    monkeypatch.setattr(cases, "begin_case", lambda session, declaration, test, *, repetition: StagedCase(test))
+    monkeypatch.setattr(plugin, "_session", lambda config: config)
+    monkeypatch.setattr(cases, "begin_case", lambda config, declaration, test, *, repetition: StagedCase(test, config))

@@ -5,17 +5,16 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import os
 import pickle
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from results import judged, make_result
 from small_system import Effect
+from staging import run_pytest
 
 from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.model.verdict import Verdict
@@ -96,13 +95,7 @@ def played(tmp_path_factory):
     (directory / "test_staged.py").write_text("\n".join([HEADER, *tests]))
     (directory / "staged.pickle").write_bytes(pickle.dumps(staged))
     (directory / "anomod-dataset").mkdir()
-    here = Path(__file__).parent
-    paths = (here, here.parent / "checks", *os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "staged", "--alluredir=allure", "--anomod-runtime=process"],
-        cwd=directory, env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}, text=True,
-        capture_output=True, check=False,
-    )  # fmt: skip
+    done = run_pytest(directory, "--alluredir=allure")
     assert re.search(r"13 failed, 1 passed", done.stdout), done.stdout + done.stderr
     return Played(directory / "allure", staged)
 

@@ -31,7 +31,7 @@ from pytest_anomod.model.capability import (
 )
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import instance_of, need
-from pytest_anomod.model.source import LineCounter, LogFile, MetricsPage
+from pytest_anomod.model.source import LineCounter, LogFile, MetricsPage, ResourceFigures, SpanFile
 from pytest_anomod.model.system import Replica, ServiceKind, System
 from pytest_anomod.runtimes.process import runtime as process
 from pytest_anomod.runtimes.process.runtime import ProcessRuntime
@@ -42,6 +42,19 @@ def test_it_is_on_offer():
     runtime = catalog.find("runtimes", "process")
     anything = {Agent, Lifecycle, Listener, LocalProcess, Programs, Resolver, StoreLogin, Volume}
     assert runtime.capabilities == anything
+
+
+def test_every_service_has_sources_of_its_telemetry(demo):
+    """Of a store there are neither spans nor lines."""
+    kinds = {}
+    for source in demo.sources():
+        kinds.setdefault(source.service, set()).add(type(source))
+    assert kinds["back"] == {LogFile, SpanFile, MetricsPage, ResourceFigures, LineCounter}
+    assert kinds["notes"] == {LogFile, MetricsPage, ResourceFigures}
+    logs = {source.service: source for source in demo.sources() if isinstance(source, LogFile)}
+    assert (logs["back"].format, logs["notes"].format) == ("json", "postgres")
+    assert logs["back"].path.exists()
+    assert [one.engine for one in demo.instances("notes")] == ["postgresql"]
 
 
 def test_users_are_served_once_it_is_up(demo):

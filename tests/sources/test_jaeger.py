@@ -130,6 +130,15 @@ def test_a_trace_of_several_services_is_read_once(backend):
     assert {type(query["limit"]) for path, query in backend.asked if path == "/api/traces"} == {str}
 
 
+@pytest.mark.parametrize("services", [("gateway", "catalog"), ("catalog", "gateway")])
+def test_the_longer_answer_counts_when_a_trace_still_grows(backend, services):
+    spans = [span("a"), span("b", reference("CHILD_OF", "a"), process="p2")]
+    backend.answers["/api/traces"] = lambda query: {
+        "data": [trace(*(spans if query["service"] == "gateway" else spans[:1]))]
+    }
+    assert len(Jaeger(backend.url, services=services).read(*WINDOW).rows) == 2
+
+
 def test_only_the_services_that_are_named_are_asked_for(backend):
     read(backend, trace(span("a")), services=("gateway",))
     assert [(path, query.get("service")) for path, query in backend.asked] == [("/api/traces", "gateway")]

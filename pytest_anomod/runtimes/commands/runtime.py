@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest_anomod
 from pytest_anomod.host import files, ports, processes
@@ -28,9 +28,14 @@ from pytest_anomod.runtimes.commands.deployment import CommandsDeployment
 from pytest_anomod.safety import sessions
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
 
+if TYPE_CHECKING:
+    from pytest_anomod.sources.otlp.receiver import OtlpReceiver
+
 HOST_MODULE = "pytest_anomod.runtimes.commands.helpers.host"
 BOOT_LIMIT_S = 300.0
 _numbers = itertools.count(1)
+_receivers: dict[str, OtlpReceiver] = {}
+"""Receivers of what services export, of this process's deployments, by their directories."""
 
 
 class CommandsRuntime:
@@ -78,6 +83,9 @@ class CommandsRuntime:
 
         DeploymentError names what is left if that can't be done within some 10 s.
         """
+        receiver = _receivers.pop(str(deployment.directory), None)
+        if receiver is not None:
+            receiver.close()
         teardown.take_down(deployment)
 
     def sweep(self) -> tuple[str, ...]:
@@ -98,13 +106,14 @@ class CommandsRuntime:
             deployment = _prepare(system, session, base_port)
             deployment.undo.record({"op": "deployment", "ref": dict(deployment.ref)})
             try:
+                otlp_env = _receive(deployment) if plans.commands_of(system).otlp else {}
                 plan = plans.make_plan(
                     system,
                     base_port=base_port,
                     directory=deployment.directory,
                     tag=deployment.ref["tag"],
                     entry_port=entry_port,
-                    otlp_env={},
+                    otlp_env=otlp_env,
                 )
                 files.write_json(deployment.own / "plan.json", plan)
                 files.write_json(deployment.own / "logins.json", plans.logins(system, plan))
@@ -136,6 +145,23 @@ def _prepare(system: System, session: Session, base_port: int) -> CommandsDeploy
             "tag": processes.own_tag(f"{session.directory.name}/{name}"),
         }
     )
+
+
+def _receive(deployment: CommandsDeployment) -> dict[str, str]:
+    """Start a receiver on the loopback address; the environment that has services export to it."""
+    from pytest_anomod.sources.otlp.receiver import OtlpReceiver
+
+    receiver = OtlpReceiver(directory=make_directory(deployment.directory / "otlp"))
+    receiver.start()
+    _receivers[str(deployment.directory)] = receiver
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf" if receiver.reads_protobuf else "http/json",
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_BSP_SCHEDULE_DELAY": "250",
+        "OTEL_BLRP_SCHEDULE_DELAY": "250",
+        "OTEL_TRACES_SAMPLER": "always_on",
+    }
 
 
 def _start_host(deployment: CommandsDeployment, kept: tuple[int, ...]) -> None:

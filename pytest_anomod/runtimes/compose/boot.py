@@ -258,7 +258,7 @@ class Boot:
         said = ""
         for name, ids in self.deployment.containers().items():
             for seen in map(self._look, ids):
-                if (seen.status in ("exited", "dead") and seen.exit_code) or seen.health == "unhealthy":
+                if seen.exit_code or (seen.status == "running" and seen.health == "unhealthy"):
                     said += f"\nservice {name!r} {_end_of(seen)}{self._said(seen.id)}"
         return said
 

@@ -19,7 +19,7 @@ from pytest_anomod.model.runtime import Instance, Stats
 from pytest_anomod.model.source import EngineOutput, ResourceFigures, Source
 from pytest_anomod.model.system import Service, ServiceKind, System
 from pytest_anomod.runtimes.containers import seen as looking
-from pytest_anomod.runtimes.containers.probes import kind_of, passes_own_check
+from pytest_anomod.runtimes.containers.probes import answers_at_all, kind_of, passes_own_check
 from pytest_anomod.runtimes.containers.seen import Seen
 from pytest_anomod.runtimes.containers.starts import Starts
 from pytest_anomod.runtimes.docker import engine
@@ -142,14 +142,20 @@ class ContainersDeployment(abc.ABC):
             return self._instance(service, number, None, "stopped", None)
         state = {"running": "running", "paused": "running", "restarting": "restarting"}.get(seen.status, "stopped")
         pid = looking.program_of(seen, row["port"]) if state == "running" and self.ref["local"] else None
-        if state == "running" and self.ref["local"] and (pid is None or not self._has_begun(seen, row["port"])):
+        if state == "running" and self.ref["local"] and (pid is None or not self._has_begun(service, seen)):
             state, pid = "restarting", None
         return self._instance(service, number, seen, state, pid)
 
-    def _has_begun(self, seen: Seen, port: int) -> bool:
-        """Whether a program that was just started listens; until then a service is not back."""
-        key = f"{seen.id} {seen.started_at}"
+    def _has_begun(self, service: str, seen: Seen) -> bool:
+        """Whether a program that was just started listens; until then a service is not back.
+
+        What must hold for a service after a restart, too, is put in as soon as somebody sees that.
+        """
+        from pytest_anomod.runtimes.containers.network import hide_again
+
+        key, port = f"{seen.id} {seen.started_at}", self.described[service]["port"]
         if key not in self._begun and (not port or looking.is_listening(seen.pid, port)):
+            hide_again(self, service, seen)
             self._begun.add(key)
         return key in self._begun
 
@@ -188,23 +194,25 @@ class ContainersDeployment(abc.ABC):
 
     def answers(self, service: str, timeout_s: float = 0.5) -> bool:
         """Whether each container of the service does what its probe asks."""
-        row = self.described.get(service) or self._check_known(service)
-        kind = row["probe"]["kind"]
-        for number, one in enumerate(self.instances(service), 1):
-            if one.state != "running":
-                return False
-            if kind in ("auto", "health"):
-                seen = self.seen(service, number)
-                kind = kind_of(kind, row["engine"], seen, row["port"])
+        self._check_known(service)
+        instances = enumerate(self.instances(service), 1)
+        return all(one.state == "running" and self._answers(one, number, timeout_s) for number, one in instances)
+
+    def _answers(self, one: Instance, number: int, timeout_s: float) -> bool:
+        """Whether one container does."""
+        row = self.described[one.service]
+        asked, port = row["probe"]["kind"], row["port"]
+        kind = asked
+        if asked in ("auto", "health"):
+            seen = self.seen(one.service, number)
+            kind = kind_of(asked, row["engine"], seen, port)
             if kind == "health":
-                well = passes_own_check(self.client, seen, timeout_s)
-            elif row["port"]:
-                well = probes.is_well(kind, one.address, timeout_s, row["probe"]["path"])
-            else:
-                well = True  # it listens nowhere: that it runs is all there is to see
-            if not well:
-                return False
-        return True
+                return passes_own_check(self.client, seen, timeout_s)
+        if not port:
+            return True  # it listens nowhere: that it runs is all there is to see
+        if asked == "auto" and kind == "http":
+            return answers_at_all(one.address, timeout_s)
+        return probes.is_well(kind, one.address, timeout_s, row["probe"]["path"])
 
     def unhealthy(self) -> tuple[str, ...]:
         """Names of services that don't answer."""

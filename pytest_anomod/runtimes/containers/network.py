@@ -12,6 +12,7 @@ from pytest_anomod.model.capability import Detour
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.runtimes.containers import seen as looking
 from pytest_anomod.runtimes.containers.helpers import lookup
+from pytest_anomod.runtimes.containers.seen import Seen
 
 if TYPE_CHECKING:
     from pytest_anomod.runtimes.containers.deployment import ContainersDeployment
@@ -104,8 +105,6 @@ class ContainerResolver:
 
     def resolved(self, names: Collection[str]) -> frozenset[str]:
         network = self._running()
-        if self.hidden() and not network.hides_names(NAMES):
-            self.apply(network)  # it was started again meanwhile
         return network.resolved(Path(lookup.__file__), sorted(names), _LOOK_S)
 
     def connections(self, names: Collection[str]) -> int:
@@ -127,9 +126,16 @@ class ContainerResolver:
         )
 
 
+def hide_again(deployment: ContainersDeployment, service: str, seen: Seen) -> None:
+    """Hide from a container that was started meanwhile what was hidden from it before."""
+    resolver, started = ContainerResolver(deployment, service), looking.start_time(seen.pid)
+    if started is not None and not seen.host_network and resolver.hidden():
+        who = f"service {service!r}"
+        resolver.apply(ContainerRules(seen.pid, started, who=who, spared=deployment.spared_ports))
+
+
 def resolver_of(deployment: ContainersDeployment, service: str) -> ContainerResolver | None:
     """Of a service with a network of its own, up or not; None else."""
     seen = deployment.seen(service)
-    return None if seen.host_network or not (seen.address or seen.status != "running") else ContainerResolver(
-        deployment, service
-    )  # fmt: skip
+    asks_the_engine = not seen.host_network and (seen.address or seen.status != "running")
+    return ContainerResolver(deployment, service) if asks_the_engine else None

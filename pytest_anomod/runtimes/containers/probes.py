@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 from pytest_anomod.host import probes
@@ -23,6 +24,17 @@ def kind_of(kind: str, engine: str, seen: Seen, port: int) -> str:
         return kind
     spoken = probes.kind_for(engine) if port else "tcp"
     return "health" if spoken == "tcp" and seen.check else spoken
+
+
+def answers_at_all(address: tuple[str, int], timeout_s: float) -> bool:
+    """Whether an HTTP server answers, be it with an error: no path is known that asks for it alone, not its peers."""
+    try:
+        with socket.create_connection(address, timeout=timeout_s) as connection:
+            connection.settimeout(timeout_s)
+            connection.sendall(probes.question("http"))
+            return connection.recv(8).startswith(b"HTTP/")
+    except OSError:
+        return False
 
 
 def passes_own_check(client: docker.DockerClient, seen: Seen, timeout_s: float) -> bool:

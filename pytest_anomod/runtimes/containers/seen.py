@@ -66,7 +66,7 @@ def read(found: Mapping[str, Any]) -> Seen:
         check=_check((config.get("Healthcheck") or {}).get("Test") or ()),
         restarts_itself=policy in ("always", "unless-stopped", "on-failure"),
         has_init=bool(host.get("Init")),
-        environment=dict(text.partition("=")[::2] for text in config.get("Env") or ()),
+        environment=dict(text.split("=", 1) for text in config.get("Env") or () if "=" in text),
         words=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
         address=next((entry["IPAddress"] for entry in networks.values() if entry.get("IPAddress")), ""),
         published=dict(_published(bindings)),

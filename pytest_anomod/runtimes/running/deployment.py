@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_anomod.host import files, listening, processes
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Lifecycle, LocalProcess, Programs, StoreLogin
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.runtime import Instance, instance_of
+from pytest_anomod.model.runtime import Instance, Stats, instance_of
 from pytest_anomod.model.source import ResourceFigures, Source
 from pytest_anomod.runtimes.plain import OfService, PlainDeployment, ServiceLogin, ServiceProcess, ServicePrograms
+from pytest_anomod.runtimes.running.containers import NEEDS_ALLOWANCE, RunningContainers
 
+C = TypeVar("C")
 KILL_LIMIT_S = 5.0
 BACK_WITHIN_S = 30.0
 SEEN = "seen.json"
@@ -93,16 +96,56 @@ class RunningDeployment(PlainDeployment):
         StoreLogin: _login,
     }
 
+    @functools.cached_property
+    def containers(self) -> RunningContainers | None:
+        """Those services that are containers; None when none is."""
+        rows = {
+            name: {**row, "probe": {"kind": row["asked"], "path": row["probe_path"]}}
+            for name, row in self.document["services"].items()
+            if row["container"]
+        }
+        return RunningContainers(self.ref, rows) if rows else None
+
     def sources(self) -> tuple[Source, ...]:
-        """Resource figures of the processes; whatever else there is the system's definition names."""
+        """Output of containers, resource figures; whatever else there is the system's definition names."""
         services = self.document["services"].items()
-        return tuple(ResourceFigures(service=name) for name, described in services if described["pid"])
+        figures = tuple(ResourceFigures(service=name) for name, described in services if described["pid"])
+        return (*(self.containers.sources() if self.containers else ()), *figures)
+
+    def capability(self, kind: type[C], service: str) -> C | None:
+        """What can be done to a service; None where it can't be, or its owner did not allow it."""
+        if not self.described(service)["container"] or (kind is StoreLogin and self.described(service)["login"]):
+            return super().capability(kind, service)
+        assert self.containers is not None
+        if kind is Lifecycle and not NEEDS_ALLOWANCE & set(self.document["allow"]):
+            return None
+        return self.containers.capability(kind, service)
+
+    def stats(self, service: str) -> Stats | None:
+        """Resource use now; None of a service of which no process is known."""
+        if self.described(service)["container"] and self.containers:
+            return self.containers.stats(service)
+        return super().stats(service)
+
+    def answers(self, service: str, timeout_s: float = 0.5) -> bool:
+        """Whether the service does what its probe asks."""
+        if self.described(service)["container"] and self.containers:
+            return self.containers.answers(service, timeout_s)
+        return super().answers(service, timeout_s)
+
+    def forget_instances(self) -> None:
+        """Have the next one who asks see what is now."""
+        super().forget_instances()
+        if self.containers:
+            self.containers.forget()
 
     def _look(self) -> tuple[Instance, ...]:
         return tuple(self._of_service(name) for name in self.document["services"])
 
     def _of_service(self, name: str) -> Instance:
         described = self.described(name)
+        if described["container"] and self.containers:
+            return self.containers.first(name)
         if not described["pid"]:
             return self.as_instance(name, pid=None, start_time=None, state="running")
         seen = self._follow(name, described)

@@ -18,7 +18,10 @@ from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import Running, Service, System
+from pytest_anomod.runtimes.containers.deployment import ENGINES_WITH_LOGIN
+from pytest_anomod.runtimes.containers.deployment import capabilities as of_containers
 from pytest_anomod.runtimes.running import rules
+from pytest_anomod.runtimes.running.containers import find_containers, offered
 from pytest_anomod.runtimes.running.deployment import SEEN, RunningDeployment, find_process
 from pytest_anomod.safety import sessions, undo
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
@@ -34,7 +37,7 @@ class RunningRuntime:
     """Works with what runs already: never takes it down; only faults that leave no trace, or that are allowed."""
 
     name = "running"
-    capabilities = frozenset(RunningDeployment.capabilities)
+    capabilities = frozenset(RunningDeployment.capabilities) | of_containers(local=True)
 
     def refusal(self, system: System) -> str:
         """Why this runtime can't work with a system; "" when it can."""
@@ -50,6 +53,10 @@ class RunningRuntime:
         """Those of the needs that a service will not have: without a pid nothing can be done to it."""
         running = rules.running_of(system)
         has: set[type] = set()
+        if service in running.containers:
+            has |= offered(running.allow)
+            if system.service(service).engine not in ENGINES_WITH_LOGIN:
+                has.discard(StoreLogin)
         if service in running.pids:
             has |= {LocalProcess, Programs}
             has |= {Lifecycle} if "kill_service" in running.allow else set()
@@ -148,8 +155,9 @@ def _describe(system: System, session: Session) -> RunningDeployment:
     """The directory of a deployment, with what was found of the system; DeploymentError for what is not there."""
     running = rules.running_of(system)
     described, seen = {}, {}
+    containers, engine, local = find_containers(running.containers) if running.containers else ({}, "", False)
     for service in system.services:
-        row, process = _row(system, service, running)
+        row, process = _row(system, service, running, containers.get(service.name, ""))
         described[service.name] = row
         if process is not None:
             seen[service.name] = [list(process)]
@@ -173,11 +181,15 @@ def _describe(system: System, session: Session) -> RunningDeployment:
             "directory": str(directory),
             "undo": str(session.directory / JOURNAL),
             "tag": processes.own_tag(f"{session.directory.name}/{name}"),
+            "engine": engine,
+            "local": local,
         }
     )
 
 
-def _row(system: System, service: Service, running: Running) -> tuple[dict[str, Json], tuple[int, float] | None]:
+def _row(
+    system: System, service: Service, running: Running, container: str
+) -> tuple[dict[str, Json], tuple[int, float] | None]:
     """What is known of a service, and its process if it has one here."""
     given = running.pids.get(service.name)
     process = None
@@ -190,9 +202,11 @@ def _row(system: System, service: Service, running: Running) -> tuple[dict[str, 
         "engine": service.engine,
         "host": host,
         "port": port,
+        "asked": service.probe.kind,
         "probe": kind if port else "alive",
         "probe_path": service.probe.path,
         "login": _has_login(service, running),
+        "container": container,
         "pid": process[0] if process else None,
         "pid_file": given if isinstance(given, str) else "",
     }

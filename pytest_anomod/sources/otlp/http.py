@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from typing import cast
@@ -10,7 +11,7 @@ from typing import cast
 import httptools
 
 from pytest_anomod.sources.otlp import wire
-from pytest_anomod.sources.otlp.inbox import GZIP, JSON, MOST_BYTES, TOO_LARGE, UNKNOWN_FORM, Inbox, Reply
+from pytest_anomod.sources.otlp.inbox import GZIP, JSON, MALFORMED, MOST_BYTES, TOO_LARGE, UNKNOWN_FORM, Inbox, Reply
 
 _SIGNALS = {b"/v1/traces": "traces", b"/v1/logs": "logs", b"/v1/metrics": "metrics"}
 _TYPES = {b"application/json": JSON, b"application/x-protobuf": 0, b"application/protobuf": 0}
@@ -23,7 +24,10 @@ _REASONS = {
     413: b"Content Too Large",
     415: b"Unsupported Media Type",
 }
+_NO_HTTP = Reply(400, 3, "this is no request of HTTP/1.1")
 _HEAD_BYTES = 1 << 16
+_UPGRADE = re.compile(rb"\r\n(upgrade:)", re.IGNORECASE)
+"""Java's own client offers HTTP/2 with every request. The parser would then leave the body to another protocol."""
 
 
 class _Connection(asyncio.Protocol):
@@ -34,7 +38,9 @@ class _Connection(asyncio.Protocol):
         self._connections = connections
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
+        self._head = b""
         self.on_message_begin()
+        self._is_in_message = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -45,20 +51,26 @@ class _Connection(asyncio.Protocol):
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        self._head_bytes += 0 if self._has_head else len(data)
+        if not self._is_in_message:
+            self._head += data
+            end = self._head.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._head) > _HEAD_BYTES or not self._head[:1].isalpha():
+                    self._refuse(MALFORMED, _NO_HTTP)
+                return
+            data, self._head = _UPGRADE.sub(rb"\r\nX-\1", self._head[:end]) + self._head[end:], b""
         try:
-            if self._head_bytes > _HEAD_BYTES + len(data):
-                raise httptools.HttpParserError
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._answer(Reply(400, 3, "this is no request of HTTP/1.1"), closes=True)
+            self._refuse(MALFORMED, _NO_HTTP)
 
     def on_message_begin(self) -> None:
+        self._is_in_message = True
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
-        self._size = self._head_bytes = 0
-        self._has_head = self._is_refused = False
+        self._size = 0
+        self._is_refused = False
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -67,10 +79,9 @@ class _Connection(asyncio.Protocol):
         self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        self._has_head = True
         length = self._headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > MOST_BYTES:
-            self._refuse_large()
+            self._refuse(TOO_LARGE, Reply(413, 8, f"more than {MOST_BYTES} bytes"))
         elif self._headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -80,18 +91,19 @@ class _Connection(asyncio.Protocol):
         self._size += len(piece)
         self._pieces.append(piece)
         if self._size > MOST_BYTES:
-            self._refuse_large()
+            self._refuse(TOO_LARGE, Reply(413, 8, f"more than {MOST_BYTES} bytes"))
 
     def on_message_complete(self) -> None:
+        self._is_in_message = False
         if not self._is_refused:
             self._answer(self._reply(), closes=not self._parser.should_keep_alive())
 
-    def _refuse_large(self) -> None:
+    def _refuse(self, reason: str, reply: Reply) -> None:
+        """Take no more of a request, and end the connection."""
         self._is_refused = True
         self._pieces.clear()
-        reply = Reply(413, 8, f"more than {MOST_BYTES} bytes")
         signal = _SIGNALS.get(self._path())
-        self._answer(self._inbox.refuse(signal, TOO_LARGE, reply) if signal else reply, closes=True)
+        self._answer(self._inbox.refuse(signal, reason, reply) if signal else reply, closes=True)
 
     def _path(self) -> bytes:
         return self._url.partition(b"?")[0].rstrip(b"/")
@@ -145,13 +157,16 @@ class HttpServer:
         self._connections: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="otlp-http", daemon=True)
+        self._serves = threading.Event()
         self._thread.start()
+        self._serves.wait(timeout=5.0)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
             self._loop.create_server(lambda: _Connection(self._inbox, self._connections), sock=self._socket)
         )
+        self._serves.set()
         try:
             self._loop.run_forever()
         finally:

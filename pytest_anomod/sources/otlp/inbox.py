@@ -32,6 +32,9 @@ IN_MEMORY_BYTES = 32 << 20
 KEPT_BYTES = 2 << 30
 """Of one signal; what is beyond is refused."""
 
+SETTLE_S = 6.0
+"""SDKs send spans and logs every 5 s unless OTEL_BSP_SCHEDULE_DELAY and OTEL_BLRP_SCHEDULE_DELAY say otherwise."""
+
 JSON, GZIP = 1, 2
 """Bits of a payload's encoding; without JSON it is protobuf."""
 
@@ -41,6 +44,7 @@ FULL = "records beyond what is kept of a case"
 UNKNOWN_FORM = "requests in a form that OTLP does not have"
 NO_PROTOBUF = "requests in protobuf, for which opentelemetry-proto is missing"
 TWICE = "spans that were sent again, as senders do that missed an answer"
+LATE = "came later after its end than settle_s: more may have come too late"
 REJECTED = "spans without usable ids or start time"
 
 
@@ -61,7 +65,8 @@ Taken = Callable[[str, int, bytes], None]
 class Inbox:
     """Takes payloads from several threads."""
 
-    def __init__(self, directory: Path | None, on_taken: Taken | None = None) -> None:
+    def __init__(self, directory: Path | None, on_taken: Taken | None = None, *, settle_s: float = SETTLE_S) -> None:
+        self._settle_ns = int(settle_s * clock.NS_PER_S)
         self._spools = {signal: Spool(directory, in_memory=IN_MEMORY_BYTES, most=KEPT_BYTES) for signal in SIGNALS}
         self._refused: dict[str, Counter[str]] = {signal: Counter() for signal in SIGNALS}
         self._lock = threading.Lock()
@@ -76,8 +81,9 @@ class Inbox:
             return self.refuse(signal, NO_PROTOBUF, reply)
         try:
             plain = _unpacked(payload) if encoding & GZIP else payload
-            form = json_rows if encoding & JSON else protobuf_rows
-            records, rejected = form.count(signal, form.parse(signal, plain))
+            form: Any = json_rows if encoding & JSON else protobuf_rows
+            with _no_collections():
+                records, rejected = form.count(signal, form.parse(signal, plain))
         except OverflowError as error:
             return self.refuse(signal, TOO_LARGE, Reply(413, 8, str(error)))
         except ValueError as error:
@@ -105,7 +111,7 @@ class Inbox:
         """Decode what came of a signal since it was cleared; it stays there, and can be read again."""
         tally = Tally()
         with _no_collections():
-            decoded = self._decoded(signal, tally)
+            decoded = self._decoded(signal, start_ns, end_ns, tally)
             if signal == "traces":
                 once = {(row[3], row[4], row[7], row[0]): row for row in decoded}
                 tally.dropped[TWICE] += len(decoded) - len(once)
@@ -113,19 +119,24 @@ class Inbox:
             within = [row for row in decoded if start_ns <= row[0] < end_ns]
             if signal == "traces":
                 tally.noted += links(within, decoded)
-        return Reading(rows=within, dropped=self._refused[signal] + tally.dropped, noted=tally.noted)
+        return Reading(rows=within, dropped=self._refused[signal] + tally.dropped, noted=+tally.noted)
 
-    def _decoded(self, signal: str, tally: Tally) -> list[Row]:
+    def _decoded(self, signal: str, start_ns: int, end_ns: int, tally: Tally) -> list[Row]:
         found: list[Row] = []
         points: list[Point] = []
         for came_ns, encoding, payload in self._spools[signal].payloads():
             plain = _unpacked(payload) if encoding & GZIP else payload
             form: Any = json_rows if encoding & JSON else protobuf_rows
             request = form.parse(signal, plain)
+            settled_ns = came_ns - self._settle_ns
             if signal == "traces":
-                found.extend(form.spans(request, tally))
+                new = list(form.spans(request, tally))
+                tally.noted[LATE] += sum(start_ns <= row[0] < end_ns and row[0] + row[9] < settled_ns for row in new)
+                found += new
             elif signal == "logs":
-                found.extend(form.logs(request, came_ns, tally))
+                new = list(form.logs(request, came_ns, tally))
+                tally.noted[LATE] += sum(start_ns <= row[0] < end_ns and row[0] < settled_ns for row in new)
+                found += new
             else:
                 points.extend(form.metrics(request, tally))
         return rows.cumulative(points) if signal == "metrics" else found
@@ -169,7 +180,10 @@ def _unpacked(payload: bytes) -> bytes:
 
 @contextlib.contextmanager
 def _no_collections() -> Iterator[None]:
-    """Rows hold no cycles; looking for some, each time thousands are made, takes as long as decoding."""
+    """What is parsed and decoded holds no cycles; looking for some, each time thousands are made, costs as much again.
+
+    Threads that are here at once may turn the search on for each other; none leaves it off.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from pytest_anomod.model.redact import redact_json
+from pytest_anomod.sources.clean import clean
 from pytest_anomod.sources.otlp import rows as common
 from pytest_anomod.sources.otlp.rows import KINDS, STATUSES, Metric, Point, Resource, Tally
 from pytest_anomod.sources.read import Row
@@ -69,7 +69,8 @@ def _reason(span: Any) -> str | None:
     if not isinstance(span, dict):
         return common.BAD_RECORD
     trace, own = span.get("traceId"), span.get("spanId")
-    if not (trace_id(trace) and span_id(own) and len(trace) == TRACE_DIGITS and len(own) == SPAN_DIGITS):
+    is_whole = isinstance(trace, str) and isinstance(own, str) and (len(trace), len(own)) == (TRACE_DIGITS, SPAN_DIGITS)
+    if not (is_whole and trace_id(trace) and span_id(own)):
         return common.BAD_SPAN_ID
     return None if time_ns(span.get("startTimeUnixNano")) else common.BAD_SPAN_TIME
 
@@ -209,7 +210,7 @@ def _points(metric: Metric, which: str, point: Any, tally: Tally) -> list[Point]
     if time_unix_nano is None:
         tally.dropped[common.NO_POINT_TIME] += 1
         return []
-    attributes = redact_json(_attributes(point.get("attributes")))
+    attributes = clean(_attributes(point.get("attributes")))
     if which in ("gauge", "sum"):
         return [common.point(metric, time_unix_nano, float(number), attributes)]
     count = int(point.get("count") or 0)

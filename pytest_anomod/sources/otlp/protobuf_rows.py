@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pytest_anomod.model.redact import redact_json
+from pytest_anomod.sources.clean import clean
 from pytest_anomod.sources.otlp import rows as common
 from pytest_anomod.sources.otlp.rows import KINDS, STATUSES, Metric, Point, Resource, Tally
 from pytest_anomod.sources.read import Row
@@ -191,7 +191,7 @@ def metrics(request: Any, tally: Tally) -> Iterator[Point]:
 
 
 def _points(metric: Metric, which: str, time_unix_nano: int, point: Any, tally: Tally) -> Iterator[Point]:
-    attributes = redact_json(_attributes(point.attributes))
+    attributes = clean(_attributes(point.attributes))
     if which in _NUMBERS:
         value = float(getattr(point, point.WhichOneof("value")))
         yield common.point(metric, time_unix_nano, value, attributes)

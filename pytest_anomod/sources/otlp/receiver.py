@@ -6,18 +6,16 @@ import importlib.util
 import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.sources.otlp.forward import Forwarder
 from pytest_anomod.sources.otlp.http import HttpServer
-from pytest_anomod.sources.otlp.inbox import Inbox, has_protobuf
+from pytest_anomod.sources.otlp.inbox import SETTLE_S, Inbox, has_protobuf
 from pytest_anomod.sources.read import Reading
 
 if TYPE_CHECKING:
     from pytest_anomod.sources.otlp.grpc_server import GrpcServer
-
-SETTLE_S = 6.0
-"""SDKs send spans and logs every 5 s unless OTEL_BSP_SCHEDULE_DELAY and OTEL_BLRP_SCHEDULE_DELAY say otherwise."""
 
 LOOPBACK = "127.0.0.1"
 
@@ -88,15 +86,22 @@ class OtlpReceiver:
             raise CaptureError(msg)
         if self._forward_to is not None:
             self._forwarder = Forwarder(self._forward_to)
-        self._inbox = Inbox(self._directory, None if self._forwarder is None else self._forwarder.send)
+        on_taken = None if self._forwarder is None else self._forwarder.send
+        self._inbox = Inbox(self._directory, on_taken, settle_s=self.settle_s)
         port = self._port
         try:
             self._http = HttpServer(self._inbox, self._host, port)
+            if self._forward_to is not None and urlsplit(self._forward_to).netloc == urlsplit(self.url).netloc:
+                msg = f"the OTLP receiver can't forward to itself at {self.url}: give another forward_to"
+                raise CaptureError(msg)
             if self._grpc_port is not None:
                 from pytest_anomod.sources.otlp.grpc_server import GrpcServer
 
                 port = self._grpc_port
                 self._grpc = GrpcServer(self._inbox, self._host, port)
+        except CaptureError:
+            self.close()
+            raise
         except OSError as error:
             self.close()
             msg = f"the OTLP receiver can't listen on {self._host} port {port}: {error.strerror or error}"

@@ -8,8 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pytest_anomod.model.redact import redact_json, redact_text
+from pytest_anomod.model.redact import redact_text
 from pytest_anomod.sources import severity
+from pytest_anomod.sources.clean import clean
 from pytest_anomod.sources.read import UNKNOWN_SERVICE, Row
 
 SIGNALS = ("traces", "logs", "metrics")
@@ -89,7 +90,7 @@ def span_row(
         kind,
         status,
         max(0, end_ns - start_ns),
-        redact_json(attributes),
+        clean(attributes),
     )
 
 
@@ -114,7 +115,7 @@ def log_row(
         *severity.of_number(*level),
         redact_text(text),
         *ids,
-        redact_json(attributes),
+        clean(attributes),
         observed,
     )
 

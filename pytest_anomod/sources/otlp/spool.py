@@ -18,7 +18,7 @@ class Spool:
     """
 
     def __init__(self, directory: Path | None, *, in_memory: int, most: int) -> None:
-        self._directory = directory
+        self._directory = None if directory is None else str(directory)
         self._in_memory = in_memory
         self._most = most
         self._lock = threading.Lock()
@@ -26,7 +26,9 @@ class Spool:
         self._file = self._new_file()
 
     def _new_file(self) -> tempfile.SpooledTemporaryFile[bytes]:
-        return tempfile.SpooledTemporaryFile(self._in_memory, dir=self._directory)
+        return tempfile.SpooledTemporaryFile(
+            self._in_memory, dir=None if self._directory is None else str(self._directory)
+        )
 
     def add(self, came_ns: int, encoding: int, payload: bytes) -> bool:
         """Keep a payload; False when there is no room for it, be it on the disk."""
@@ -44,14 +46,15 @@ class Spool:
 
     def payloads(self) -> Iterator[tuple[int, int, bytes]]:
         """When each payload came, its encoding and its bytes, of all that are there now."""
-        place, end = 0, self._size
+        with self._lock:
+            place, end, file = 0, self._size, self._file
         while place < end:
             with self._lock:
-                if self._size < end:  # it was cleared meanwhile
+                if self._file is not file or file.closed:  # all was forgotten meanwhile
                     return
-                self._file.seek(place)
-                came_ns, encoding, length = _HEAD.unpack(self._file.read(_HEAD.size))
-                payload = self._file.read(length)
+                file.seek(place)
+                came_ns, encoding, length = _HEAD.unpack(file.read(_HEAD.size))
+                payload = file.read(length)
             place += _HEAD.size + length
             yield came_ns, encoding, payload
 

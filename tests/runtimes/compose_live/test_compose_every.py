@@ -77,6 +77,7 @@ def test_it_comes_up(every, compose_session):
         assert "WITHOUT_VALUE" not in deployment.seen("front").environment
         root = Path(f"/proc/{deployment.instances('worker')[0].pid}/root")
         assert (root / "run" / "secrets" / "key").read_text() == "the-key-of-all\n"
+        root = Path(f"/proc/{deployment.instances('front')[0].pid}/root")
         assert (root / "page").read_text() == "a page"
         assert deployment.unhealthy() == ()
         assert deployment.notes == ()

@@ -44,7 +44,7 @@ def test_a_partition_is_between_the_target_and_its_peers_alone(containers, put_i
     put_in(fault, "back")
     assert sees(containers, fault, "back")
     inside = {name: containers.capability(NetNamespace, name) for name in ("front", "back")}
-    address = {name: containers.inner_address(name) for name in ("front", "back", "notes", "cache")}
+    address = {one.service: one.inner_address for one in containers.instances()}
     assert not inside["front"].reaches(address["back"], 0.5)
     assert not inside["back"].reaches(address["front"], 0.5)
     assert inside["back"].reaches(address["cache"], 5)

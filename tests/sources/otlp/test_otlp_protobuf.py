@@ -91,19 +91,17 @@ def test_the_replies_are_the_messages_that_otlp_declares(receiver):
     assert receiver.read("traces", *FOREVER).dropped[inboxes.MALFORMED] == 2
 
 
-def test_logs_sent_to_the_path_of_traces_are_no_spans():
-    inbox = inboxes.Inbox(None)
+def test_logs_sent_to_the_path_of_traces_are_no_spans(inbox):
     reply = inbox.take("traces", 0, documents.protobuf("logs", LOGS))
     assert reply.status == 400 or reply.rejected == 3
     assert inbox.read("traces", *FOREVER).rows == []
 
 
 @pytest.mark.parametrize("signal", list(DOCUMENTS))
-def test_no_change_of_the_bytes_makes_the_receiver_fall(signal):
+def test_no_change_of_the_bytes_makes_the_receiver_fall(signal, inbox):
     """Seeded: bytes are turned, cut off and doubled."""
     chance = random.Random(11)
     whole = documents.protobuf(signal, DOCUMENTS[signal])
-    inbox = inboxes.Inbox(None)
     statuses = set()
     for _ in range(500):
         payload = bytearray(whole)

@@ -17,6 +17,7 @@ from sources.otlp import documents
 from sources.otlp.documents import LOGS, METRICS, SPANS
 from sources.reading import records
 
+from pytest_anomod.model import clock
 from pytest_anomod.model.clock import wait_until
 from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.sources.otlp import inbox as inboxes
@@ -119,6 +120,19 @@ def test_a_sender_that_asks_before_it_sends_is_told_to_go_on(receiver):
         assert stream.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+def test_a_client_that_offers_http_2_is_served_by_http_1(receiver):
+    parts = urlsplit(receiver.url)
+    head = "POST /v1/traces HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Type: application/json\r\n"
+    offer = f"Content-Length: {len(ONE)}\r\nHost: x\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIA\r\n"
+    request = f"{head}{offer}\r\n".encode() + ONE
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as stream:
+        for cut in (len(head) + 40, 10):  # as Java's HttpClient sends it, twice by one connection
+            stream.sendall(request[:cut])
+            stream.sendall(request[cut:])
+            assert stream.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert len(receiver.read("traces", *FOREVER).rows) == 1
+
+
 def test_pieces_and_pipelined_requests_are_answered_in_turn(receiver):
     parts = urlsplit(receiver.url)
     request = b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -138,6 +152,7 @@ def test_pieces_and_pipelined_requests_are_answered_in_turn(receiver):
         (b"{", {}, 400, inboxes.MALFORMED),
         (b"no gzip", {"Content_Encoding": "gzip"}, 400, inboxes.MALFORMED),
         (gzip.compress(ONE)[:-20], {"Content_Encoding": "gzip"}, 400, inboxes.MALFORMED),
+        (gzip.compress(ONE)[:-4], {"Content_Encoding": "gzip"}, 400, inboxes.MALFORMED),
         (ONE, {"Content_Encoding": "br"}, 415, inboxes.UNKNOWN_FORM),
         (ONE, {"Content_Type": "text/plain"}, 415, inboxes.UNKNOWN_FORM),
         (ONE, {"path": "/v1/profiles"}, 404, None),
@@ -189,7 +204,7 @@ def test_noise_is_answered_and_the_receiver_lives(receiver, sender):
         stream.sendall(b"POST /v1/traces HTTP/1.1\r\nContent-Length: 1000000\r\n\r\nx")  # and gone
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as stream:
         stream.sendall(b"GET /")
-        with contextlib.suppress(OSError):  # it is cut off before all is sent, which may reach us as a reset
+        with contextlib.suppress(ConnectionError):  # it is cut off before all is sent, which may reach us as a reset
             for _ in range(1_000):
                 stream.sendall(b"x" * 1_000)  # a head without an end
             assert stream.recv(20) in (b"HTTP/1.1 400 Bad Req", b"")
@@ -210,6 +225,22 @@ def test_only_the_stretch_is_read_and_clear_begins_anew(receiver, sender):
     assert receiver.read("logs", *FOREVER).rows
     sender.send(ONE)
     assert len(receiver.read("traces", *FOREVER).rows) == 1
+
+
+def test_records_that_came_late_are_noted(tmp_path):
+    receiver = OtlpReceiver(directory=tmp_path, settle_s=5.0)
+    receiver.start()
+    sender = Sender(receiver)
+    now = clock.now_ns()
+    for age_s, length_s in ((1, 0), (9, 0), (10, 9)):
+        start = now - age_s * clock.NS_PER_S
+        times = {"startTimeUnixNano": str(start), "endTimeUnixNano": str(start + length_s * clock.NS_PER_S)}
+        sender.send(json.dumps(documents.spans(1, **times)))
+    reading = receiver.read("traces", *FOREVER)
+    sender.connection.close()
+    receiver.close()
+    assert len(reading.rows) == 3
+    assert reading.noted[inboxes.LATE] == 1
 
 
 def test_a_span_that_is_sent_again_is_taken_once(receiver, sender):
@@ -283,6 +314,7 @@ def test_what_is_taken_is_forwarded_as_it_came(tmp_path, backend):
     )
     assert body == packed
     assert receiver.forward_failed == 0
+    sender.connection.close()
 
 
 def test_what_can_t_be_forwarded_is_counted_and_nobody_waits(tmp_path, backend):
@@ -294,12 +326,38 @@ def test_what_can_t_be_forwarded_is_counted_and_nobody_waits(tmp_path, backend):
     wait_until(lambda: receiver.forward_failed == 1, timeout_s=10, what="the count of what was refused there")
     assert len(receiver.read("traces", *FOREVER).rows) == 1
     receiver.close()
+    sender.connection.close()
     with pytest.raises(CaptureError, match="can't forward to 'ftp"):
         OtlpReceiver(forward_to="ftp://me:secret@host").start()
 
 
-def test_protobuf_without_its_library_is_told(monkeypatch):
-    inbox = inboxes.Inbox(None)
+def test_it_does_not_forward_to_itself(receiver):
+    port = urlsplit(receiver.url).port
+    receiver.close()
+    with pytest.raises(CaptureError, match="can't forward to itself"):
+        OtlpReceiver(port=port, forward_to=f"http://127.0.0.1:{port}").start()
+
+
+def test_grpc_without_its_libraries_is_refused_at_the_start(monkeypatch):
+    monkeypatch.setattr("pytest_anomod.sources.otlp.receiver.has_protobuf", lambda: False)
+    with pytest.raises(CaptureError, match=r"pip install 'pytest-anomod\[otlp\]'"):
+        OtlpReceiver(grpc=True).start()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_the_loopback_of_ipv6():
+    receiver = OtlpReceiver(host="::1")
+    receiver.start()
+    try:
+        assert receiver.url.startswith("http://[::1]:")
+        sender = Sender(receiver)
+        assert sender.send(ONE) == (200, b"{}")
+        sender.connection.close()
+    finally:
+        receiver.close()
+
+
+def test_protobuf_without_its_library_is_told(monkeypatch, inbox):
     monkeypatch.setattr(inbox, "_has_protobuf", False)
     reply = inbox.take("traces", 0, b"\x0a\x00")
     assert reply.status == 415

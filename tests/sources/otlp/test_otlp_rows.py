@@ -23,14 +23,16 @@ FORMS = ["json", "protobuf"]
 
 def take(signal, document, form="json"):
     """A reading of one request, and what its sender was told."""
-    inbox = Inbox(None)
+    inbox = Inbox(None, settle_s=10**10)  # the documents are old
     if form == "protobuf":
         pytest.importorskip("opentelemetry.proto.collector")
         reply = inbox.take(signal, 0, documents.protobuf(signal, document))
     else:
         payload = document if isinstance(document, bytes) else json.dumps(document).encode()
         reply = inbox.take(signal, JSON, payload)
-    return inbox.read(signal, *FOREVER), reply
+    reading = inbox.read(signal, *FOREVER)
+    inbox.close()
+    return reading, reply
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -217,8 +219,7 @@ def test_buckets_that_do_not_fit_are_counted_and_the_rest_is_taken():
         ("traces", b'{"a":' * 100_000),
     ],
 )  # fmt: skip
-def test_a_malformed_request_is_refused_and_counted(signal, payload):
-    inbox = Inbox(None)
+def test_a_malformed_request_is_refused_and_counted(signal, payload, inbox):
     reply = inbox.take(signal, JSON, payload)
     assert (reply.status, reply.code) == (400, 3)
     assert inbox.read(signal, *FOREVER).dropped == {inboxes.MALFORMED: 1}

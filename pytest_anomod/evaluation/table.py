@@ -1,0 +1,186 @@
+"""The results of an evaluation as text for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pytest_anomod.evaluation import results as figures
+from pytest_anomod.evaluation.damage import KINDS, SEVERITIES
+from pytest_anomod.evaluation.run import Results
+from pytest_anomod.evaluation.scores import RANKING
+
+GROUPS = ("level", "severity", "system", "verdict")
+MISSING_CHANCES = (0.1, 0.3, 0.5)
+TOO_EASY = 0.4
+"""A trivial rule that solves a larger share of the cases says that they are too easy."""
+
+
+def render(results: Results, trivial: Sequence[str]) -> str:
+    """All tables; `trivial` names the rules that say how easy the cases are."""
+    parts = [*_rankings(results, trivial), *_detections(results), *_notes(results)]
+    return "\n\n".join(parts)
+
+
+def _rankings(results: Results, trivial: Sequence[str]) -> Iterator[str]:
+    rows, seed = figures.rankings(results.rows), results.options.seed
+    if not rows:
+        return
+    methods = figures.by(rows, "method")
+    order = sorted(methods, key=lambda name: -float(np.mean([row["AC@1"] for row in methods[name]])))
+    cases = len({row["case_id"] for row in rows})
+    lines = [
+        [
+            name,
+            *(str(figures.figure(methods[name], score, seed)) for score in RANKING),
+            str(len(methods[name])),
+            f"{1000 * np.mean([row['cpu_s'] for row in methods[name]]):.0f}",
+        ]
+        for name in order
+    ]
+    title = f"Root cause, service level: {cases} cases with a proven fault, chance AC@1 {figures.chance(rows):.2f}"
+    yield _table(title, ["method", *RANKING, "cases", "CPU ms"], lines)
+    yield from _code(methods, order, seed)
+    for group in GROUPS:
+        if group == "severity" and not any(row[group] for row in rows):
+            continue  # no fault of these says how severe it was meant to be
+        yield _grouped(methods, order, group)
+    yield from _easy(methods, trivial)
+    yield from _subsets(results, order)
+    yield from _robustness(results, order)
+
+
+def _code(methods: Mapping[str, Sequence[Any]], order: Sequence[str], seed: int) -> Iterator[str]:
+    lines = []
+    for name in order:
+        if any(row["gave_code"] for row in methods[name]):
+            values = [figures.figure(methods[name], f"code {score}", seed) for score in RANKING]
+            lines.append([name, *map(str, values), str(values[0].cases)])
+    if lines:
+        yield _table("Root cause, function level: cases with a fault in code", ["method", *RANKING, "cases"], lines)
+
+
+def _grouped(methods: Mapping[str, Sequence[Any]], order: Sequence[str], group: str) -> str:
+    values = sorted({row[group] for rows in methods.values() for row in rows})
+    heads = []
+    lines = []
+    for name in order:
+        parts = figures.by(methods[name], group)
+        lines.append([name, *(f"{np.mean([r['AC@1'] for r in parts[v]]):.2f}" if v in parts else "-" for v in values)])
+    sizes = {value: max(len(figures.by(rows, group).get(value, ())) for rows in methods.values()) for value in values}
+    heads = [f"{value} ({sizes[value]})" for value in values]
+    return _table(f"AC@1 by {group} (cases)", ["method", *heads], lines)
+
+
+def _easy(methods: Mapping[str, Sequence[Any]], trivial: Sequence[str]) -> Iterator[str]:
+    """The share of cases that each rule puts first for sure, and that any of them does."""
+    rules = [name for name in trivial if name in methods]
+    if not rules:
+        return
+    solved = {name: {row["case_id"] for row in methods[name] if row["AC@1"] >= 1.0} for name in rules}
+    count = len({row["case_id"] for name in rules for row in methods[name]})
+    shares = {name: len(cases) / count for name, cases in solved.items()}
+    said = ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda item: -item[1]))
+    any_of = len(set().union(*solved.values())) / count
+    worst = max(shares.values())
+    verdict = f"above {TOO_EASY:.0%}: too easy" if worst > TOO_EASY else f"none above {TOO_EASY:.0%}"
+    yield f"Is it too easy? Trivial rules solve, of {count} cases: {said}; any of them {any_of:.0%} ({verdict})"
+
+
+def _subsets(results: Results, order: Sequence[str]) -> Iterator[str]:
+    if not results.options.subsets:
+        return
+    rows = [row for row in results.rows if row["task"] == "rank"]
+    for name in order:
+        values = figures.subsets(rows, name, "AC@1")
+        names = sorted(max(values, key=len))
+        if len(names) < 2 or len(values) != 2 ** len(names) - 1:
+            continue
+        chance = figures.chance([row for row in rows if row["method"] == name])
+        shares = figures.shapley(values, chance)
+        ordered = sorted(values, key=lambda subset: (-values[subset], len(subset)))
+        lines = [["+".join(sorted(subset)), f"{values[subset]:.2f}"] for subset in ordered]
+        yield _table(f"AC@1 of {name} by set of modalities", ["modalities", "AC@1"], lines)
+        said = ", ".join(f"{modality} {share:+.3f}" for modality, share in sorted(shares.items(), key=lambda i: -i[1]))
+        gain = values[frozenset(names)] - chance
+        yield f"Shapley share of each modality in the gain of {name} over chance ({gain:+.3f}): {said}"
+        missing = ", ".join(f"p={p:g} {figures.entire_missing(values, p):.2f}" for p in MISSING_CHANCES)
+        yield f"EMM of {name} (modalities missing): mean of subsets {figures.entire_missing(values):.2f}; {missing}"
+
+
+def _robustness(results: Results, order: Sequence[str]) -> Iterator[str]:
+    damaged = [row for row in results.rows if row["damage"]]
+    if not damaged:
+        return
+    whole = figures.by(figures.rankings(results.rows), "method")
+    lines = []
+    for name in order:
+        for kind in KINDS:
+            for modality, rows in figures.by(
+                [row for row in damaged if (row["method"], row["damage"]) == (name, kind)], "damaged_modality"
+            ).items():
+                parts = figures.by(rows, "damage_severity")
+                means = [f"{np.mean([row['AC@1'] for row in parts[severity]]):.2f}" for severity in SEVERITIES]
+                clean = f"{np.mean([row['AC@1'] for row in whole[name]]):.2f}"
+                lines.append([name, kind, modality, clean, *means])
+    heads = ["method", "damage", "modality", "0", *(f"{severity:g}" for severity in SEVERITIES)]
+    yield _table("AC@1 by damage and severity (RMM: rows missing at random, NM: noise)", heads, lines)
+
+
+def _detections(results: Results) -> Iterator[str]:
+    rows = figures.detections(results.rows)
+    if not rows:
+        return
+    seed = results.options.seed
+    found = {name: figures.detection_figures(group, seed) for name, group in figures.by(rows, "method").items()}
+    lines = [
+        [
+            name,
+            str(one.ap),
+            str(one.auc),
+            str(one.f1),
+            f"{one.delay_s:.1f} ({one.found:.0%})",
+            f"{one.false_alarms_per_hour:.1f}",
+        ]
+        for name, one in sorted(found.items(), key=lambda item: -item[1].ap.value)
+    ]
+    first = next(iter(found.values()))
+    title = (
+        f"Detection, bins of {results.options.bin_s:g} s after a history of {results.options.history_s:g} s: "
+        f"{first.cases} cases, {first.anomalous:.0%} of the bins anomalous, thresholds fixed on "
+        f"{first.calibration_cases} cases and tried on the others (controls among these: "
+        f"{first.control_hours * 3600:.0f} s)"
+    )
+    yield _table(title, ["method", "AP", "ROC AUC", "F1", "delay s (found)", "false alarms/h"], lines)
+    if results.options.subsets:
+        yield from _detection_subsets(results)
+
+
+def _detection_subsets(results: Results) -> Iterator[str]:
+    rows = [row for row in results.rows if row["task"] == "score" and not row["damage"]]
+    for name, mine in figures.by(rows, "method").items():
+        parts = figures.by(mine, "modalities")
+        if len(parts) > 1:
+            found = {key: figures.detection_figures(group, results.options.seed) for key, group in parts.items()}
+            lines = [[key, str(one.ap), str(one.auc)] for key, one in found.items()]
+            lines.sort(key=lambda line: -found[line[0]].ap.value)
+            yield _table(f"Detection by {name}, by set of modalities", ["modalities", "AP", "ROC AUC"], lines)
+
+
+def _notes(results: Results) -> Iterator[str]:
+    lines = [f"{name} was left out: {why}" for name, why in results.left_out.items()]
+    if results.passed_over:
+        said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(results.passed_over.items()))
+        lines.append(f"not evaluated: {said}")
+    lines.append(
+        "[low, high]: 95 % interval from drawing scenarios anew with all their cases; equals share their places"
+    )
+    yield "\n".join(lines)
+
+
+def _table(title: str, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in (heads, *lines)) for column in range(len(heads))]
+    rows = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *lines)]
+    return "\n".join([title, *(row.rstrip() for row in rows)])

@@ -1,0 +1,79 @@
+"""The options of the command line; standard library only, as every suite that has the plugin installed loads this."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "out": {"metavar": "DIR", "default": "anomod-dataset", "help": "root of the dataset (%(default)s)"},
+    "durations": {
+        "metavar": "PROFILE",
+        "default": "quick",
+        "choices": ("quick", "standard", "paper"),
+        "help": "lengths of the windows: quick (10 s), standard (60 s) or paper (300 s); default %(default)s",
+    },
+    "scale": {"metavar": "F", "type": float, "default": 1.0, "help": "factor on all window lengths (%(default)s)"},
+    "rate": {"metavar": "RPS", "type": float, "help": "journeys a second; default: the system's own rate"},
+    "suite": {
+        "metavar": "PATH",
+        "help": "replay this Python HTTP test suite (a file or folder) as the workload of every scenario",
+    },
+    "suite-once": {"action": "store_true", "help": "play the suite once; default: over and over until the case ends"},
+    "suite-base": {
+        "metavar": "[SERVICE=]URL",
+        "action": "append",
+        "help": "URL written into the suite that means the system (or one of its services), such as "
+        "http://localhost:8080; 'auto', the default, finds it; may be given more than once",
+    },
+    "seed": {"metavar": "N", "type": int, "default": 1, "help": "seed of workloads and data (%(default)s)"},
+    "repeat": {"metavar": "N", "type": int, "default": 1, "help": "cases per scenario, each with its own seed"},
+    "patience": {
+        "metavar": "SECONDS",
+        "type": float,
+        "default": 60.0,
+        "help": "how long a case may wait in all for a calm machine and for users to be served again (%(default)s)",
+    },
+    "attempts": {
+        "metavar": "N",
+        "type": int,
+        "default": 2,
+        "help": "how often a case that something else spoiled (contaminated) is played again, by itself (%(default)s)",
+    },
+    "runtime": {
+        "metavar": "NAME",
+        "default": "auto",
+        "help": "what brings systems up: process, docker, or auto, which takes docker where an engine of this machine "
+        "answers and the image is there or can be built here, else process; default %(default)s",
+    },
+    "injector": {"metavar": "NAME", "default": "native", "help": "who carries faults out (%(default)s)"},
+    "replay": {"metavar": "DIR", "help": "recorded cases on which tests of methods (@evaluation) are tried"},
+    "report": {"metavar": "DIR", "help": "write a report of the run there: one HTML page, and the files it shows"},
+    "baseline": {
+        "metavar": "FILE",
+        "help": "the verdicts of today: a test with the verdict that stands in this file does not fail, but is an "
+        "expected failure at worst; one with another verdict fails",
+    },
+    "baseline-update": {"action": "store_true", "help": "write the verdicts of this run to that file"},
+}
+"""What each option of ours is for argparse, by its name without `--anomod-`."""
+
+CHECKED = ("scale", "rate", "repeat", "patience", "attempts", "runtime", "injector")
+"""Options whose values are looked at before the run, when they are not their defaults."""
+
+REPETITION = "_anomod_repetition"
+"""The parameter that --anomod-repeat adds to a scenario's test."""
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """All options of ours, in one group."""
+    group = parser.getgroup("anomod", "chaos scenarios and their dataset (pytest-anomod)")
+    for name, words in OPTIONS.items():
+        group.addoption(f"--anomod-{name}", **words)
+
+
+def given_options(option: Any) -> list[str]:
+    """Those of CHECKED that are not their defaults."""
+    return [name for name in CHECKED if getattr(option, f"anomod_{name}") != OPTIONS[name].get("default")]
