@@ -38,8 +38,10 @@ def running_of(system: System) -> Running:
     return running
 
 
-def refusal_of_fault(system: System, fault: str) -> str:
-    """Why a fault is not put into a system that is not ours; "" when it may be."""
+def refusal_of_fault(system: System, service: str, fault: str) -> str:
+    """Why a fault is not put into a service of a system that is not ours; "" when it may be."""
+    if fault == "stop_service" and service in running_of(system).pids:
+        return f"{fault!r} can't be put into {service!r}: a process that we did not start we can't start again"
     if fault in REVERSIBLE or fault in running_of(system).allow:
         return ""
     why = WHY_NOT.get(fault, "it is not known to leave no trace")

@@ -47,7 +47,7 @@ class RunningRuntime:
 
     def refusal_of_fault(self, system: System, service: str, fault: str) -> str:
         """Why a fault is not put into a system that is not ours; "" when it may be."""
-        return rules.refusal_of_fault(system, fault)
+        return rules.refusal_of_fault(system, service, fault)
 
     def lacks(self, system: System, service: str, needs: frozenset[type]) -> frozenset[type]:
         """Those of the needs that a service will not have: without a pid nothing can be done to it."""

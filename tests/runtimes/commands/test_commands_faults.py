@@ -9,6 +9,7 @@ import pytest
 
 from pytest_anomod.faults import (
     CpuContention,
+    DiskStress,
     HttpAbort,
     HttpDelay,
     KillService,
@@ -40,6 +41,7 @@ def await_that(condition):
         NetworkBandwidth(),
         HttpAbort(method="GET"),
         HttpDelay(method="GET"),
+        DiskStress(),
     ],
     ids=lambda fault: fault.name,
 )

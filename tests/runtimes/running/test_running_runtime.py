@@ -25,6 +25,12 @@ def runtime():
     return RunningRuntime()
 
 
+def await_stopped(theirs):
+    """A signal takes a moment to act."""
+    what = "its process to stand still"
+    clock.wait_until(lambda: processes.state(theirs.process.pid) == "T", timeout_s=20.0, what=what)
+
+
 def test_it_is_on_offer():
     assert isinstance(catalog.find("runtimes", "running"), RunningRuntime)
 
@@ -70,7 +76,7 @@ def test_letting_go_takes_out_what_is_still_in(foreign, session, runtime):
     theirs = foreign()
     deployment = runtime.up(running_system("theirs", entry=theirs.url, pids={"stock": theirs.process.pid}), session)
     NativeInjector().inject(PauseService(), deployment, "stock")
-    assert processes.state(theirs.process.pid) == "T"
+    await_stopped(theirs)
     runtime.down(deployment)
     assert processes.state(theirs.process.pid) != "T"
     assert deployment.undo.open_entries() == []
@@ -81,7 +87,7 @@ def test_it_goes_on_when_its_holder_is_killed(foreign, holder, tmp_path):
     """Within 10 s, by the guardian."""
     theirs = foreign()
     owner = holder(str(tmp_path), theirs.url, str(theirs.process.pid))
-    assert processes.state(theirs.process.pid) == "T"
+    await_stopped(theirs)
     owner.kill_group()
     clock.wait_until(lambda: not owner.directory.exists(), timeout_s=10.0, what="the guardian to clear up")
     assert theirs.answers()
@@ -97,13 +103,15 @@ def test_what_can_be_done_follows_from_what_was_said(runtime):
 
 def test_a_fault_that_leaves_a_trace_must_be_allowed(runtime):
     """By its name; also one of third parties, of which nothing is known."""
-    system = running_system("theirs", entry="http://127.0.0.1:1", pids={"stock": 1}, allow=["kill_service"])
+    allow = ["kill_service", "stop_service"]
+    system = running_system("theirs", entry="http://127.0.0.1:1", pids={"stock": 1}, allow=allow)
     assert runtime.refusal_of_fault(system, "stock", "pause_service") == ""
     assert runtime.refusal_of_fault(system, "stock", "kill_service") == ""
-    assert "a stopped service may not come back; allow it by" in runtime.refusal_of_fault(
-        system, "stock", "stop_service"
-    )
+    stopping = runtime.refusal_of_fault(system, "stock", "stop_service")
+    assert "a process that we did not start we can't start again" in stopping
     assert "it is not known to leave no trace" in runtime.refusal_of_fault(system, "stock", "melt")
+    others = running_system("others", entry="http://127.0.0.1:1", containers={"stock": "x"})
+    assert "may not come back; allow it by" in runtime.refusal_of_fault(others, "stock", "stop_service")
 
 
 def test_a_service_that_its_owner_restarts_is_followed(foreign, session, runtime):
