@@ -52,7 +52,7 @@ if has_compose():
         name="shop",
         journeys=CUSTOMERS,
         otlp=["catalog"],
-        deploys=[procfile("Procfile", env=PROCESSES, logins=LOGINS)],
+        deploys=[procfile("Procfile", env=PROCESSES, logins=LOGINS, otlp=True)],
     )
 else:
     shop = procfile_system(
@@ -62,4 +62,5 @@ else:
         logins=LOGINS,
         engines={"cache": "redis", "db": "postgresql"},
         journeys=CUSTOMERS,
+        otlp=True,
     )

@@ -126,7 +126,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     send_traces()
-    options = {"connect_timeout": 2, "tcp_user_timeout": 3000, "options": "-c statement_timeout=2000"}
+    limits = "-c statement_timeout=2000 -c idle_in_transaction_session_timeout=3000"  # a lost client keeps no locks
+    options = {"connect_timeout": 2, "tcp_user_timeout": 3000, "options": limits}
     with ConnectionPool(
         DSN, kwargs=options, min_size=2, max_size=16, timeout=1.5, check=ConnectionPool.check_connection
     ) as Handler.pool:
