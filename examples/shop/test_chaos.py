@@ -53,9 +53,9 @@ def test_catalog_lacks_cpu(case):
     case.run()
 
 
-@anomaly(system="shop", fault=MemoryPressure(spare_mb=32, outcome="kill"), target="catalog")
-def test_pricing_runs_out_of_memory(case):
-    """The kernel kills pricing for want of memory, and again when it is back."""
+@anomaly(system="shop", fault=MemoryPressure(spare_mb=96, outcome="kill"), target="catalog")
+def test_catalog_runs_out_of_memory(case):
+    """The kernel kills catalog for want of memory, and again when it is back."""
     case.run()
 
 
