@@ -15,13 +15,26 @@ if TYPE_CHECKING:
     from pytest_anomod.model.fault import CodeLocation, FaultDefaults, Level, Observation
     from pytest_anomod.model.scenario import Durations, Scenario
     from pytest_anomod.model.source import Jaeger, Prometheus, Zipkin
-    from pytest_anomod.model.system import Command, Journey, Probe, Service, ServiceKind, System
+    from pytest_anomod.model.system import (
+        Command,
+        Commands,
+        ComposeFiles,
+        Journey,
+        Probe,
+        Replica,
+        Running,
+        Service,
+        ServiceKind,
+        System,
+    )
     from pytest_anomod.model.verdict import Finding, Verdict
     from pytest_anomod.model.workload import OpenLoop, Suite
 
 _HOMES = {
     "CodeLocation": "model.fault",
     "Command": "model.system",
+    "Commands": "model.system",
+    "ComposeFiles": "model.system",
     "Dataset": "dataset.read",
     "Durations": "model.scenario",
     "FaultDefaults": "model.fault",
@@ -33,6 +46,8 @@ _HOMES = {
     "OpenLoop": "model.workload",
     "Probe": "model.system",
     "Prometheus": "model.source",
+    "Replica": "model.system",
+    "Running": "model.system",
     "Scenario": "model.scenario",
     "Service": "model.system",
     "ServiceKind": "model.system",
@@ -53,6 +68,8 @@ _HOMES = {
 __all__ = [
     "CodeLocation",
     "Command",
+    "Commands",
+    "ComposeFiles",
     "Dataset",
     "Durations",
     "FaultDefaults",
@@ -64,6 +81,8 @@ __all__ = [
     "OpenLoop",
     "Probe",
     "Prometheus",
+    "Replica",
+    "Running",
     "Scenario",
     "Service",
     "ServiceKind",

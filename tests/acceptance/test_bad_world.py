@@ -183,7 +183,7 @@ SYSTEM = ReplicaSystem(
 SICK_SYSTEM = '''
 """The system of that replica, as a third party offers one."""
 
-from pytest_anomod import Service, ServiceKind, System
+from pytest_anomod import Replica, Service, ServiceKind, System
 
 SICKLY = System(
     name="sickly",

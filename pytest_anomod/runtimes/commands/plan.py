@@ -190,6 +190,6 @@ def _notes(system: System) -> list[str]:
         return []
     named = ", ".join(f"{name} ({port})" for name, port in fixed.items())
     return [
-        f"{system.name}: {named} listen on ports of their own choice, so one process of this machine at a time has "
+        f"{system.name}: ports that services chose themselves: {named}; so one process of this machine at a time has "
         "this system, and faults of the network can't be put before them"
     ]

@@ -169,6 +169,7 @@ def test_one_process_at_a_time_has_it(foreign, session, runtime, monkeypatch):
         ({"pids": {"a": 1}, "containers": {"a": "x"}}, "a can't be a container and a pid at once"),
         ({"pids": {"a": 1, "b": 2}}, "say which service users reach: entry_service='a' or 'b'"),
         ({"pids": {"a": 1}, "logs": {"b": "x"}}, "has no service 'b', which logs names"),
+        ({"pids": {"a": 1}, "allow": ["kill_servce"]}, "no fault named 'kill_servce'; did you mean kill_service"),
         ({"pids": {"a": 1}, "ports": {"a": 70_000}}, "port 70000 of service 'a' is none"),
     ],
 )
