@@ -95,7 +95,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of what is left to run: refuse the run if it can't be; settle what `auto` takes; skip what the injector can't do.
 
-    That is the injector of the command line; one that a test names was checked.
+    Those are the injector and the runtime of the command line; what a test names itself was checked.
     """
     found = [(item, getattr(getattr(item, "function", None), _DECLARATION, None)) for item in items]
     scenarios = [(item, declaration) for item, declaration in found if declaration is not None]
@@ -103,7 +103,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     from pytest_anomod.model.errors import AnomodError
     from pytest_anomod.run.choosing import settle_runtime
-    from pytest_anomod.run.fitness import check_run, refusal
+    from pytest_anomod.run.fitness import check_run, why_skipped
     from pytest_anomod.run.mistakes import refuse_run
 
     declarations = [declaration for _, declaration in scenarios]
@@ -114,7 +114,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     settle_runtime(config, declarations)
     for item, declaration in scenarios:
-        if why := refusal(config, declaration):
+        if why := why_skipped(config, declaration):
             item.add_marker(pytest.mark.skip(reason=why))
 
 

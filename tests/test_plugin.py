@@ -79,9 +79,17 @@ def test_what_cannot_work_is_refused_at_collection(pytester, what):
 def test_a_fault_that_the_runtime_cannot_do_is_refused_at_collection(pytester):
     """The capabilities a fault needs are compared with the runtime's."""
     pytester.makepyfile(f"{HEADER}{TELEPORT}")
-    result = pytester.runpytest("--collect-only")
+    result = pytester.runpytest("--collect-only", "--anomod-runtime=auto")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*.py:11: test_it: fault 'teleport' needs Teleportation, which runtime *"])
+
+
+def test_a_fault_that_the_runtime_of_the_command_line_cannot_do_is_skipped(pytester):
+    """One suite runs in containers and as processes; what only containers can do is left out, and it is said."""
+    pytester.makepyfile(f"{HEADER}{TELEPORT}")
+    result = pytester.runpytest("--anomod-runtime=process", "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*fault 'teleport' needs Teleportation, which runtime 'process'*"])
 
 
 def test_the_fixture_without_a_declaration_says_what_to_do(pytester):

@@ -48,26 +48,45 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
         msg = f"{test}: {why}; use another runtime than {declaration.runtime!r}"
         raise ScenarioError(msg)
     try:
-        runtime = catalog.find("runtimes", runtime_name(config, declaration))
-        fault = declaration.fault
-        missing = runtime.lacks(declaration.system, declaration.target, fault.needs)
-        asked = getattr(runtime, "refusal_of_fault", None)
-        refused = asked(declaration.system, declaration.target, fault.name) if asked else ""
+        lack = _lack(config, declaration)
     except AnomodError:
         return  # none takes the system, or an engine is out of order: `check_run` says so, once for all tests
-    if declaration.injector and (why := refusal(config, declaration)):
+    if declaration.injector and (why := _refusal_of_fault(config, declaration)):
         msg = f"{test}: injector {declaration.injector!r} can't do this scenario: {why}"
         raise ScenarioError(msg)
-    if refused:
-        msg = f"{test}: fault {refused}"
+    if lack and not _is_asked_for(config, declaration):
+        msg = f"{test}: {lack}"
         raise ScenarioError(msg)
-    if missing:
-        nobody = missing - runtime.capabilities
-        names = ", ".join(sorted(kind.__name__ for kind in nobody or missing))
-        who = f"runtime {runtime.name!r}" if nobody else f"{declaration.target!r} on runtime {runtime.name!r}"
-        other = "choose another with --anomod-runtime" if nobody else "aim at another service"
-        msg = f"{test}: fault {fault.name!r} needs {names}, which {who} does not have; {other}"
-        raise ScenarioError(msg)
+
+
+def why_skipped(config: pytest.Config, declaration: Declaration) -> str:
+    """Why the injector, or the runtime, that the command line names can't do a scenario; "" when they can.
+
+    One that `auto` took is not the user's choice: what it can't do is an error, see `check_runnable`.
+    """
+    why = _refusal_of_fault(config, declaration)
+    return why or (_lack(config, declaration) if _is_asked_for(config, declaration) else "")
+
+
+def _is_asked_for(config: pytest.Config, declaration: Declaration) -> bool:
+    """Whether the command line names the runtime of a test."""
+    return not declaration.runtime and config.option.anomod_runtime != AUTO
+
+
+def _lack(config: pytest.Config, declaration: Declaration) -> str:
+    """Why the runtime of a test can't have its fault put in, and what to do; "" when it can."""
+    runtime = catalog.find("runtimes", runtime_name(config, declaration))
+    asked = getattr(runtime, "refusal_of_fault", None)
+    if asked and (why := asked(declaration.system, declaration.target, declaration.fault.name)):
+        return f"fault {why}"
+    missing = runtime.lacks(declaration.system, declaration.target, declaration.fault.needs)
+    if not missing:
+        return ""
+    nobody = missing - runtime.capabilities
+    names = ", ".join(sorted(kind.__name__ for kind in nobody or missing))
+    who = f"runtime {runtime.name!r}" if nobody else f"{declaration.target!r} on runtime {runtime.name!r}"
+    other = "choose another with --anomod-runtime" if nobody else "aim at another service"
+    return f"fault {declaration.fault.name!r} needs {names}, which {who} does not have; {other}"
 
 
 def _refusal_of_system(runtime: str, declaration: Declaration) -> str:
@@ -81,7 +100,7 @@ def _check(offer: Any) -> None:
         offer.check()
 
 
-def refusal(config: pytest.Config, declaration: Declaration) -> str:
+def _refusal_of_fault(config: pytest.Config, declaration: Declaration) -> str:
     """Why the chosen injector can't carry a scenario's fault out on this machine; "" when it can."""
     injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
     runtime = runtime_name(config, declaration)

@@ -98,7 +98,7 @@ IN_A_TEST_FILE = {
     "@anomaly('social_network')": "anomaly() takes 0 positional arguments but 1 was given",
     f"@anomaly({TEXT}NetworkLoss(percnt=3))": "NetworkLoss() got an unexpected keyword argument 'percnt'*",
     f"@anomaly({TEXT}NetworkLoss(percent=300))": "*percent*300*",
-    f"@anomaly({TEXT}DiskThrottle())": "test_it: fault 'disk_throttle' needs ControlGroup, which runtime *",
+    f"@anomaly({TEXT}DiskThrottle(), runtime='process')": "test_it: fault 'disk_throttle' needs ControlGroup, which*",
     "@anomaly(system='social_network', runtime='dokcer')": "no runtime named 'dokcer'; did you mean docker?",
     "from pytest_anomod.faults import NetworkLos": "pytest_anomod.faults has no 'NetworkLos'; did you mean Network*",
     "from pytest_anomod import anomalie": "pytest_anomod has no 'anomalie'; did you mean anomaly?",

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Builds what the Procfile runs, into build/. `build.sh images` also makes the base of the images of compose.local.yaml,
+# of Debian packages and without an image registry; it needs a Docker engine, mmdebstrap and root.
+set -euo pipefail
+cd "$(dirname "$0")"
+PYTHON=${PYTHON:-python3}
+PACKAGES=nodejs,openjdk-17-jre-headless,postgresql-15,python3,redis-server
+SUITE=bookworm # has Python 3.11
+IMAGE_PYTHON=3.11
+
+missing=()
+needs() { command -v "$1" >/dev/null 2>&1 || missing+=("$1 ($2)"); }
+needs node "Node.js 18 or newer, runs the gateway"
+needs java "Java 17 or newer, runs orders"
+needs javac "a JDK 17 or newer, compiles orders"
+needs go "Go 1.22 or newer, compiles pricing"
+needs "$PYTHON" "Python 3.11 or newer, runs catalog"
+if [ "${1:-}" = images ]; then
+  needs docker "an engine and its command line"
+  needs mmdebstrap "apt-get install mmdebstrap, makes the base image"
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+  printf 'missing: %s\n' "${missing[@]}" >&2
+  exit 1
+fi
+
+newer() { [ -e "$1" ] && [ -z "$(find "${@:2}" -newer "$1")" ]; }
+mkdir -p build
+newer build/orders/Orders.class orders/Orders.java || javac -d build/orders orders/Orders.java
+(cd pricing && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../build/pricing .)
+
+libraries() { # directory, further options of pip
+  newer "$1/.complete" catalog/requirements.txt && return
+  rm -rf "$1"
+  "$PYTHON" -m pip install --quiet --disable-pip-version-check --target "$1" -r catalog/requirements.txt "${@:2}"
+  touch "$1/.complete"
+}
+libraries build/catalog
+[ "${1:-}" = images ] || exit 0
+
+libraries build/image/catalog --only-binary :all: --python-version "$IMAGE_PYTHON"
+docker image inspect shop-base >/dev/null 2>&1 && exit 0
+root=${XDG_CACHE_HOME:-$HOME/.cache}/pytest-anomod/shop-$(echo "$SUITE $PACKAGES" | sha256sum | cut -c1-12).tar
+if [ ! -e "$root" ]; then
+  mkdir -p "$(dirname "$root")"
+  # openjdk and postgresql can't be configured without the folders of these manual pages
+  mmdebstrap --quiet --variant=essential --include="$PACKAGES" --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --essential-hook='mkdir -p "$1/usr/share/man/man1" "$1/usr/share/man/man7"' "$SUITE" "$root.part.tar"
+  mv "$root.part.tar" "$root"
+fi
+docker import "$root" shop-base

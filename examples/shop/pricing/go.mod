@@ -1,0 +1,3 @@
+module shop/pricing
+
+go 1.22
