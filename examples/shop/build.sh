@@ -29,16 +29,16 @@ mkdir -p build
 newer build/orders/Orders.class orders/Orders.java || javac -d build/orders orders/Orders.java
 (cd pricing && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../build/pricing .)
 
-libraries() { # directory, further options of pip
-  newer "$1/.complete" catalog/requirements.txt && return
-  rm -rf "$1"
-  "$PYTHON" -m pip install --quiet --disable-pip-version-check --target "$1" -r catalog/requirements.txt "${@:2}"
-  touch "$1/.complete"
+libraries() { # version of Python, directory, further options of pip
+  newer "$2/.for-$1" catalog/requirements.txt && return
+  rm -rf "$2"
+  "$PYTHON" -m pip install --quiet --disable-pip-version-check --target "$2" -r catalog/requirements.txt "${@:3}"
+  touch "$2/.for-$1"
 }
-libraries build/catalog
+libraries "$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" build/catalog
 [ "${1:-}" = images ] || exit 0
 
-libraries build/image/catalog --only-binary :all: --python-version "$IMAGE_PYTHON"
+libraries "$IMAGE_PYTHON" build/image/catalog --only-binary :all: --python-version "$IMAGE_PYTHON"
 docker image inspect shop-base >/dev/null 2>&1 && exit 0
 root=${XDG_CACHE_HOME:-$HOME/.cache}/pytest-anomod/shop-$(echo "$SUITE $PACKAGES" | sha256sum | cut -c1-12).tar
 if [ ! -e "$root" ]; then
