@@ -92,6 +92,11 @@ class Boot:
         what = f"what is left of another {self.resolved.project!r} to be gone (label {label})"
         clock.wait_until(none_left, timeout_s=LEFT_LIMIT_S, what=what, every_s=0.2)
 
+    def close_receiver(self) -> None:
+        """End the receiver of what services export, if one was begun."""
+        if self.receiver is not None:
+            self.receiver.close()
+
     def make_images(self) -> None:
         """Build what is to be built, once a run, and pull what is missing; DeploymentError says what failed."""
         to_build = transform.to_build(self.resolved.document)
