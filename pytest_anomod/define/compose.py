@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pytest_anomod.define import secrets
 from pytest_anomod.define.caller import beside_caller
@@ -13,6 +14,9 @@ from pytest_anomod.model import catalog, redact
 from pytest_anomod.model.errors import DeploymentError, ScenarioError
 from pytest_anomod.model.source import Source
 from pytest_anomod.model.system import ComposeFiles, Deployable, Journey, Probe, Service, ServiceKind, System
+
+if TYPE_CHECKING:
+    from pytest_anomod.runtimes.compose.resolve import Resolved
 
 
 def compose_system(
@@ -47,8 +51,6 @@ def compose_system(
 
     ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
     """
-    from pytest_anomod.runtimes.compose.resolve import resolve
-
     asked = ComposeFiles(
         files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)),
         profiles=tuple(profiles),
@@ -57,19 +59,12 @@ def compose_system(
         otlp=tuple(otlp),
         metrics=tuple((metrics or {}).items()),
     )
-    try:
-        resolved = resolve(asked)
-    except DeploymentError as error:
-        msg = f"{', '.join(asked.files)} can't be read as a system: {error}"
-        raise ScenarioError(msg) from error
+    resolved = _resolved(asked)
     redact.know(secrets.secrets_of(resolved.document))
     found = find_services(resolved.document, frozenset(jobs))
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
     _check_names({**told, "otlp": otlp, "metrics": metrics}, found, resolved.project)
-    listed = tuple(
-        _service(one, {word: values[one.name] for word, values in told.items() if values and one.name in values})
-        for one in found
-    )
+    listed = tuple(_service(one, _told_of(one, told)) for one in found)
     chosen = entry or _entry_of(found)
     system = System(
         name=name or resolved.project,
@@ -83,6 +78,22 @@ def compose_system(
     system.service(chosen)
     catalog.register("systems", system)
     return system
+
+
+def _resolved(asked: ComposeFiles) -> Resolved:
+    """What the files come to; ScenarioError when they can't be read."""
+    from pytest_anomod.runtimes.compose.resolve import resolve
+
+    try:
+        return resolve(asked)
+    except DeploymentError as error:
+        msg = f"{', '.join(asked.files)} can't be read as a system: {error}"
+        raise ScenarioError(msg) from error
+
+
+def _told_of(found: Found, told: Mapping[str, Mapping[str, object] | None]) -> dict[str, object]:
+    """What the user says of one service, by the argument that says it."""
+    return {word: values[found.name] for word, values in told.items() if values and found.name in values}
 
 
 def _service(found: Found, told: Mapping[str, object]) -> Service:

@@ -58,7 +58,7 @@ def _noisy_lengths(status: str, values: tuple[object, object]) -> Callable[..., 
         states = frame[status].astype(object).to_numpy().copy()
         turned = hit[rng.random(len(hit)) < 0.1]
         good, bad = values
-        states[turned] = np.where(states[turned] == bad, good, bad)
+        states[turned] = [good if state == bad else bad for state in states[turned]]
         return frame.assign(duration_ns=lengths.astype(np.int64), **{status: states})
 
     return noisy

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from pytest_anomod.evaluation.detection import Detected
 from pytest_anomod.evaluation.scores import COVERED, Figure, mean_figure
 
 Row = Mapping[str, Any]
+AnyRow = TypeVar("AnyRow", bound=Row)
 Resampled = Callable[[Sequence[Detected]], float]
 CALIBRATION_SHARE = 1 / 3
 RESAMPLES = 200
@@ -37,9 +38,9 @@ def figure(rows: Sequence[Row], name: str, seed: int) -> Figure:
     return mean_figure([row[name] for row in known], [unit(row) for row in known], seed)
 
 
-def by(rows: Sequence[Row], *names: str) -> dict[Any, list[Row]]:
+def by(rows: Sequence[AnyRow], *names: str) -> dict[Any, list[AnyRow]]:
     """Rows by the values of columns, in order of value; one column gives plain values, several tuples."""
-    groups: dict[Any, list[Row]] = {}
+    groups: dict[Any, list[AnyRow]] = {}
     for row in rows:
         key = tuple(row[name] for name in names)
         groups.setdefault(key if len(names) > 1 else key[0], []).append(row)
@@ -61,7 +62,7 @@ def shapley(values: Mapping[frozenset[str], float], nothing: float) -> dict[str,
     The mean over all orders of what a modality adds to those before it; shares add up to the whole gain. Every subset
     must have a value.
     """
-    names = sorted(max(values, key=len))
+    names = sorted(frozenset().union(*values))
     worth = {**values, frozenset(): nothing}
     shares = {}
     for name in names:

@@ -95,7 +95,7 @@ def _subsets(results: Results, order: Sequence[str]) -> Iterator[str]:
     rows = [row for row in results.rows if row["task"] == "rank"]
     for name in order:
         values = figures.subsets(rows, name, "AC@1")
-        names = sorted(max(values, key=len))
+        names = sorted(frozenset().union(*values))
         if len(names) < 2 or len(values) != 2 ** len(names) - 1:
             continue
         chance = figures.chance([row for row in rows if row["method"] == name])

@@ -38,7 +38,7 @@ def lines_of(evidence: Evidence, miner: Miner = masked, name: str = "masked") ->
 def _read(evidence: Evidence, miner: Miner) -> Lines:
     frame = evidence.logs.sort_values("time_unix_nano", kind="stable", ignore_index=True)
     codes, bodies = pd.factorize(frame["body"].astype(str))
-    template = pd.factorize(pd.Series(miner(bodies), dtype=object))[0][codes] if len(frame) else codes
+    template = pd.factorize(pd.Series(list(miner(bodies)), dtype=object))[0][codes] if len(frame) else codes
     template = pd.factorize(frame["service_name"].astype(str) + " " + pd.Series(template).astype(str))[0]
     return Lines(frame=frame, template=template, after=frame["time_unix_nano"].to_numpy() >= evidence.normal_until_ns)
 

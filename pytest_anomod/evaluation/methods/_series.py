@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,8 +100,9 @@ def _rates(frame: pd.DataFrame) -> np.ndarray:
 
 def _with_means(table: pd.DataFrame) -> pd.DataFrame:
     """Sums of histograms become means: seconds a request instead of seconds a second."""
-    made = {}
-    for service, metric in table.columns:
+    made: dict[tuple[str, str], pd.Series] = {}
+    columns: Any = table.columns  # pairs, which the stubs take for text
+    for service, metric in columns:
         count = (service, re.sub(f"{_SUM}$", _COUNT, metric))
         if metric.endswith(_SUM) and count in table:
             rate = table[count]

@@ -36,7 +36,8 @@ class MeanRank:
 
     def rank(self, evidence: Evidence) -> Ranking:
         """Minus the mean rank by service; functions by the coverage, else by the logs."""
-        ranks, code = [], {}
+        ranks: list[Any] = []
+        code: Mapping[tuple[str, str], float] = {}
         for modality in self.modalities:
             if modality in evidence.granted:
                 ranks.append(np.mean([ranks_of(evidence, modality, expert) for expert in EXPERTS[modality]], axis=0))

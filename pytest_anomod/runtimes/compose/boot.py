@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pytest_anomod.host import files, ports
 from pytest_anomod.host.engine import translated
@@ -18,7 +19,7 @@ from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.redact import redact_text
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import ComposeFiles, System
-from pytest_anomod.runtimes.compose import cli, refusals, transform
+from pytest_anomod.runtimes.compose import cli, refusals, telemetry, transform
 from pytest_anomod.runtimes.compose.deployment import ComposeDeployment
 from pytest_anomod.runtimes.compose.resolve import Resolved, environment_words
 from pytest_anomod.runtimes.containers import seen as looking
@@ -28,6 +29,8 @@ from pytest_anomod.runtimes.docker import engine
 
 if TYPE_CHECKING:
     import docker
+
+    from pytest_anomod.sources.otlp.receiver import OtlpReceiver
 
 IMAGES_LIMIT_S = 3_600.0
 START_LIMIT_S = 900.0
@@ -39,6 +42,7 @@ LEFT_LIMIT_S = 60.0
 RESTARTS_MOST = 3
 LINES_SHOWN = 15
 FILE = "compose.json"
+INBOX = "otlp"
 PROJECT = "pytest-anomod.project"
 """Label: the name that the files give to the project."""
 _COMPOSE = re.compile(r"COMPOSE_(?:FILE|PROJECT_NAME|PROFILES|PATH_SEPARATOR|ENV_FILES)")
@@ -65,6 +69,8 @@ class Boot:
         self.resolved = resolved
         self.described: dict[str, dict[str, Any]] = describe(system)
         self.ports = _chosen_ports(resolved.document, system, base_port, entry_port)
+        self.receiver: OtlpReceiver | None = None
+        """What takes telemetry while this process lives; whoever takes the deployment down closes it."""
         self.environment = {name: value for name, value in os.environ.items() if not _COMPOSE.fullmatch(name)}
 
     @property
@@ -125,9 +131,10 @@ class Boot:
             raise
         return True
 
-    def _ours(self) -> dict[str, Any]:
+    @property
+    def _labels(self) -> dict[str, str]:
         ref = self.deployment.ref
-        labels = {
+        return {
             engine.OWNER: ref["tag"],
             engine.SESSION: self.session.directory.name,
             engine.RUN: self.session.run_id,
@@ -136,7 +143,18 @@ class Boot:
             engine.SYSTEM: self.system.name,
             PROJECT: self.resolved.project,
         }
-        plan = transform.Plan(project=ref["id"], labels=labels, service_label=engine.SERVICE, ports=self.ports)
+
+    def _ours(self) -> dict[str, Any]:
+        document, environment = self.resolved.document, {}
+        if self.receiver is not None:
+            environment = telemetry.told(document, self.deploys.otlp, self.receiver)
+        plan = transform.Plan(
+            project=self.deployment.ref["id"],
+            labels=self._labels,
+            service_label=engine.SERVICE,
+            ports=self.ports,
+            environment=environment,
+        )
         return transform.transform(self.resolved.document, plan)
 
     def _write(self, document: Mapping[str, Any]) -> None:
@@ -158,6 +176,11 @@ class Boot:
 
     def run(self) -> None:
         """Start everything, wait until it is well, and write down what was found."""
+        if self.deploys.otlp:
+            document, project = self.resolved.document, self.deployment.ref["id"]
+            gateway = telemetry.make_network(self.client, document, project, self.deploys.otlp[0], self._labels)
+            self.receiver = telemetry.start_receiver(gateway, self.deployment.directory / INBOX)
+            self._write(self._ours())
         try:
             self._compose(["up", "--detach", "--no-build", "--quiet-pull"], START_LIMIT_S)
         except DeploymentError as error:
@@ -247,9 +270,9 @@ class Boot:
                 "urls": {self.system.entry: "", **urls} | {self.system.entry: f"http://{ports.HOST}:{of_entry}"},
                 "notes": [redact_text(note) for note in notes],
                 "domains": [f"{self.deployment.ref['id']}_{key}" for key in document.get("networks") or ()],
-                "spared_ports": [],
+                "spared_ports": [urlsplit(self.receiver.url).port] if self.receiver is not None else [],
                 "metrics": dict(self.deploys.metrics),
-                "inbox": "",
+                "inbox": INBOX if self.receiver is not None else "",
             },
         )
 

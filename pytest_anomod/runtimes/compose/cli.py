@@ -131,7 +131,8 @@ def _is_new_enough(version: str) -> bool:
 
 def _sorted(stderr: str) -> tuple[list[str], list[str]]:
     """Warnings and errors of compose's standard error, a line each, without secrets."""
-    warnings, errors = [], []
+    warnings: list[str] = []
+    errors: list[str] = []
     for line in stderr.splitlines():
         text = redact_text(line.strip())
         logged = re.search(r'level=(\w+) msg="(.*)"', text)

@@ -91,6 +91,7 @@ class ComposeRuntime:
             base_port, block = ports.claim_block()
             held.callback(os.close, block)
             boot = Boot(deployment, system, session, deploys, resolved, base_port=base_port, entry_port=entry_port)
+            held.callback(lambda: boot.receiver and boot.receiver.close())
             if alone:
                 boot.wait_alone()
             boot.make_images()

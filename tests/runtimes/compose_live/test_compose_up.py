@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_anomod.host import processes
+from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.source import EngineOutput, ResourceFigures
 from pytest_anomod.runtimes.compose import ComposeRuntime
 from pytest_anomod.runtimes.docker import engine as docker_engine
@@ -100,3 +101,31 @@ def test_the_entry_can_be_given_a_port(defined, compose_session, port):
         assert get(deployment, "/z") == "hello /z\n"
     finally:
         runtime.down(deployment)
+
+
+def test_a_service_that_exports_is_told_to_export_to_us(tiny, compose_session, monkeypatch):
+    """On the address of this machine in the private network; what comes there is in the inbox of the sources."""
+    from pytest_anomod import compose_system
+    from pytest_anomod.model import catalog
+    from pytest_anomod.model.source import OtlpInbox
+    from pytest_anomod.sources.otlp.receiver import receiver_in
+
+    monkeypatch.setattr(catalog, "_registered", {})
+    monkeypatch.setenv(catalog.DEFINED_IN, "")
+    runtime = ComposeRuntime()
+    deployment = runtime.up(compose_system(tiny / "compose.yaml", otlp=["middle"]), compose_session)
+    catalog.offers.cache_clear()
+    try:
+        environment = deployment.seen("middle").environment
+        url = environment["OTEL_EXPORTER_OTLP_ENDPOINT"]
+        assert environment["OTEL_SERVICE_NAME"] == "middle"
+        assert "OTEL_SERVICE_NAME" not in deployment.seen("front").environment
+        (inbox,) = [source for source in deployment.sources() if isinstance(source, OtlpInbox)]
+        assert receiver_in(inbox.directory).url == url
+        host, _, port = url.removeprefix("http://").partition(":")
+        assert deployment.spared_ports == (int(port),)
+        space = deployment.capability(NetNamespace, "middle")
+        assert space is None or space.reaches((host, int(port)), 2.0)
+    finally:
+        runtime.down(deployment)
+    assert receiver_in(inbox.directory) is None

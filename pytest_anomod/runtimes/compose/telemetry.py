@@ -1,0 +1,59 @@
+"""A receiver of ours for services that export over OTLP already: on the gateway address of the deployment's network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_anomod.host.engine import translated
+
+if TYPE_CHECKING:
+    import docker
+
+    from pytest_anomod.sources.otlp.receiver import OtlpReceiver
+
+SIGNALS = ("traces", "metrics", "logs")
+_OTLP = "OTEL_EXPORTER_OTLP_"
+
+
+def make_network(
+    client: docker.DockerClient, document: Mapping[str, Any], project: str, service: str, labels: Mapping[str, str]
+) -> str:
+    """Make the first network of a service before compose, which takes it for its own; the address of its gateway."""
+    key = next(iter(document["services"][service].get("networks") or {"default": None}))
+    described = (document.get("networks") or {}).get(key) or {}
+    name = str(described["name"]) if described.get("external") else f"{project}_{key}"
+    marks = {**labels, "com.docker.compose.network": key, "com.docker.compose.project": project}
+    with translated(f"network {name} was not made"):
+        if not described.get("external"):
+            internal = bool(described.get("internal"))
+            client.api.create_network(name, driver="bridge", labels=marks, internal=internal)
+        return str(client.api.inspect_network(name)["IPAM"]["Config"][0]["Gateway"])
+
+
+def start_receiver(gateway: str, directory: Path) -> OtlpReceiver:
+    """A receiver that listens there; it ends with this process."""
+    from pytest_anomod.sources.otlp.receiver import OtlpReceiver
+
+    directory.mkdir(mode=0o700, exist_ok=True)
+    receiver = OtlpReceiver(host=gateway, directory=directory)
+    receiver.start()
+    return receiver
+
+
+def told(document: Mapping[str, Any], services: Sequence[str], receiver: OtlpReceiver) -> dict[str, dict[str, str]]:
+    """What services are told, so that they export over HTTP to us, soon after each span, under their own names."""
+    protocol = "http/protobuf" if receiver.reads_protobuf else "http/json"
+    found = {}
+    for name in services:
+        environment = document["services"][name].get("environment") or {}
+        words = {f"{_OTLP}ENDPOINT": receiver.url, f"{_OTLP}PROTOCOL": protocol, "OTEL_SERVICE_NAME": name}
+        words |= {"OTEL_BSP_SCHEDULE_DELAY": "250", "OTEL_BLRP_SCHEDULE_DELAY": "250"}
+        for signal in SIGNALS:  # the address of one signal counts more than that of all
+            if f"{_OTLP}{signal.upper()}_ENDPOINT" in environment:
+                words[f"{_OTLP}{signal.upper()}_ENDPOINT"] = f"{receiver.url}/v1/{signal}"
+            if f"{_OTLP}{signal.upper()}_PROTOCOL" in environment:
+                words[f"{_OTLP}{signal.upper()}_PROTOCOL"] = protocol
+        found[name] = words
+    return found
