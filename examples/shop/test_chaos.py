@@ -71,9 +71,9 @@ def test_orders_is_far_away(case):
     case.run()
 
 
-@anomaly(system="shop", fault=NetworkBandwidth(rate_kbit=24), target="catalog")
+@anomaly(system="shop", fault=NetworkBandwidth(rate_kbit=64), target="catalog")
 def test_catalog_has_a_narrow_line(case):
-    """Three kilobytes a second are less than catalog's answers need."""
+    """Eight kilobytes a second are hardly what catalog's answers need."""
     case.run()
 
 
