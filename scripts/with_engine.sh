@@ -25,7 +25,11 @@ if ! timeout 20 docker info >/dev/null 2>&1; then
   end_engine() {
     if kill "$engine" 2>/dev/null; then wait "$engine" || true; fi
     if [ "$had_bridge" = no ] && [ -e /sys/class/net/docker0 ]; then ip link delete docker0 || true; fi
-    rm -rf "$place"
+    # an engine that ended may leave namespaces and layers mounted
+    awk -v below="$place/" 'index($2, below) == 1 {print $2}' /proc/self/mounts | sort -r | while read -r mount; do
+      umount -l "$mount" || true
+    done
+    rm -rf "$place" || true # what it leaves is no failure of the command
   }
   # nothing of the containers goes out, so this machine's rules and forwarding stay as they are
   dockerd --data-root "$place/data" --exec-root "$place/exec" --pidfile "$place/pid" --host "unix://$place/docker.sock" \
