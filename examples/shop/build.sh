@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds what the Procfile runs, into build/. `build.sh images` also makes the base of the images of compose.local.yaml,
-# of Debian packages and without an image registry; it needs a Docker engine, mmdebstrap and root.
+# of Debian packages and without an image registry; it needs a Docker engine, mmdebstrap and root. Exit code 75 says that
+# this machine lacks something.
 set -euo pipefail
 cd "$(dirname "$0")"
 PYTHON=${PYTHON:-python3}
@@ -21,7 +22,7 @@ if [ "${1:-}" = images ]; then
 fi
 if [ ${#missing[@]} -gt 0 ]; then
   printf 'missing: %s\n' "${missing[@]}" >&2
-  exit 1
+  exit 75
 fi
 
 newer() { [ -e "$1" ] && [ -z "$(find "${@:2}" -newer "$1")" ]; }
@@ -46,7 +47,7 @@ if [ ! -e "$root" ]; then
   # openjdk and postgresql can't be configured without the folders of these manual pages
   mmdebstrap --quiet --variant=essential --include="$PACKAGES" --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --essential-hook='mkdir -p "$1/usr/share/man/man1" "$1/usr/share/man/man7"' "$SUITE" "$root.part.tar"
+    --essential-hook='mkdir -p "$1/usr/share/man/man1" "$1/usr/share/man/man7"' "$SUITE" "$root.part.tar" || exit 75
   mv "$root.part.tar" "$root"
 fi
 docker import "$root" shop-base
