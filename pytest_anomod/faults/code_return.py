@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CodeReturn(CodeFault):
-    """Every call of the function does its work and then returns `value`.
+    """Every call of the function returns `value`.
 
     The probe's result is then `expect`, or `value` if that is None.
     """

@@ -157,16 +157,6 @@ def test_an_exception_comes_in_mid_course_and_leaves_the_lines_of_a_defect(
     assert child._Child__kept == [3, 4]
 
 
-def test_another_value_leaves_all_lines_of_the_function(module: ModuleType, patches: CodePatches) -> None:
-    """The value is changed on its way out: the function has done its work."""
-    child = module.Child()
-    healthy = lines_of(lambda: asyncio.run(child.store([1])), "store")
-    patches.patch("kinds:Child.store", Patch(action="return", value=-7))
-    assert lines_of(lambda: asyncio.run(child.store([1])), "store") == healthy
-    assert asyncio.run(child.store([1, 2])) == -7
-    assert child._Child__kept == [1, 2]
-
-
 def test_patched_code_carries_the_place_of_the_original(module: ModuleType, patches: CodePatches) -> None:
     """Tracebacks and coverage see the first line of the function's own body."""
     patches.patch("kinds:Child.greet", Patch(action="raise", message="x"))
