@@ -19,6 +19,12 @@ from pytest_anomod.dataset.evidence import Evidence
 SEVERITIES = (0.25, 0.5, 0.75)
 MISSING, NOISE = "RMM", "NM"
 KINDS = (MISSING, NOISE)
+LOST_TOGETHER = {
+    "metrics": ("service_name", "time_unix_nano"),
+    "traces": ("trace_id",),
+    "coverage": ("service_name", "file", "function"),
+}
+"""Rows with the same values here are lost together: a scrape, a trace, a function; of other modalities each alone."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,7 +46,9 @@ def _damaged_frame(evidence: Evidence, damage: Damage) -> pd.DataFrame:
     frame = evidence.table(damage.modality)
     rng = np.random.default_rng([evidence.seed, KINDS.index(damage.kind), int(damage.severity * 1000)])
     if damage.kind == MISSING:
-        return frame[rng.random(len(frame)) >= damage.severity].reset_index(drop=True)
+        keys = list(LOST_TOGETHER.get(damage.modality, ()))
+        unit = frame.groupby(keys, observed=True, sort=False).ngroup().to_numpy() if keys else np.arange(len(frame))
+        return frame[rng.random(int(unit.max(initial=-1)) + 1)[unit] >= damage.severity].reset_index(drop=True)
     return _NOISES[damage.modality](frame, rng, damage.severity) if damage.modality in _NOISES else frame
 
 
@@ -65,13 +73,23 @@ def _noisy_lengths(status: str, values: tuple[object, object]) -> Callable[..., 
 
 
 def _noisy_values(frame: pd.DataFrame, rng: np.random.Generator, severity: float) -> pd.DataFrame:
-    """Values of rows that are hit get normal noise of the standard deviation of their series, and of 10 % at least."""
-    keys = ["service_name", "metric_name", "attributes"]
-    values = frame["value"].to_numpy(dtype=float).copy()
-    spread = frame.groupby(keys, observed=True, sort=False)["value"].transform("std").fillna(0.0).to_numpy(copy=True)
-    hit = _hit(frame, rng, severity)
-    values[hit] += rng.normal(0.0, 1.0, len(hit)) * np.maximum(spread[hit], 0.1 * np.abs(values[hit]))
-    return frame.assign(value=values)
+    """Values that are hit get normal noise: gauges as they are, counters in what they rise by, so that none falls.
+
+    (One that falls looks like a restart.) The noise has the deviation of the series, and 10 % of the value at least.
+    """
+    frame = frame.sort_values("time_unix_nano", kind="stable", ignore_index=True)
+    series = frame.groupby(["service_name", "metric_name", "attributes"], observed=True, sort=False).ngroup()
+    values = frame["value"].astype(float)
+    rises = frame["kind"].astype(str).isin(("counter", "histogram"))
+    step = values.groupby(series).diff().where(rises, values)
+    kept = step.isna() | (rises & (step < 0))  # the first value of a counter, and where it was begun anew
+    spread = step.groupby(series).transform("std").fillna(0.0).to_numpy()
+    least = 0.1 * step.abs().fillna(0.0).to_numpy()
+    hit = (rng.random(len(frame)) < severity) & ~kept.to_numpy()
+    noisy = step + np.where(hit, rng.normal(0.0, 1.0, len(frame)) * np.maximum(spread, least), 0.0)
+    stretch = [series, kept.groupby(series).cumsum()]
+    risen = noisy.clip(lower=0.0).where(~kept, values).groupby(stretch).cumsum()
+    return frame.assign(value=risen.where(rises, noisy))
 
 
 def _noisy_lines(frame: pd.DataFrame, rng: np.random.Generator, severity: float) -> pd.DataFrame:

@@ -7,7 +7,8 @@ import math
 import dataset_builder as build
 import numpy as np
 import pytest
-from cases import CULPRIT, culprit_first, slow_bins
+from cases import CULPRIT, culprit_first, evidence, slow_bins
+from small_system import QUIET, Effect
 
 from pytest_anomod import load_dataset
 from pytest_anomod.dataset.evidence import alarm_evidence, detection_evidence
@@ -142,13 +143,37 @@ def test_damage_hits_its_share_and_is_the_same_each_time(small_dataset, modality
     missing, noise = (damaged(given, Damage(kind, modality, 0.5)) for kind in KINDS)
     whole = given.table(modality)
     if len(whole) > 100:
-        assert len(missing.table(modality)) == pytest.approx(len(whole) / 2, rel=0.25)
+        assert len(missing.table(modality)) == pytest.approx(len(whole) / 2, rel=0.3)
     assert noise.table(modality).shape == whole.shape
     assert len(whole) < 100 or not noise.table(modality).equals(whole)
     again = damaged(given, Damage("NM", modality, 0.5))
     assert again.table(modality).equals(noise.table(modality))
     other = "logs" if modality != "logs" else "traces"
     assert missing.table(other) is given.table(other)
+
+
+def test_noise_lets_no_counter_fall():
+    """One that falls would look like a restart."""
+    given = evidence(Effect(), control=False, noise=QUIET)
+    counters = given.metrics["metric_name"] == "container_cpu_usage_seconds_total"
+    frame = given.metrics.assign(kind=counters.map({True: "counter", False: "gauge"}))
+    noisy = damaged(given.replaced({"metrics": lambda: frame}), Damage("NM", "metrics", 1.0)).metrics
+    for kind, falls in (("counter", False), ("gauge", True)):
+        steps = noisy[noisy["kind"] == kind].groupby(["service_name", "metric_name"])["value"].diff()
+        assert (steps < 0).any() == falls
+        assert not noisy[noisy["kind"] == kind]["value"].equals(frame[frame["kind"] == kind]["value"])
+
+
+@pytest.mark.parametrize(
+    ("modality", "unit"), [("metrics", ["service_name", "time_unix_nano"]), ("traces", ["trace_id"])]
+)
+def test_what_belongs_together_is_lost_together(modality, unit):
+    """Half a scrape, or half a trace, is no loss that happens."""
+    given = evidence(Effect(), control=False, noise=QUIET)
+    sizes = given.table(modality).groupby(unit).size()
+    left = damaged(given, Damage("RMM", modality, 0.5)).table(modality).groupby(unit).size()
+    assert 0.3 < len(left) / len(sizes) < 0.7
+    assert (left == sizes[left.index]).all()
 
 
 def test_robustness_is_tried_for_each_modality_and_severity(small_dataset):
