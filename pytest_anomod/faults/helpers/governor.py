@@ -78,13 +78,23 @@ def _sleep_until(moment: float) -> None:
 
 
 def _burner() -> int:
-    """Fork a child that only counts; it dies with us."""
+    """Fork a child that only counts; it dies with us.
+
+    It says when that is arranged: one that is stopped before it would stay for ever if we were killed then.
+    """
     parent = os.getpid()
+    told, tell = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(tell)
+        os.read(told, 1)
+        os.close(told)
         return pid
     _restore_signals()
     _die_with_parent()
+    os.close(told)
+    os.write(tell, b"1")
+    os.close(tell)
     while os.getppid() == parent:
         for _ in range(50_000):
             pass
