@@ -1,6 +1,7 @@
 """Takes what memory a container's limit leaves: `hog.py --mode squeeze|overrun --deadline-s S`, run inside of it.
 
-A stand-alone program of the standard library. It reads limit and use where a container finds its own control group.
+A stand-alone program of the standard library. It reads limit and use of its own control group, seen from inside of a
+container or from this machine, and ends at once (exit code 3) where that has no limit: it would fill the machine.
 `squeeze`: a child takes memory until next to nothing is free, gives some back when others want it, and reads a file of
 its own again and again, so that the kernel must look for a page to free whenever anybody wants one. `overrun`: many
 small children take memory until the kernel has to kill; each is smaller than the service, which is what it chooses.
@@ -24,8 +25,10 @@ FILE_BYTES = 48 * MIB
 BLOCK = 256 << 10
 SMALL = 4 * MIB
 """What one child of `overrun` takes."""
-_V1 = ("/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_V2 = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.max")
+NO_LIMIT = 3
+_ROOTS = {"memory": "/sys/fs/cgroup/memory", "": "/sys/fs/cgroup"}
+"""Where groups are, by the controller that /proc/self/cgroup names: version 1, version 2."""
+_FILES = {"memory": ("memory.usage_in_bytes", "memory.limit_in_bytes"), "": ("memory.current", "memory.max")}
 
 
 def main() -> int:
@@ -37,6 +40,9 @@ def main() -> int:
     ending: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: ending.append(number))
+    if not _is_limited():
+        sys.stderr.write("no memory limit holds for this program: it would fill the machine\n")
+        return NO_LIMIT
     until = time.monotonic() + arguments.deadline_s
     children: list[int] = []
     while not ending and time.monotonic() < until:
@@ -114,13 +120,36 @@ def _be_first_to_go() -> None:
 
 def _use() -> tuple[int, int]:
     """Bytes that can't be freed, and the limit; without a limit there is nothing to fill."""
-    used_file, limit_file = _V2 if os.path.exists(_V2[0]) else _V1
-    limit = _read(limit_file)
-    used = int(_read(used_file))
-    with open(os.path.dirname(used_file) + "/memory.stat", encoding="ascii") as file:
+    directory, (used_file, limit_file) = _group()
+    used, limit = int(_read(f"{directory}/{used_file}")), _limit(f"{directory}/{limit_file}")
+    with open(f"{directory}/memory.stat", encoding="ascii") as file:
         stat = dict(line.split() for line in file)
     cache = sum(int(stat.get(name, 0)) for name in ("inactive_file", "active_file"))
-    return used - cache, used if limit == "max" or int(limit) > 1 << 62 else int(limit)
+    return used - cache, used if limit is None else limit
+
+
+def _is_limited() -> bool:
+    directory, (_, limit_file) = _group()
+    try:
+        return _limit(f"{directory}/{limit_file}") is not None
+    except OSError:  # the root of all groups has no such file
+        return False
+
+
+def _limit(path: str) -> int | None:
+    text = _read(path)
+    return None if text == "max" or int(text) >= 1 << 62 else int(text)
+
+
+def _group() -> tuple[str, tuple[str, str]]:
+    """Directory of our own group, and the names of its files; a container has it where others have the root."""
+    with open("/proc/self/cgroup", encoding="ascii", errors="replace") as file:
+        paths = dict(line.rstrip("\n").split(":", 2)[1:] for line in file)
+    controller = "memory" if os.path.exists(f"{_ROOTS['memory']}/{_FILES['memory'][0]}") else ""
+    path = next((path for names, path in paths.items() if controller in names.split(",")), "/").rstrip("/")
+    root = _ROOTS[controller]
+    own = root + path
+    return own if os.path.exists(f"{own}/memory.stat") else root, _FILES[controller]
 
 
 def _read(path: str) -> str:
