@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pytest_anomod.model.clock import NS_PER_S
+from pytest_anomod.model.clock import NS_PER_S, now_ns
 from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.runtime import Stats
 
 if TYPE_CHECKING:
     import docker
@@ -93,6 +94,24 @@ def output(url: str, container: str, since_ns: int, *, stderr: bool = True) -> l
             since=max(1.0, since_ns / NS_PER_S),  # less would be written as a power of ten
         )
     return engine_lines(said)
+
+
+def container_figures(client: docker.DockerClient, container: str, service: str) -> Stats:
+    """Resource use of a container, as its engine tells: for engines whose processes are not of this machine."""
+    with translated(f"the figures of {service!r} can't be had"):
+        found = client.api.stats(container, stream=False, one_shot=True)
+    moved = {"read": 0, "write": 0}
+    for row in (found.get("blkio_stats") or {}).get("io_service_bytes_recursive") or ():
+        moved[row["op"].lower()] = moved.get(row["op"].lower(), 0) + row["value"]
+    return Stats(
+        time_unix_nano=now_ns(),
+        cpu_s=found["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
+        memory_bytes=found["memory_stats"].get("usage", 0),
+        read_bytes=moved["read"],
+        written_bytes=moved["write"],
+        threads=found["pids_stats"].get("current", 0),
+        stopped=False,
+    )
 
 
 def engine_lines(said: bytes) -> list[tuple[int, bytes]]:

@@ -50,6 +50,19 @@ def up_in_foreground(
     return said
 
 
+class UpInForeground:
+    """What `anomod up` asks of a runtime, by its `up` and `down`."""
+
+    def up_in_foreground(
+        self, system: System, *, port: int | None = None, say: Callable[[str], None], seed: int = 1
+    ) -> int:
+        """Keep a system up until Ctrl-C, SIGTERM or SIGHUP, telling `say` where it is; exit code 0 if nothing stays.
+
+        DeploymentError when it does not come up or is lost.
+        """
+        return keep_up(self, system, port=port, say=say, seed=seed)
+
+
 def keep_up(runtime: Any, system: System, *, port: int | None, say: Callable[[str], None], seed: int) -> int:
     """What `anomod up` does: tell `say` where the system is, keep it up; exit code 0 if nothing stays."""
 

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import abc
-import difflib
-import functools
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pytest_anomod.host import files, health, ports
-from pytest_anomod.model import clock
+from pytest_anomod.host import health, ports
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, Stats
 from pytest_anomod.model.source import LineCounter, LogFile, MetricsPage, ResourceFigures, Source, SpanFile
 from pytest_anomod.model.system import Replica, ServiceKind, System
-from pytest_anomod.runtimes.programs import HelperPrograms
 from pytest_anomod.runtimes.replica_capabilities import OF_ANY, OF_SERVICES, OF_STORES
-from pytest_anomod.safety.originals import OriginalsFile
-from pytest_anomod.safety.undo import UndoJournal
+from pytest_anomod.runtimes.written_down import WrittenDown
 
 INSTANCES_KEPT_S = 0.05
 STORES = frozenset({ServiceKind.CACHE, ServiceKind.DOCSTORE, ServiceKind.QUEUE})
@@ -68,11 +62,10 @@ def host_options(entry_port: int | None, *, seed: int, coverage: bool, telemetry
     return options
 
 
-class ReplicaDeployment(abc.ABC):
-    """What the deployments of all runtimes share. The ref holds paths and numbers, no secrets.
+class ReplicaDeployment(WrittenDown):
+    """What the deployments of replicas share. `directory` holds deployment.json, logs/ and spans/.
 
-    `directory` holds deployment.json, logs/ and spans/; what we keep for ourselves is below its undo/. Whatever
-    runs them, services listen on the loopback ports that deployment.json names.
+    Whatever runs them, services listen on the loopback ports that deployment.json names.
     """
 
     runtime: str
@@ -80,56 +73,10 @@ class ReplicaDeployment(abc.ABC):
     """What can be done to its services, and what makes the object that does it (None: not now)."""
 
     def __init__(self, ref: Mapping[str, Json]) -> None:
-        self.ref = ref
-        self.system: str = ref["system"]
-        self.directory = Path(ref["directory"])
-        self.undo = UndoJournal(Path(ref["undo"]))
-        self._own = self.directory / "undo"
-        self.originals = OriginalsFile(self._own / "originals.json")
-        self.programs = HelperPrograms(self._own, self.undo, ref["tag"])
-        self._instances: tuple[float, tuple[Instance, ...]] = (float("-inf"), ())
+        super().__init__(ref)
         self._handed_out: set[int] = set()
 
-    @functools.cached_property
-    def document(self) -> Mapping[str, Any]:
-        """What the host wrote down about itself (deployment.json)."""
-        document = files.read_json(self.directory / "deployment.json")
-        if not document:
-            msg = f"deployment of {self.system!r} is gone or never came up: no deployment.json in {self.directory}"
-            raise DeploymentError(msg)
-        return document
-
-    @property
-    def entry_url(self) -> str:
-        """Where users come in."""
-        return str(self.document["entry_url"])
-
-    @property
-    def urls(self) -> Mapping[str, str]:
-        """Public services and their base URLs."""
-        return dict(self.document["urls"])
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What whoever brought it up should know: things that are not as usual on this machine."""
-        return tuple(self.document.get("notes", ()))
-
     # what is there
-
-    def instances(self, service: str = "") -> tuple[Instance, ...]:
-        """All instances, or the one of a service, as they are now (or were at most 50 ms ago)."""
-        if service:
-            self.described(service)
-        asked_at, instances = self._instances
-        if clock.monotonic_s() - asked_at > INSTANCES_KEPT_S:
-            asked_at = clock.monotonic_s()
-            instances = self._look()
-            self._instances = (asked_at, instances)
-        return tuple(one for one in instances if one.service == service) if service else instances
-
-    @abc.abstractmethod
-    def _look(self) -> tuple[Instance, ...]:
-        """All instances, as they are now."""
 
     @abc.abstractmethod
     def stats(self, service: str) -> Stats | None:
@@ -185,14 +132,6 @@ class ReplicaDeployment(abc.ABC):
         described = self.described(service)
         return health.is_well(described["log_format"], (ports.HOST, described["port"]), timeout_s)
 
-    def unhealthy(self) -> tuple[str, ...]:
-        """Names of services that don't answer; all of them when the host is gone."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        names = list(self.document["services"])
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            return tuple(name for name, well in zip(names, pool.map(self.answers, names), strict=True) if not well)
-
     # what can be done to it
 
     def capability(self, kind: type[C], service: str) -> C | None:
@@ -220,15 +159,6 @@ class ReplicaDeployment(abc.ABC):
         """End all helper programs, of whatever service."""
         self.programs.end_all()
 
-    def described(self, service: str) -> Mapping[str, Any]:
-        """What deployment.json says of a service; DeploymentError with the nearest names for an unknown one."""
-        services = self.document["services"]
-        if service not in services:
-            near = difflib.get_close_matches(service, services, n=3) or sorted(services)
-            msg = f"deployment of {self.system!r} has no service {service!r}; did you mean {', '.join(near)}?"
-            raise DeploymentError(msg)
-        return services[service]
-
     def token(self) -> str:
         """What the host and the agents want to be shown."""
         try:
@@ -236,10 +166,3 @@ class ReplicaDeployment(abc.ABC):
         except OSError as error:
             msg = f"the token of deployment {self.directory} can't be read: {error.strerror}; is it down already?"
             raise DeploymentError(msg) from error
-
-    def forget_instances(self) -> None:
-        """Have the next one who asks see what is now."""
-        self._instances = (float("-inf"), ())
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.system} in {os.fspath(self.directory)}>"

@@ -63,6 +63,12 @@ class UndoJournal:
         if self.path.parent.is_dir():
             watch.append_line(self.path, {"done": entry_id})
 
+    def deployment_is_down(self, directory: Path) -> None:
+        """Note that what was open of a deployment, itself and changes to it, is over: nothing of it is left."""
+        for entry_id, entry in self.open_entries():
+            if entry.get("ref", {}).get("directory") == str(directory):
+                self.done(entry_id)
+
     def open_entries(self) -> list[tuple[str, dict[str, Any]]]:
         """What is not undone yet, oldest first, as (id, entry)."""
         return [(line["id"], line["entry"]) for line in watch.read_lines(self.path)[0]]

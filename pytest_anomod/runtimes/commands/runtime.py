@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from pytest_anomod.model.system import System
 from pytest_anomod.runtimes.commands import plan as plans
 from pytest_anomod.runtimes.commands import teardown
 from pytest_anomod.runtimes.commands.deployment import CommandsDeployment
+from pytest_anomod.runtimes.foreground import UpInForeground
 from pytest_anomod.safety import sessions
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
 
@@ -38,7 +39,7 @@ _receivers: dict[str, OtlpReceiver] = {}
 """Receivers of what services export, of this process's deployments, by their directories."""
 
 
-class CommandsRuntime:
+class CommandsRuntime(UpInForeground):
     """Starts a system's commands as processes of this machine: no Docker, no root."""
 
     name = "commands"
@@ -91,14 +92,6 @@ class CommandsRuntime:
     def sweep(self) -> tuple[str, ...]:
         """Remove what dead sessions of this user left; one line per thing removed. Living ones are not touched."""
         return sessions.sweep()
-
-    def up_in_foreground(
-        self, system: System, *, port: int | None = None, say: Callable[[str], None], seed: int = 1
-    ) -> int:
-        """Keep a system up until Ctrl-C, SIGTERM or SIGHUP, telling `say` where it is; exit code 0 if nothing stays."""
-        from pytest_anomod.runtimes.foreground import keep_up
-
-        return keep_up(self, system, port=port, say=say, seed=seed)
 
     def _boot(self, system: System, session: Session, entry_port: int | None, held: list[int]) -> CommandsDeployment:
         base_port, block = ports.claim_block()

@@ -38,7 +38,7 @@ def take_down(deployment: CommandsDeployment) -> None:
     _check_ports(document)
     deployment.programs.end_all()
     remove_tree(directory)
-    deployment.close_journal()
+    deployment.undo.deployment_is_down(deployment.directory)
 
 
 def _ended(host: dict[str, Any]) -> bool:

@@ -6,12 +6,11 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_anomod.host import files
 from pytest_anomod.host.engine import translated
-from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.source import MetricsPage, OtlpInbox, Source
 from pytest_anomod.runtimes.containers.deployment import ContainersDeployment
 from pytest_anomod.runtimes.docker import engine
+from pytest_anomod.runtimes.written_down import read_document
 
 NUMBER = "com.docker.compose.container-number"
 ONE_OFF = "com.docker.compose.oneoff"
@@ -25,11 +24,7 @@ class ComposeDeployment(ContainersDeployment):
     @functools.cached_property
     def document(self) -> Mapping[str, Any]:
         """What was found out when it came up: services, urls, notes, domains, receiver."""
-        document = files.read_json(self.directory / "deployment.json")
-        if not document:
-            msg = f"deployment of {self.system!r} is gone or never came up: no deployment.json in {self.directory}"
-            raise DeploymentError(msg)
-        return document
+        return read_document(self.system, self.directory)
 
     @property
     def described(self) -> Mapping[str, Mapping[str, Any]]:  # type: ignore[override]

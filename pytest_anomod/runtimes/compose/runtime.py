@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from pytest_anomod.host import ports, processes
 from pytest_anomod.host.locks import boot_lock, project_lock
@@ -23,6 +23,7 @@ from pytest_anomod.runtimes.compose.deployment import ComposeDeployment
 from pytest_anomod.runtimes.compose.resolve import resolve
 from pytest_anomod.runtimes.containers.deployment import capabilities, lacking
 from pytest_anomod.runtimes.docker import engine
+from pytest_anomod.runtimes.foreground import UpInForeground
 from pytest_anomod.safety import sessions
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.safety.undo import remove_tree
@@ -32,7 +33,7 @@ _held: dict[str, contextlib.ExitStack] = {}
 """What this process holds for its deployments: blocks of ports, and the right to have a project up alone."""
 
 
-class ComposeRuntime:
+class ComposeRuntime(UpInForeground):
     """Brings systems up from their compose files; whatever happens to its caller, nothing of them stays."""
 
     name = "compose"
@@ -120,9 +121,7 @@ class ComposeRuntime:
         if held is not None:
             held.close()
         remove_tree(deployment.directory)
-        for entry_id, entry in deployment.undo.open_entries():
-            if entry.get("ref", {}).get("directory") == str(deployment.directory):
-                deployment.undo.done(entry_id)
+        deployment.undo.deployment_is_down(deployment.directory)
 
     def sweep(self) -> tuple[str, ...]:
         """Remove what dead sessions of this user left; one line per thing removed. Living ones are not touched."""
@@ -131,17 +130,6 @@ class ComposeRuntime:
         if engine.why_not(url):
             return lines
         return (*lines, *engine.remove_dead(engine.connect(url)))
-
-    def up_in_foreground(
-        self, system: System, *, port: int | None = None, say: Callable[[str], None], seed: int = 1
-    ) -> int:
-        """Keep a system up until Ctrl-C, SIGTERM or SIGHUP, telling `say` where it is; exit code 0 if nothing stays.
-
-        DeploymentError when it does not come up or is lost.
-        """
-        from pytest_anomod.runtimes.foreground import keep_up
-
-        return keep_up(self, system, port=port, say=say, seed=seed)
 
 
 @functools.cache

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_anomod.host import cgroups
-from pytest_anomod.host.engine import translated
+from pytest_anomod.host.engine import container_figures
 from pytest_anomod.host.figures import measure, measure_group
-from pytest_anomod.model import clock
 from pytest_anomod.model.runtime import Stats
 
 if TYPE_CHECKING:
@@ -22,7 +21,10 @@ def figures_of(deployment: ContainersDeployment, instance: Instance, number: int
     """Those of one container; None while its program is not there."""
     if instance.pid is None:
         remote = not deployment.ref["local"] and instance.state == "running"
-        return _from_engine(deployment, instance.service, number) if remote else None
+        if not remote:
+            return None
+        container = deployment.find()[instance.service][number - 1]
+        return container_figures(deployment.client, container, instance.service)
     key = instance.pid, instance.start_time
     if key not in _groups:
         _groups[key] = cgroups.find(instance.pid)
@@ -43,22 +45,4 @@ def summed(figures: list[Stats | None]) -> Stats | None:
         written_bytes=sum(one.written_bytes for one in there),
         threads=sum(one.threads for one in there),
         stopped=all(one.stopped for one in there),
-    )
-
-
-def _from_engine(deployment: ContainersDeployment, service: str, number: int) -> Stats:
-    container = deployment.find()[service][number - 1]
-    with translated(f"the figures of {service!r} can't be had"):
-        found = deployment.client.api.stats(container, stream=False, one_shot=True)
-    moved = {"read": 0, "write": 0}
-    for row in (found.get("blkio_stats") or {}).get("io_service_bytes_recursive") or ():
-        moved[row["op"].lower()] = moved.get(row["op"].lower(), 0) + row["value"]
-    return Stats(
-        time_unix_nano=clock.now_ns(),
-        cpu_s=found["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
-        memory_bytes=found["memory_stats"].get("usage", 0),
-        read_bytes=moved["read"],
-        written_bytes=moved["write"],
-        threads=found["pids_stats"].get("current", 0),
-        stopped=False,
     )

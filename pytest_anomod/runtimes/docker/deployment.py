@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pytest_anomod.host import cgroups, processes
-from pytest_anomod.model import clock
+from pytest_anomod.host.engine import container_figures
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, Stats, instance_of
@@ -149,29 +149,15 @@ class DockerDeployment(ReplicaDeployment):
             if group is not None and self.ref["local"]:
                 return measure_group(group, instance.pid, instance.start_time)
             return measure(instance.pid, instance.start_time)
-        return None if self.ref["local"] or instance.state != "running" else self._engine_stats(service)
+        if self.ref["local"] or instance.state != "running":
+            return None
+        return container_figures(self.client, self.container(service), service)
 
     def _group(self, service: str, pid: int) -> cgroups.ControlGroup | None:
         """The control group of a process, to read from; looked for once for each process."""
         if self._groups.get(service, (0, None))[0] != pid:
             self._groups[service] = pid, cgroups.find(pid)
         return self._groups[service][1]
-
-    def _engine_stats(self, service: str) -> Stats | None:
-        with translated(f"the figures of {service!r} can't be had"):
-            found = self.client.api.stats(self.container(service), stream=False, one_shot=True)
-        moved = {"read": 0, "write": 0}
-        for row in (found.get("blkio_stats") or {}).get("io_service_bytes_recursive") or ():
-            moved[row["op"].lower()] = moved.get(row["op"].lower(), 0) + row["value"]
-        return Stats(
-            time_unix_nano=clock.now_ns(),
-            cpu_s=found["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
-            memory_bytes=found["memory_stats"].get("usage", 0),
-            read_bytes=moved["read"],
-            written_bytes=moved["write"],
-            threads=found["pids_stats"].get("current", 0),
-            stopped=False,
-        )
 
     def _log(self, service: str) -> Source:
         """A service's own program writes its log to the standard output and nothing else; stores write to either."""

@@ -26,6 +26,7 @@ from pytest_anomod.runtimes.docker.capabilities import of_containers
 from pytest_anomod.runtimes.docker.deployment import DockerDeployment
 from pytest_anomod.runtimes.docker.engine import translated
 from pytest_anomod.runtimes.docker.image import require_image
+from pytest_anomod.runtimes.foreground import UpInForeground
 from pytest_anomod.runtimes.replica import check_taken, host_options, lacking, no_replica, package_of
 from pytest_anomod.safety import sessions
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
@@ -48,7 +49,7 @@ _blocks: dict[str, int] = {}
 """Descriptors that hold the blocks of ports of this process's deployments."""
 
 
-class DockerRuntime:
+class DockerRuntime(UpInForeground):
     """Brings replicas up as containers of a Docker engine; whatever happens to its caller, nothing of them stays."""
 
     name = "docker"
@@ -121,9 +122,7 @@ class DockerRuntime:
         if block is not None:
             os.close(block)
         remove_tree(deployment.directory)
-        for entry_id, entry in deployment.undo.open_entries():
-            if entry.get("ref", {}).get("directory") == str(deployment.directory):
-                deployment.undo.done(entry_id)
+        deployment.undo.deployment_is_down(deployment.directory)
 
     def sweep(self) -> tuple[str, ...]:
         """Remove what dead sessions of this user left; one line per thing removed. Living ones are not touched."""
@@ -132,17 +131,6 @@ class DockerRuntime:
         if docker_engine.why_not(url):
             return lines
         return (*lines, *docker_engine.remove_dead(docker_engine.connect(url)))
-
-    def up_in_foreground(
-        self, system: System, *, port: int | None = None, say: Callable[[str], None], seed: int = 1
-    ) -> int:
-        """Keep a system up until Ctrl-C, SIGTERM or SIGHUP, telling `say` where it is; exit code 0 if nothing stays.
-
-        DeploymentError when it does not come up or is lost.
-        """
-        from pytest_anomod.runtimes.foreground import keep_up
-
-        return keep_up(self, system, port=port, say=say, seed=seed)
 
 
 @functools.cache

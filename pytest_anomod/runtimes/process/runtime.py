@@ -10,7 +10,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest_anomod
@@ -23,6 +23,7 @@ from pytest_anomod.model.errors import AnomodError, DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import System
+from pytest_anomod.runtimes.foreground import UpInForeground
 from pytest_anomod.runtimes.process import teardown
 from pytest_anomod.runtimes.process.capabilities import OF_PROCESSES
 from pytest_anomod.runtimes.process.deployment import ProcessDeployment
@@ -40,7 +41,7 @@ _NOT_INHERITED = ("COVERAGE_", "COV_CORE_", "PYTEST_", "PYTHONSTARTUP")
 _numbers = itertools.count(1)
 
 
-class ProcessRuntime:
+class ProcessRuntime(UpInForeground):
     """Brings replicas up as processes; whatever happens to its caller, nothing of them stays."""
 
     name = "process"
@@ -97,17 +98,6 @@ class ProcessRuntime:
     def sweep(self) -> tuple[str, ...]:
         """Remove what dead sessions of this user left; one line per thing removed. Living ones are not touched."""
         return sessions.sweep()
-
-    def up_in_foreground(
-        self, system: System, *, port: int | None = None, say: Callable[[str], None], seed: int = 1
-    ) -> int:
-        """Keep a system up until Ctrl-C, SIGTERM or SIGHUP, telling `say` where it is; exit code 0 if nothing stays.
-
-        DeploymentError when it does not come up or is lost.
-        """
-        from pytest_anomod.runtimes.foreground import keep_up
-
-        return keep_up(self, system, port=port, say=say, seed=seed)
 
     def _boot(self, system: System, session: Session, options: list[str]) -> ProcessDeployment:
         base_port, block = ports.claim_block()

@@ -37,9 +37,7 @@ def take_down(deployment: ProcessDeployment) -> None:
     _check_ports(document)
     deployment.end_programs()
     remove_tree(directory)
-    for entry_id, entry in deployment.undo.open_entries():
-        if entry.get("ref", {}).get("directory") == str(directory):
-            deployment.undo.done(entry_id)
+    deployment.undo.deployment_is_down(directory)
 
 
 def _ask(deployment: ProcessDeployment, host: dict[str, Any]) -> None:

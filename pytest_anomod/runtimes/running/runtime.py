@@ -107,7 +107,7 @@ class RunningRuntime:
             undo.recover_within(deployment.ref, deployment.undo.open_entries())
             deployment.programs.end_all()
             undo.remove_tree(deployment.directory)
-        deployment.close_journal()
+        deployment.undo.deployment_is_down(deployment.directory)
         descriptor = _held.pop(str(deployment.directory), None)
         if descriptor is not None:
             os.close(descriptor)
