@@ -57,10 +57,10 @@ def test_a_system_knows_its_services_and_who_calls_them():
         FAKE_SYSTEM.service("ap")
 
 
-def test_the_defaults_of_a_fault_do_nothing_and_know_no_translation(tmp_path):
+def test_the_defaults_of_a_fault_do_nothing():
     fault = FaultDefaults()
     assert fault.prepare(None, "app") is None
-    assert (fault.locate(None, "app"), fault.blade("app"), fault.chaos_mesh("app")) == (None, None, None)
+    assert fault.locate(None, "app") is None
     assert not fault.host_wide
     with pytest.raises(ScenarioError):
         fault.check(FAKE_SYSTEM, "nowhere")
