@@ -60,6 +60,8 @@ class Fault(Protocol):
     """The capabilities (model/capability.py) that a target must have; collection checks them against the runtime's."""
     host_wide: ClassVar[bool]
     """True when the load reaches beyond the target's own boundary: the case then takes the host-wide lock."""
+    on_the_way: ClassVar[bool]
+    """True when it acts between callers and target, where the target's own spans can't show it."""
 
     def check(self, system: System, target: str) -> None:
         """Raise ScenarioError when this fault can't be aimed at `target`; called at collection."""
@@ -100,6 +102,7 @@ class FaultDefaults:
 
     __slots__ = ()
     host_wide: ClassVar[bool] = False
+    on_the_way: ClassVar[bool] = False
 
     def check(self, system: System, target: str) -> None:
         system.service(target)
