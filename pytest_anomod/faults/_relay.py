@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 NAME = "relay"
 _ANSWER_S = 5.0
-LOOPBACK = "blade replaces the queue of a whole interface: here that is the loopback device of this machine"
-"""Why ChaosBlade's faults of the network are none for a process among others."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

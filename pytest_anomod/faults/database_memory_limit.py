@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_anomod.faults import _postgres
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import check_engine, refuse_target, within
 from pytest_anomod.model.capability import LocalProcess, StoreLogin
 from pytest_anomod.model.errors import InjectionError
@@ -108,21 +107,6 @@ class DatabaseMemoryLimit(FaultDefaults):
                 msg = f"{target!r} may use {now} bytes although its limit was set back to {wanted}"
                 raise InjectionError(msg)
         deployment.originals.forget(_key(target))
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        percent = f"{100 - self.percent_of_used:g}"
-        return {
-            "args": ["cri", "mem", "load", "--mode", "ram", "--mem-percent", percent, "--container-name", target],
-            "refusal": "blade's memory load fills the memory of this whole machine and puts no limit on the target",
-        }
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        """A neighbour in the container that takes the rest; bites only where the container has a memory limit."""
-        return resource(
-            "StressChaos",
-            target,
-            stressors={"memory": {"workers": 1, "size": f"{100 - self.percent_of_used:g}%"}},
-        )
 
 
 def _key(target: str) -> str:

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import names, refuse_target
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Resolver
@@ -71,10 +70,6 @@ class DnsFailure(FaultDefaults):
         clock.wait_until(
             lambda: _is_over(deployment, target), timeout_s=10.0, what=f"{target!r} to resolve all names again"
         )
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        """An error for every lookup; the DNS server of Chaos Mesh must be the pods' resolver for it."""
-        return resource("DNSChaos", target, action="error", patterns=[f"{peer}*" for peer in self.peers])
 
 
 def _another(deployment: Deployment, target: str) -> tuple[str, Resolver]:

@@ -106,13 +106,6 @@ def test_peers_survive_json():
     assert hash(again) == hash(fault)
 
 
-def test_chaos_mesh_gets_patterns_of_names():
-    """An error for each of them, in the target alone."""
-    spec = DnsFailure(peers=("price", "cart-db")).chaos_mesh("cart")["spec"]
-    assert (spec["action"], spec["patterns"]) == ("error", ["price*", "cart-db*"])
-    assert spec["selector"]["labelSelectors"] == {"app": "cart"}
-
-
 def test_names_are_seen_to_be_gone_for_the_target_alone(shop):
     """Just these, and not before, and not after."""
     fault = DnsFailure(peers=("price", "cart-db"))
