@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import owners
 import pytest
 from demo_of_runtimes import DEMO
-from owners import _private_state, bystander, owner, session  # noqa: F401
 
 from pytest_anomod.runtimes.process.runtime import ProcessRuntime
 from pytest_anomod.safety import sessions
+
+_private_state, bystander, owner, session = owners._private_state, owners.bystander, owners.owner, owners.session
 
 
 @pytest.fixture(scope="module")
