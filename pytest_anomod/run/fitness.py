@@ -47,6 +47,8 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
     if declaration.runtime and (why := _refusal_of_system(declaration.runtime, declaration)):
         msg = f"{test}: {why}; use another runtime than {declaration.runtime!r}"
         raise ScenarioError(msg)
+    if declaration.unfit:
+        return  # it is skipped
     try:
         lack = _lack(config, declaration)
     except AnomodError:
@@ -64,13 +66,13 @@ def why_skipped(config: pytest.Config, declaration: Declaration) -> str:
 
     One that `auto` took is not the user's choice: what it can't do is an error, see `check_runnable`.
     """
-    why = _refusal_of_fault(config, declaration)
+    why = declaration.unfit or _refusal_of_fault(config, declaration)
     return why or (_lack(config, declaration) if _is_asked_for(config, declaration) else "")
 
 
 def _is_asked_for(config: pytest.Config, declaration: Declaration) -> bool:
-    """Whether the command line names the runtime of a test."""
-    return not declaration.runtime and config.option.anomod_runtime != AUTO
+    """Whether the command line names the runtime of a test, or brings its system up from other files."""
+    return not declaration.runtime and (config.option.anomod_runtime != AUTO or declaration.is_original)
 
 
 def _lack(config: pytest.Config, declaration: Declaration) -> str:
