@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,7 @@ def original_of(system: System, place: str, where: Path) -> System:
         wanted = " or ".join(dict.fromkeys((*facts.entries, system.entry)))
         msg = f"{_said(asked)} has no entry of {system.name!r}, {wanted}; its services are {', '.join(found)}"
         raise ScenarioError(msg)
-    return dataclasses.replace(
-        system, services=tuple(services.values()), entry=entry, deploys=(asked,), telemetry=()
-    )
+    return dataclasses.replace(system, services=tuple(services.values()), entry=entry, deploys=(asked,), telemetry=())
 
 
 def _files(facts: Original, place: str, where: Path) -> list[Path]:
@@ -69,7 +67,7 @@ def _files(facts: Original, place: str, where: Path) -> list[Path]:
         return [found]
     missing = next((path for path in paths if not path.is_file()), None)
     if missing is not None or not paths:
-        msg = f"{missing or place!r} is no directory and no compose file"
+        msg = f"{missing or place} is no directory and no compose file"
         raise ScenarioError(msg)
     return paths
 
@@ -133,14 +131,14 @@ def _ours(ours: Mapping[str, Service], facts: Original, found: Mapping[str, Foun
 def _called(
     ours: Mapping[str, Service], facts: Original, found: Mapping[str, Found], name: str, through: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """Whom a service calls of those that are there: of a store its own, of what is missing those whom that calls."""
+    """Whom a service calls of those that are there: its own store, and those behind a gateway that is missing."""
     for called in ours[through[-1] if through else name].calls:
         if called in found:
             yield called
         elif ours[called].engine != "http":
             stem, endings = name.removesuffix("-service"), () if through else facts.own_stores
             yield from (f"{stem}{ending}" for ending in endings if f"{stem}{ending}" in found)
-        elif called not in through:
+        elif ours[called].kind is ServiceKind.GATEWAY and called not in through:
             yield from _called(ours, facts, found, name, (*through, called))
 
 

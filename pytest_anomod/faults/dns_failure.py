@@ -52,7 +52,9 @@ class DnsFailure(FaultDefaults):
         if missing:
             msg = f"{target!r} does not resolve {', '.join(missing)} as it is: no network of it has them"
             raise InjectionError(msg)
-        deployment.originals.remember(_key(target), {"resolved": before, "by": _who_resolves(deployment, target, before)})
+        deployment.originals.remember(
+            _key(target), {"resolved": before, "by": _who_resolves(deployment, target, before)}
+        )
         resolver.hide(self.peers)
         return {"unknown": list(self.peers), "instance": instance_of(deployment, target).instance_id}
 

@@ -88,6 +88,8 @@ def _lack(config: pytest.Config, declaration: Declaration) -> str:
     names = ", ".join(sorted(kind.__name__ for kind in nobody or missing))
     who = f"runtime {runtime.name!r}" if nobody else f"{declaration.target!r} on runtime {runtime.name!r}"
     other = "choose another with --anomod-runtime" if nobody else "aim at another service"
+    if declaration.is_original:
+        other = "the original's images have nothing of ours inside"
     return f"fault {declaration.fault.name!r} needs {names}, which {who} does not have; {other}"
 
 

@@ -44,7 +44,8 @@ def check_options(option: Any, given: Iterable[str]) -> None:
         try:
             checks[name](value)
         except ScenarioError as error:
-            msg = f"--anomod-{name}={value}: {error}"
+            said = " ".join(value) if isinstance(value, list) else value
+            msg = f"--anomod-{name}={said}: {error}"
             raise pytest.UsageError(msg) from None
 
 

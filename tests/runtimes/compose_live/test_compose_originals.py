@@ -20,7 +20,14 @@ from pytest_anomod.runtimes.compose import ComposeRuntime
 from pytest_anomod.systems.social_network import SOCIAL_NETWORK
 
 HERE = Path(__file__).parent
-STAND_INS = ("social-network-microservices", "openresty-thrift:xenial", "mongo:4.4.6", "memcached", "redis", "all-in-one")
+STAND_INS = (
+    "social-network-microservices",
+    "openresty-thrift:xenial",
+    "mongo:4.4.6",
+    "memcached",
+    "redis",
+    "all-in-one",
+)
 
 
 @pytest.fixture
