@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,10 +79,13 @@ class ContainerResolver:
         self._path = deployment.directory / "names" / f"{service}.json"
 
     def hide(self, names: Collection[str]) -> None:
-        """The names are written down, and hidden again as soon as a new start of the container is seen."""
+        """The names are written down, and hidden again as soon as a new start of the container is seen.
+
+        With a service's name go all others by which its containers are found.
+        """
         if names:
             self._path.parent.mkdir(exist_ok=True)
-            files.write_json(self._path, {"names": sorted(names)})
+            files.write_json(self._path, {"names": sorted({*names, *self._aliases(names)})})
         else:
             self._path.unlink(missing_ok=True)
         network = network_of(self._deployment, self._service)
@@ -132,6 +135,13 @@ class ContainerResolver:
             msg = f"service {self._service!r} of {self._deployment.system!r} does not run, so it resolves no names"
             raise DeploymentError(msg)
         return network
+
+    def _aliases(self, names: Collection[str]) -> Iterator[str]:
+        """Short ids and the names of containers are left out: nobody asks for these."""
+        for name in names:
+            for number in range(1, len(self._deployment.find().get(name, ())) + 1):
+                seen = self._deployment.seen(name, number)
+                yield from (one for one in seen.aliases if one != seen.name and not seen.id.startswith(one))
 
     def _addresses(self, names: Collection[str]) -> frozenset[str]:
         known = (name for name in names if name in self._deployment.described)
