@@ -78,7 +78,7 @@ def running_database(directory: Path) -> Iterator[Database]:
     port = free_port()
     child = subprocess.Popen([sys.executable, "-c", SERVER, str(directory), str(port)], stderr=subprocess.DEVNULL)
     try:
-        database = Database(child.pid, f"postgresql://postgres:{cluster_template()[1]}@127.0.0.1:{port}/postgres")
+        database = Database(child.pid, f"postgresql://postgres:{cluster_template()[1]}@127.0.0.1:{port}/app")
         until(lambda: child.poll() is not None or answers(database), seconds=60)
         database.ask("CREATE TABLE orders (id int)", "CREATE TABLE prices (id int)", "INSERT INTO orders VALUES (1)")
         yield database
