@@ -211,7 +211,7 @@ def test_a_pool_is_used_up_when_it_is_in_use_and_does_nothing(monkeypatch, tmp_p
         for name, value in {"size": 10, "in_use": in_use, "waiting": 3, "timeouts_total": 0}.items()
     )
     monkeypatch.setattr(connection_pool_exhaustion, "_metrics", lambda *_: f"# TYPE db_pool_size gauge\n{page}")
-    monkeypatch.setattr(connection_pool_exhaustion._postgres, "ask", lambda *_: {"open": 10, "idle": idle})
+    monkeypatch.setattr(connection_pool_exhaustion._postgres, "look", lambda *_: {"open": 10, "idle": idle})
     seen = PoolExhaustion(leave=leave).active(Resolvers(tmp_path), "cart")
     assert seen.active is wanted
     assert seen.evidence["cart-db"]["waiting"] == 3
