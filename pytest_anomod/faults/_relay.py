@@ -26,6 +26,7 @@ class RelayedFault(FaultDefaults):
     """Everything but what the relay does to the traffic (`relay_options`) and how that is seen (`active`)."""
 
     needs: ClassVar[frozenset[type]] = frozenset({Listener, Programs})
+    on_the_way: ClassVar[bool] = True
 
     def relay_options(self) -> Mapping[str, object]:
         """Options of helpers/proxy.py."""

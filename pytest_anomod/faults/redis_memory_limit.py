@@ -26,7 +26,8 @@ class RedisMemoryLimit(FaultDefaults):
     """`maxmemory` becomes `percent_of_used` of what the target uses at injection, with that eviction policy.
 
     noeviction: writes are refused, reads go on. allkeys-lru: keys are thrown out until the rest fits; below what an
-    empty Redis uses (about 1 MB) nothing fits and writes are refused as well. Evicted keys are not brought back.
+    empty Redis uses (about 1 MB) nothing fits and writes are refused as well. Evicted keys are not brought back. From
+    Redis 7.2 on the warning with which a Redis takes such a limit is kept out of its log.
     """
 
     name: ClassVar[str] = "redis_memory_limit"
@@ -52,8 +53,7 @@ class RedisMemoryLimit(FaultDefaults):
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
         found = self.measure(deployment, target)
         with _redis(deployment, target) as redis:
-            redis.config_set("maxmemory-policy", self.policy)
-            redis.config_set("maxmemory", found["limit_bytes"])
+            _set_unsaid(redis, {"maxmemory-policy": self.policy, "maxmemory": found["limit_bytes"]})
         return found
 
     def active(self, deployment: Deployment, target: str) -> Observation:
@@ -79,8 +79,8 @@ class RedisMemoryLimit(FaultDefaults):
         if originals is None:
             return
         with _redis(deployment, target) as redis:
+            _set_unsaid(redis, {name: originals[name] for name in _SETTINGS})
             for name in _SETTINGS:
-                redis.config_set(name, originals[name])
                 now = redis.config_get(name)[name]
                 if now != originals[name]:
                     msg = f"{name} of {target!r} is {now!r} although it was set back to {originals[name]!r}"
@@ -120,18 +120,30 @@ def _policy(redis: Any) -> str:
     return str(redis.config_get("maxmemory-policy")["maxmemory-policy"])
 
 
+def _set_unsaid(redis: Any, values: Mapping[str, Json]) -> None:
+    """Set all at once, and have it write nothing to its log meanwhile; a Redis before 7.2 knows no such level."""
+    level = redis.config_get("loglevel")["loglevel"]
+    steps = redis.pipeline(transaction=True)
+    steps.config_set("loglevel", "nothing")
+    for name, value in values.items():
+        steps.config_set(name, value)
+    steps.config_set("loglevel", level)
+    _, *answers = steps.execute(raise_on_error=False)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+
+
 def _write_is_refused(redis: Any) -> bool:
-    """Write a key that nobody can have and take it back."""
+    """Push to a list that nobody can have, and only if there is one: it leaves nothing, and is refused as any write."""
     from redis.exceptions import OutOfMemoryError, ResponseError
 
-    key = os.urandom(16).hex()
     try:
-        redis.set(key, "", px=1_000, nx=True)
+        redis.lpushx(os.urandom(16).hex(), "")
     except OutOfMemoryError:
         return True
     except ResponseError as error:
         return str(error).startswith("OOM")
-    redis.delete(key)
     return False
 
 

@@ -64,6 +64,8 @@ class Fault(Protocol):
     """True when the load reaches beyond the target's own boundary: the case then takes the host-wide lock."""
     dial: ClassVar[Dial]
     """Each step is worse to users than the one before; see model/severity.py."""
+    on_the_way: ClassVar[bool]
+    """True when it acts between callers and target, where the target's own spans can't show it."""
 
     def check(self, system: System, target: str) -> None:
         """Raise ScenarioError when this fault can't be aimed at `target`; called at collection."""
@@ -90,6 +92,7 @@ class FaultDefaults:
     __slots__ = ()
     host_wide: ClassVar[bool] = False
     dial: ClassVar[Dial] = {5: {}}  # it is in or not, and an outage when it is
+    on_the_way: ClassVar[bool] = False
 
     def check(self, system: System, target: str) -> None:
         system.service(target)

@@ -56,7 +56,7 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
         why = why_skipped(config, declaration)
     except AnomodError:
         return  # none takes the system, or an engine is out of order: `check_run` says so, once for all tests
-    if why and not _is_chosen_for(config, declaration):
+    if why and not declaration.unfit and not _is_chosen_for(config, declaration):
         who = f"injector {declaration.injector!r} can't do this scenario: " if declaration.injector else ""
         msg = f"{test}: {who}{why}"
         raise ScenarioError(msg)
@@ -64,21 +64,25 @@ def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -
 
 def why_skipped(config: pytest.Config, declaration: Declaration) -> str:
     """Why a scenario's fault can't be put in by its injector on its runtime; "" when it can."""
+    if declaration.unfit:
+        return declaration.unfit
     runtime = catalog.find("runtimes", runtime_name(config, declaration))
     asked = getattr(runtime, "refusal_of_fault", None)
     if asked and (why := asked(declaration.system, declaration.target, declaration.fault.name)):
         return f"fault {why}"
     injector: Injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
-    return injector.refusal(declaration.fault, declaration.target, declaration.system, runtime)
+    why = injector.refusal(declaration.fault, declaration.target, declaration.system, runtime)
+    return f"{why} (the original's images have nothing of ours inside)" if why and declaration.is_original else why
 
 
 def _is_chosen_for(config: pytest.Config, declaration: Declaration) -> bool:
-    """Whether the command line names what a test leaves open; `auto` and the default injector name nothing.
+    """Whether the command line names what a test leaves open, or brings its system up from other files.
 
-    A test that names its injector must be one that this injector can do.
+    `auto` and the default injector name nothing. A test that names its injector must be one that this can do.
     """
     given = given_options(config.option)
-    return not declaration.injector and ("injector" in given or ("runtime" in given and not declaration.runtime))
+    chosen = "injector" in given or ("runtime" in given and not declaration.runtime) or declaration.is_original
+    return not declaration.injector and chosen
 
 
 def _refusal_of_system(runtime: str, declaration: Declaration) -> str:
