@@ -27,6 +27,7 @@ class RequestFault(RelayedFault):
     path: str = "/"
 
     def __post_init__(self) -> None:
+        RelayedFault.__post_init__(self)
         within(self, "percent", 10, 100, "%")
         matches(self, "method", "[A-Z]*", "POST, or be empty for any method")
         matches(self, "path", r"/[!-~]*", "/api/v1/orders, the beginning of a path")

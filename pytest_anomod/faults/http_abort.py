@@ -42,7 +42,7 @@ class HttpAbort(RequestFault):
             msg = f"{target!r} itself answers a probe below {self.path} with {self.status}; abort with another status"
             raise InjectionError(msg)
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether requests of that kind are answered with the status; they ask for what no service has."""
         count = max(8, math.ceil(600 / self.percent))
         address = instance_of(deployment, target).address

@@ -38,7 +38,7 @@ class HttpDelay(RequestFault):
     def relay_options(self) -> Mapping[str, object]:
         return {"hold": self.percent / 100, "hold_ms": self.delay_ms, **self.which()}
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether the share of requests that are answered no sooner than that is right; they ask for what is not."""
         from concurrent.futures import ThreadPoolExecutor
 

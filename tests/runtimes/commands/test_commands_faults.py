@@ -41,6 +41,7 @@ def await_that(condition):
         NetworkBandwidth(),
         HttpAbort(method="GET"),
         HttpDelay(method="GET"),
+        HttpDelay(method="GET", delay_ms=50, on_s=0.5, off_s=1),
         DiskStress(),
     ],
     ids=lambda fault: fault.name,
