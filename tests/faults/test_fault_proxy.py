@@ -113,6 +113,19 @@ def test_refused_requests_never_reach_the_service_and_the_connection_lives_on(up
 
 
 @pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"x-group": "beta"}, 503), ({"X-Group": "beta 2"}, 200), ({"X-Other": "beta"}, 200), ({}, 200)],
+)
+def test_only_requests_with_the_header_are_hit(upstream, headers, status):
+    """A group of users: the header's name in any case, its whole value."""
+    with relay(upstream, abort=1.0, header="X-Group: beta") as (port, _):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("POST", "/x", b"abc", headers)
+        assert connection.getresponse().status == status
+        connection.close()
+
+
+@pytest.mark.parametrize(
     ("task", "is_hit"),
     [
         ({"abort": 1.0}, lambda status, took_s: status == 503),

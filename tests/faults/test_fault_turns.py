@@ -81,6 +81,12 @@ def test_turns_that_can_not_be_are_refused(kind, parameters, what):
         kind(**parameters)
 
 
+@pytest.mark.parametrize("header", ["X-Group", "X-Group:beta", "X Group: beta", "X: a\r\nY: b", ": beta", None])
+def test_a_header_that_is_none_is_refused(header):
+    with pytest.raises(ScenarioError, match=r"header=.* of HttpAbort must look like X-Group: beta"):
+        faults.HttpAbort(header=header)
+
+
 def test_chaos_mesh_has_no_such_resource():
     """Its Schedule is another one."""
     assert manifest(faults.NetworkDelay(), "app") is not None

@@ -2,9 +2,10 @@
 
 A stand-alone program of the standard library: `proxy.py --listen P --upstream Q --ready R --deadline-s S [--host H]
 [--upstream-host U] [--loss X] [--delay-ms D --jitter-ms J] [--rate-kbit K] [--abort X --abort-status N]
-[--hold X --hold-ms D] [--method M --prefix /P] [--on-s S --off-s S] [--seed N]`. It listens on H and hands on to U
-(both loopback if not told). Method and prefix say which requests are refused (`--abort`) or held up before they go on
-(`--hold`). With `--off-s` it does all that for `--on-s` seconds, then nothing for so long, and so on.
+[--hold X --hold-ms D] [--method M --prefix /P --header "Name: value"] [--on-s S --off-s S] [--seed N]`. It listens on H
+and hands on to U (both loopback if not told). Method, prefix and header say which requests are refused (`--abort`) or
+held up before they go on (`--hold`). With `--off-s` it does all that for `--on-s` seconds, then nothing for so long, and
+so on.
 
 Loss is what TCP makes of it: each chunk is a packet; a lost one is sent again after 0.2 s, then 0.4, 0.8 ... (a
 lost SYN after 1 s, 2 s ...), and what comes behind it in the same direction waits. After six losses in a row the
@@ -133,9 +134,16 @@ class Proxy:
         return (
             (not wanted.method or method.decode("latin-1") == wanted.method)
             and path.decode("latin-1").startswith(wanted.prefix)
+            and self._has_header(rest)
             and not self.road.is_off()
             and self.road.random.random() < share
         )
+
+    def _has_header(self, head: bytes) -> bool:
+        """Whether a request has the header that is meant, if one is; its name in any case, its value as it is."""
+        name, _, value = self.arguments.header.encode("latin-1").partition(b": ")
+        fields = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+        return not name or any(key.lower() == name.lower() and text.strip() == value for key, _, text in fields)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
         """Copy chunk by chunk; chunks under way are held in a queue, so that a delay does not become a bandwidth."""
@@ -286,6 +294,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--abort-status", type=int, default=503)
     parser.add_argument("--method", default="")
     parser.add_argument("--prefix", default="/")
+    parser.add_argument("--header", default="")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

@@ -135,5 +135,9 @@ def _http(fault: RequestFault, target: str, side: str, **what: Json) -> Manifest
     """Only for all requests, all the time: HTTPChaos has a percentage of pods, none of requests."""
     if fault.percent < 100 or fault.off_s:
         return None
-    method = {"method": fault.method} if fault.method else {}
-    return _resource("HTTPChaos", target, **{"target": side, "path": f"{fault.path}*", **what, **method})
+    which: dict[str, Json] = {"target": side, "path": f"{fault.path}*", **what}
+    if fault.method:
+        which["method"] = fault.method
+    if fault.header:
+        which["request_headers"] = dict([fault.header.split(": ", 1)])
+    return _resource("HTTPChaos", target, **which)

@@ -40,6 +40,7 @@ def await_that(condition):
         NetworkLoss(percent=50),
         NetworkBandwidth(),
         HttpAbort(method="GET"),
+        HttpAbort(method="GET", header="X-Group: beta"),
         HttpDelay(method="GET"),
         HttpDelay(method="GET", delay_ms=50, on_s=0.5, off_s=1),
         DiskStress(),
