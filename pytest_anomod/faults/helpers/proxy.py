@@ -4,8 +4,8 @@ A stand-alone program of the standard library: `proxy.py --listen P --upstream Q
 [--upstream-host U] [--loss X] [--delay-ms D --jitter-ms J] [--rate-kbit K] [--abort X --abort-status N]
 [--hold X --hold-ms D] [--method M --prefix /P --header "Name: value"] [--on-s S --off-s S] [--seed N]`. It listens on H
 and hands on to U (both loopback if not told). Method, prefix and header say which requests are refused (`--abort`) or
-held up before they go on (`--hold`). With `--off-s` it does all that for `--on-s` seconds, then nothing for so long, and
-so on.
+held up before they go on (`--hold`). With `--off-s` it does all that for `--on-s` seconds, then nothing for so long,
+and so on.
 
 Loss is what TCP makes of it: each chunk is a packet; a lost one is sent again after 0.2 s, then 0.4, 0.8 ... (a
 lost SYN after 1 s, 2 s ...), and what comes behind it in the same direction waits. After six losses in a row the
