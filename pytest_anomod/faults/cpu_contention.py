@@ -18,8 +18,9 @@ from pytest_anomod.faults._parameters import refuse, whole, within
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import ControlGroup, Limit, LocalProcess, Programs
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import need
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -40,6 +41,7 @@ class CpuContention(FaultDefaults):
     name: ClassVar[str] = "cpu_contention"
     level: ClassVar[Level] = Level.PERFORMANCE
     needs: ClassVar[frozenset[type]] = frozenset({LocalProcess, Programs})
+    dial: ClassVar[Dial] = steps(duty_ms=(70, 40, 20, 10, 4))
 
     duty_ms: float = 20
     period_ms: float = 100

@@ -13,8 +13,9 @@ from pytest_anomod.faults import _postgres
 from pytest_anomod.faults._parameters import check_engine, refuse_target, within
 from pytest_anomod.model.capability import LocalProcess, StoreLogin
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import need
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -45,6 +46,7 @@ class DatabaseMemoryLimit(FaultDefaults):
     name: ClassVar[str] = "database_memory_limit"
     level: ClassVar[Level] = Level.DATABASE
     needs: ClassVar[frozenset[type]] = frozenset({LocalProcess, StoreLogin})
+    dial: ClassVar[Dial] = steps(percent_of_used=(90, 70, 45, 25, 5))
 
     percent_of_used: float = 25
 

@@ -11,8 +11,9 @@ from pytest_anomod.faults._parameters import whole
 from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.faults._speak import ask
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Level, Observation
+from pytest_anomod.model.fault import Dial, Level, Observation
 from pytest_anomod.model.runtime import instance_of
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -24,6 +25,7 @@ class HttpAbort(RequestFault):
 
     name: ClassVar[str] = "http_abort"
     level: ClassVar[Level] = Level.SERVICE
+    dial: ClassVar[Dial] = steps(percent=(10, 25, 50, 75, 100))
 
     status: int = 503
 

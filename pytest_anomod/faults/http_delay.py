@@ -11,8 +11,9 @@ from pytest_anomod.faults import _speak
 from pytest_anomod.faults._parameters import within
 from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.model import clock
-from pytest_anomod.model.fault import Level, Observation
+from pytest_anomod.model.fault import Dial, Level, Observation
 from pytest_anomod.model.runtime import instance_of
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -26,6 +27,7 @@ class HttpDelay(RequestFault):
 
     name: ClassVar[str] = "http_delay"
     level: ClassVar[Level] = Level.PERFORMANCE
+    dial: ClassVar[Dial] = steps(delay_ms=(100, 250, 500, 1_500, 5_000))
 
     delay_ms: float = 500
 

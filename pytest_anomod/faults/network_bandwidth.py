@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pytest_anomod.faults._parameters import check_engine, within
 from pytest_anomod.faults._relay import RelayedFault, filled_trips_s
 from pytest_anomod.faults._speak import FILLABLE
-from pytest_anomod.model.fault import Level, Observation
+from pytest_anomod.model.fault import Dial, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -31,6 +32,7 @@ class NetworkBandwidth(RelayedFault):
 
     name: ClassVar[str] = "network_bandwidth"
     level: ClassVar[Level] = Level.PERFORMANCE
+    dial: ClassVar[Dial] = steps(rate_kbit=(1_000, 400, 128, 48, 24))
 
     rate_kbit: float = 128
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._parameters import refuse, within
 from pytest_anomod.faults._relay import RelayedFault, round_trips_s
-from pytest_anomod.model.fault import Level, Observation
+from pytest_anomod.model.fault import Dial, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -22,6 +23,7 @@ class NetworkDelay(RelayedFault):
 
     name: ClassVar[str] = "network_delay"
     level: ClassVar[Level] = Level.PERFORMANCE
+    dial: ClassVar[Dial] = steps(delay_ms=(30, 80, 200, 600, 2_500))
 
     delay_ms: float = 100
     jitter_ms: float = 0

@@ -13,8 +13,9 @@ from pytest_anomod.faults._relay import RelayedFault, round_trips_s
 from pytest_anomod.faults._speak import says_something
 from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import Dial, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -39,6 +40,7 @@ class NetworkLoss(RelayedFault):
 
     name: ClassVar[str] = "network_loss"
     level: ClassVar[Level] = Level.PERFORMANCE
+    dial: ClassVar[Dial] = steps(percent=(5, 15, 30, 50, 90))
 
     percent: float = 50
     means: str = "auto"

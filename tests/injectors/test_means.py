@@ -62,6 +62,12 @@ def test_a_partition_is_for_chaos_mesh_what_vanishes_between_two():
     assert manifest(faults.NetworkPartition(peers=("cart-db", "front")), "cart") is None
 
 
+def test_a_round_trip_takes_as_much_longer_in_chaos_mesh():
+    """It delays what a pod sends, ours what comes as well."""
+    spec = manifest(faults.NetworkDelay(delay_ms=100, jitter_ms=10), "cart")["spec"]
+    assert (spec["delay"]["latency"], spec["delay"]["jitter"]) == ("200ms", "20ms")
+
+
 def test_requests_held_up_are_for_chaos_mesh_all_or_none():
     """Its percentage is of pods."""
     assert manifest(faults.HttpDelay(percent=70), "cart") is None

@@ -56,7 +56,8 @@ def _disk_throttle(fault: faults.DiskThrottle, target: str) -> Manifest | None:
 
 @manifest.register
 def _network_delay(fault: faults.NetworkDelay, target: str) -> Manifest | None:
-    delay = {"latency": f"{fault.delay_ms:g}ms", "jitter": f"{fault.jitter_ms:g}ms", "correlation": "0"}
+    # ours delays both ways; with this direction it delays what the pods send alone, so once in a round trip
+    delay = {"latency": f"{2 * fault.delay_ms:g}ms", "jitter": f"{2 * fault.jitter_ms:g}ms", "correlation": "0"}
     return _resource("NetworkChaos", target, action="delay", delay=delay, direction="to")
 
 
