@@ -22,7 +22,7 @@ from pytest_anomod.model.labelling import Provenance, make_label
 from pytest_anomod.model.quiet import quietly
 from pytest_anomod.model.source import ResponseRecord
 from pytest_anomod.model.timeline import Timeline
-from pytest_anomod.model.verdict import CaseView, Finding, Verdict
+from pytest_anomod.model.verdict import CaseView, Finding, Verdict, is_expected
 
 if TYPE_CHECKING:
     from pytest_anomod.collecting import Collecting
@@ -54,7 +54,7 @@ class CaseResult:
     @property
     def as_expected(self) -> bool:
         """Whether the verdict is the one that the scenario declares."""
-        return str(self.verdict) == self.scenario.expects
+        return is_expected(str(self.verdict), self.scenario.expects)
 
     def explain(self) -> str:
         """The verdict with its numbers, one line per question."""
