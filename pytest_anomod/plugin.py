@@ -76,7 +76,7 @@ def pytest_make_collect_report(
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Refuse at collection what this command line can't run; repeat scenarios when asked to."""
     declaration = getattr(metafunc.function, _DECLARATION, None)
-    if declaration is None:
+    if declaration is None or metafunc.definition.get_closest_marker("skip"):
         return
     from pytest_anomod.model.errors import ScenarioError
     from pytest_anomod.run.fitness import check_runnable
@@ -97,7 +97,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Those are the injector and the runtime of the command line; what a test names itself was checked.
     """
-    found = [(item, getattr(getattr(item, "function", None), _DECLARATION, None)) for item in items]
+    wanted = [item for item in items if not item.get_closest_marker("skip")]  # what is skipped needs nothing
+    found = [(item, getattr(getattr(item, "function", None), _DECLARATION, None)) for item in wanted]
     scenarios = [(item, declaration) for item, declaration in found if declaration is not None]
     if not scenarios:
         return

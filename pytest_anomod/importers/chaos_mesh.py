@@ -78,7 +78,7 @@ def _experiment(
         if not isinstance(spec.value, dict):
             raise reading.refusal(spec, "spec", "there is none")
         targets = select(spec.get("selector"), reading)
-        _mode(spec, reading)
+        _mode(spec, reading, kind)
         _duration(spec, reading)
         _containers(spec, reading, targets)
         if spec.get("remoteCluster"):
@@ -99,10 +99,10 @@ def _why_unknown(kind: str) -> str:
     return NOTHING_LIKE.get(kind, f"no kind of Chaos Mesh that is known here: {', '.join(sorted(faults.KINDS))}")
 
 
-def select(selector: Lined, reading: Reading) -> list[str]:
+def select(selector: Lined, reading: Reading, name_: str = "selector") -> list[str]:
     """The services whose pods a selector selects; one test each."""
     if not selector:
-        raise reading.refusal(selector, "selector", "there is none: it would be every pod of the namespace")
+        raise reading.refusal(selector, name_, "there is none: it would be every pod of the namespace")
     for key in ("nodes", "nodeSelectors", "physicalMachines"):
         if selector.get(key):
             raise reading.refusal(selector.get(key), key, "selects by machine: faults here stay within one service")
@@ -129,8 +129,8 @@ def select(selector: Lined, reading: Reading) -> list[str]:
             selector, "selector", "selects whole namespaces: a fault here is in one service, so name one"
         )
     unique = list(dict.fromkeys(found))
-    if len(unique) > 1:
-        reading.partly(selector, "selector", f"{len(unique)} services: in all of them at once there, a test each here")
+    if len(unique) > 1 and name_ == "selector":
+        reading.partly(selector, name_, f"{len(unique)} services: in all of them at once there, a test each here")
     return unique
 
 
@@ -143,7 +143,7 @@ def _expression(expression: Lined, reading: Reading) -> list[str]:
     return [labelled({key: value}, reading, expression) for value in expression.get("values").list()]
 
 
-def _mode(spec: Lined, reading: Reading) -> None:
+def _mode(spec: Lined, reading: Reading, kind: str) -> None:
     """Pods of a service: here it has one instance, so any share of them is that one."""
     mode, value = spec.text("mode"), spec.get("value")
     text = value.value or ""
@@ -151,7 +151,8 @@ def _mode(spec: Lined, reading: Reading) -> None:
         reading.partly(value, "mode: fixed", f"{text} of the pods there; a service here has one instance, which is hit")
     elif mode in ("fixed-percent", "random-max-percent") and percent(text) != 100:
         share = f"{text} %" if mode == "fixed-percent" else f"up to {text} %, drawn anew each time,"
-        why = f"{share} of the pods and not of requests; of one instance that is the whole, for all requests"
+        why = f"{share} of the pods and not of requests; a service here has one instance, so it is all of them"
+        why += f"; if {text} % of the requests are meant, write percent={text}" if kind == "HTTPChaos" else ""
         reading.partly(value, f"mode: {mode}", why)
     elif mode not in ("one", "all", "fixed", "fixed-percent", "random-max-percent"):
         reading.partly(spec.get("mode"), "mode", f"{mode!r} is none of Chaos Mesh's; taken as all")
@@ -160,7 +161,7 @@ def _mode(spec: Lined, reading: Reading) -> None:
 def _duration(spec: Lined, reading: Reading) -> None:
     where, text = spec.get("duration"), spec.text("duration")
     if not text:
-        why = "none there: it would last until somebody deletes it; here the window ends, and the fault is taken out"
+        why = "none: until it is deleted there; here until the window ends, then undone"
         reading.does(spec, "duration", why)
     elif seconds(text) is None:
         reading.partly(where, "duration", f"{text!r} is no duration; the window here is that of --anomod-durations")
@@ -197,7 +198,9 @@ def _scheduled(spec: Lined, start: _Start, title: str, name: str = "") -> list[E
         elif kind != "PodChaos" or not experiment.planned or faults.is_once(experiment.planned[0].fault):
             reading.partly(when, "schedule", f"{when.value}: a case has one window; repeat it with your CI's clock")
         else:
-            reading.does(when, "schedule", f"{when.value}: the kill is repeated within the window")
+            reading.does(
+                when, "schedule", f"{when.value}: repeated within the window; a pod takes longer to be back: see away_s"
+            )
     return found
 
 
@@ -237,14 +240,14 @@ def _reached(name: str, templates: dict[str, Lined], start: _Start, way: tuple[s
             yield experiment
             return
         children = template.get("children").list()
-        for number_, child in enumerate(children):
+        for child in children:
             if child.value not in templates:
                 reading.refused(child, "children", f"{child.value!r} is no template of this workflow")
                 yield experiment
                 continue
             for below in _reached(str(child.value), templates, start, (*way, name)):
                 below.in_turn = kind == "Serial" and (below.in_turn or len(way) == 0)
-                if kind == "Parallel" and len(children) > 1 and below.planned and number_:
+                if kind == "Parallel" and len(children) > 1 and below.planned:
                     why = f"at once with others of {name} there; here a test each, so that each has its own proof"
                     Reading(below, start.aims).partly(template, f"{name}: Parallel", why)
                 yield below
@@ -254,8 +257,8 @@ def _reached(name: str, templates: dict[str, Lined], start: _Start, way: tuple[s
     elif kind == "Schedule":
         yield from _scheduled(template.get("schedule"), start, title, name)
     elif kind in ("Task", "StatusCheck"):
-        why = {"Task": "it runs a container of its own; write that into a test", "StatusCheck": NOTHING_LIKE[kind]}
-        reading.refused(template, kind, why[kind])
+        task = "it runs a container of its own; write that into a test"
+        reading.refused(template, kind, task if kind == "Task" else NOTHING_LIKE[kind])
         yield experiment
     else:
         template.skip("deadline")

@@ -81,6 +81,9 @@ def network(spec: Lined, reading: Reading, target: str) -> Aimed:
         raise _unknown_action(spec.get("action"), reading, "delay, loss, bandwidth, partition, netem")
     if len(found) > 1:
         reading.partly(spec.get("action"), "netem", f"{len(found)} things at once there; here a test each")
+    if any(isinstance(fault, NetworkDelay | NetworkBandwidth) for fault in found):
+        why = "they go on there; here they are ended, and come again through a relay that does it"
+        reading.does(spec, "existing connections", why)
     places = _places(spec, reading, target, peers)
     return [(fault, place) for fault in found for place in places]
 
@@ -90,7 +93,7 @@ def _peers(spec: Lined, reading: Reading) -> list[str]:
 
     other = spec.get("target")
     other.skip("mode", "value")
-    return select(other.get("selector"), reading) if other else []
+    return select(other.get("selector"), reading, "target.selector") if other else []
 
 
 def _places(spec: Lined, reading: Reading, target: str, peers: list[str]) -> list[str]:
@@ -104,7 +107,7 @@ def _places(spec: Lined, reading: Reading, target: str, peers: list[str]) -> lis
         ends = {target} if called else set(peers)
         others = [one for one in aims.callers(place) if one not in ends]
         if others:
-            names = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+            names = ", ".join(others[:2]) + (f" and {len(others) - 2} more" if len(others) > 2 else "")
             reading.partly(where, "target", f"here on the way into {place}, so {names} meet it as well")
     return places
 
@@ -220,7 +223,7 @@ def _stress_ng(raw: Lined, reading: Reading) -> list[Fault]:
     try:
         words = shlex.split(raw.value or "")
     except ValueError as error:
-        raise reading.refusal(raw, "stressngStressors", f"can't be read: {error}")
+        raise reading.refusal(raw, "stressngStressors", f"can't be read: {error}") from None
     after = dict(zip(words, [*words[1:], ""], strict=True))
     found: list[Fault] = []
     if "--cpu" in after:
@@ -303,7 +306,7 @@ def http(spec: Lined, reading: Reading, target: str) -> Aimed:
     for key, value in replace.items():
         if key != "code":
             raise reading.refusal(value, f"replace.{key}", "no fault here rewrites a message")
-    spec.skip("port")
+    spec.skip("port", "target")
     which = _which(spec, reading)
     found: list[Fault] = []
     abort, delay, code = spec.flag("abort"), spec.get("delay"), replace.get("code")

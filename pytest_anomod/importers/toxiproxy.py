@@ -97,9 +97,12 @@ def _toxic(toxic: Lined, attributes: Lined, name: str, upstream: str, aims: Aims
             raise reading.refusal(toxic.get("type"), kind, _why_not(kind))
         target = _place(name, upstream, reading, toxic)
         share = _toxicity(toxic, reading)
-        for fault in TOXICS[kind](toxic, attributes, share, reading, _speaks_http(target, aims)):
+        faults = TOXICS[kind](toxic, attributes, share, reading, _speaks_http(target, aims))
+        for fault in faults:
             reading.plan(toxic, fault, target)
-        why = "there they meet it at once; here they are ended and come again, and so meet it too"
+        relayed = not any(isinstance(fault, PauseService) for fault in faults)
+        why = "they meet it at once there; here they are ended, and meet it when they come again"
+        why = why if relayed else "they fall silent, there as here"
         reading.does(toxic, "existing connections", why)
         reading.unread(attributes, "attributes.")
         reading.unread(toxic)
