@@ -146,7 +146,7 @@ def _expression(expression: Lined, reading: Reading) -> list[str]:
 def _mode(spec: Lined, reading: Reading, kind: str) -> None:
     """Pods of a service: here it has one instance, so any share of them is that one."""
     mode, value = spec.text("mode"), spec.get("value")
-    text = value.value or ""
+    text = value.word
     if mode == "fixed" and number(text) not in (None, 1):
         reading.partly(value, "mode: fixed", f"{text} of the pods there; a service here has one instance, which is hit")
     elif mode in ("fixed-percent", "random-max-percent") and percent(text) != 100:
@@ -185,7 +185,7 @@ def _scheduled(spec: Lined, start: _Start, title: str, name: str = "") -> list[E
     kind, when = spec.text("type"), spec.get("schedule")
     inner = spec.get(faults.key_of(kind))
     spec.skip("historyLimit", "concurrencyPolicy", "startingDeadlineSeconds")
-    period_s = _period_s(when.value or "")
+    period_s = _period_s(when.word)
     if kind == "Workflow" and inner:
         found = _workflow(inner, start)
     else:

@@ -51,7 +51,7 @@ def repeated(fault: Fault, period_s: float | None, reading: Reading, where: Line
 def pod(spec: Lined, reading: Reading, target: str) -> Aimed:
     """pod-kill and container-kill are one kill, pod-failure lasts."""
     action, grace = spec.get("action"), spec.get("gracePeriod")
-    if grace and number(grace.value or "") != 0:
+    if grace and number(grace.word) != 0:
         reading.partly(grace, "gracePeriod", f"{grace.value} s to end in order there; here SIGKILL at once")
     if action.value in ("pod-kill", "container-kill"):
         return [(KillService(once=True), target)]
@@ -117,7 +117,7 @@ def _both_ways(spec: Lined, has_peers: bool) -> bool:
 
 
 def _correlation(where: Lined, key: str, reading: Reading) -> None:
-    if number(where.value or "0") != 0:
+    if number(where.word or "0") != 0:
         reading.partly(where, f"{key}.correlation", f"{where.value} %: here each packet is drawn for itself")
 
 
@@ -221,7 +221,7 @@ def _memory(where: Lined, size: str, reading: Reading) -> Fault:
 
 def _stress_ng(raw: Lined, reading: Reading) -> list[Fault]:
     try:
-        words = shlex.split(raw.value or "")
+        words = shlex.split(raw.word)
     except ValueError as error:
         raise reading.refusal(raw, "stressngStressors", f"can't be read: {error}") from None
     after = dict(zip(words, [*words[1:], ""], strict=True))
@@ -253,7 +253,7 @@ def disk(spec: Lined, reading: Reading, target: str) -> Aimed:
     why = "there each call of the file system waits; here each commit or write that waits for the disk"
     reading.partly(delay, "delay", why)
     spec.skip("volumePath", "path", "containerName")
-    if (share := spec.get("percent")) and percent(share.value or "") != 100:
+    if (share := spec.get("percent")) and percent(share.word) != 100:
         reading.partly(share, "percent", f"{share.value} % of the calls there; here every one that goes to disk")
     if spec.get("methods"):
         reading.partly(spec.get("methods"), "methods", "here what writes, and no other")

@@ -135,7 +135,7 @@ class Reading:
 
     def filled_in(self, where: Lined, key: str) -> str:
         """The text there; refuses the experiment when a placeholder stands for it."""
-        text = where.value if isinstance(where.value, str) else ""
+        text = where.word
         if match := PLACEHOLDER.search(text):
             raise self.refusal(
                 where, key, f"{match[0]} stands for a value: fill it in first, and import what comes out"

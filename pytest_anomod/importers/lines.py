@@ -32,6 +32,11 @@ class Lined:
         """Whether there is something: an absent key and a null are the same."""
         return self.value is not None
 
+    @property
+    def word(self) -> str:
+        """The text that stands here; "" when none does, or a list or a mapping."""
+        return self.value if isinstance(self.value, str) else ""
+
     def get(self, *path: str) -> Lined:
         """What is below these keys; an empty one at this line when it is absent, or this is no mapping."""
         found = self
@@ -44,8 +49,7 @@ class Lined:
 
     def text(self, *path: str) -> str:
         """The text below these keys; "" when there is none, or it is no scalar."""
-        found = self.get(*path).value
-        return found if isinstance(found, str) else ""
+        return self.get(*path).word
 
     def flag(self, *path: str) -> bool:
         """Whether a true value stands there."""

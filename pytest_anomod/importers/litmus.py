@@ -129,7 +129,7 @@ def _env(where: Lined, reading: Reading) -> Env:
             raise reading.refusal(one, name, "its value is in a ConfigMap or a Secret; write it here")
         if name in found:
             raise reading.refusal(one, name, f"stands here and on line {found[name].line}; which one counts?")
-        found[name] = value or Lined("", one.line)
+        found[name] = Lined(value.word, value.line)
     return found
 
 
@@ -208,7 +208,7 @@ def _destinations(env: Env, reading: Reading) -> None:
 def _hosts(env: Env, key: str, reading: Reading) -> tuple[Lined, tuple[str, ...]]:
     """The services that a list of host names names: a text with commas, or a list in brackets."""
     where = env.get(key) or Lined("", reading.experiment.line)
-    names = [name.strip(" []\"'") for name in (where.value or "").split(",") if name.strip(" []\"'")]
+    names = [name.strip(" []\"'") for name in (where.word).split(",") if name.strip(" []\"'")]
     found = []
     for name in names:
         service = reading.aims.of_pod(name)

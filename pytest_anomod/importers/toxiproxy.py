@@ -175,7 +175,7 @@ def _timeout(toxic: Lined, attributes: Lined, share: float, reading: Reading, ht
     if share < 1:
         _only_all(toxic, share, reading)
     where = attributes.get("timeout")
-    if number(where.value or "0"):
+    if number(where.word or "0"):
         reading.partly(where, "timeout", f"closed after {where.value} ms there; here callers wait as long as they like")
     reading.partly(toxic, "timeout", "only the way by the proxy is silent there; here the service itself is held")
     return [PauseService()]
