@@ -10,7 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.chaos.compile import compile_experiment
-from pytest_anomod.importers.manifest import VERSION, form_of, manifest
+from pytest_anomod.importers.manifest import VERSION, manifest
+from pytest_anomod.injectors import chaos_mesh
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import ScenarioError
 
@@ -54,7 +55,7 @@ def _means(
     """What puts the fault in, and what takes it out."""
     if scenario.is_control:
         return [], []
-    if form_of(scenario.fault, scenario.target) is not None:
+    if chaos_mesh.manifest(scenario.fault, scenario.target) is not None:
         return _by_chaos_mesh(scenario, lost, namespace, label)
     return _by_blade(scenario, lost)
 
@@ -78,20 +79,19 @@ def _python(name: str, function: str, arguments: dict[str, Any]) -> dict[str, An
 
 
 def _by_blade(scenario: Scenario, lost: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    form = blade_of(scenario)
-    words = form.get("args")
+    words = _BLADE.get(scenario.fault.name)
     if not words:
         msg = f"neither Chaos Mesh nor blade has anything like {scenario.fault!r}: it can't be written for elsewhere"
         raise ScenarioError(msg)
     uid = f"anomod-{scenario.name.replace('_', '-')}"
     lost.append("the machine: blade must be on the one whose containers are meant, and the experiment run there")
-    create = ["create", *words, "--uid", uid, "--timeout", f"{scenario.durations.anomaly_s + 60:.0f}"]
+    timeout = f"{scenario.durations.anomaly_s + 60:.0f}"
+    create = ["create", *words, "--container-name", scenario.target, "--uid", uid, "--timeout", timeout]
     return [_blade(names.INJECT, create)], [_blade(names.RECOVER, ["destroy", uid])]
 
 
-def blade_of(scenario: Scenario) -> dict[str, Any]:
-    """The fault's form for blade, {} for none."""
-    return dict(scenario.fault.blade(scenario.target) or {})
+_BLADE = {"pause_service": ("cri", "process", "stop", "--process", ".")}
+"""What blade does to a container and Chaos Mesh to none."""
 
 
 def _blade(name: str, words: list[str]) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.injectors import chaos_mesh
 from pytest_anomod.model.errors import ScenarioError
 
 if TYPE_CHECKING:
-    from pytest_anomod.model.fault import Fault
     from pytest_anomod.model.scenario import Scenario
 
 VERSION = "chaos-mesh.org/v1alpha1"
@@ -17,17 +16,12 @@ _ONE_SHOT = ("pod-kill", "container-kill")
 """Actions that are over at once: they take no duration."""
 
 
-def form_of(fault: Fault, target: str) -> Mapping[str, Any] | None:
-    """The kind and spec that do the same as a fault; None where Chaos Mesh has none."""
-    return fault.chaos_mesh(target)
-
-
 def manifest(scenario: Scenario, lost: list[str], *, namespace: str, label: str) -> dict[str, Any]:
     """The whole resource; ScenarioError when there is none. What differs is added to `lost`."""
     if scenario.is_control:
         msg = f"{scenario.name!r} is a control: nothing is put in, so there is nothing to write"
         raise ScenarioError(msg)
-    form = form_of(scenario.fault, scenario.target)
+    form = chaos_mesh.manifest(scenario.fault, scenario.target)
     if form is None:
         msg = f"Chaos Mesh has nothing like {scenario.fault!r}; try --as chaostoolkit, or another fault"
         raise ScenarioError(msg)
