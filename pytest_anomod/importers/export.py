@@ -9,7 +9,7 @@ import argparse
 import difflib
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_anomod.model.scenario import Scenario
 
 Say = Callable[[str], None]
-FORMS = ("chaostoolkit", "chaos-mesh", "litmus")
 OURS = "experiments"
 """The directory whose scenarios can be named without saying where they are."""
 _NOWHERE = (
@@ -36,7 +35,7 @@ def add_to(commands: Any, say: Say, warn: Say) -> None:
     """Add the subcommand; `say` is for the document, `warn` for what it does not hold."""
     parser = commands.add_parser("export-experiment", help="write a scenario for Chaos Toolkit, Chaos Mesh or Litmus")
     parser.add_argument("scenario", metavar="SCENARIO", help="its name, or a test as pytest names it: FILE::test_name")
-    parser.add_argument("--as", dest="form", required=True, choices=FORMS, help="for whom")
+    parser.add_argument("--as", dest="form", required=True, choices=tuple(FORMS), help="for whom")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: standard output")
     parser.add_argument("--force", action="store_true", help="write over what is there")
     parser.add_argument("--namespace", default="default", metavar="NAME", help="of the pods (default: %(default)s)")
@@ -49,32 +48,49 @@ def add_to(commands: Any, say: Say, warn: Say) -> None:
 def export(arguments: argparse.Namespace, say: Say, warn: Say) -> int:
     """Find the scenario, say what is lost, write the rest; ScenarioError when the form has nothing like its fault."""
     scenario = find(arguments.scenario, arguments.durations)
-    lost: list[str] = []
     place = {"namespace": arguments.namespace, "label": arguments.label}
-    if arguments.form == "chaostoolkit":
-        text = export_chaostoolkit.write(scenario, lost, **place)
-    elif arguments.form == "litmus":
-        text = export_litmus.write(scenario, lost, **place)
-    else:
-        text = export_chaos_mesh(scenario, lost, **place)
+    lost: list[str] = []
+    try:
+        text = FORMS[arguments.form](scenario, lost, **place)
+    except ScenarioError as error:
+        others = [form for form in FORMS if form != arguments.form and _can(form, scenario, place)]
+        hint = f"; it can be written --as {' or '.join(others)}" if others else ""
+        msg = f"{error}{hint}"
+        raise ScenarioError(msg) from None
+    if arguments.out is not None and arguments.out.exists() and not arguments.force:
+        msg = f"{arguments.out} is there already; give another -o, or write over it with --force"
+        raise ScenarioError(msg)
     for what in [*lost, _NOWHERE]:
         warn(f"not held: {what}")
     if arguments.out is None:
         say(text.rstrip())
-        return 0
-    if arguments.out.exists() and not arguments.force:
-        msg = f"{arguments.out} is there already; give another -o, or write over it with --force"
-        raise ScenarioError(msg)
-    arguments.out.write_text(text, encoding="utf-8")
-    warn(f"wrote {arguments.out}")
+    else:
+        arguments.out.write_text(text, encoding="utf-8")
+        warn(f"wrote {arguments.out}")
     return 0
 
 
-def export_chaos_mesh(scenario: Scenario, lost: list[str], *, namespace: str, label: str) -> str:
+def _can(form: str, scenario: Scenario, place: dict[str, str]) -> bool:
+    try:
+        FORMS[form](scenario, [], **place)
+    except ScenarioError:
+        return False
+    return True
+
+
+def _chaos_mesh(scenario: Scenario, lost: list[str], *, namespace: str, label: str) -> str:
     """The manifest of a scenario's fault, as YAML."""
     import yaml
 
     return yaml.safe_dump(manifest(scenario, lost, namespace=namespace, label=label), sort_keys=False)
+
+
+FORMS: Mapping[str, Callable[..., str]] = {
+    "chaostoolkit": export_chaostoolkit.write,
+    "chaos-mesh": _chaos_mesh,
+    "litmus": export_litmus.write,
+}
+"""What a scenario can be written for: functions of the scenario, a list for what they can't hold, and the pods."""
 
 
 def find(name: str, durations: str) -> Scenario:

@@ -81,7 +81,7 @@ def _python(name: str, function: str, arguments: dict[str, Any]) -> dict[str, An
 def _by_blade(scenario: Scenario, lost: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     words = _BLADE.get(scenario.fault.name)
     if not words:
-        msg = f"neither Chaos Mesh nor blade has anything like {scenario.fault!r}: it can't be written for elsewhere"
+        msg = f"neither Chaos Mesh nor blade has anything like {scenario.fault!r}"
         raise ScenarioError(msg)
     uid = f"anomod-{scenario.name.replace('_', '-')}"
     lost.append("the machine: blade must be on the one whose containers are meant, and the experiment run there")

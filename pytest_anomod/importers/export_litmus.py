@@ -20,7 +20,7 @@ def write(scenario: Scenario, lost: Lost, *, namespace: str, label: str) -> str:
 
     if scenario.fault.name not in _EXPERIMENTS:
         what = "a control: nothing is put in" if scenario.is_control else f"{scenario.fault!r}"
-        msg = f"Litmus has nothing like {what}; try --as chaostoolkit, or another fault"
+        msg = f"Litmus has nothing like {what}"
         raise ScenarioError(msg)
     experiment, tuned = _EXPERIMENTS[scenario.fault.name](scenario.fault, lost)
     env = {"TOTAL_CHAOS_DURATION": f"{scenario.durations.anomaly_s:g}", **tuned}

@@ -23,7 +23,7 @@ def manifest(scenario: Scenario, lost: list[str], *, namespace: str, label: str)
         raise ScenarioError(msg)
     form = chaos_mesh.manifest(scenario.fault, scenario.target)
     if form is None:
-        msg = f"Chaos Mesh has nothing like {scenario.fault!r}; try --as chaostoolkit, or another fault"
+        msg = f"Chaos Mesh has nothing like {scenario.fault!r}"
         raise ScenarioError(msg)
     spec = copy.deepcopy(dict(form["spec"]))
     for part in (spec, spec.get("target")):

@@ -56,7 +56,8 @@ def _disk_throttle(fault: faults.DiskThrottle, target: str) -> Manifest | None:
 
 @manifest.register
 def _network_delay(fault: faults.NetworkDelay, target: str) -> Manifest | None:
-    delay = {"latency": f"{fault.delay_ms:g}ms", "jitter": f"{fault.jitter_ms:g}ms", "correlation": "0"}
+    # "to" delays only what the pod sends, and the fault both ways: twice as much makes the same round trip
+    delay = {"latency": f"{2 * fault.delay_ms:g}ms", "jitter": f"{2 * fault.jitter_ms:g}ms", "correlation": "0"}
     return _resource("NetworkChaos", target, action="delay", delay=delay, direction="to")
 
 
