@@ -31,7 +31,7 @@ def test_file(found: FoundFile, system: str, original: str) -> str:
         "",
     ]
     if any(one.skip for one in planned):
-        head += ["import pytest", ""]
+        head += ["import pytest"]
     head += ["from pytest_anomod import anomaly", _import(faults)]
     names: set[str] = set()
     body = [line for experiment in found.experiments for line in _tests(experiment, system, original, names)]

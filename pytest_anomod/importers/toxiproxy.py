@@ -58,18 +58,15 @@ def read(root: Lined, aims: Aims) -> list[Experiment]:
 
 
 def _place(name: str, upstream: str, reading: Reading, where: Lined) -> str:
-    """The service behind a proxy: by the host of its upstream, or by its own name."""
+    """The service behind a proxy: by the host of its upstream, or by the proxy's own name."""
     host = upstream.rpartition(":")[0].strip("[]")
-    for candidate in (name, host):
-        if candidate and (service := reading.aims.service(candidate) or _of_host(candidate, host, reading.aims)):
-            return service
+    if not host or host == "localhost" or re.fullmatch(r"[\d.]+|[\da-fA-F:]+", host):
+        host = ""  # an address says of no service
+    if service := (host and reading.aims.of_pod(host)) or (name and reading.aims.service(name)):
+        return service
     if not (name or host):
         raise reading.refusal(where, "proxy", "a toxic alone says of no proxy; give the whole configuration")
     raise reading.refusal(where, name or host, reading.aims.why_none(name or host))
-
-
-def _of_host(candidate: str, host: str, aims: Aims) -> str:
-    return aims.of_pod(host) if candidate == host else ""
 
 
 def _down(where: Lined, name: str, upstream: str, aims: Aims) -> Experiment:
