@@ -115,10 +115,10 @@ def select(selector: Lined, reading: Reading, name_: str = "selector") -> list[s
     found: list[str] = []
     if labels := dict(selector.get("labelSelectors").items()):
         found.append(labelled(labels, reading, selector.get("labelSelectors")))
-    for expression in selector.get("expressionSelectors").list():
+    for expression in selector.get("expressionSelectors").elements():
         found += _expression(expression, reading)
     for pods in dict(selector.get("pods").items()).values():
-        for pod in pods.list():
+        for pod in pods.elements():
             name = reading.filled_in(pod, "pods")
             service = reading.aims.of_pod(name)
             if not service:
@@ -140,7 +140,7 @@ def _expression(expression: Lined, reading: Reading) -> list[str]:
         raise reading.refusal(
             expression, "expressionSelectors", f"{operator} names no services; write In, with their names"
         )
-    return [labelled({key: value}, reading, expression) for value in expression.get("values").list()]
+    return [labelled({key: value}, reading, expression) for value in expression.get("values").elements()]
 
 
 def _mode(spec: Lined, reading: Reading, kind: str) -> None:
@@ -170,7 +170,7 @@ def _duration(spec: Lined, reading: Reading) -> None:
 
 
 def _containers(spec: Lined, reading: Reading, targets: list[str]) -> None:
-    for one in spec.get("containerNames").list():
+    for one in spec.get("containerNames").elements():
         name = reading.filled_in(one, "containerNames")
         if re.search(r"(^|-)init(-|$)", name):
             raise reading.refusal(
@@ -215,7 +215,7 @@ def _period_s(schedule: str) -> float | None:
 
 def _workflow(spec: Lined, start: _Start) -> list[Experiment]:
     """The leaves of a workflow in the order in which they are reached from its entry."""
-    templates = {one.text("name"): one for one in spec.get("templates").list()}
+    templates = {one.text("name"): one for one in spec.get("templates").elements()}
     entry = spec.text("entry")
     if entry not in templates:
         experiment, reading = start.experiment(f"Workflow {start.name}", start.name, start.document.line)
@@ -239,7 +239,7 @@ def _reached(name: str, templates: dict[str, Lined], start: _Start, way: tuple[s
             reading.refused(template, name, "it is its own child" if name in way else "too many within one another")
             yield experiment
             return
-        children = template.get("children").list()
+        children = template.get("children").elements()
         for child in children:
             if child.value not in templates:
                 reading.refused(child, "children", f"{child.value!r} is no template of this workflow")

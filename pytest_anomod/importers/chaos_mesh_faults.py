@@ -275,13 +275,13 @@ def dns(spec: Lined, reading: Reading, target: str) -> Aimed:
 
 def _matched(patterns: Lined, reading: Reading, target: str) -> list[str]:
     aims = reading.aims
-    if not patterns.list():
+    if not patterns.elements():
         reading.partly(patterns, "patterns", "none there: every name; here those of the services it calls")
         if not aims.calls(target):
             raise reading.refusal(patterns, "patterns", f"{target} calls nobody that is known")
         return list(aims.calls(target))
     found: list[str] = []
-    for one in patterns.list():
+    for one in patterns.elements():
         name = reading.filled_in(one, "patterns")
         bare = name.split(".")[0]
         if aims.system is None:

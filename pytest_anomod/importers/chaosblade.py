@@ -47,9 +47,10 @@ def read(document: Lined, aims: Aims) -> list[Experiment]:
     name = document.text("metadata", "name")
     document.skip("apiVersion", "kind", "metadata", "status")
     found = []
-    for part in document.get("spec", "experiments").list():
+    for part in document.get("spec", "experiments").elements():
         flags = {
-            one.text("name"): Lined(",".join(one.get("value").texts()), one.line) for one in part.get("matchers").list()
+            one.text("name"): Lined(",".join(one.get("value").texts()), one.line)
+            for one in part.get("matchers").elements()
         }
         what = part.text("scope"), part.text("target"), part.text("action")
         found.append(_experiment(what, flags, part.line, f"ChaosBlade {name}", name, aims))

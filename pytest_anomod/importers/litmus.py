@@ -42,7 +42,7 @@ def read(document: Lined, aims: Aims) -> list[Experiment]:
     document.skip("apiVersion", "kind", "metadata", "status")
     if kind == "ChaosEngine":
         spec = document.get("spec")
-        return [_experiment(one, spec, name, aims) for one in spec.get("experiments").list()] or [
+        return [_experiment(one, spec, name, aims) for one in spec.get("experiments").elements()] or [
             _refusal(document, name, "experiments", "the engine names none")
         ]
     if kind == "ChaosSchedule":
@@ -63,7 +63,7 @@ def _refusal(document: Lined, name: str, key: str, why: str) -> Experiment:
 def _scheduled(document: Lined, name: str, aims: Aims) -> list[Experiment]:
     """A ChaosSchedule holds the spec of an engine."""
     spec = document.get("spec", "engineTemplateSpec")
-    found = [_experiment(one, spec, name, aims) for one in spec.get("experiments").list()]
+    found = [_experiment(one, spec, name, aims) for one in spec.get("experiments").elements()]
     for one in found:
         Reading(one, aims).partly(document.get("spec", "schedule"), "schedule", "repeat it with your CI's clock")
     return found or [_refusal(document, name, "engineTemplateSpec", "names no experiments")]
@@ -111,7 +111,7 @@ def _target(engine: Lined, reading: Reading) -> str:
         if not sign:
             raise reading.refusal(label, "applabel", f"{text!r} is no key=value")
         return labelled({key: Lined(value, label.line)}, reading, label)
-    for workload in engine.get("selectors", "workloads").list():
+    for workload in engine.get("selectors", "workloads").elements():
         for field in ("names", "labels"):
             if text := workload.text(field):
                 name = text.split(",")[0].rpartition("=")[2]
@@ -123,7 +123,7 @@ def _target(engine: Lined, reading: Reading) -> str:
 
 def _env(where: Lined, reading: Reading) -> Env:
     found: Env = {}
-    for one in where.list():
+    for one in where.elements():
         name, value = one.text("name"), one.get("value")
         if one.get("valueFrom"):
             raise reading.refusal(one, name, "its value is in a ConfigMap or a Secret; write it here")

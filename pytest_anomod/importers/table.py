@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _WIDEST, _NARROWEST = 140, 80
 _KEY = 48
+_LEAST = 50
+"""A reason gets at least so many columns."""
 MARKS = {Says.DOES: "does   ", Says.PARTLY: "partly ", Says.REFUSED: "refused"}
 _HEAD = 16
 """Columns of the line and of what becomes of it."""
@@ -51,17 +53,16 @@ def render(path: Path, remarks: Iterable[Remark], width: int = 0, *, colour: boo
     width = width or max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns))
     rows = list(remarks)
     column = min(_KEY, max((len(remark.key) for remark in rows), default=0))
-    indent = " " * (_HEAD + column + 2)
+    beside = _HEAD + column + 2
+    if width - beside < _LEAST:  # too narrow for two columns: the reason goes below
+        column, beside = 0, _HEAD + 4
     lines = [f"\x1b[1m{path}\x1b[0m" if colour else str(path)]
     for remark in rows:
         mark = f"\x1b[{_COLOURS[remark.says]}m{MARKS[remark.says]}\x1b[0m" if colour else MARKS[remark.says]
         begin = f"{remark.line or '':>5}  {mark}  {remark.key:{column}}"
-        why = textwrap.wrap(remark.why, max(30, width - len(indent)), break_on_hyphens=False) or [""]
-        if len(remark.key) > column:
-            lines.append(begin)
-        else:
-            lines.append(f"{begin}  {why.pop(0)}")
-        lines += [indent + part for part in why]
+        why = textwrap.wrap(remark.why, width - beside, break_on_hyphens=False) or [""]
+        lines.append(begin if len(remark.key) > column else f"{begin}  {why.pop(0)}")
+        lines += [" " * beside + part for part in why]
     return "\n".join(line.rstrip() for line in lines)
 
 

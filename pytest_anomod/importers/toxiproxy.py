@@ -27,7 +27,7 @@ def _is_toxic(root: Lined) -> bool:
 
 def _proxies(root: Lined) -> list[Lined]:
     inner = root.get("proxies") or root
-    several = inner.list() or ([] if _is_proxy(inner) else [value for _, value in _pairs(inner)])
+    several = inner.elements() or ([] if _is_proxy(inner) else [value for _, value in _pairs(inner)])
     return [one for one in (several or [inner]) if _is_proxy(one)]
 
 
@@ -46,7 +46,9 @@ def read(root: Lined, aims: Aims) -> list[Experiment]:
         name, upstream = proxy.text("name"), proxy.text("upstream")
         if proxy.get("enabled") and not proxy.flag("enabled"):
             found.append(_down(proxy.get("enabled"), name, upstream, aims))
-        toxics = [one for key in ("toxics", "upstream_toxics", "downstream_toxics") for one in proxy.get(key).list()]
+        toxics = [
+            one for key in ("toxics", "upstream_toxics", "downstream_toxics") for one in proxy.get(key).elements()
+        ]
         found += [_toxic(one, one.get("attributes"), name, upstream, aims) for one in toxics]
     if not _proxies(root):
         found.append(_toxic(root, root.get("attributes"), root.text("proxy"), "", aims))
