@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -13,8 +14,8 @@ from pytest_anomod.model.remark import Says
 
 GROUP = "chaos-mesh.org/"
 PAUSED = "experiment.chaos-mesh.org/pause"
-_DEEPEST = 20
-"""So many templates of a workflow within one another."""
+_DEEPEST, _MOST = 10, 200
+"""So many templates of a workflow within one another, and so many experiments of it."""
 
 MACHINES = {
     "AWSChaos": "an EC2 instance",
@@ -44,10 +45,10 @@ def read(document: Lined, aims: Aims) -> list[Experiment]:
     paused = document.get("metadata", "annotations").flag(PAUSED)
     start = _Start(aims=aims, document=document, name=name or kind, paused=paused)
     if kind == "Schedule":
-        return _scheduled(document.get("spec"), start, f"Schedule {name}")
+        return _scheduled(document.get("spec"), start, f"Schedule {name}", document.line)
     if kind == "Workflow":
         return _workflow(document.get("spec"), start)
-    return [_experiment(kind, document.get("spec"), start, f"{kind} {name}".strip())]
+    return [_experiment(kind, document.get("spec"), start, f"{kind} {name}".strip(), line=document.line)]
 
 
 class _Start:
@@ -67,10 +68,9 @@ class _Start:
 
 
 def _experiment(
-    kind: str, spec: Lined, start: _Start, title: str, *, period_s: float | None = None, name: str = ""
+    kind: str, spec: Lined, start: _Start, title: str, *, line: int, name: str = "", period_s: float | None = None
 ) -> Experiment:
     """One fault for some pods; `period_s` when a schedule repeats it."""
-    line = start.document.line if not name else spec.line
     experiment, reading = start.experiment(title, name or start.name, line)
     try:
         if kind not in faults.KINDS:
@@ -99,17 +99,17 @@ def _why_unknown(kind: str) -> str:
     return NOTHING_LIKE.get(kind, f"no kind of Chaos Mesh that is known here: {', '.join(sorted(faults.KINDS))}")
 
 
-def select(selector: Lined, reading: Reading, name_: str = "selector") -> list[str]:
+def select(selector: Lined, reading: Reading, key: str = "selector") -> list[str]:
     """The services whose pods a selector selects; one test each."""
     if not selector:
-        raise reading.refusal(selector, name_, "there is none: it would be every pod of the namespace")
-    for key in ("nodes", "nodeSelectors", "physicalMachines"):
-        if selector.get(key):
-            raise reading.refusal(selector.get(key), key, "selects by machine: faults here stay within one service")
-    for key in ("annotationSelectors", "fieldSelectors"):
-        if selector.get(key):
+        raise reading.refusal(selector, key, "there is none: it would be every pod of the namespace")
+    for field in ("nodes", "nodeSelectors", "physicalMachines"):
+        if selector.get(field):
+            raise reading.refusal(selector.get(field), field, "selects by machine: faults here stay within one service")
+    for field in ("annotationSelectors", "fieldSelectors"):
+        if selector.get(field):
             raise reading.refusal(
-                selector.get(key), key, "nothing here has annotations or fields; select by the label app"
+                selector.get(field), field, "nothing here has annotations or fields; select by the label app"
             )
     selector.skip("namespaces", "podPhaseSelectors")
     found: list[str] = []
@@ -129,8 +129,8 @@ def select(selector: Lined, reading: Reading, name_: str = "selector") -> list[s
             selector, "selector", "selects whole namespaces: a fault here is in one service, so name one"
         )
     unique = list(dict.fromkeys(found))
-    if len(unique) > 1 and name_ == "selector":
-        reading.partly(selector, name_, f"{len(unique)} services: in all of them at once there, a test each here")
+    if len(unique) > 1 and key == "selector":
+        reading.partly(selector, key, f"{len(unique)} services: in all of them at once there, a test each here")
     return unique
 
 
@@ -180,7 +180,7 @@ def _containers(spec: Lined, reading: Reading, targets: list[str]) -> None:
             reading.partly(one, "containerNames", f"{name!r}: a service here is one container, which it is taken for")
 
 
-def _scheduled(spec: Lined, start: _Start, title: str, name: str = "") -> list[Experiment]:
+def _scheduled(spec: Lined, start: _Start, title: str, line: int, name: str = "") -> list[Experiment]:
     """What a Schedule repeats: one experiment, or those of a workflow."""
     kind, when = spec.text("type"), spec.get("schedule")
     inner = spec.get(faults.key_of(kind))
@@ -189,9 +189,8 @@ def _scheduled(spec: Lined, start: _Start, title: str, name: str = "") -> list[E
     if kind == "Workflow" and inner:
         found = _workflow(inner, start)
     else:
-        found = [_experiment(kind, inner, start, f"{title} of {kind}".strip(), period_s=period_s or 0.0, name=name)]
+        found = [_experiment(kind, inner, start, f"{title} of {kind}", line=line, name=name, period_s=period_s)]
     for experiment in found:
-        experiment.line = start.document.line if not name else experiment.line
         reading = Reading(experiment, start.aims)
         if not when:
             reading.partly(spec, "schedule", "there is none; here it is played once a test")
@@ -221,10 +220,11 @@ def _workflow(spec: Lined, start: _Start) -> list[Experiment]:
         experiment, reading = start.experiment(f"Workflow {start.name}", start.name, start.document.line)
         reading.refused(spec.get("entry"), "entry", f"{entry!r} is no template: {', '.join(templates) or 'none there'}")
         return [experiment]
-    found = list(_reached(entry, templates, start, ()))
+    found = list(itertools.islice(_reached(entry, templates, start, ()), _MOST))
+    for experiment in found:
+        experiment.in_turn = True  # what is in beside it is said of each
     if not found:
-        experiment, _ = start.experiment(f"Workflow {start.name}", start.name, start.document.line)
-        found = [experiment]
+        found = [start.experiment(f"Workflow {start.name}", start.name, start.document.line)[0]]
     return found
 
 
@@ -241,30 +241,25 @@ def _reached(name: str, templates: dict[str, Lined], start: _Start, way: tuple[s
             return
         children = template.get("children").elements()
         for child in children:
-            if child.value not in templates:
+            if child.word not in templates:
                 reading.refused(child, "children", f"{child.value!r} is no template of this workflow")
-                yield experiment
                 continue
-            for below in _reached(str(child.value), templates, start, (*way, name)):
-                below.in_turn = kind == "Serial" and (below.in_turn or len(way) == 0)
+            for below in _reached(child.word, templates, start, (*way, name)):
                 if kind == "Parallel" and len(children) > 1 and below.planned:
                     why = f"at once with others of {name} there; here a test each, so that each has its own proof"
                     Reading(below, start.aims).partly(template, f"{name}: Parallel", why)
                 yield below
+        if experiment.says is Says.REFUSED:
+            yield experiment
     elif kind == "Suspend":
         reading.does(template, "Suspend", "a wait: here each case waits until users are served as before")
         yield experiment
     elif kind == "Schedule":
-        yield from _scheduled(template.get("schedule"), start, title, name)
+        yield from _scheduled(template.get("schedule"), start, title, line, name)
     elif kind in ("Task", "StatusCheck"):
         task = "it runs a container of its own; write that into a test"
         reading.refused(template, kind, task if kind == "Task" else NOTHING_LIKE[kind])
         yield experiment
     else:
         template.skip("deadline")
-        yield _experiment(kind, template.get(faults.key_of(kind)), start, f"{title}: {kind}", name=name)
-
-
-def says_nothing(experiment: Experiment) -> bool:
-    """Whether an experiment is there for remarks only, none of them a refusal."""
-    return not experiment.planned and experiment.says is not Says.REFUSED
+        yield _experiment(kind, template.get(faults.key_of(kind)), start, f"{title}: {kind}", line=line, name=name)

@@ -139,7 +139,7 @@ def _experiment(what: tuple[str, str, str], flags: Flags, line: int, title: str,
             reading.plan(line, fault, target)
         for key, value in flags.items():
             if key not in _HOW and key not in read_by:
-                reading.partly(value, key, f"{value.value}: nothing here is like it: it is left out")
+                reading.partly(value, key, "nothing here is like it: it is left out")
     except Refused:
         experiment.planned.clear()
     return experiment
