@@ -163,12 +163,22 @@ def _read(
 
 
 def _kill(env: Env, reading: Reading, part: Lined) -> list[Fault]:
-    where, interval_s = _read(env, "CHAOS_INTERVAL", "10", number, reading)
-    if env.get("FORCE") and env["FORCE"].value == "false":
+    usual = "5" if part.text("name") == "pod-delete" else "10"
+    where, interval_s = _read(env, "CHAOS_INTERVAL", usual, _middle, reading)
+    if "-" in where.word or (env.get("RANDOMNESS") and env["RANDOMNESS"].word == "true"):
+        reading.partly(where, "CHAOS_INTERVAL", f"drawn anew each time there; here always {interval_s:g} s")
+    if env.get("FORCE") and env["FORCE"].word == "false":
         reading.partly(env["FORCE"], "FORCE", "ended in order there; here SIGKILL at once")
-    if (signal := env.get("SIGNAL")) and signal.value not in ("", "SIGKILL", "9"):
-        reading.partly(signal, "SIGNAL", f"{signal.value} there; here SIGKILL")
+    if (signal := env.get("SIGNAL")) and signal.word not in ("", "SIGKILL", "9"):
+        reading.partly(signal, "SIGNAL", f"{signal.word} there; here SIGKILL")
     return [reading.make(where, KillService, period_s=neat(interval_s))]
+
+
+def _middle(text: str) -> float | None:
+    """A number, or the middle of a range such as 5-10."""
+    low, _, high = text.partition("-")
+    ends = number(low), number(high or low)
+    return None if ends[0] is None or ends[1] is None else (ends[0] + ends[1]) / 2
 
 
 def _latency(env: Env, reading: Reading, part: Lined) -> list[Fault]:
@@ -241,7 +251,7 @@ def _dns(env: Env, reading: Reading, part: Lined) -> list[Fault]:
 def _toxicity(env: Env, reading: Reading) -> float:
     """The share of requests, which Litmus has as Toxiproxy has it: of connections."""
     where = env.get("TOXICITY")
-    if where is None:
+    if where is None or not where.word:
         return 100
     share = reading.value(where, "TOXICITY", percent, "no percentage")
     if share == 0:
@@ -252,11 +262,14 @@ def _toxicity(env: Env, reading: Reading) -> float:
 
 
 def _http_status(env: Env, reading: Reading, part: Lined) -> list[Fault]:
-    where, status = _read(env, "STATUS_CODE", "500", number, reading)
-    share = _toxicity(env, reading)
-    if env.get("MODIFY_RESPONSE_BODY") and env["MODIFY_RESPONSE_BODY"].value == "true":
-        reading.partly(env["MODIFY_RESPONSE_BODY"], "MODIFY_RESPONSE_BODY", "here the answer has no body to speak of")
-    which = {"percent": neat(share), "method": "", "path": "/"}
+    where = env.get("STATUS_CODE") or Lined("", part.line)
+    codes = [code.strip() for code in where.word.split(",") if code.strip()]
+    if len(codes) != 1:
+        said = where.word or "not said"
+        reading.partly(where, "STATUS_CODE", f"{said}: drawn anew each time there; here the first of 500 and above")
+        codes = [*(code for code in codes if code >= "500"), "503"]
+    status = reading.value(Lined(codes[0], where.line), "STATUS_CODE", number, "no status")
+    which = {"percent": neat(_toxicity(env, reading)), "method": "", "path": "/"}
     return [reading.make(where, HttpAbort, status=int(status), **which)]
 
 

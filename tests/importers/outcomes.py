@@ -96,6 +96,14 @@ OUTCOMES = {
             (46, R, "no cluster to ask"),
         ],
     ),
+    "litmus/drawn.yaml": (
+        [
+            "KillService(period_s=7.5) on ts-order-service",
+            'HttpAbort(percent=100, method="", path="/", status=502) on ts-order-service',
+            "KillService(period_s=10) on ts-order-service",
+        ],
+        [(13, P, "here always 7.5 s"), (18, P, "the first of 500 and above"), (20, D, "not said: Litmus has 10")],
+    ),
     "litmus/definition.yaml": ([], [(1, R, "import that")]),
     "litmus/from_a_secret.yaml": ([], [(18, R, "a ConfigMap or a Secret")]),
     "chaosblade/delay.yaml": (
