@@ -11,6 +11,7 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import Fault, Level
 from pytest_anomod.model.scenario import Durations, Scenario
+from pytest_anomod.model.severity import at_severity
 from pytest_anomod.model.system import System
 from pytest_anomod.model.verdict import Verdict
 from pytest_anomod.model.workload import OpenLoop, Suite, Workload
@@ -34,6 +35,7 @@ class Declaration:
     expects: Verdict
     runtime: str | None
     injector: str | None
+    severity: int | None
     is_original: bool = False
     """Whether the command line has put the system that a replica stands for in the replica's place."""
     unfit: str = ""
@@ -59,6 +61,7 @@ class Declaration:
             durations=self.durations or durations,
             seed=case_seed(seed, name),
             expects=str(self.expects),
+            severity=self.severity,
         )
 
 
@@ -73,12 +76,14 @@ def anomaly(
     expects: Verdict | str | None = None,
     runtime: str | None = None,
     injector: str | None = None,
+    severity: int | None = None,
 ) -> Callable[[Test], Test]:
     """Declare a test as a scenario: `fault` is put into `target` of `system` while the workload runs.
 
     Without a fault it is a control, which passes when nothing is found. `level` defaults to the fault's own. `expects`
     is the verdict that passes: effective unless said otherwise. `runtime` and `injector` pin what the command line
-    would choose. Raises ScenarioError, while the file is collected, for anything that can't work.
+    would choose. `severity` sets the fault's dial, from 1 (at the edge of what users notice) to 5 (outage). Raises
+    ScenarioError, while the file is collected, for anything that can't work.
     """
     definition = catalog.find("systems", system)
     chosen = fault if fault is not None else catalog.make_fault("no_fault", {})
@@ -86,6 +91,8 @@ def anomaly(
     if type(chosen) is not offered:  # the experiment knows faults by their names, and would put the other one in
         msg = f"fault {type(chosen)!r} has the name of another, {chosen.name!r} of {offered!r}; give it one of its own"
         raise ScenarioError(msg)
+    if severity is not None:
+        chosen = at_severity(chosen, severity)
     control = chosen.level is Level.NORMAL
     aim = target or (definition.entry if control else None)
     if aim is None:
@@ -104,6 +111,7 @@ def anomaly(
         expects=wanted,
         runtime=runtime and catalog.find("runtimes", runtime).name,
         injector=injector and catalog.find("injectors", injector).name,
+        severity=severity,
     )
 
     def declare(test: Test) -> Test:
