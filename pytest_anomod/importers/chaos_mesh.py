@@ -85,8 +85,7 @@ def _experiment(
             raise reading.refusal(spec.get("remoteCluster"), "remoteCluster", "another cluster's pods; import it there")
         for target in targets:
             for fault, service in faults.KINDS[kind](spec, reading, target):
-                for one in faults.repeated(fault, period_s, reading, spec):
-                    reading.plan(spec, one, service)
+                reading.plan(spec, faults.repeated(fault, period_s, reading, spec), service)
         reading.unread(spec)
     except Refused:
         experiment.planned.clear()
@@ -194,12 +193,11 @@ def _scheduled(spec: Lined, start: _Start, title: str, line: int, name: str = ""
         reading = Reading(experiment, start.aims)
         if not when:
             reading.partly(spec, "schedule", "there is none; here it is played once a test")
-        elif kind != "PodChaos" or not experiment.planned or faults.is_once(experiment.planned[0].fault):
+        elif not experiment.planned or not faults.is_repeated(experiment.planned[0].fault):
             reading.partly(when, "schedule", f"{when.value}: a case has one window; repeat it with your CI's clock")
         else:
-            reading.does(
-                when, "schedule", f"{when.value}: repeated within the window; a pod takes longer to be back: see away_s"
-            )
+            longer = "; a pod takes longer to be back: see away_s" if kind == "PodChaos" else ""
+            reading.does(when, "schedule", f"{when.value}: repeated within the window{longer}")
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from pytest_anomod.faults import (
     CpuContention,
+    DatabaseMemoryLimit,
     DiskStress,
     DnsFailure,
     HttpAbort,
@@ -20,6 +21,7 @@ from pytest_anomod.faults import (
     NetworkPartition,
     StopService,
 )
+from pytest_anomod.faults._relay import RelayedFault
 from pytest_anomod.importers.found import Reading, Refused
 from pytest_anomod.importers.lines import Lined
 from pytest_anomod.importers.units import kbit_per_s, neat, number, percent, seconds
@@ -37,15 +39,24 @@ def key_of(kind: str) -> str:
     return head.lower() + kind[len(head) :]
 
 
-def is_once(fault: Fault) -> bool:
-    return not isinstance(fault, KillService) or fault.once
+def repeated(fault: Fault, period_s: float | None, reading: Reading, spec: Lined) -> Fault:
+    """A fault that a schedule repeats within a window, if it is one of ours; else as it is.
+
+    That is a kill at least once a minute, and what a relay does for up to 10 s with pauses of up to 10 s.
+    """
+    if not period_s:
+        return fault
+    if isinstance(fault, KillService) and 0.1 <= period_s <= 60:
+        return reading.make(spec, KillService, period_s=neat(period_s))
+    on_s = seconds(spec.text("duration")) or 0
+    if isinstance(fault, RelayedFault) and 0.5 <= on_s <= 10 and 0 < period_s - on_s <= 10:
+        return reading.change(fault, on_s=neat(on_s), off_s=neat(period_s - on_s))
+    return fault
 
 
-def repeated(fault: Fault, period_s: float | None, reading: Reading, where: Lined) -> list[Fault]:
-    """A kill that a schedule repeats often enough to be one fault of ours; anything else as it is."""
-    if isinstance(fault, KillService) and period_s and 0.1 <= period_s <= 60:
-        return [reading.make(where, KillService, period_s=neat(period_s))]
-    return [fault]
+def is_repeated(fault: Fault) -> bool:
+    """Whether it comes and goes within the window."""
+    return (isinstance(fault, KillService) and not fault.once) or bool(getattr(fault, "off_s", 0))
 
 
 def pod(spec: Lined, reading: Reading, target: str) -> Aimed:
@@ -192,11 +203,11 @@ def stress(spec: Lined, reading: Reading, target: str) -> Aimed:
         found.append(_cpu(cpu, cpu.text("workers"), reading))
         cpu.skip("load", "options")
     if memory and not raw:
-        found.append(_memory(memory, f"size {memory.text('size') or 'not said'}", reading))
+        found.append(_memory(memory, memory.text("size"), reading, target))
         memory.skip("workers", "oomScoreAdj", "options")
     if raw:
         spec.skip("stressors")
-        found += _stress_ng(raw, reading)
+        found += _stress_ng(raw, reading, target)
     if not found:
         raise reading.refusal(spec, "stressors", "stresses nothing")
     if len(found) > 1:
@@ -213,13 +224,22 @@ def _cpu(where: Lined, workers: str, reading: Reading) -> Fault:
     return fault
 
 
-def _memory(where: Lined, size: str, reading: Reading) -> Fault:
-    fault = MemoryPressure()
-    reading.partly(where, f"memory, {size}", MEMORY_SPARE.format(f"{fault.spare_mb:g}"))
-    return fault
+def _memory(where: Lined, size: str, reading: Reading, target: str) -> Fault:
+    """Of a PostgreSQL what its sessions may use, which needs no container; of anything else its container's."""
+    key = f"memory, size {size or 'not said'}"
+    if reading.aims.engine(target) == "postgresql":
+        left = 100 - (percent(size) or 0 if size.endswith("%") else 0)
+        said = {"percent_of_used": neat(left)} if 5 <= left <= 95 else {}
+        fault = reading.make(where, DatabaseMemoryLimit, **said)
+        why = f"taken from the pod there; here a session gets {fault.percent_of_used:g} % of the memory it had used"
+        reading.partly(where, key, why)
+        return fault
+    pressure = MemoryPressure()
+    reading.partly(where, key, MEMORY_SPARE.format(f"{pressure.spare_mb:g}"))
+    return pressure
 
 
-def _stress_ng(raw: Lined, reading: Reading) -> list[Fault]:
+def _stress_ng(raw: Lined, reading: Reading, target: str) -> list[Fault]:
     try:
         words = shlex.split(raw.word)
     except ValueError as error:
@@ -229,7 +249,7 @@ def _stress_ng(raw: Lined, reading: Reading) -> list[Fault]:
     if "--cpu" in after:
         found.append(_cpu(raw, after["--cpu"], reading))
     if "--vm" in after:
-        found.append(_memory(raw, f"size {after.get('--vm-bytes', 'not said')}", reading))
+        found.append(_memory(raw, after.get("--vm-bytes", ""), reading, target))
     if any(word in after for word in ("--iomix", "--hdd", "--io")):
         why = "stress-ng writes to the disk of Chaos Mesh's own daemon; here the target waits for its own busy disk"
         reading.partly(raw, "stressngStressors", why)
@@ -299,7 +319,7 @@ def _matched(patterns: Lined, reading: Reading, target: str) -> list[str]:
 
 def http(spec: Lined, reading: Reading, target: str) -> Aimed:
     """A delay and an error are faults of ours; what is rewritten in a message is not."""
-    for key in ("patch", "request_headers", "response_headers", "tls"):
+    for key in ("patch", "response_headers", "tls"):
         if spec.get(key):
             raise reading.refusal(spec.get(key), key, f"no fault here looks at or changes that ({key})")
     replace = spec.get("replace")
@@ -342,7 +362,11 @@ def _which(spec: Lined, reading: Reading) -> dict[str, object]:
         reading.partly(spec.get("path"), "path", f"just {path} there; here all that begins so")
     if code := spec.get("code"):
         reading.partly(code, "code", f"only answers of {code.value} there; here all of them")
-    return {"percent": 100, "method": spec.text("method"), "path": prefix}
+    headers = spec.get("request_headers").items()
+    if len(headers) > 1:
+        raise reading.refusal(spec.get("request_headers"), "request_headers", "several: here one singles requests out")
+    header = {"header": f"{headers[0][0]}: {reading.filled_in(headers[0][1], 'request_headers')}"} if headers else {}
+    return {"percent": 100, "method": spec.text("method"), "path": prefix, **header}
 
 
 def jvm(spec: Lined, reading: Reading, target: str) -> Aimed:

@@ -10,10 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.chaos.compile import compile_experiment
-from pytest_anomod.importers.manifest import VERSION, manifest
-from pytest_anomod.injectors import chaos_mesh
+from pytest_anomod.importers.manifest import VERSION, manifest, plural
 from pytest_anomod.model import journal as names
-from pytest_anomod.model.errors import ScenarioError
 
 if TYPE_CHECKING:
     from pytest_anomod.model.scenario import Scenario
@@ -23,7 +21,7 @@ _KEPT = ("title", "description", "tags")
 
 
 def write(scenario: Scenario, lost: list[str], *, namespace: str, label: str) -> str:
-    """The experiment as JSON; ScenarioError when neither Chaos Mesh nor blade has the fault."""
+    """The experiment as JSON; ScenarioError when neither Chaos Mesh nor blade has it."""
     compiled = compile_experiment(scenario, {}, injector="native", records="")
     inject, recover = _means(scenario, lost, namespace, label)
     waits = scenario.durations
@@ -55,9 +53,9 @@ def _means(
     """What puts the fault in, and what takes it out."""
     if scenario.is_control:
         return [], []
-    if chaos_mesh.manifest(scenario.fault, scenario.target) is not None:
-        return _by_chaos_mesh(scenario, lost, namespace, label)
-    return _by_blade(scenario, lost)
+    if scenario.fault.name in _BLADE:
+        return _by_blade(scenario, lost)
+    return _by_chaos_mesh(scenario, lost, namespace, label)
 
 
 def _by_chaos_mesh(
@@ -65,8 +63,7 @@ def _by_chaos_mesh(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     resource = manifest(scenario, lost, namespace=namespace, label=label)
     group, version = VERSION.split("/")
-    # the plural of each kind is its name in lower case
-    which = {"group": group, "version": version, "plural": resource["kind"].lower(), "ns": namespace}
+    which = {"group": group, "version": version, "plural": plural(resource["kind"]), "ns": namespace}
     lost.append("chaosk8s does not wait until the fault is in: look at AllInjected of the resource")
     create = _python(names.INJECT, "create_custom_object", {**which, "resource": resource})
     delete = _python(names.RECOVER, "delete_custom_object", {**which, "name": resource["metadata"]["name"]})
@@ -79,10 +76,7 @@ def _python(name: str, function: str, arguments: dict[str, Any]) -> dict[str, An
 
 
 def _by_blade(scenario: Scenario, lost: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    words = _BLADE.get(scenario.fault.name)
-    if not words:
-        msg = f"neither Chaos Mesh nor blade has anything like {scenario.fault!r}"
-        raise ScenarioError(msg)
+    words = _BLADE[scenario.fault.name]
     uid = f"anomod-{scenario.name.replace('_', '-')}"
     lost.append("the machine: blade must be on the one whose containers are meant, and the experiment run there")
     timeout = f"{scenario.durations.anomaly_s + 60:.0f}"

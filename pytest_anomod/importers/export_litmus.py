@@ -36,6 +36,8 @@ def write(scenario: Scenario, lost: Lost, *, namespace: str, label: str) -> str:
             "experiments": [{"name": experiment, "spec": {"components": components}}],
         },
     }
+    if getattr(scenario.fault, "off_s", 0):
+        lost.append("that it comes and goes: there it stays for the whole duration")
     lost.append("the service account: litmus-admin stands there; write the one that your experiments have")
     return yaml.safe_dump(engine, sort_keys=False)
 
@@ -73,6 +75,8 @@ def _dns(fault: Any, lost: Lost) -> tuple[str, Env]:
 def _which(fault: Any, lost: Lost) -> Env:
     if fault.path != "/" or fault.method:
         lost.append(f"the choice of requests ({fault.method or 'any method'} {fault.path}): there it is all of them")
+    if fault.header:
+        lost.append(f"the header {fault.header!r}: there it is all requests")
     if fault.percent < 100:
         lost.append(f"the share: {fault.percent:g} % of the connections there, and not of the requests")
     lost.append("the port: TARGET_SERVICE_PORT is Litmus's 80; add the pod's own")

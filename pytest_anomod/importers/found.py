@@ -101,6 +101,9 @@ class Aims:
         hint = f"is it {' or '.join(near)}? say --target {name}=SERVICE" if near else f"say --target {name}=SERVICE"
         return f"{name!r} is no service of {self.system.name!r}; {hint}"
 
+    def engine(self, service: str) -> str:
+        return self.system.service(service).engine if self.system else ""
+
     def calls(self, service: str) -> tuple[str, ...]:
         return self.system.service(service).calls if self.system else ()
 
@@ -159,6 +162,14 @@ class Reading:
         self._made.append((made, tuple(parameters)))
         return made
 
+    def change(self, fault: F, **parameters: Any) -> F:
+        """The same fault with other parameters; refuses the experiment as `make` does."""
+        said = self._said(fault)
+        kept = {field.name: getattr(fault, field.name) for field in dataclasses.fields(fault)}  # type: ignore[arg-type]
+        changed = self.make(self.experiment.line, type(fault), **{**kept, **parameters})
+        self._made.append((changed, (*said, *parameters)))
+        return changed
+
     def plan(self, where: Lined | int, fault: Fault, target: str) -> None:
         """A test for this fault, unless the fault itself refuses the target, or no runtime can do it there."""
         skip, runtime = self.skip, ""
@@ -177,10 +188,14 @@ class Reading:
                 why = f"needs runtime {runtime!r}: {fits.missing.partition(';')[0]}"
                 self.partly(where, f"runtime {runtime}", f"{why}; skipped until you take the mark away")
                 skip = skip or f"needs runtime {runtime!r}"
-        said = next((names for made, names in self._made if made is fault), ())
+        said = self._said(fault)
         planned = Planned(fault=fault, target=target, said=said, expects=self.expects, runtime=runtime, skip=skip)
         if planned not in self.experiment.planned:
             self.experiment.planned.append(planned)
+
+    def _said(self, fault: object) -> tuple[str, ...]:
+        """The parameters that the file says of a fault that was made, the last word first."""
+        return next((names for made, names in reversed(self._made) if made is fault), ())
 
     def unread(self, root: Lined, prefix: str = "") -> None:
         """Say which keys had no effect."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.importers.chaos_mesh_faults import key_of
 from pytest_anomod.injectors import chaos_mesh
 from pytest_anomod.model.errors import ScenarioError
 
@@ -21,21 +23,37 @@ def manifest(scenario: Scenario, lost: list[str], *, namespace: str, label: str)
     if scenario.is_control:
         msg = f"{scenario.name!r} is a control: nothing is put in, so there is nothing to write"
         raise ScenarioError(msg)
-    form = chaos_mesh.manifest(scenario.fault, scenario.target)
+    on_s, off_s = (getattr(scenario.fault, name, 0) for name in ("on_s", "off_s"))
+    fault = dataclasses.replace(scenario.fault, off_s=0) if off_s else scenario.fault  # type: ignore[type-var]
+    form = chaos_mesh.manifest(fault, scenario.target)
     if form is None:
         msg = f"Chaos Mesh has nothing like {scenario.fault!r}"
         raise ScenarioError(msg)
-    spec = copy.deepcopy(dict(form["spec"]))
+    kind, spec = form["kind"], copy.deepcopy(dict(form["spec"]))
     for part in (spec, spec.get("target")):
         if isinstance(part, dict):
             _select(part, namespace, label)
     if spec.get("action") in _ONE_SHOT:
         lost.append("a kill is over at once there, and the window with it")
     else:
-        spec["duration"] = f"{scenario.durations.anomaly_s:g}s"
+        spec["duration"] = f"{on_s if off_s else scenario.durations.anomaly_s:g}s"
+    if off_s:
+        kind, spec = "Schedule", _repeated(kind, spec, on_s + off_s)
+        lost.append("the end: a Schedule goes on until it is deleted")
     lost += list(_differences(scenario.fault.name))
     metadata = {"name": scenario.name.replace("_", "-").lower(), "namespace": namespace}
-    return {"apiVersion": VERSION, "kind": form["kind"], "metadata": metadata, "spec": spec}
+    return {"apiVersion": VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def plural(kind: str) -> str:
+    """What the API calls resources of a kind."""
+    return "schedules" if kind == "Schedule" else kind.lower()
+
+
+def _repeated(kind: str, spec: dict[str, Any], period_s: float) -> dict[str, Any]:
+    # without a limit to what it remembers, a Schedule may stop by itself
+    when = {"schedule": f"@every {period_s:g}s", "type": kind, "concurrencyPolicy": "Forbid", "historyLimit": 1}
+    return {**when, key_of(kind): spec}
 
 
 def _select(part: dict[str, Any], namespace: str, label: str) -> None:

@@ -52,6 +52,17 @@ OUTCOMES = {
         ["NetworkDelay(delay_ms=100) on ts-order-service"],
         [(6, P, "0 3 * * *: a case has one window")],
     ),
+    "chaos_mesh/comes_and_goes.yaml": (
+        [
+            'HttpDelay(on_s=5, off_s=3, percent=100, method="", path="/", header="X-Group: beta", delay_ms=500) '
+            "on ts-order-service"
+        ],
+        [(6, D, "@every 8s: repeated within the window")],
+    ),
+    "chaos_mesh/schedule_workflow.yaml": (
+        ["KillService(once=True) on ts-order-service", "StopService() on ts-order-service"],
+        [(9, P, "*/5 * * * *: a case has one window")],
+    ),
     "chaos_mesh/workflow.yaml": (
         [
             "NetworkDelay(delay_ms=50) on ts-order-service",
@@ -174,8 +185,8 @@ OUTCOMES = {
         [(7, D, "repeated within the window")],
     ),
     "anomod/Lv_D_cachelimit.yaml": (
-        ["MemoryPressure() on tsdb-mysql, skipped"],
-        [(15, P, "all but 64 MiB"), (7, P, "needs runtime 'docker'")],
+        ["DatabaseMemoryLimit(percent_of_used=15) on tsdb-mysql"],
+        [(15, P, "a session gets 15 % of the memory")],
     ),
     "anomod/Lv_D_CONNECTION_POOL_exhaustion.yaml": ([], [(7, R, "network_delay on 'tsdb-mysql': no Listener")]),
     "anomod/Lv_D_TRANSACTION_timeout.yaml": ([], [(7, R, "network_delay on 'tsdb-mysql': no Listener")]),

@@ -60,12 +60,13 @@ def read_back(text, tmp_path, aims_for):
         NetworkPartition(peers=("ts-order-service",)),
         DnsFailure(peers=("ts-order-service", "ts-order-other-service")),
         HttpAbort(percent=100, status=502, method="GET", path="/api/"),
-        HttpDelay(percent=100, delay_ms=700),
+        HttpDelay(percent=100, delay_ms=700, header="X-Group: beta"),
+        NetworkDelay(delay_ms=40, on_s=4, off_s=2),
         KillService(once=True),
         StopService(),
         CpuContention(burners=3),
     ],
-    ids=lambda fault: fault.name,
+    ids=repr,
 )
 def test_a_manifest_of_chaos_mesh_is_read_back_as_the_same_fault(fault, tmp_path, aims_for):
     assert read_back(export.FORMS["chaos-mesh"](scenario_of(fault), [], **PLACE), tmp_path, aims_for) == fault
@@ -84,7 +85,7 @@ def test_a_manifest_of_chaos_mesh_is_read_back_as_the_same_fault(fault, tmp_path
         KillService(period_s=3),
         CpuContention(burners=3),
     ],
-    ids=lambda fault: fault.name,
+    ids=repr,
 )
 def test_an_engine_of_litmus_is_read_back_as_the_same_fault(fault, tmp_path, aims_for):
     assert read_back(export.FORMS["litmus"](scenario_of(fault), [], **PLACE), tmp_path, aims_for) == fault

@@ -73,9 +73,9 @@ def test_what_is_done_otherwise_stands_above_the_test(written):
 
 def test_what_this_machine_can_not_run_is_skipped_with_the_runtime_it_needs(written):
     directory, _ = written
-    text = (directory / "test_lv_d_cachelimit.py").read_text()
+    text = (directory / "test_partition.py").read_text()
     assert "@pytest.mark.skip(reason=\"needs runtime 'docker'\")\n" in text
-    assert 'runtime="docker")\n' in text
+    assert '    runtime="docker",\n)\n' in text
 
 
 def test_refused_files_leave_nothing(written):
