@@ -85,11 +85,13 @@ def pytest_make_collect_report(
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Refuse at collection what this command line can't run; a test for each scenario, repeated when asked to."""
-    if declared_by(metafunc.function) is None:
+    declared = declared_by(metafunc.function)
+    if declared is None:
         return
-    from pytest_anomod.run.fitness import checked
+    if not metafunc.definition.get_closest_marker("skip"):
+        from pytest_anomod.run.fitness import checked
 
-    declared = checked(metafunc.config, metafunc.function)
+        declared = checked(metafunc.config, metafunc.function)
     if isinstance(declared, tuple):
         metafunc.fixturenames.append(DECLARED)
         metafunc.parametrize(DECLARED, declared, ids=lambda declaration: declaration.name)
@@ -108,7 +110,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from pytest_anomod.run.sharding import keep_shard
 
         keep_shard(config, items)
-    found = [(item, declaration_of(item)) for item in items]
+    wanted = [item for item in items if not item.get_closest_marker("skip")]  # what is skipped needs nothing
+    found = [(item, declaration_of(item)) for item in wanted]
     scenarios = [(item, declaration) for item, declaration in found if declaration is not None]
     if not scenarios:
         return

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _limits, _programs
 from pytest_anomod.faults._parameters import refuse, whole, within
+from pytest_anomod.faults._processes import tree
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import ControlGroup, Limit, LocalProcess, Programs
 from pytest_anomod.model.errors import DeploymentError, InjectionError
@@ -132,14 +131,9 @@ class CpuContention(FaultDefaults):
 
         _limits.put_back(deployment, target, _original(target))
         _programs.end(deployment, target, _NAME)
-        pid = need(deployment, LocalProcess, target).pid()
-        if pid is None:
-            return
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(pid)
-            for member in (process, *process.children(recursive=True)):
-                with contextlib.suppress(psutil.Error, ProcessLookupError):
-                    os.kill(member.pid, signal.SIGCONT)
+        for process in tree(need(deployment, LocalProcess, target).pid()):
+            with contextlib.suppress(psutil.Error):
+                process.resume()
 
 
 def _original(target: str) -> str:
@@ -150,13 +144,10 @@ def _tree_cpu_s(pid: int | None) -> float:
     """CPU seconds of what a helper started; 0 when it isn't there."""
     import psutil
 
-    if pid is None:
-        return 0.0
     total = 0.0
-    with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                total += sum(child.cpu_times()[:2])
+    for child in tree(pid)[1:]:
+        with contextlib.suppress(psutil.Error):
+            total += sum(child.cpu_times()[:2])
     return total
 
 

@@ -37,6 +37,7 @@ class NetworkBandwidth(RelayedFault):
     rate_kbit: float = 128
 
     def __post_init__(self) -> None:
+        RelayedFault.__post_init__(self)
         within(self, "rate_kbit", 8, 2_000, "kbit/s")
 
     def check(self, system: System, target: str) -> None:
@@ -45,7 +46,7 @@ class NetworkBandwidth(RelayedFault):
     def relay_options(self) -> Mapping[str, object]:
         return {"rate_kbit": self.rate_kbit}
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether requests take together about as long as their bytes do on that line, or longer: others use it too."""
         size = min(_PROBE_BYTES, math.ceil(_PROBE_S * self.rate_kbit * 125))
         expected_s = size / (self.rate_kbit * 125)

@@ -29,6 +29,7 @@ class NetworkDelay(RelayedFault):
     jitter_ms: float = 0
 
     def __post_init__(self) -> None:
+        RelayedFault.__post_init__(self)
         within(self, "delay_ms", 20, 10_000, "ms")
         within(self, "jitter_ms", 0, 10_000, "ms")
         if self.jitter_ms > self.delay_ms:
@@ -37,7 +38,7 @@ class NetworkDelay(RelayedFault):
     def relay_options(self) -> Mapping[str, object]:
         return {"delay_ms": self.delay_ms, "jitter_ms": self.jitter_ms}
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether the median of five round trips is near two delays, there and back."""
         there_and_back_s = 2 * self.delay_ms / 1e3
         times = round_trips_s(deployment, target, 5, there_and_back_s * 2 + 0.5)

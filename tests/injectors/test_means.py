@@ -71,7 +71,8 @@ def test_a_round_trip_takes_as_much_longer_in_chaos_mesh():
 def test_requests_held_up_are_for_chaos_mesh_all_or_none():
     """Its percentage is of pods."""
     assert manifest(faults.HttpDelay(percent=70), "cart") is None
-    assert manifest(faults.HttpDelay(percent=100, delay_ms=250), "cart")["spec"]["delay"] == "250ms"
+    spec = manifest(faults.HttpDelay(percent=100, delay_ms=250, header="X-Group: beta"), "cart")["spec"]
+    assert (spec["delay"], spec["request_headers"]) == ("250ms", {"X-Group": "beta"})
 
 
 def test_chaos_mesh_gets_patterns_of_names():
