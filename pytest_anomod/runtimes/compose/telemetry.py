@@ -44,7 +44,7 @@ def make_network(
                 options=described.get("driver_opts"),
                 ipam=_addresses(described.get("ipam") or {}),
             )
-        return _gateway(client.api.inspect_network(name)["IPAM"]["Config"][0])
+        return _gateway(key, client.api.inspect_network(name)["IPAM"]["Config"][0])
 
 
 def _addresses(ipam: Mapping[str, Any]) -> Any:
@@ -63,10 +63,14 @@ def _addresses(ipam: Mapping[str, Any]) -> Any:
     return IPAMConfig(driver=ipam.get("driver") or "default", pool_configs=pools) if pools else None
 
 
-def _gateway(pool: Mapping[str, str]) -> str:
+def _gateway(key: str, pool: Mapping[str, str]) -> str:
     """The address of this machine in a network; engines do not tell it of a subnet that was given: its first then."""
-    first = next(ipaddress.ip_network(pool.get("IPRange") or pool["Subnet"]).hosts())
-    return str(pool.get("Gateway") or first).partition("/")[0]
+    if pool.get("Gateway"):
+        return pool["Gateway"].partition("/")[0]
+    if pool.get("IPRange"):
+        msg = f"network {key!r}: ipam: ip_range without a gateway: give one, as services in otlp= export to it"
+        raise DeploymentError(msg)
+    return str(next(ipaddress.ip_network(pool["Subnet"]).hosts()))
 
 
 def trace_servers(deploys: ComposeFiles) -> dict[str, tuple[str, int, str]]:
