@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import names, refuse_target
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Resolver
@@ -93,10 +92,6 @@ class DnsFailure(FaultDefaults):
             what=f"{target!r} to resolve all names again",
         )
         deployment.originals.forget(_key(target))
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        """An error for every lookup; the DNS server of Chaos Mesh must be the pods' resolver for it."""
-        return resource("DNSChaos", target, action="error", patterns=[f"{peer}*" for peer in self.peers])
 
 
 def _key(target: str) -> str:

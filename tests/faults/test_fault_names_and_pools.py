@@ -108,13 +108,6 @@ def test_peers_survive_json():
     assert hash(again) == hash(fault)
 
 
-def test_chaos_mesh_gets_patterns_of_names():
-    """An error for each of them, in the target alone."""
-    spec = DnsFailure(peers=("price", "cart-db")).chaos_mesh("cart")["spec"]
-    assert (spec["action"], spec["patterns"]) == ("error", ["price*", "cart-db*"])
-    assert spec["selector"]["labelSelectors"] == {"app": "cart"}
-
-
 def test_names_are_seen_to_be_gone_for_the_target_alone(shop):
     """Just these, and not before, and not after."""
     fault = DnsFailure(peers=("price", "cart-db"))
@@ -218,7 +211,7 @@ def test_a_pool_is_used_up_when_it_is_in_use_and_does_nothing(monkeypatch, tmp_p
         for name, value in {"size": 10, "in_use": in_use, "waiting": 3, "timeouts_total": 0}.items()
     )
     monkeypatch.setattr(connection_pool_exhaustion, "_metrics", lambda *_: f"# TYPE db_pool_size gauge\n{page}")
-    monkeypatch.setattr(connection_pool_exhaustion._postgres, "ask", lambda *_: {"open": 10, "idle": idle})
+    monkeypatch.setattr(connection_pool_exhaustion._postgres, "look", lambda *_: {"open": 10, "idle": idle})
     seen = PoolExhaustion(leave=leave).active(Resolvers(tmp_path), "cart")
     assert seen.active is wanted
     assert seen.evidence["cart-db"]["waiting"] == 3

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_anomod.host import files
 from pytest_anomod.host.container_rules import ContainerRules
+from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Detour
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.runtimes.containers import seen as looking
@@ -21,6 +22,7 @@ RELAY, NAMES = "relay", "names"
 """Tags of our rules."""
 _FIRST_PORT = 47_100
 _LOOK_S = 1.5
+_RESET_S = 5.0
 
 
 def network_of(deployment: ContainersDeployment, service: str) -> ContainerRules | None:
@@ -90,9 +92,21 @@ class ContainerResolver:
         if network is None:
             return
         self.apply(network)
-        addresses = self._addresses(names)
-        if addresses:
+        if addresses := self._addresses(names):
             network.reset_connections(addresses)
+            # what was resolved just before may be connected just after the first reset, and then kept for long
+            clock.wait_until(
+                lambda: self._reset_again(network, addresses, names),
+                timeout_s=_RESET_S,
+                what=f"{self._service!r} to let go of its connections to {', '.join(sorted(names))}",
+            )
+
+    def _reset_again(self, network: ContainerRules, addresses: Collection[str], names: Collection[str]) -> bool:
+        """Whether no connection is left; those that are there are reset once more."""
+        if not self.connections(names):
+            return True
+        network.reset_connections(addresses)
+        return False
 
     def apply(self, network: ContainerRules) -> None:
         """Have the rules say what is written down."""
