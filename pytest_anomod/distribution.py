@@ -80,12 +80,12 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
     from pytest_anomod.runtimes.choice import agreed
 
     found = agreed(_notes(config))
-    if found is not None and not found.to_build:
-        config.option.anomod_runtime_took, config.option.anomod_runtime_why = found.runtime, found.why
+    if found is not None and (found.instead or not found.to_build):
+        took, why = config.option.anomod_runtime_took, config.option.anomod_runtime_why = found.told
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.ensure_newline()
-            reporter.write_line(f"anomod runtime: {found.runtime}, for {found.why}")
+            reporter.write_line(f"anomod runtime: {took}, for {why}")
 
 
 @pytest.hookimpl(optionalhook=True, trylast=True)
