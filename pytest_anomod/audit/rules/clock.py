@@ -1,4 +1,4 @@
-"""Clocks that jump or disagree: rows that go back in time, gaps between scrapes, spans that begin before their caller."""
+"""Clocks that jump or disagree: rows that go back in time, gaps between scrapes, spans older than their caller."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _gaps(case: AuditCase, metrics: pd.DataFrame) -> Iterator[Finding]:
 def _skew(case: AuditCase, traces: pd.DataFrame) -> Iterator[Finding]:
     """Pairs of services of which the callee's spans begin before the caller's."""
     above = traces.drop_duplicates("span_id").set_index("span_id")[["time_unix_nano", "service_name"]]
-    pairs = traces.join(above, on="parent_span_id", rsuffix="_above", how="inner")
+    pairs = traces.join(above.add_suffix("_above"), on="parent_span_id", how="inner")
     pairs = pairs[pairs["service_name"] != pairs["service_name_above"]]
     early = pairs["time_unix_nano_above"] - pairs["time_unix_nano"]
     skewed = (early > SKEW_NS).groupby([pairs["service_name_above"], pairs["service_name"]], observed=True)

@@ -18,6 +18,7 @@ from pytest_anomod.model.timeline import Phase
 
 BIN_NS = 2_000_000_000
 LEAST_CONTROLS = 4
+ERROR = 0.05
 TREES = 60
 SEED = 1
 WARNING = 13
@@ -27,7 +28,8 @@ WARNING = 13
 def find(material: Material) -> Iterator[Finding]:
     """A random forest's ROC area for control against baseline, each control judged by a forest of all others.
 
-    With the t interval of the areas by case: where it holds 0.5 the modality is at chance.
+    With the t interval of the areas by case (Bonferroni over modalities and systems), by the larger of their own spread
+    and that of lots: where it holds 0.5 the modality is at chance.
     """
     if importlib.util.find_spec("sklearn") is None:
         yield note("not asked: it needs scikit-learn (pip install 'pytest-anomod[evaluation]')")
@@ -37,19 +39,23 @@ def find(material: Material) -> Iterator[Finding]:
         if len(controls) < LEAST_CONTROLS:
             yield note(f"{system}: {len(controls)} controls with two windows, {LEAST_CONTROLS} are needed")
             continue
-        for modality in in_order(name for case in controls for name in case.modalities):
-            if modality in FEATURES:
-                yield _tested(system, modality, controls)
+        asked = [name for name in in_order(one for case in controls for one in case.modalities) if name in FEATURES]
+        for modality in asked:
+            yield _tested(system, modality, controls, ERROR / len(asked) / len(material.systems))
 
 
-def _tested(system: str, modality: str, controls: Sequence[AuditCase]) -> Finding:
+def _tested(system: str, modality: str, controls: Sequence[AuditCase], error_rate: float) -> Finding:
+    """The area of a modality, with the interval that all of the audit's together miss in ERROR of datasets."""
     from scipy import stats
 
-    areas = _areas([_samples(case, modality) for case in controls])
+    samples = [(frame, truths) for frame, truths in (_samples(case, modality) for case in controls) if len(truths)]
+    areas = _areas(samples)
     if len(areas) < LEAST_CONTROLS:
         return note(f"{system}, {modality}: {len(areas)} controls have rows in both windows, {LEAST_CONTROLS} needed")
-    mean, error = float(np.mean(areas)), float(stats.sem(areas))
-    reach = float(stats.t.ppf(0.975, len(areas) - 1)) * error
+    bins = np.mean([len(truths) / 2 for _, truths in samples])
+    lots = np.sqrt((2 * bins + 1) / (12 * bins**2) / len(areas))  # what lots would give, as in the U test
+    mean, error = float(np.mean(areas)), float(max(stats.sem(areas), lots))
+    reach = float(stats.t.ppf(1 - error_rate / 2, len(areas) - 1)) * error
     low, high = max(0.0, mean - reach), min(1.0, mean + reach)
     what = f"{system}, {modality}: control against baseline {mean:.2f} ({low:.2f} to {high:.2f}, {len(areas)} controls)"
     figures = {"system": system, "modality": modality, "area": mean, "interval": [low, high], "controls": len(areas)}
@@ -85,7 +91,6 @@ def _areas(samples: Sequence[tuple[pd.DataFrame, np.ndarray]]) -> list[float]:
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.metrics import roc_auc_score
 
-    samples = [(frame, truths) for frame, truths in samples if len(truths)]
     if len(samples) < LEAST_CONTROLS:
         return []
     whole = pd.concat([frame for frame, _ in samples], ignore_index=True).fillna(0.0)
