@@ -43,7 +43,8 @@ PROFILES: Mapping[str, Durations] = {
 class Scenario:
     """What to break where, under which load, for how long, and what we expect to find.
 
-    `expects` is the verdict that passes the test: effective, tolerated, silent, or normal for a control.
+    `expects` is the verdict that passes the test: effective, tolerated, silent, or normal for a control. `severity` is
+    the step of the fault's dial, from 1 (just at the edge of what users notice) to 5 (outage); None when none was asked.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Scenario:
     durations: Durations
     seed: int
     expects: str
+    severity: int | None = None
 
     @property
     def is_control(self) -> bool:
@@ -73,4 +75,5 @@ class Scenario:
             "durations": dataclasses.asdict(self.durations),
             "seed": self.seed,
             "expects": self.expects,
+            "severity": self.severity,
         }

@@ -31,7 +31,8 @@ def test_a_scenario_is_json():
     told = json.loads(json.dumps(scenario.to_json()))
     assert told["fault"] == {"name": "fake_fault", "parameters": {"lie": "", "text": "x"}}
     assert told["workload"] == {"rate_rps": 5, "mix": {"read": 1.0}, "timeout_s": 5.0}
-    assert told["level"] == "service"
+    assert (told["level"], told["severity"]) == ("service", None)
+    assert fake_scenario(severity=3).to_json()["severity"] == 3
 
 
 def test_only_the_level_makes_a_control():
