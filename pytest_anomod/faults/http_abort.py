@@ -11,7 +11,7 @@ from pytest_anomod.faults._parameters import whole
 from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.faults._speak import ask
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import IN, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class HttpAbort(RequestFault):
 
     name: ClassVar[str] = "http_abort"
     level: ClassVar[Level] = Level.SERVICE
+    edges: ClassVar[str] = IN
 
     status: int = 503
 

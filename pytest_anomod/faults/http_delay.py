@@ -11,7 +11,7 @@ from pytest_anomod.faults import _speak
 from pytest_anomod.faults._parameters import within
 from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.model import clock
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import IN, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class HttpDelay(RequestFault):
 
     name: ClassVar[str] = "http_delay"
     level: ClassVar[Level] = Level.PERFORMANCE
+    edges: ClassVar[str] = IN
 
     delay_ms: float = 500
 

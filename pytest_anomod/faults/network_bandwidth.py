@@ -11,7 +11,7 @@ from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import check_engine, within
 from pytest_anomod.faults._relay import RelayedFault, filled_trips_s
 from pytest_anomod.faults._speak import FILLABLE
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import IN, Json, Level, Observation
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -32,6 +32,7 @@ class NetworkBandwidth(RelayedFault):
 
     name: ClassVar[str] = "network_bandwidth"
     level: ClassVar[Level] = Level.PERFORMANCE
+    edges: ClassVar[str] = IN
 
     rate_kbit: float = 128
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, within
 from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import IN, Json, Level, Observation
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -23,6 +23,7 @@ class NetworkDelay(RelayedFault):
 
     name: ClassVar[str] = "network_delay"
     level: ClassVar[Level] = Level.PERFORMANCE
+    edges: ClassVar[str] = IN
 
     delay_ms: float = 100
     jitter_ms: float = 0

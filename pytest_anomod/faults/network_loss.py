@@ -14,7 +14,7 @@ from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
 from pytest_anomod.faults._speak import says_something
 from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import IN, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class NetworkLoss(RelayedFault):
 
     name: ClassVar[str] = "network_loss"
     level: ClassVar[Level] = Level.PERFORMANCE
+    edges: ClassVar[str] = IN
 
     percent: float = 50
     means: str = "auto"

@@ -11,7 +11,7 @@ from pytest_anomod.faults._chaos_mesh import pods, resource
 from pytest_anomod.faults._parameters import names, one_of, refuse_target
 from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import LINK, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class NetworkPartition(FaultDefaults):
 
     name: ClassVar[str] = "network_partition"
     level: ClassVar[Level] = Level.SERVICE
+    edges: ClassVar[str] = LINK
     needs: ClassVar[frozenset[type]] = frozenset({NetNamespace})
 
     peers: tuple[str, ...]

@@ -25,6 +25,10 @@ class Level(StrEnum):
     CODE = "code"
 
 
+IN, PEERS, LINK = "in", "peers", "link"
+"""Calls to the target; calls from it to its `peers`; calls between it and its `peers`, either way."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What a probe saw of the world: is the fault in, and the figures that say so."""
@@ -100,6 +104,8 @@ class FaultDefaults:
 
     __slots__ = ()
     host_wide: ClassVar[bool] = False
+    edges: ClassVar[str] = ""
+    """Which calls a fault lies on that is in no service but between them: IN, PEERS or LINK; "" for all others."""
 
     def check(self, system: System, target: str) -> None:
         system.service(target)
