@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.checks.cut import CUT_OFF_S, fault_cut
 from pytest_anomod.checks.impact import gateway_shifts
@@ -54,6 +54,21 @@ class Answers:
     bounds_of: np.ndarray
     affected: np.ndarray
     reaches: np.ndarray
+
+    def columns(self) -> dict[str, Any]:
+        """The same as columns of a table; what is unknown is masked."""
+        import numpy as np
+
+        return {
+            "row": np.arange(len(self.table)),
+            "time_unix_nano": self.table.times,
+            "trace_id": self.table.text("trace_id") if "trace_id" in self.table else [""] * len(self.table),
+            "is_affected": np.ma.masked_array(self.affected == 1, mask=self.affected < 0),
+            "outcome": np.array(OUTCOMES, dtype=object)[self.outcomes],
+            "reaches_root_cause": np.ma.masked_array(self.reaches == 1, mask=self.reaches < 0),
+            "bound_ms": np.ma.masked_invalid(self.bounds_ms),
+            "bound_from": np.array(BOUNDS, dtype=object)[self.bounds_of],
+        }
 
 
 OUTCOMES = tuple(Answer)
