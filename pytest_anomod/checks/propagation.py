@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_anomod.checks.call_graph import DECLARED, SPANS, CallGraph, Edge, Pair, call_graph
 from pytest_anomod.checks.cut import Cut, fault_cut
-from pytest_anomod.checks.onset import Onset, bad_rows, onset
-from pytest_anomod.checks.propagation_ends import EFFECTS, fault_edges, filled, root_hop, telling, user_hops
+from pytest_anomod.checks.onset import bad_rows, onset
+from pytest_anomod.checks.propagation_ends import EFFECTS, fault_edges, filled, onset_of, root_hop, telling, user_hops
 from pytest_anomod.checks.series import answered_series, asked_series, log_series
 from pytest_anomod.checks.shifts import Series, Shift
 from pytest_anomod.checks.statistics import MIN_ROWS, compare
@@ -165,7 +165,7 @@ class _Spread:
             return dataclasses.replace(hop, propagated=known, why=why)
         rows = self.graph.served(self.cut, edge)
         hop = self._with_evidence(hop, telling(moved), rows, self._during(self.graph.made_in[edge]))
-        mine, its = _onset_of(hop), _onset_of(came)
+        mine, its = onset_of(hop), onset_of(came)
         if mine is not None and its is not None and mine.before(its):
             lead_s = (its.time_ns - mine.time_ns) / 1e9
             return dataclasses.replace(hop, why=f"it began {lead_s:.1f} s before it did at {cause}")
@@ -262,7 +262,3 @@ class _Spread:
         if found is None:
             return dataclasses.replace(hop, weight=weight)
         return dataclasses.replace(hop, weight=weight, onset_unix_nano=found.time_ns, onset_give_ns=found.give_ns)
-
-
-def _onset_of(hop: Hop) -> Onset | None:
-    return None if hop.onset_unix_nano is None else Onset(hop.onset_unix_nano, hop.onset_give_ns or 0)

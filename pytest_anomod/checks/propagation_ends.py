@@ -11,7 +11,7 @@ from pytest_anomod.checks.call_graph import SPANS, call_graph
 from pytest_anomod.checks.cut import Cut
 from pytest_anomod.checks.gauges import SETTINGS, WATCHED
 from pytest_anomod.checks.impact import gateway_shifts
-from pytest_anomod.checks.onset import onset
+from pytest_anomod.checks.onset import Onset, onset
 from pytest_anomod.checks.shifts import Shift
 from pytest_anomod.checks.statistics import MIN_ROWS
 from pytest_anomod.model import journal as names
@@ -25,6 +25,9 @@ CONTENTS = ("body size", "answers of a new shape")
 
 EFFECTS = {"errors": "errors", "unanswered": "errors", "error lines": "errors", "good answers": "errors"}
 """What a figure that moved says of the effect; other figures of answers are latencies."""
+
+BAD = {"errors": (Answer.FAILED,), "content": (Answer.CONTENT,), "latency": (Answer.SLOW, Answer.FAILED)}
+"""What requests are bad by an effect on users."""
 
 Edge = tuple[str, str]
 
@@ -65,6 +68,7 @@ def root_hop(view: CaseView, findings: Sequence[Finding]) -> Hop:
         return hop
     first = moved[0]
     figure = f"{first['subject']} {first['figure']}".removeprefix(f"{view.scenario.target} ")
+    figure = figure.replace(view.scenario.target, "it")
     return dataclasses.replace(
         hop, figure=figure, modality=modality_of(first["figure"]), before=first["before"], after=first["after"],
         p=first["p_corrected"],
@@ -86,9 +90,13 @@ def user_hops(cut: Cut, reached: Mapping[str, Hop]) -> list[Hop]:
         )  # fmt: skip
         if moved:
             hop = _felt(cut, hop, telling(moved))
-            known = Known.YES if came.propagated is Known.YES else Known.UNKNOWN
-            why = "" if known is Known.YES else f"whether {service} was reached is unknown"
-            hop = dataclasses.replace(hop, propagated=known, why=why)
+            hop = dataclasses.replace(hop, propagated=Known.YES)
+            mine, its = onset_of(hop), onset_of(came)
+            if came.propagated is not Known.YES:
+                why = f"whether {service} was reached is unknown"
+                hop = dataclasses.replace(hop, propagated=Known.UNKNOWN, why=why)
+            elif mine is not None and its is not None and mine.before(its):
+                hop = dataclasses.replace(hop, propagated=Known.UNKNOWN, why=f"it began before it did at {service}")
         hops.append(hop)
     if hops or not moved:
         return hops
@@ -103,6 +111,11 @@ def filled(hop: Hop, shift: Shift) -> Hop:
     return dataclasses.replace(
         hop, modality=modality, figure=shift.figure, before=shift.before, after=shift.after, p=shift.p_corrected
     )
+
+
+def onset_of(hop: Hop) -> Onset | None:
+    """When the step's effect began."""
+    return None if hop.onset_unix_nano is None else Onset(hop.onset_unix_nano, hop.onset_give_ns or 0)
 
 
 def telling(moved: Sequence[Shift]) -> Shift:
@@ -123,8 +136,10 @@ def modality_of(figure: str) -> str:
 
 def _felt(cut: Cut, hop: Hop, shift: Shift) -> Hop:
     """The step to the users with the figure that moved most, and when requests began to be affected."""
+    import numpy as np
+
     effect = "content" if shift.figure in CONTENTS else EFFECTS.get(shift.figure, "latency")
-    hop = dataclasses.replace(filled(hop, shift), modality="api_responses", effect=effect, figure=shift.name)
+    hop = dataclasses.replace(filled(hop, shift), modality="api_responses", effect=effect, why=f"most: {shift.subject}")
     labels = answers(cut.view)
     if labels is None:
         return hop
@@ -134,8 +149,8 @@ def _felt(cut: Cut, hop: Hop, shift: Shift) -> Hop:
         rows = rows.named("service_name", hop.callee)
     through = rows.where(labels.reaches[rows.at] == 1)
     rows = through if len(through) >= MIN_ROWS else rows
-    bad = labels.outcomes[rows.at] != OUTCOMES.index(Answer.OK)
-    bad &= labels.outcomes[rows.at] != OUTCOMES.index(Answer.UNKNOWN)
+    kinds = [OUTCOMES.index(kind) for kind in BAD[effect]]
+    bad = np.isin(labels.outcomes[rows.at], kinds)
     weight = int(bad[rows["time_unix_nano"] >= cut.after.start_ns].sum())
     began = onset(cut, rows, bad)
     if began is None:
