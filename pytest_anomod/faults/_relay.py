@@ -11,7 +11,7 @@ from pytest_anomod.faults._speak import FILL_MOST, round_trip_s
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Listener, Programs
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json
+from pytest_anomod.model.fault import IN, FaultDefaults, Json
 from pytest_anomod.model.runtime import instance_of, need
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 NAME = "relay"
 _ANSWER_S = 5.0
-LOOPBACK = "blade replaces the queue of a whole interface: here that is the loopback device of this machine"
-"""Why ChaosBlade's faults of the network are none for a process among others."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +26,7 @@ class RelayedFault(FaultDefaults):
     """Everything but what the relay does to the traffic (`relay_options`) and how that is seen (`active`)."""
 
     needs: ClassVar[frozenset[type]] = frozenset({Listener, Programs})
+    edges: ClassVar[str] = IN
 
     def relay_options(self) -> Mapping[str, object]:
         """Options of helpers/proxy.py."""

@@ -102,7 +102,7 @@ def _box(view: CaseView, name: str, box: Box, on_path: bool) -> Iterator[str]:
     shown = _cut("users" if name == USER else name, LONGEST_NAME)
     lines = [
         ("b", shown + (" ?" if unknown else "")),
-        ("", _cut(_effect(hop), LONGEST_FIGURE)),
+        ("", _cut(_effect(hop), LONGEST_LINE)),
         ("soft", _since(view, hop)),
     ]
     for number, (kind, text) in enumerate(lines):
