@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 NAME = "How it spread"
 INK, SOFT, BLUE, VERMILLION, PAPER = "#24292f", "#57606a", "#0072B2", "#D55E00", "#ffffff"
-BOX_PX, GAP_PX, HEIGHT_PX, ROW_PX, MARGIN_PX = 192, 36, 52, 64, 8
+BOX_PX, GAP_PX, HEIGHT_PX, ROW_PX, MARGIN_PX = 200, 34, 52, 64, 8
 CAPTION_PX = 20
 MOST_ROWS = 5
 """Services that are drawn below each other; the way of most bad answers is always among them."""
 LONGEST_NAME = 27
 SHARES = ("errors", "unanswered")
-LONGEST_LINE = 32
+LONGEST_LINE = 31
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ def _boxes(spread: Propagation) -> tuple[dict[str, Box], int]:
     for column, number in enumerate(sorted(columns)):
         names = sorted(columns[number], key=lambda name: (name not in spread.path, -first[name].weight))
         hidden += len(names[MOST_ROWS:])
-        for row, name in enumerate(names[:MOST_ROWS]):
+        # the first row is the path's alone: its lines run through it
+        for row, name in enumerate(names[:MOST_ROWS], start=0 if names[0] in spread.path else 1):
             place = MARGIN_PX + column * (BOX_PX + GAP_PX), MARGIN_PX + row * ROW_PX
             boxes[name] = Box(first[name], *place)
     return boxes, hidden
@@ -145,10 +146,12 @@ def _effect(hop: Hop) -> str:
     """The figure of a step, before and after."""
     if not hop.figure or hop.before is None or hop.after is None:
         return "fault" if hop.hop == 0 else hop.effect
-    if hop.figure.endswith(SHARES) or hop.figure.startswith("answers "):
-        return f"{hop.figure} {hop.before:.0%} → {hop.after:.0%}"
+    if hop.figure.endswith(SHARES) or "answers " in hop.figure:
+        figure = hop.figure.replace("answers of a new shape", "other answers")
+        return f"{figure} {hop.before:.0%} → {hop.after:.0%}"
     unit = " ms" if hop.figure.endswith("latency") else ""
-    return f"{hop.figure} {say_number(hop.before)} → {say_number(hop.after)}{unit}"
+    figure = hop.figure.replace("calls to it latency", "calls to it")
+    return f"{figure} {say_number(hop.before)} → {say_number(hop.after)}{unit}"
 
 
 def _cut(text: str, most: int) -> str:
@@ -160,7 +163,7 @@ def _since(view: CaseView, hop: Hop) -> str:
     began = view.timeline.window(Phase.ONSET)
     if hop.hop == 0:
         calls = f"calls to {hop.callee}" if hop.caller == hop.service else f"calls from {hop.caller}"
-        return f"root cause: {calls}" if hop.caller else "root cause"
+        return f"on {calls}" if hop.caller else "root cause"
     if hop.onset_unix_nano is None or began is None:
         return ""
     return f"after {(hop.onset_unix_nano - began.start_ns) / 1e9:.1f} s"
