@@ -96,15 +96,12 @@ def _answers(view: CaseView) -> Answers:
     outcomes[(kinds.codes == kinds.code("cancelled")) & (rows["ms"] < CUT_OFF_S * 1e3)] = OUTCOMES.index(Answer.UNKNOWN)
     affected = np.where(outcomes == OUTCOMES.index(Answer.OK), 0, 1)
     affected[outcomes == OUTCOMES.index(Answer.UNKNOWN)] = -1
+    reaches = _reaches(view, rows)
+    affected[(outcomes == OUTCOMES.index(Answer.SLOW)) & (reaches == 0)] = -1  # so may be any request, once in a while
     affected[~_under_fault(view, rows)] = 0
     return Answers(
-        table=rows,
-        outcomes=outcomes,
-        bounds_ms=bounds,
-        bounds_of=whose,
-        affected=affected,
-        reaches=_reaches(view, rows),
-    )
+        table=rows, outcomes=outcomes, bounds_ms=bounds, bounds_of=whose, affected=affected, reaches=reaches
+    )  # fmt: skip
 
 
 def _bounds(view: CaseView, rows: Table) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_anomod.checks.call_graph import DECLARED, SPANS, CallGraph, Edge, Pair, call_graph
+from pytest_anomod.checks.call_graph import DECLARED, SPANS, CallGraph, Edge, call_graph
 from pytest_anomod.checks.cut import Cut, fault_cut
 from pytest_anomod.checks.onset import bad_rows, onset
 from pytest_anomod.checks.propagation_ends import EFFECTS, fault_edges, filled, onset_of, root_hop, telling, user_hops
@@ -94,9 +94,8 @@ class _Spread:
             return hop
         if not shifts[0].moved:
             return dataclasses.replace(hop, propagated=Known.UNKNOWN, why="the calls are answered as before")
-        rows = self.graph.called(self.cut, edge)
         moved = [shift for shift in shifts if shift.moved]
-        hop = self._with_evidence(hop, telling(moved), rows, self._during(self.graph.calls[edge]))
+        hop = self._with_evidence(hop, telling(moved), self.graph.calls[edge])
         return dataclasses.replace(
             hop, effect="state", onset_unix_nano=root.onset_unix_nano, onset_give_ns=root.onset_give_ns
         )
@@ -163,8 +162,7 @@ class _Spread:
         if not moved:
             known, why = self._not_seen(edge, shifts)
             return dataclasses.replace(hop, propagated=known, why=why)
-        rows = self.graph.served(self.cut, edge)
-        hop = self._with_evidence(hop, telling(moved), rows, self._during(self.graph.made_in[edge]))
+        hop = self._with_evidence(hop, telling(moved), self.graph.made_in.get(edge))
         mine, its = onset_of(hop), onset_of(came)
         if mine is not None and its is not None and mine.before(its):
             lead_s = (its.time_ns - mine.time_ns) / 1e9
@@ -243,22 +241,16 @@ class _Spread:
             found.setdefault(shift.subject, []).append(shift)
         return {key: found.get(str(number), []) for number, key in enumerate(series)}
 
-    def _during(self, at: np.ndarray) -> Rows:
-        """Those of the spans at these rows from the baseline to the end of the anomaly window."""
-        times = self.graph.table.times[at]
-        inside = (times >= self.cut.before.start_ns) & (times < self.cut.after.end_ns)
-        return Rows(self.graph.table, at[inside])
-
-    def _with_evidence(self, hop: Hop, shift: Shift, rows: Pair | None, during: Rows) -> Hop:
-        """The step with the shift that proves it, when it began, and how many rows were bad."""
-        if shift.figure == "error lines":
-            return dataclasses.replace(filled(hop, shift), modality="logs", effect="errors")
+    def _with_evidence(self, hop: Hop, shift: Shift, at: np.ndarray | None) -> Hop:
+        """The step with the shift that proves it; of the spans at these rows how many were bad, and since when."""
         hop = dataclasses.replace(filled(hop, shift), effect=EFFECTS.get(shift.figure, "latency"))
-        if rows is None:
+        if at is None or not len(at) or hop.modality != "traces":
             return hop
-        bad = bad_rows(self.cut, during, shift, self.multiples)
-        found = onset(self.cut, during, bad)
-        weight = int(bad[during.table.times[during.at] >= self.cut.after.start_ns].sum())
-        if found is None:
-            return dataclasses.replace(hop, weight=weight)
-        return dataclasses.replace(hop, weight=weight, onset_unix_nano=found.time_ns, onset_give_ns=found.give_ns)
+        times = self.graph.table.times[at]
+        rows = Rows(self.graph.table, at[(times >= self.cut.before.start_ns) & (times < self.cut.after.end_ns)])
+        bad = bad_rows(self.cut, rows, shift, self.multiples)
+        hop = dataclasses.replace(hop, weight=int(bad[rows["time_unix_nano"] >= self.cut.after.start_ns].sum()))
+        began = onset(self.cut, rows, bad)
+        if began is None:
+            return hop
+        return dataclasses.replace(hop, onset_unix_nano=began.time_ns, onset_give_ns=began.give_ns)

@@ -29,6 +29,8 @@ EFFECTS = {"errors": "errors", "unanswered": "errors", "error lines": "errors", 
 BAD = {"errors": (Answer.FAILED,), "content": (Answer.CONTENT,), "latency": (Answer.SLOW, Answer.FAILED)}
 """What requests are bad by an effect on users."""
 
+UNFELT = "no figure at the gateway moved"
+
 Edge = tuple[str, str]
 
 
@@ -76,33 +78,36 @@ def root_hop(view: CaseView, findings: Sequence[Finding]) -> Hop:
 
 
 def user_hops(cut: Cut, reached: Mapping[str, Hop]) -> list[Hop]:
-    """From each service that users ask, and that was reached, to the users."""
-    shifts = list(gateway_shifts(cut)) if "api_responses" in cut.view.frames else []
-    moved = [shift for shift in shifts if shift.moved]
-    hops = []
-    for service in _asked(cut.view):
-        came = reached.get(service)
-        if came is None or came.is_load:
-            continue
-        hop = Hop(
-            hop=came.hop + 1, cause=service, service=USER, caller=USER, callee=service, edge_from=SPANS,
-            propagated=Known.NO, why="no figure at the gateway moved", modality="api_responses",
-        )  # fmt: skip
-        if moved:
-            hop = _felt(cut, hop, telling(moved))
-            hop = dataclasses.replace(hop, propagated=Known.YES)
-            mine, its = onset_of(hop), onset_of(came)
-            if came.propagated is not Known.YES:
-                why = f"whether {service} was reached is unknown"
-                hop = dataclasses.replace(hop, propagated=Known.UNKNOWN, why=why)
-            elif mine is not None and its is not None and mine.before(its):
-                hop = dataclasses.replace(hop, propagated=Known.UNKNOWN, why=f"it began before it did at {service}")
-        hops.append(hop)
-    if hops or not moved:
+    """From each service that users ask, and that was reached, to the users; without one what users felt all the same."""
+    if "api_responses" not in cut.view.frames:
+        why = "what users were answered was not recorded"
+        return [Hop(hop=1, cause=None, service=USER, propagated=Known.UNKNOWN, why=why)]
+    moved = [shift for shift in gateway_shifts(cut) if shift.moved]
+    ways = [name for name in _asked(cut.view) if name in reached and not reached[name].is_load]
+    hops = [_to_users(cut, name, reached[name], moved) for name in ways]
+    if hops:
         return hops
-    # users felt something, and nothing says by which way
+    if not moved:
+        return [Hop(hop=1, cause=None, service=USER, propagated=Known.NO, why=UNFELT, modality="api_responses")]
     lost = Hop(hop=1, cause=None, service=USER, propagated=Known.UNKNOWN, why="no service that users ask was reached")
     return [_felt(cut, lost, telling(moved))]
+
+
+def _to_users(cut: Cut, service: str, came: Hop, moved: Sequence[Shift]) -> Hop:
+    """The step from a service that users ask to them, by the figures that moved at the gateway."""
+    hop = Hop(
+        hop=came.hop + 1, cause=service, service=USER, caller=USER, callee=service, edge_from=SPANS,
+        propagated=Known.NO, why=UNFELT, modality="api_responses",
+    )  # fmt: skip
+    if not moved:
+        return hop
+    hop = dataclasses.replace(_felt(cut, hop, telling(moved)), propagated=Known.YES)
+    mine, its = onset_of(hop), onset_of(came)
+    if came.propagated is not Known.YES:
+        return dataclasses.replace(hop, propagated=Known.UNKNOWN, why=f"whether {service} was reached is unknown")
+    if mine is not None and its is not None and mine.before(its):
+        return dataclasses.replace(hop, propagated=Known.UNKNOWN, why=f"it began before it did at {service}")
+    return hop
 
 
 def filled(hop: Hop, shift: Shift) -> Hop:

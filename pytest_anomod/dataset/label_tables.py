@@ -26,7 +26,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         CASE_ID,
         Column(name="hop", type="int32", doc="steps from the root cause, which is 0"),
         Column(name="cause", type="string", doc="the service it came from; null for the root cause", nullable=True),
-        Column(name="service", type="string", doc="where it came to; user: the users"),
+        Column(name="service", type="string", doc="where it came to; @users: the users"),
         Column(name="caller", type="string", doc="whose calls it took (hop 0: that the fault is on)", nullable=True),
         Column(name="callee", type="string", doc="who is called", nullable=True),
         Column(name="edge_from", type="string", doc="who knows of the edge: spans, or declared calls; empty for none"),

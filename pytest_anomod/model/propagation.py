@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-USER = "user"
-"""Who stands at the end of a path: the users, behind the services that they ask."""
+USER = "@users"
+"""Who stands at the end of a path: the users, behind the services that they ask. No service can have this name."""
 
 
 class Known(StrEnum):

@@ -45,7 +45,7 @@ def sentence(view: CaseView, spread: Propagation) -> str:
         return "nothing proves that the fault was in"
     steps = {hop.service: hop for hop in reversed(spread.proven)}
     said = [f"{name} ({text})" if (text := _shown(view, steps.get(name))) else name for name in spread.path]
-    text = " → ".join(said)
+    text = " → ".join(said).replace(USER, "users")
     if spread.path[-1] != USER:
         text += f"; users: {'not reached' if spread.reaches_user is Known.NO else 'unknown'}"
     others = [name for name in spread.affected if name not in spread.path]
@@ -66,7 +66,7 @@ def draw(view: CaseView, spread: Propagation) -> bytes:
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' "
         f"font-family='system-ui,sans-serif' font-size='11' fill='{INK}'>"
-        f"<title>{html.escape(' → '.join(spread.path))}</title><style>.soft{{fill:{SOFT}}}.b{{font-weight:600}}</style>"
+        f"<title>{html.escape(' → '.join(spread.path).replace(USER, 'users'))}</title><style>.soft{{fill:{SOFT}}}.b{{font-weight:600}}</style>"
         f"<rect width='100%' height='100%' fill='{PAPER}'/>{''.join(body)}{caption}</svg>"
     ).encode()
 
