@@ -10,6 +10,7 @@ from pytest_anomod.checks.shifts import Shift, as_evidence
 from pytest_anomod.checks.spans import is_called_in_traces, is_traced
 from pytest_anomod.checks.statistics import compare
 from pytest_anomod.checks.tables import kept, table
+from pytest_anomod.model.fault import IN
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
 
@@ -46,7 +47,7 @@ def _unseen(view: CaseView) -> str:
     if not is_traced(view, target):
         return f"no span is of {target} or of a call to it, so how it answered can't be asked"
     users_ask = target in table(view, "api_responses").labels("service_name").names
-    if view.scenario.fault.on_the_way and not users_ask and not is_called_in_traces(view, target):
+    if view.scenario.fault.edges == IN and not users_ask and not is_called_in_traces(view, target):
         return f"no call to {target} is traced, so what its callers saw of it can't be asked"
     return ""
 
