@@ -20,8 +20,8 @@ SPLIT = "train"
 
 TEXT = """# Dataset of pytest-anomod
 
-One directory a case, `system=*/scenario=*/case=*`; `cases` has a row a case with its label, the other tables are joined with it
-by `case_id`. Each table has one split, `{split}`, which is all there is.
+One directory a case, `system=*/scenario=*/case=*`. `cases` has a row a case with its label; `case_id` joins the other
+tables with it. Each table has one split, `{split}`, which is all there is.
 
 ```python
 import datasets
@@ -53,9 +53,9 @@ def write_readme(out: Path, rows: Sequence[Mapping[str, Json]]) -> None:
 
 
 def data_files(out: Path, rows: Sequence[Mapping[str, Json]]) -> dict[str, dict[str, list[str]]]:
-    """By table and split the files that hold it, below `out`: a pattern, or each by name where a pattern takes too much.
+    """By table and split the files that hold it, below `out`: a pattern, or each by name where that takes too much.
 
-    That is so while a case is being written, or was never finished: readers pass over it.
+    It does while a case is being written, or was never finished: readers pass over it.
     """
     complete = {row["path"] for row in rows}
     unfinished = [path for path in layout.case_directories(out) if path.relative_to(out).as_posix() not in complete]
