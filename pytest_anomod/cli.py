@@ -13,6 +13,7 @@ from pytest_anomod.exporters import command as exporting
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
+from pytest_anomod.publishing import command as publishing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluation.add_parser(commands)
     exporting.add_parser(commands)
+    publishing.add_parser(commands)
 
     catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -92,13 +92,15 @@ def file(path: str, media_type: str, sha256: str, size: int) -> dict[str, Json]:
     }
 
 
-def file_set(name: str, includes: str, contained_in: Iterable[str]) -> dict[str, Json]:
-    """A FileSet: all Parquet files of that pattern in these archives."""
+def file_set(name: str, includes: str) -> dict[str, Json]:
+    """A FileSet: all Parquet files of that pattern beside the document.
+
+    In an archive mlcroissant 1.1.1 finds such files and does not read their columns.
+    """
     return {
         "@type": "cr:FileSet",
         "@id": name,
         "name": name,
-        "containedIn": [{"@id": archive} for archive in contained_in],
         "encodingFormat": "application/x-parquet",
         "includes": includes,
     }
