@@ -35,12 +35,17 @@ class Losses:
     written: int = 0
     """Cases written."""
     _cases: Counter[str] = dataclasses.field(default_factory=Counter)
+    _notes: Counter[str] = dataclasses.field(default_factory=Counter)
     _rows: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
     _columns: dict[str, Counter[str]] = dataclasses.field(default_factory=dict)
 
     def case(self, why: str) -> None:
         """A case that was left out."""
         self._cases[why] += 1
+
+    def note(self, what: str) -> None:
+        """Something that a case which was written lacks in this format."""
+        self._notes[what] += 1
 
     def rows(self, modality: str, count: int, why: str) -> None:
         """Rows of a modality that were left out."""
@@ -57,6 +62,8 @@ class Losses:
         """One line a loss."""
         for why, count in sorted(self._cases.items()):
             yield f"{count} cases left out: {why}"
+        for what, count in sorted(self._notes.items()):
+            yield f"{count} cases: {what}"
         for (modality, why), count in sorted(self._rows.items()):
             yield f"{modality}: {count:,} rows left out: {why}"
         for modality, lost in sorted(self._columns.items()):

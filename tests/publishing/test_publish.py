@@ -102,7 +102,8 @@ def test_a_sample_has_each_scenario_once_as_long_as_there_is_room():
 
     rows = [
         row("a", "one", 9_000_000), row("a", "one", 8_000_000), row("a", "two", 45_000_000),
-        row("b", "three", 30_000_000), row("b", "four", 1_000, verdict="contaminated"), row("b", "five", 1_000, usable=False),
+        row("b", "three", 30_000_000), row("b", "four", 1_000, verdict="contaminated"),
+        row("b", "five", 1_000, usable=False),
     ]  # fmt: skip
     assert [(found["scenario"], found["bytes"]) for found in sample.choose(rows)] == [
         ("one", 8_000_000),
