@@ -64,7 +64,7 @@ def _requests(
         for (service, instance), part in batch.groupby([batch["service_name"], instances], observed=True, sort=False):
             named = {"service.name": service, "service.instance.id": instance}
             resource = {"attributes": _pairs({key: value for key, value in named.items() if value})}
-            scope = {"scope": {"name": "pytest-anomod"}, records: list(make(part))}
+            scope = {"scope": {}, records: list(make(part))}
             made.append({"resource": resource, scopes: [scope]})
         yield json.dumps({resources: made}, ensure_ascii=False, separators=(",", ":")) + "\n"
 

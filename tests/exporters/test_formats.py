@@ -68,10 +68,10 @@ def test_otlp_is_read_as_the_rows_that_were_written(dataset, tmp_path):
     (case,) = load_dataset(dataset, scenarios="perf_cpu_contention")
     place = out / f"{case.label.scenario}-{case.case_id}"
     tally = Tally()
-    readers = {"traces": (json_rows.spans, "span_id", 4), "logs": (json_rows.logs, "body", 5)}
-    for name, (read, column, place_of_it) in readers.items():
+    readers = {"traces": (json_rows.spans, (tally,), "span_id", 4), "logs": (json_rows.logs, (0, tally), "body", 5)}
+    for name, (read, arguments, column, place_of_it) in readers.items():
         requests = [json_rows.parse(name, line) for line in (place / f"{name}.jsonl").read_bytes().splitlines()]
-        rows = sorted((row for request in requests for row in read(request, tally)), key=lambda row: row[0])
+        rows = sorted((row for request in requests for row in read(request, *arguments)), key=lambda row: row[0])
         ours = case.table(name)
         assert [row[1] for row in rows] == ours["service_name"].tolist()
         assert [row[place_of_it] for row in rows] == ours[column].tolist()
