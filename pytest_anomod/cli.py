@@ -11,9 +11,11 @@ from pathlib import Path
 from pytest_anomod import judge_again
 from pytest_anomod.audit import command as auditing
 from pytest_anomod.evaluation import command as evaluation
+from pytest_anomod.exporters import command as exporting
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
+from pytest_anomod.publishing import command as publishing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_parser(commands)
     judge_again.add_parser(commands)
     auditing.add_parser(commands)
+    exporting.add_parser(commands)
+    publishing.add_parser(commands)
 
     catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)
