@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_anomod.run.command_line import REPETITION, add_options, given_options
+from pytest_anomod.run.command_line import EXPERIMENTS, REPETITION, add_options, given_options
 
 if TYPE_CHECKING:
     from pytest_anomod.case import Case
@@ -38,6 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keep a place for the summary, the report and the baseline; nothing else happens without an anomaly."""
     config.pluginmanager.register(Summary(config), "anomod-summary")
     option = config.option
+    if config.getini("anomod_experiments"):
+        from pytest_anomod.run.experiment_files import add_patterns
+
+        add_patterns(config)
     if option.anomod_report and not hasattr(config, "workerinput"):
         from pytest_anomod.run.run_report import RunReport
 
@@ -56,6 +61,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         from pytest_anomod.run.mistakes import check_options
 
         check_options(option, given)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Chaos Toolkit experiments are tests where the user names them, on the command line or by a pattern."""
+    if file_path.suffix not in EXPERIMENTS:
+        return None
+    from pytest_anomod.run import experiment_files
+
+    return experiment_files.collect(file_path, parent)
 
 
 @pytest.hookimpl(wrapper=True)
