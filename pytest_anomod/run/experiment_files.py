@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 INI = "anomod_experiments"
 _named_key = pytest.StashKey[frozenset[str]]()
-_NO_MARKS = frozenset({"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings", "tryfirst", "trylast"})
+_NO_MARKS = frozenset(
+    {"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings", "tryfirst", "trylast"}
+)
 """Marks that do something: a tag of such a name becomes none."""
 
 
@@ -97,7 +99,9 @@ class ExperimentFile(pytest.File):
         try:
             document = reading.read(self.path)
         except AnomodError as error:
-            raise self.CollectError(f"{os.path.dirname(place)}{os.sep if os.path.dirname(place) else ''}{error}") from None
+            raise self.CollectError(
+                f"{os.path.dirname(place)}{os.sep if os.path.dirname(place) else ''}{error}"
+            ) from None
         refused = [f"{place}:{remark.line}: {remark.text}" for remark in checking.refusals(document)]
         if refused:
             raise self.CollectError("\n".join(dict.fromkeys(refused)))

@@ -177,10 +177,11 @@ class Played:
     def _died(self) -> None:
         """It ended without a result: killed, or the code of a stranger ended the interpreter."""
         code = self._process.wait()
+        began, _ = progress(self.directory)
         said = f"the process that played it ended early (exit code {code})"
         for line in self._settle():
             said += f"; {line}"
-        self.result = {"error": said, "journal": None, "again": None, "output": ""}
+        self.result = {"error": said, "journal": None, "again": None, "output": "", "began": began}
         self._looked = {"active": False, "evidence": {}, "error": said}
 
 

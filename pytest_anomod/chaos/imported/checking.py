@@ -66,7 +66,13 @@ def refusals(document: Document) -> Iterator[Remark]:
             yield refuse(f"the experiment has no {key} (a text)", key)
     if not isinstance(data.get("method"), list):
         yield refuse("the experiment has no method: a list of activities, [] for a control", "method")
-    for key, kind in (("rollbacks", list), ("configuration", dict), ("secrets", dict), ("controls", list), ("tags", list)):
+    for key, kind in (
+        ("rollbacks", list),
+        ("configuration", dict),
+        ("secrets", dict),
+        ("controls", list),
+        ("tags", list),
+    ):
         if key in data and not isinstance(data[key], kind):
             wanted = "a list" if kind is list else "a mapping"
             yield refuse(f"{key} is not {wanted}, but {_type(data[key])}", key)
@@ -159,7 +165,7 @@ def _refused_kind(tolerance: Mapping[str, Any], named: str, where: Where, refuse
     if kind not in _TOLERANCES:
         yield refuse(f"{named}: a tolerance of type {kind!r} is none of {', '.join(_TOLERANCES)}", *where)
     elif kind == "jsonpath" and importlib.util.find_spec("jsonpath2") is None:
-        text = f"{named}: a jsonpath tolerance needs a package that is not here: pip install 'chaostoolkit-lib[jsonpath]'"
+        text = f"{named}: a jsonpath tolerance needs a package: pip install 'chaostoolkit-lib[jsonpath]'"
         yield refuse(text, *where)
     elif kind == "regex":
         try:
@@ -219,10 +225,7 @@ def module_is_there(module: str, file: Path) -> bool:
         spec = importlib.machinery.PathFinder.find_spec(part, paths)
         if spec is None:
             return module in sys.modules or module == "os.path"
-        if spec.submodule_search_locations is None:
-            paths = []
-        else:
-            paths = list(spec.submodule_search_locations)
+        paths = list(spec.submodule_search_locations or [])
     return True
 
 
@@ -289,7 +292,9 @@ def does(document: Document) -> Iterator[Remark]:
         text = f"{placed.part}: {placed.name!r}: {_said(provider)}{said}"
         yield Remark(grade=Grade.DOES, line=document.line_of(placed.where), text=text)
     if not document.data.get("method"):
-        yield Remark(grade=Grade.DOES, line=document.line_of(("method",)), text="method: [] is a control: nothing is done")
+        yield Remark(
+            grade=Grade.DOES, line=document.line_of(("method",)), text="method: [] is a control: nothing is done"
+        )
 
 
 def _what_it_is(kind: str, provider: Mapping[str, Any]) -> str:

@@ -42,7 +42,9 @@ ACTIONS: Mapping[tuple[str, str], Known] = {
     (f"{_CHAOSTOXI}.toxic.actions", "create_toxic"): Known("network_delay", ""),
 }
 
-_LOAD_PROGRAMS = frozenset("ab artillery bombardier gatling hey jmeter k6 locust siege vegeta wrk wrk2".split())
+_LOAD_PROGRAMS = frozenset(
+    ("ab", "artillery", "bombardier", "gatling", "hey", "jmeter", "k6", "locust", "siege", "vegeta", "wrk", "wrk2")
+)
 _LOAD_MODULES = ("chaosk6", "chaoslocust", "chaosgremlin.load", "chaoswrk", "locust")
 _ROLL_OUT = re.compile(
     r"\b(?:kubectl\s+(?:\S+\s+)*?(?:rollout|set\s+image|apply|scale)|helm\s+(?:\S+\s+)*?(?:upgrade|rollback|install))\b"

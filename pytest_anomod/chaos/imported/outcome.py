@@ -20,13 +20,16 @@ def why_failed(document: Document, result: Mapping[str, Any]) -> str:
     """
     place, journal = document.path.name, result.get("journal")
     if journal is None:
-        return f"{place}: not played: {result['error'] or 'it ended without a journal'}"
+        what = "the experiment broke off" if result.get("began") else "not played"
+        return f"{place}: {what}: {result['error'] or 'it ended without a journal'}"
     if result["error"]:
         return f"{place}: the experiment broke off: {result['error']}"
     states = journal["steady_states"]
     before, after = states.get("before"), states.get("after")
     if before is not None and not before["steady_state_met"]:
-        return f"{place}: the hypothesis does not hold before the method, which was not played: " + _unmet(document, before)
+        return f"{place}: the hypothesis does not hold before the method, which was not played: " + _unmet(
+            document, before
+        )
     if journal["deviated"]:
         return f"{place}: deviated: the hypothesis does not hold after the method: " + _unmet(document, after)
     if journal["status"] != "completed":
@@ -38,8 +41,9 @@ def _undone(document: Document, result: Mapping[str, Any]) -> str:
     """What is wrong once the rollbacks are played; "" when nothing is."""
     journal, again, place = result["journal"], result.get("again"), document.path.name
     if again is not None and not again["steady_state_met"]:
-        return f"{place}: the rollback broke it: the hypothesis held after the method, and not after the rollbacks: " + (
-            again.get("error") or _unmet(document, again)
+        return (
+            f"{place}: the rollback broke it: the hypothesis held after the method, and not after the rollbacks: "
+            + (again.get("error") or _unmet(document, again))
         )
     failed = [entry for entry in journal.get("rollbacks") or [] if entry.get("status") != "succeeded"]
     if failed and again is None:
@@ -56,7 +60,8 @@ def steps(result: Mapping[str, Any]) -> Iterator[str]:
     for when, entry in entries(journal, result.get("again")):
         met = {True: ", within tolerance", False: ", not within tolerance", None: ""}[entry.get("tolerance_met")]
         said = _error(entry) or _short(entry.get("output"))
-        yield f"{when}: {_name(entry)}: {entry.get('status', 'interrupted')}{met} ({entry.get('duration', 0):.2f} s) {said}"
+        status = entry.get("status", "interrupted")
+        yield f"{when}: {_name(entry)}: {status}{met} ({entry.get('duration', 0):.2f} s) {said}"
 
 
 def entries(journal: Mapping[str, Any], again: Mapping[str, Any] | None) -> Iterator[tuple[str, dict[str, Any]]]:

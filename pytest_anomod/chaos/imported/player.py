@@ -1,7 +1,7 @@
 """Plays one experiment with chaoslib in a process of its own, and tells its parent in lines of JSON what it does.
 
-    python -m pytest_anomod.chaos.imported.player DIRECTORY FD      play it; FD is a socket to the parent
-    python -m pytest_anomod.chaos.imported.player DIRECTORY         its player is dead: play the rollbacks that are left
+    main([DIRECTORY, FD])       play it; FD is a socket to the parent
+    main([DIRECTORY])           its player is dead: play the rollbacks that are left
 
 DIRECTORY is private and holds spec.json: {"document", "folder", "var_files", "framed"}. The process works in the
 folder of the experiment, which comes first on its module path; it has no standard input, and what is written to its
@@ -181,7 +181,9 @@ def roll_back(directory: Path, watch: Watch, numbers: list[int]) -> list[dict[st
             )  # fmt: skip
             status = entries[-1]["status"]
         except Exception as error:  # one that fails must not keep the next from being played
-            entries.append({"activity": activity, "status": "failed", "exception": [f"{type(error).__name__}: {error}"]})
+            entries.append(
+                {"activity": activity, "status": "failed", "exception": [f"{type(error).__name__}: {error}"]}
+            )
         append_line(directory / experiments.PROGRESS, {"rollback": number, "status": status})
     return entries
 
@@ -210,7 +212,9 @@ def play_what_is_left(directory: Path, spec: dict[str, Any]) -> dict[str, Any]:
     watch = Watch(directory, spec)
     variables = merge_vars({}, spec["var_files"])
     kept = experiments.configuration(directory)
-    watch.configuration = kept if kept is not None else load_configuration(document.get("configuration", {}), variables[0])
+    watch.configuration = (
+        kept if kept is not None else load_configuration(document.get("configuration", {}), variables[0])
+    )
     try:
         watch.secrets = load_secrets(document.get("secrets", {}), watch.configuration, variables[1])
     except ChaosException:
@@ -261,9 +265,3 @@ def main(argv: list[str]) -> int:
         return 0
     os.write(answer, json.dumps(play_what_is_left(directory, spec)).encode())
     return 0
-
-
-if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    sys.stdout.flush()
-    os._exit(code)  # threads of a stranger must not keep us

@@ -162,7 +162,9 @@ def _refuse_doubles(path: Path, root: yaml.Node | None) -> None:
 
 def _twice(path: Path, key: str, lines: list[int]) -> str:
     first = f" (first in line {lines[0]})" if len(lines) > 1 else ""
-    return f"{path.name}:{lines[-1] if lines else 1}: the key {key!r} stands twice{first}; only the last would be played"
+    return (
+        f"{path.name}:{lines[-1] if lines else 1}: the key {key!r} stands twice{first}; only the last would be played"
+    )
 
 
 def _lines(root: yaml.Node | None) -> dict[Where, int]:
