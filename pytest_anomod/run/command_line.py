@@ -81,19 +81,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """What each option of ours is for argparse, by its name without `--anomod-`."""
 
-CHECKED = (
-    "scale",
-    "rate",
-    "repeat",
-    "patience",
-    "attempts",
-    "runtime",
-    "injector",
-    "allow",
-    "base",
-    "var-file",
-    "system",
-)
+CHECKED = ("scale", "rate", "repeat", "patience", "attempts", "runtime", "injector", "allow", "base", "var-file")
 """Options whose values are looked at before the run, when they are not their defaults."""
 
 EXPERIMENTS = (".json", ".yaml", ".yml")

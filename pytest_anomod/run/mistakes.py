@@ -37,7 +37,6 @@ def check_options(option: Any, given: Iterable[str]) -> None:
         "attempts": lambda count: _check_least(count, 0, "times"),
         "runtime": lambda name: catalog.find("runtimes", name),
         "injector": lambda name: catalog.find("injectors", name),
-        "system": lambda name: name,  # conftest.py may define it: looked for at collection
         "allow": _check_allowed,
         "base": _check_bases,
         "var-file": _check_files,

@@ -33,8 +33,9 @@ ANSWER_S = 60.0
 
 _PLAYER = (
     "import json, os, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from pytest_anomod.chaos.imported.player import main; code = main(sys.argv[2:]); sys.stdout.flush(); os._exit(code)"
+    "from pytest_anomod.chaos.imported.player import main; code = main(sys.argv[2:]); os._exit(code)"
 )
+"""It ends without waiting: threads of a stranger must not keep it."""
 
 
 class Undoing:
@@ -145,10 +146,8 @@ class Played:
         return said
 
     def _send(self, line: Mapping[str, Any]) -> None:
-        try:
+        with contextlib.suppress(OSError):  # its process is dead: the next `_hear` says so
             self._socket.sendall(json.dumps(line).encode() + b"\n")
-        except OSError:  # its process is dead: the next `_hear` says so
-            pass
 
     def _hear(self, timeout_s: float | None) -> bool:
         """Take in the next line; False when none comes in time."""

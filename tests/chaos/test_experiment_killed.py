@@ -20,13 +20,20 @@ description: The method does not end while we look.
 steady-state-hypothesis:
   title: the switch is off
   probes:
-    - {type: probe, name: is-off, tolerance: false, provider: {type: python, module: os.path, func: exists, arguments: {path: on.txt}}}
+    - type: probe
+      name: is-off
+      tolerance: false
+      provider: {type: python, module: os.path, func: exists, arguments: {path: on.txt}}
 method:
   - {type: action, name: switch-on, provider: {type: process, path: touch, arguments: [on.txt]}}
-  - {type: action, name: keep-it-on, provider: {type: process, path: sh, arguments: [-c, "echo $$ $PPID > pids.txt; exec sleep 600"]}}
+  - type: action
+    name: keep-it-on
+    provider: {type: process, path: sh, arguments: [-c, "echo $$ $PPID > pids.txt; exec sleep 600"]}
 rollbacks:
   - {type: action, name: switch-off, provider: {type: process, path: rm, arguments: [on.txt]}}
-  - {type: action, name: note-it, provider: {type: process, path: sh, arguments: [-c, "echo played >> rolled-back.txt"]}}
+  - type: action
+    name: note-it
+    provider: {type: process, path: sh, arguments: [-c, "echo played >> rolled-back.txt"]}
 """
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "switch.yaml")
 CHAOS = ("-c", "from chaostoolkit.__main__ import cli; cli()", "--no-version-check", "run", "switch.yaml")

@@ -179,7 +179,7 @@ def _refused_kind(tolerance: Mapping[str, Any], named: str, where: Where, refuse
         if not isinstance(limits, list) or len(limits) != 2 or not all(isinstance(one, int | float) for one in limits):
             yield refuse(f"{named}: a range tolerance needs range: [lowest, highest]", *where)
     elif kind == "probe" and not isinstance((tolerance.get("provider") or {}).get("arguments"), dict):
-        yield refuse(f"{named}: chaoslib puts the value into the arguments of a probe tolerance: give it arguments: {{}}",
+        yield refuse(f"{named}: the value goes into the arguments of a probe tolerance: give it arguments: {{}}",
                      *where)  # fmt: skip
 
 
@@ -266,7 +266,7 @@ def _odd_configuration(data: Mapping[str, Any], partly: Any) -> Iterator[Remark]
     for name, entry in configured.items():
         kind = entry.get("type") if isinstance(entry, dict) else None
         if kind == "probe":
-            yield partly(f"${{{name}}} is what a probe answers at the start; if that fails, nothing is put in its place",
+            yield partly(f"${{{name}}} is what a probe answers at the start; if that fails, it is not replaced",
                          "configuration", name)  # fmt: skip
         elif kind not in (None, "env"):
             yield partly(f"${{{name}}} is the mapping itself: chaoslib knows the types env and probe, not {kind!r}",
