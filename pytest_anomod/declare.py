@@ -34,6 +34,10 @@ class Declaration:
     expects: Verdict
     runtime: str | None
     injector: str | None
+    is_original: bool = False
+    """Whether the command line has put the system that a replica stands for in the replica's place."""
+    unfit: str = ""
+    """Why that system can't have the scenario; "" when it can."""
 
     def scenario(
         self, name: str, *, durations: Durations, rate_rps: float | None, seed: int, workload: Workload | None = None

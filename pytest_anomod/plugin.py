@@ -61,6 +61,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         from pytest_anomod.run.mistakes import check_options
 
         check_options(option, given)
+    if option.anomod_compose:
+        from pytest_anomod.run.originals import originals
+
+        originals(session.config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -92,6 +96,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     declaration = getattr(metafunc.function, _DECLARATION, None)
     if declaration is None:
         return
+    if metafunc.config.option.anomod_compose:
+        from pytest_anomod.run.originals import with_original
+
+        declaration = with_original(metafunc.config, declaration)
+        setattr(metafunc.function, _DECLARATION, declaration)
     from pytest_anomod.model.errors import ScenarioError
     from pytest_anomod.run.fitness import check_runnable
     from pytest_anomod.run.mistakes import at_test

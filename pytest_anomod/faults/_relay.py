@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 NAME = "relay"
 _ANSWER_S = 5.0
-LOOPBACK = "blade replaces the queue of a whole interface: here that is the loopback device of this machine"
-"""Why ChaosBlade's faults of the network are none for a process among others."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +26,7 @@ class RelayedFault(FaultDefaults):
     """Everything but what the relay does to the traffic (`relay_options`) and how that is seen (`active`)."""
 
     needs: ClassVar[frozenset[type]] = frozenset({Listener, Programs})
+    on_the_way: ClassVar[bool] = True
 
     def relay_options(self) -> Mapping[str, object]:
         """Options of helpers/proxy.py."""

@@ -1,17 +1,14 @@
-"""What faults of single requests share: which requests are meant, and how Chaos Mesh would name them."""
+"""What faults of single requests share: which requests are meant, and what a target says to them by itself."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import check_engine, matches, within
 from pytest_anomod.faults._relay import RelayedFault
 from pytest_anomod.faults._speak import ask
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
@@ -53,10 +50,3 @@ class RequestFault(RelayedFault):
     def which(self) -> dict[str, object]:
         """Options of helpers/proxy.py that say which requests are meant."""
         return {"prefix": self.path, **({"method": self.method} if self.method else {})}
-
-    def http_chaos(self, target: str, side: str, **what: Json) -> Mapping[str, Json] | None:
-        """Only for all requests: HTTPChaos has a percentage of pods, none of requests."""
-        if self.percent < 100:
-            return None
-        method = {"method": self.method} if self.method else {}
-        return resource("HTTPChaos", target, **{"target": side, "path": f"{self.path}*", **what, **method})

@@ -27,7 +27,7 @@ _FIGURE = re.compile(r'^db_pool_(size|in_use|waiting|timeouts_total)\{store="([^
 _SESSIONS = """
 SELECT count(*) AS open,
        count(*) FILTER (WHERE state = 'idle' AND clock_timestamp() - state_change > make_interval(secs => $2)) AS idle
-FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1
+FROM pg_stat_activity WHERE application_name = $1
 """
 
 
@@ -78,7 +78,7 @@ class PoolExhaustion(FaultDefaults):
             return Observation(active=False, evidence={"state": state})
         seen = {}
         for store, pool in _pools(deployment, target).items():
-            sessions = _postgres.ask(deployment, store, lambda session: session.fetchrow(_SESSIONS, target, _IDLE_S))
+            sessions = _postgres.look(deployment, store, lambda session: session.fetchrow(_SESSIONS, target, _IDLE_S))
             seen[store] = {**pool, "sessions": sessions["open"], "idle_sessions": sessions["idle"]}
         used_up = [
             min(pool["in_use"], pool["idle_sessions"]) >= pool["size"] - self.leave > self.leave

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _limits, _programs
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, whole, within
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import ControlGroup, Limit, LocalProcess, Programs
@@ -139,21 +138,6 @@ class CpuContention(FaultDefaults):
             for member in (process, *process.children(recursive=True)):
                 with contextlib.suppress(psutil.Error, ProcessLookupError):
                     os.kill(member.pid, signal.SIGCONT)
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        """Bites only where the container has a CPU limit: that is the budget the target then shares."""
-        count = str(self.burners)
-        return {
-            "args": ["cri", "cpu", "fullload", "--cpu-count", count, "--container-name", target],
-            "refusal": "blade's cpu load fills the cores of this whole machine and puts no limit on the target",
-        }
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        return resource(
-            "StressChaos",
-            target,
-            stressors={"cpu": {"workers": self.burners, "load": 100}},
-        )
 
 
 def _original(target: str) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _disk, _durable, _limits
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, whole
 from pytest_anomod.model.capability import ControlGroup, Limit, Volume
 from pytest_anomod.model.errors import DeploymentError, InjectionError
@@ -108,20 +107,6 @@ class DiskThrottle(FaultDefaults):
     def _least_s(self, quiet_s: float | None) -> float:
         """How long a write of the target must take now."""
         return max(0.3 / self.writes_per_s if self.writes_per_s else 0.005, 3 * (quiet_s or 0.0))
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
-        """The wait that a limit on writes comes to, on the volume of a MongoDB; none for a limit on bytes alone."""
-        if not self.writes_per_s:
-            return None
-        return resource(
-            "IOChaos",
-            target,
-            action="latency",
-            volumePath="/data/db",
-            delay=f"{1e3 / self.writes_per_s:g}ms",
-            methods=["write", "fsync"],
-            percent=100,
-        )
 
 
 def disk(directory: Path) -> str:

@@ -11,7 +11,7 @@ from pytest_anomod.faults._parameters import whole
 from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.faults._speak import ask
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import Level, Observation
 from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
@@ -48,9 +48,6 @@ class HttpAbort(RequestFault):
         aborted = statuses.count(self.status)
         evidence = {"requests": count, "aborted": aborted, "expected_share": self.percent / 100}
         return Observation(active=aborted >= max(1, 0.35 * count * self.percent / 100), evidence=evidence)
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
-        return self.http_chaos(target, "Response", replace={"code": self.status})
 
 
 OFFERS = (HttpAbort,)

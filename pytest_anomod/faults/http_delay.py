@@ -11,7 +11,7 @@ from pytest_anomod.faults import _speak
 from pytest_anomod.faults._parameters import within
 from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.model import clock
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import Level, Observation
 from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
@@ -53,9 +53,6 @@ class HttpDelay(RequestFault):
         late = sum(status > 0 and took_s >= held_s for status, took_s in answers)
         evidence = {"requests": count, "late": late, "late_from_s": held_s, "expected_share": self.percent / 100}
         return Observation(active=late >= max(2, 0.35 * count * self.percent / 100), evidence=evidence)
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
-        return self.http_chaos(target, "Request", delay=f"{self.delay_ms:g}ms")
 
 
 OFFERS = (HttpDelay,)

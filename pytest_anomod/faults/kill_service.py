@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _programs
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, refuse_lost_content, within
 from pytest_anomod.faults._processes import was_killed
 from pytest_anomod.model import clock
@@ -89,18 +88,6 @@ class KillService(FaultDefaults):
             timeout_s=10.0 + self._young_s,
             what=f"{target!r} to stay up after it was killed",
         )
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        """One kill of the very process; ChaosBlade has no loop, so whoever drives it kills again `every_s`."""
-        args = ["cri", "process", "kill", "--process", ".", "--signal", "9", "--container-name", target]
-        host = ["process", "kill", "--pid", "{pid}", "--signal", "9"]
-        if self.once:
-            return {"args": args, "host": host}
-        return {"host": host, "every_s": self.period_s, "away_s": self.away_s}
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        """One kill, or for the loop a pod that fails for as long as the fault lasts."""
-        return resource("PodChaos", target, action="pod-kill" if self.once else "pod-failure")
 
 
 OFFERS = (KillService,)

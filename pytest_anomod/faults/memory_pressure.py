@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _limits, _pressure, _programs
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import one_of, refuse_target, within
 from pytest_anomod.faults._processes import was_killed
 from pytest_anomod.model import clock
@@ -106,22 +105,6 @@ class MemoryPressure(FaultDefaults):
         if deployment.originals.recall(_kills_before(target)) is not None:
             need(deployment, Lifecycle, target).start()
             deployment.originals.forget(_kills_before(target))
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        """Bites only where the container has a limit: it fills what that leaves."""
-        args = ["cri", "mem", "load", "--mode", "ram", "--mem-percent", "98", "--container-name", target]
-        return {
-            "args": args,
-            "refusal": "blade's memory load fills the memory of this whole machine and puts no limit on the target",
-        }
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        """The program that fills; the limit is the container's own there."""
-        return resource(
-            "StressChaos",
-            target,
-            stressors={"memory": {"workers": 1, "size": f"{self.spare_mb:g}MB"}},
-        )
 
 
 def _kills() -> int:

@@ -7,11 +7,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import check_engine, within
 from pytest_anomod.faults._relay import RelayedFault, filled_trips_s
 from pytest_anomod.faults._speak import FILLABLE
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import Level, Observation
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -56,17 +55,6 @@ class NetworkBandwidth(RelayedFault):
         }
         # beside the lower bound an upper one: a target that merely hangs has no narrow line
         return Observation(active=0.8 * expected_s <= took_s < math.inf, evidence=evidence)
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        # its "bps" are bytes a second, as tc's are
-        bandwidth = {"rate": f"{self.rate_kbit * 125:.0f}bps", "limit": 20_971_520, "buffer": 10_000}
-        return resource(
-            "NetworkChaos",
-            target,
-            action="bandwidth",
-            bandwidth=bandwidth,
-            direction="to",
-        )
 
 
 OFFERS = (NetworkBandwidth,)

@@ -8,10 +8,9 @@ import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, within
-from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.faults._relay import RelayedFault, round_trips_s
+from pytest_anomod.model.fault import Level, Observation
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -45,23 +44,6 @@ class NetworkDelay(RelayedFault):
         far = 0.6 * there_and_back_s <= median < math.inf and times[0] >= 2 * (self.delay_ms - self.jitter_ms) / 1e3
         evidence = {"median_s": None if median == math.inf else round(median, 4), "expected_s": there_and_back_s}
         return Observation(active=far, evidence=evidence)
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        times = ["--time", f"{self.delay_ms:.0f}", "--offset", f"{self.jitter_ms:.0f}"]
-        return {
-            "args": ["cri", "network", "delay", "--interface", "eth0", *times, "--container-name", target],
-            "refusal": LOOPBACK,
-        }
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        delay = {"latency": f"{self.delay_ms:g}ms", "jitter": f"{self.jitter_ms:g}ms", "correlation": "0"}
-        return resource(
-            "NetworkChaos",
-            target,
-            action="delay",
-            delay=delay,
-            direction="to",
-        )
 
 
 OFFERS = (NetworkDelay,)

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _rules
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import one_of, within
-from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
+from pytest_anomod.faults._relay import RelayedFault, round_trips_s
 from pytest_anomod.faults._speak import says_something
 from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.errors import InjectionError
@@ -80,22 +79,6 @@ class NetworkLoss(RelayedFault):
             evidence["dropped_by_kernel"] = dropped
             answered = dropped > 0
         return Observation(active=answered and slow >= max(2, 0.35 * expected * count), evidence=evidence)
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        percent = f"{self.percent:g}"
-        return {
-            "args": ["cri", "network", "loss", "--interface", "eth0", "--percent", percent, "--container-name", target],
-            "refusal": LOOPBACK,
-        }
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        return resource(
-            "NetworkChaos",
-            target,
-            action="loss",
-            loss={"loss": f"{self.percent:g}", "correlation": "0"},
-            direction="to",
-        )
 
 
 OFFERS = (NetworkLoss,)

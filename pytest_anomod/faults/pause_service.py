@@ -30,12 +30,12 @@ class PauseService(FaultDefaults):
     needs: ClassVar[frozenset[type]] = frozenset({LocalProcess})
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        found = _processes(deployment, target)
+        found = processes(deployment, target)
         if not found:
             msg = f"{target!r} has no process now, so nothing can be held"
             raise InjectionError(msg)
         _signal(found, signal.SIGSTOP)
-        found = _processes(deployment, target)  # one that was just being started is among them by now
+        found = processes(deployment, target)  # one that was just being started is among them by now
         _signal(found, signal.SIGSTOP)
         return {"pids": [process.pid for process in found]}
 
@@ -47,7 +47,7 @@ class PauseService(FaultDefaults):
         import psutil
 
         states = {}
-        for process in _processes(deployment, target):
+        for process in processes(deployment, target):
             with contextlib.suppress(psutil.Error):
                 states[process.pid] = process.status()
         held = set(states.values()) - {psutil.STATUS_ZOMBIE} == {psutil.STATUS_STOPPED}
@@ -56,20 +56,11 @@ class PauseService(FaultDefaults):
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Let everything go on, and wait for an answer; a process that was ended meanwhile comes back by itself."""
-        _signal(_processes(deployment, target), signal.SIGCONT)
+        _signal(processes(deployment, target), signal.SIGCONT)
         clock.wait_until(lambda: deployment.answers(target), timeout_s=10.0, what=f"{target!r} to answer again")
 
-    def blade(self, target: str) -> Mapping[str, Json]:
-        args = ["cri", "process", "stop", "--process", ".", "--container-name", target]
-        return {"args": args, "host": ["process", "stop", "--pid", "{pids}"]}
 
-    def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """All its processes: blade stops those that it is told, and no children of theirs."""
-        pids = ",".join(str(process.pid) for process in _processes(deployment, target))
-        return {**FaultDefaults.blade_values(self, deployment, target), "pids": pids}
-
-
-def _processes(deployment: Deployment, target: str) -> list[Any]:
+def processes(deployment: Deployment, target: str) -> list[Any]:
     """The target's process and all below it: a store has children of its own. Empty while there is none."""
     import psutil
 
@@ -81,10 +72,10 @@ def _processes(deployment: Deployment, target: str) -> list[Any]:
     return []
 
 
-def _signal(processes: list[Any], number: int) -> None:
+def _signal(held: list[Any], number: int) -> None:
     import psutil
 
-    for process in processes:
+    for process in held:
         try:
             if process.is_running():
                 os.kill(process.pid, number)

@@ -60,6 +60,8 @@ class Fault(Protocol):
     """The capabilities (model/capability.py) that a target must have; collection checks them against the runtime's."""
     host_wide: ClassVar[bool]
     """True when the load reaches beyond the target's own boundary: the case then takes the host-wide lock."""
+    on_the_way: ClassVar[bool]
+    """True when it acts between callers and target, where the target's own spans can't show it."""
 
     def check(self, system: System, target: str) -> None:
         """Raise ScenarioError when this fault can't be aimed at `target`; called at collection."""
@@ -79,27 +81,13 @@ class Fault(Protocol):
     def locate(self, deployment: Deployment, target: str) -> CodeLocation | None:
         """The function that is at fault, for faults in code; None for all others."""
 
-    def blade(self, target: str) -> Mapping[str, Json] | None:
-        """The same fault for ChaosBlade, as data; None where blade has no such fault.
-
-        "args": arguments of `blade create` for a container. "host": those for a process of this machine, with
-        placeholders that `blade_values` fills; "every_s": to be done again and again at that pace, and in the first
-        "away_s" of each turn to every process that is there. "refusal": why there is no "host" form that is true to the
-        fault and touches nobody else.
-        """
-
-    def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """What the placeholders stand for now; originals that `recover` needs are remembered here first."""
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
-        """The same fault as a Chaos Mesh manifest ({"kind": ..., "spec": {...}}); None where there is none."""
-
 
 class FaultDefaults:
     """What most faults share; subclass it and a fault file holds only what is its own."""
 
     __slots__ = ()
     host_wide: ClassVar[bool] = False
+    on_the_way: ClassVar[bool] = False
 
     def check(self, system: System, target: str) -> None:
         system.service(target)
@@ -108,16 +96,6 @@ class FaultDefaults:
         return None
 
     def locate(self, deployment: Deployment, target: str) -> CodeLocation | None:
-        return None
-
-    def blade(self, target: str) -> Mapping[str, Json] | None:
-        return None
-
-    def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        instance = deployment.instances(target)[0]
-        return {"pid": instance.pid, "address": "{}:{}".format(*instance.address)}
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
         return None
 
 

@@ -48,6 +48,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "what brings systems up: process, docker, or auto, which takes docker where an engine of this machine "
         "answers and the image is there or can be built here, else process; default %(default)s",
     },
+    "compose": {
+        "metavar": "SYSTEM=PATH",
+        "action": "append",
+        "help": "run the tests of a system on its original images: PATH is a checkout (of DeathStarBench for "
+        "social_network, of train-ticket for train_ticket) or its compose files, A.yml:B.yml; what they can't have is "
+        "skipped with the reason; may be given for more than one system",
+    },
     "injector": {"metavar": "NAME", "default": "native", "help": "who carries faults out (%(default)s)"},
     "replay": {"metavar": "DIR", "help": "recorded cases on which tests of methods (@evaluation) are tried"},
     "report": {"metavar": "DIR", "help": "write a report of the run there: one HTML page, and the files it shows"},
@@ -81,7 +88,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """What each option of ours is for argparse, by its name without `--anomod-`."""
 
-CHECKED = ("scale", "rate", "repeat", "patience", "attempts", "runtime", "injector", "allow", "base", "var-file")
+CHECKED = (
+    *("scale", "rate", "repeat", "patience", "attempts", "runtime", "compose", "injector", "allow", "base", "var-file"),
+)
 """Options whose values are looked at before the run, when they are not their defaults."""
 
 EXPERIMENTS = (".json", ".yaml", ".yml")

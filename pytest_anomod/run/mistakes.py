@@ -19,6 +19,7 @@ from pytest_anomod.model.errors import AnomodError, ScenarioError
 from pytest_anomod.model.scenario import PROFILES
 from pytest_anomod.model.workload import OpenLoop
 from pytest_anomod.run.command_line import dest
+from pytest_anomod.run.originals import by_system
 from pytest_anomod.run.telling import NOTES
 
 _NOTE = "usage-error.txt"
@@ -36,6 +37,7 @@ def check_options(option: Any, given: Iterable[str]) -> None:
         "patience": lambda seconds: _check_least(seconds, 0, "s"),
         "attempts": lambda count: _check_least(count, 0, "times"),
         "runtime": lambda name: catalog.find("runtimes", name),
+        "compose": by_system,
         "injector": lambda name: catalog.find("injectors", name),
         "allow": _check_allowed,
         "base": _check_bases,
@@ -46,7 +48,8 @@ def check_options(option: Any, given: Iterable[str]) -> None:
         try:
             checks[name](value)
         except ScenarioError as error:
-            msg = f"--anomod-{name}={value}: {error}"
+            said = " ".join(value) if isinstance(value, list) else value
+            msg = f"--anomod-{name}={said}: {error}"
             raise pytest.UsageError(msg) from None
 
 

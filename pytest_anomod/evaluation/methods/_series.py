@@ -84,18 +84,23 @@ def _ticks(times: np.ndarray, start_ns: int) -> np.ndarray:
 def _rates(frame: pd.DataFrame) -> np.ndarray:
     """Values of gauges; of counters the rise a second since the row before of the same series.
 
-    A counter that falls was begun anew; a series that appears later than the first tick began at 0.
+    A counter that falls was begun anew. One that appears later than the first round of scrapes, in which services are
+    asked one after the other, began at 0; what one of that round grew by before is not known, its next rate stands in.
     """
     times, values = frame["time_unix_nano"].to_numpy(), frame["value"].to_numpy(dtype=float)
     first = np.ones(len(frame), dtype=bool)
     first[1:] = np.diff(frame["one"].to_numpy()) != 0
     rise = np.diff(values, prepend=0.0)
     rise = np.where(first | (rise < 0), values, rise)
-    rise = np.where(first & (times == times.min(initial=0 if not len(times) else times[0])), np.nan, rise)
-    step_s = np.where(first, NS_PER_S, np.diff(times, prepend=0)) / NS_PER_S
+    steps = np.diff(times, prepend=0)
+    pace = np.median(steps[~first]) if not first.all() else 0
+    unknown = first & (times - times.min(initial=times[0] if len(times) else 0) <= pace)
+    step_s = np.where(first, NS_PER_S, steps) / NS_PER_S
+    rates = np.where(unknown, np.nan, rise / np.maximum(step_s, 1e-3))
+    rates = np.where(unknown & ~np.roll(first, -1), np.roll(rates, -1), rates)
     names, kinds = frame["metric_name"].astype(str), frame["kind"].astype(str)
     untold = ~kinds.isin((_GAUGE, *_COUNTERS)) & names.str.contains(_CUMULATIVE)
-    return np.where((kinds.isin(_COUNTERS) | untold).to_numpy(), rise / np.maximum(step_s, 1e-3), values)
+    return np.where((kinds.isin(_COUNTERS) | untold).to_numpy(), rates, values)
 
 
 def _with_means(table: pd.DataFrame) -> pd.DataFrame:

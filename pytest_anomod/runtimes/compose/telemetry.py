@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.host.engine import translated
+from pytest_anomod.model.system import ComposeFiles
 
 if TYPE_CHECKING:
     import docker
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pytest_anomod.sources.otlp.receiver import OtlpReceiver
 
 SIGNALS = ("traces", "metrics", "logs")
+TRACE_PORTS = {"jaeger": 16_686, "zipkin": 9_411}
+"""Where servers of the files are asked for the traces that they keep."""
 _OTLP = "OTEL_EXPORTER_OTLP_"
 
 
@@ -30,6 +33,12 @@ def make_network(
             internal = bool(described.get("internal"))
             client.api.create_network(name, driver="bridge", labels=marks, internal=internal)
         return str(client.api.inspect_network(name)["IPAM"]["Config"][0]["Gateway"])
+
+
+def trace_servers(deploys: ComposeFiles) -> dict[str, tuple[str, int, str]]:
+    """Servers of the files that keep traces, and the ports by which they are asked; these are published by us."""
+    named = {"jaeger": deploys.jaeger, "zipkin": deploys.zipkin}
+    return {kind: (service, TRACE_PORTS[kind], "tcp") for kind, service in named.items() if service}
 
 
 def start_receiver(gateway: str, directory: Path) -> OtlpReceiver:

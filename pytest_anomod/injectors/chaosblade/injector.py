@@ -7,9 +7,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING
 
-from pytest_anomod.injectors._blade import HOME, Answer, Blade, find_home, lacks, new_uid
+from pytest_anomod.injectors.chaosblade.blade import HOME, Answer, Blade, find_home, lacks, new_uid
+from pytest_anomod.injectors.chaosblade.means import Create, means, values
 from pytest_anomod.injectors.native import NativeInjector
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Programs
@@ -18,14 +20,15 @@ from pytest_anomod.model.fault import Fault, Json, Level, Observation, parameter
 from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
-    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.runtime import Deployment, Runtime
+    from pytest_anomod.model.system import System
 
 RUNTIMES = ("process", "docker")
 """Where a service is a process of this machine with a pid that we know; `blade create cri` is not driven."""
 DEADLINE_S = 4 * 7_200.0
 """blade's own time limit: after the longest case there can be. The guardian is there long before."""
 _LOOP = "again"
-_REPEAT = "pytest_anomod.injectors.helpers.repeat"
+_REPEAT = "pytest_anomod.injectors.chaosblade.helpers.repeat"
 _BELATED_S = 1.0
 
 
@@ -49,22 +52,12 @@ class ChaosBladeInjector:
             )
             raise ScenarioError(msg)
 
-    def refusal(self, fault: Fault, target: str, runtime: str) -> str:
-        """Why blade can't put this fault into this target truly, on that runtime of this machine; "" when it can."""
-        if fault.level is Level.NORMAL:
-            return ""
-        form = fault.blade(target)
-        if form is None:
-            return f"ChaosBlade has no {fault.name}"
-        if runtime not in RUNTIMES:
-            return f"blade is driven on runtime {' and '.join(RUNTIMES)} only, not on {runtime!r}"
-        if "host" in form and runtime == "docker" and os.geteuid() != 0:
-            return "only root can signal the processes of containers"
-        if "host" in form:
-            home = find_home()
-            return "no blade on this machine" if home is None else lacks(home, form["host"][0])
-        command = " ".join(("blade create", *form.get("args", ())))
-        return str(form.get("refusal") or f"ChaosBlade has {fault.name} only as an action in a container ({command})")
+    def refusal(self, fault: Fault, target: str, system: System, runtime: Runtime) -> str:
+        """Why blade can't put this fault into this target truly, on that runtime of this machine; "" when it can.
+
+        What blade forgets the fault itself restores, so it must have what it needs as well.
+        """
+        return _why_not(fault, runtime.name) or self._native.refusal(fault, target, system, runtime)
 
     def prepare(self, fault: Fault, deployment: Deployment, target: str) -> None:
         """As the native injector does."""
@@ -72,7 +65,7 @@ class ChaosBladeInjector:
 
     def inject(self, fault: Fault, deployment: Deployment, target: str) -> Json:
         """Have blade put the fault in; InjectionError when it says that it could not and nothing is seen either."""
-        if why := self.refusal(fault, target, deployment.runtime):
+        if why := _why_not(fault, deployment.runtime):
             msg = f"{fault.name!r} can't be put into {target!r} by ChaosBlade: {why}"
             raise InjectionError(msg)
         if fault.level is Level.NORMAL:
@@ -86,7 +79,7 @@ class ChaosBladeInjector:
             msg = f"blade create {' '.join(words)}: {answer.error}; and {fault.name!r} is not seen on {target!r}"
             raise InjectionError(msg)
         done = {"uid": kept["uid"], "command": ["blade", "create", *words], "said": _said(answer)}
-        if _is_repeated(fault, target):
+        if _is_repeated(fault):
             done["helper_pid"] = _repeat(fault, deployment, target, kept)
         return done
 
@@ -96,7 +89,7 @@ class ChaosBladeInjector:
 
     def recover(self, fault: Fault, deployment: Deployment, target: str) -> None:
         """Have blade undo it, restore what it does not, and see that the fault is gone; only then is it done."""
-        if _is_repeated(fault, target):
+        if _is_repeated(fault):
             need(deployment, Programs, target).end(_LOOP)
         kept = deployment.originals.recall(_key(fault, target))
         try:
@@ -129,12 +122,12 @@ class ChaosBladeInjector:
 
 def create_words(fault: Fault, deployment: Deployment, target: str) -> list[str]:
     """The arguments of `blade create` with the figures of now; InjectionError when the target has no process."""
-    values = fault.blade_values(deployment, target)
-    form = fault.blade(target) or {}
-    if values.get("pid") is None and any("{pid" in word for word in form["host"]):
+    found = values(fault, deployment, target)
+    words = _means(fault).words
+    if not all(found[name] for word in words for _, name, _, _ in Formatter().parse(word) if name):
         msg = f"{target!r} has no process on this machine now, so blade can't hit it"
         raise InjectionError(msg)
-    return [word.format_map(values) for word in form["host"]]
+    return [word.format_map(found) for word in words]
 
 
 def backstop_s(words: Sequence[str]) -> float | None:
@@ -150,16 +143,40 @@ def _is_seen(fault: Fault, deployment: Deployment, target: str) -> bool:
     return seen
 
 
-def _is_repeated(fault: Fault, target: str) -> bool:
-    return "every_s" in (fault.blade(target) or {})
+def _why_not(fault: Fault, runtime: str) -> str:
+    """Why blade can't do a fault on a runtime of this machine; "" when it can."""
+    if fault.level is Level.NORMAL:
+        return ""
+    create = means(fault)
+    if isinstance(create, str):
+        return create
+    if runtime not in RUNTIMES:
+        return f"blade is driven on runtime {' and '.join(RUNTIMES)} only, not on {runtime!r}"
+    if runtime == "docker" and os.geteuid() != 0:
+        return "only root can signal the processes of containers"
+    home = find_home()
+    return "no blade on this machine" if home is None else lacks(home, create.words[0])
+
+
+def _means(fault: Fault) -> Create:
+    """The means of a fault; InjectionError for one that blade can't do."""
+    create = means(fault)
+    if isinstance(create, str):
+        raise InjectionError(create)
+    return create
+
+
+def _is_repeated(fault: Fault) -> bool:
+    create = means(fault)
+    return isinstance(create, Create) and create.every_s is not None
 
 
 def _repeat(fault: Fault, deployment: Deployment, target: str, kept: Mapping[str, Json]) -> int:
     """Start the program that has blade do it again and again."""
-    form = fault.blade(target) or {}
+    create = _means(fault)
     what = {"fault": fault.name, "parameters": parameters(fault), "ref": dict(deployment.ref), "target": target}
     argv = [sys.executable, "-m", _REPEAT, "--what", json.dumps({**what, **kept})]
-    argv += ["--every-s", str(form["every_s"]), "--away-s", str(form.get("away_s", 0)), "--deadline-s", str(DEADLINE_S)]
+    argv += ["--every-s", str(create.every_s), "--away-s", str(create.away_s), "--deadline-s", str(DEADLINE_S)]
     return need(deployment, Programs, target).run(argv, name=_LOOP, deadline_s=DEADLINE_S)
 
 
@@ -169,6 +186,3 @@ def _said(answer: Answer) -> dict[str, Json]:
 
 def _key(fault: Fault, target: str) -> str:
     return f"blade {fault.name} {target}"
-
-
-OFFERS = (ChaosBladeInjector(),)

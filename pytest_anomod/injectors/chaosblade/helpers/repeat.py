@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pytest_anomod.injectors._blade import Blade
-from pytest_anomod.injectors.chaosblade import backstop_s, create_words
+from pytest_anomod.injectors.chaosblade.blade import Blade
+from pytest_anomod.injectors.chaosblade.injector import backstop_s, create_words
 from pytest_anomod.model.catalog import find, make_fault
 from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.model.turns import take_turns

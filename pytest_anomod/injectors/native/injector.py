@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_anomod.model import clock
@@ -10,7 +10,8 @@ from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import Fault, Json, Observation, parameters
 
 if TYPE_CHECKING:
-    from pytest_anomod.model.runtime import Deployment
+    from pytest_anomod.model.runtime import Deployment, Runtime
+    from pytest_anomod.model.system import System
 
 _GONE_WITHIN_S = 5.0
 
@@ -19,6 +20,16 @@ class NativeInjector:
     """Calls the fault's own methods; works in any process that has the deployment's ref."""
 
     name = "native"
+
+    def refusal(self, fault: Fault, target: str, system: System, runtime: Runtime) -> str:
+        """Which capabilities the fault needs and the target will not have; "" when it has them all."""
+        missing = runtime.lacks(system, target, fault.needs)
+        if not missing:
+            return ""
+        nobody = missing - runtime.capabilities
+        who = f"runtime {runtime.name!r}" if nobody else f"{target!r} on runtime {runtime.name!r}"
+        other = "choose another with --anomod-runtime" if nobody else "aim at another service"
+        return f"fault {fault.name!r} needs {_names(nobody or missing)}, which {who} does not have; {other}"
 
     def write_down(self, fault: Fault, deployment: Deployment, target: str) -> None:
         """Record how to undo the fault, unless that is on record; InjectionError for what the runtime can't do."""
@@ -55,10 +66,10 @@ class NativeInjector:
 
 
 def _require(fault: Fault, deployment: Deployment, target: str) -> None:
-    missing = sorted(kind.__name__ for kind in fault.needs if deployment.capability(kind, target) is None)
+    missing = {kind for kind in fault.needs if deployment.capability(kind, target) is None}
     if missing:
         msg = (
-            f"fault {fault.name!r} needs {', '.join(missing)}, which {target!r} does not have on runtime "
+            f"fault {fault.name!r} needs {_names(missing)}, which {target!r} does not have on runtime "
             f"{deployment.runtime!r} now"
         )
         raise InjectionError(msg)
@@ -81,4 +92,5 @@ def _key(fault: Fault, target: str) -> str:
     return f"undo {fault.name} {target}"
 
 
-OFFERS = (NativeInjector(),)
+def _names(capabilities: Collection[type]) -> str:
+    return ", ".join(sorted(kind.__name__ for kind in capabilities))
