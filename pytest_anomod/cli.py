@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
 
+    from pytest_anomod.importers import command as importing
+
+    importing.add_to(commands, lambda line: print(line, flush=True))
+
     clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
     clean.set_defaults(run=_clean)
     return parser
