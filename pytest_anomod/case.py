@@ -22,7 +22,7 @@ from pytest_anomod.model.labelling import Provenance, make_label
 from pytest_anomod.model.quiet import quietly
 from pytest_anomod.model.source import ResponseRecord
 from pytest_anomod.model.timeline import Timeline
-from pytest_anomod.model.verdict import CaseView, Finding, Verdict
+from pytest_anomod.model.verdict import ANY, CaseView, Finding, Outcome, Verdict
 
 if TYPE_CHECKING:
     from pytest_anomod.collecting import Collecting
@@ -53,7 +53,14 @@ class CaseResult:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the one that the scenario declares."""
+        """Whether the verdict is the one that the scenario declares; one that declares none takes any that is valid.
+
+        For such a one a fault that nobody could look for is no mistake; one that was looked for and not seen is.
+        """
+        if self.scenario.expects == ANY:
+            unasked = any(one.question == "mechanism" and one.outcome is Outcome.NOT_ASKED for one in self.findings)
+            spoiled = (Verdict.CONTAMINATED, Verdict.BROKEN, *(() if unasked else (Verdict.INEFFECTIVE,)))
+            return self.verdict not in spoiled
         return str(self.verdict) == self.scenario.expects
 
     def explain(self) -> str:

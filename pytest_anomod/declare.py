@@ -31,7 +31,7 @@ class Declaration:
     level: Level
     workload: Workload
     durations: Durations | None
-    expects: Verdict
+    expects: Verdict | str
     runtime: str | None
     injector: str | None
     is_original: bool = False

@@ -28,6 +28,10 @@ class Verdict(StrEnum):
     NORMAL = "normal"  # a control in which nothing was found
 
 
+ANY = "any"
+"""What an experiment of a file expects that names no verdict: its own hypothesis decides, as under `chaos run`."""
+
+
 class Outcome(StrEnum):
     """What one finding says about its question."""
 

@@ -89,7 +89,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """What each option of ours is for argparse, by its name without `--anomod-`."""
 
 CHECKED = (
-    *("scale", "rate", "repeat", "patience", "attempts", "runtime", "compose", "injector", "allow", "base", "var-file"),
+    *("scale", "rate", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
+    *("allow", "base", "var-file"),
 )
 """Options whose values are looked at before the run, when they are not their defaults."""
 

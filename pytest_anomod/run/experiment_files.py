@@ -102,7 +102,7 @@ class ExperimentFile(pytest.File):
             raise self.CollectError(
                 f"{os.path.dirname(place)}{os.sep if os.path.dirname(place) else ''}{error}"
             ) from None
-        refused = [f"{place}:{remark.line}: {remark.text}" for remark in checking.refusals(document)]
+        refused = [f"{place}:{remark.line}: {remark.why}" for remark in checking.refusals(document)]
         if refused:
             raise self.CollectError("\n".join(dict.fromkeys(refused)))
         yield self._item(document, place)
@@ -110,10 +110,15 @@ class ExperimentFile(pytest.File):
     def _item(self, document: Document, place: str) -> pytest.Item:
         from pytest_anomod.chaos.imported import checking, reading
         from pytest_anomod.run.experiments import ExperimentItem
+        from pytest_anomod.run.fitness import check_runnable
 
-        item: pytest.Item = ExperimentItem.from_parent(
-            self, name=" ".join(str(document.data["title"]).replace("::", ":").split()), document=document
-        )
+        name = " ".join(str(document.data["title"]).replace("::", ":").split())
+        try:
+            item = ExperimentItem.from_parent(self, name=name, document=document)
+            if item.declaration is not None:
+                check_runnable(self.config, item.declaration, name)
+        except ScenarioError as error:
+            raise self.CollectError(f"{place}:{document.line_of(('extensions',))}: {error}") from None
         for tag in reading.tags(document.data):
             if tag not in _NO_MARKS:
                 self.config.addinivalue_line("markers", f"{tag}: a tag of Chaos Toolkit experiments")

@@ -6,17 +6,20 @@ import copy
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_anomod.chaos.imported import checking, outcome
+from pytest_anomod.declare import ATTRIBUTE
+from pytest_anomod.run.experiment_cases import declared, run_case, scenario_of
 from pytest_anomod.run.options import out_directory
 
 if TYPE_CHECKING:
     from pytest_anomod.chaos.imported.reading import Document
+    from pytest_anomod.declare import Declaration
     from pytest_anomod.safety.experiments import Played, Undoing
 
 STOPPING_S = 30.0
@@ -31,16 +34,22 @@ class ExperimentItem(pytest.Item):
         self.document = document
         self.played: Mapping[str, Any] | None = None
         """The result of its player."""
+        self.declaration = declared(self.config, document)
+        if self.declaration is not None:
+            self.function = _function(self.declaration, document)
 
     def runtest(self) -> None:
         """Play it, and fail with one line where `chaos run` fails, or where it leaves something behind."""
-        missing = [f"line {remark.line}: {remark.text}" for remark in checking.lacks(self.document)]
+        missing = [f"line {remark.line}: {remark.why}" for remark in checking.lacks(self.document)]
         if missing:
             pytest.fail(f"{self.document.path.name}: {'; '.join(missing)}", pytrace=False)
-        self.played = play_plain(self.config, self.document)
-        self.tell()
-        if why := outcome.why_failed(self.document, self.played):
-            pytest.fail(why, pytrace=False)
+        if self.declaration is None or not self.document.data["method"]:
+            self.played = play_plain(self.config, self.document)
+            self.tell()
+            if why := outcome.why_failed(self.document, self.played):
+                pytest.fail(why, pytrace=False)
+        if self.declaration is not None:
+            run_case(self, self.declaration)
 
     def tell(self) -> None:
         """Put the steps, what was written, and what is only partly done into the report."""
@@ -53,7 +62,7 @@ class ExperimentItem(pytest.Item):
         sections = {
             "steps": "\n".join(outcome.steps(self.played)),
             "output": self.played.get("output") or "",
-            "remarks": "\n".join(f"line {one.line}: {one.text}" for one in checking.shortcomings(self.document)),
+            "remarks": "\n".join(f"line {one.line}: {one.why}" for one in checking.shortcomings(self.document)),
         }
         for name, text in sections.items():
             if text:
@@ -62,6 +71,17 @@ class ExperimentItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         """The file, and the title of the experiment."""
         return self.path, self.document.line_of(("title",)) - 1, self.name
+
+
+def _function(declaration: Declaration, document: Document) -> Callable[[], None]:
+    """What stands for the test function, at which others read what a test declares: which system it needs, say."""
+
+    def experiment() -> None:
+        return None
+
+    experiment.__name__, experiment.__doc__ = scenario_of(document), str(document.data["description"])
+    setattr(experiment, ATTRIBUTE, declaration)
+    return experiment
 
 
 def play_plain(config: pytest.Config, document: Document) -> Mapping[str, Any]:

@@ -54,7 +54,8 @@ class Played:
         files.write_json(self.directory / SPEC, dict(spec))
         self.result: dict[str, Any] | None = None
         self.at: set[str] = set()
-        """Edges that were passed: method (it waits there), method_completed, rollbacks (the same), rolled_back, end."""
+        """Edges that were passed: method (it waits there), action (the first of the method begins), method_completed,
+        rollbacks (if framed it waits there), rolled_back, end (the same)."""
         self._title = str(spec["document"].get("title"))
         self._undoing = undoing
         self._entries: list[str] = []

@@ -5,7 +5,6 @@ chaoslib's own validation imports the modules that a file names, which runs code
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.machinery
 import importlib.util
 import os
@@ -13,13 +12,14 @@ import re
 import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pytest_anomod.chaos.imported import reading
 from pytest_anomod.chaos.imported.known import kind_of, known
 from pytest_anomod.chaos.imported.reading import Document, Placed, Where
+from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.remark import Remark, Says
 
 KINDS = {"process": "shell", "python": "python", "http": "http"}
 """What --anomod-allow calls the three kinds of providers."""
@@ -30,28 +30,25 @@ _STRATEGIES = (
 _ROLLBACKS = ("default", "always", "never", "deviated")
 
 
-class Grade(StrEnum):
-    """How well a thing can be done here."""
-
-    DOES = "does"
-    PARTLY = "partly"
-    MISSING = "missing"  # on this machine, now: a variable, a program, a module; the test fails when it is run
-    REFUSED = "refused"  # whatever the machine: an error when the file is collected
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """One thing that is to be said of a file."""
-
-    grade: Grade
-    line: int
-    text: str
-
-
 def check(document: Document) -> list[Remark]:
-    """All that is to be said of an experiment, refusals first."""
+    """All that is to be said of an experiment, in the order of its lines."""
     found = [*refusals(document), *lacks(document), *shortcomings(document), *does(document)]
-    return sorted(found, key=lambda remark: list(Grade).index(remark.grade), reverse=True)
+    return sorted(found, key=lambda remark: remark.line)
+
+
+def check_file(path: Path) -> list[Remark]:
+    """The same of a file, which need not be an experiment, or there."""
+    try:
+        return check(reading.read(path))
+    except ScenarioError as error:
+        _, line, why = str(error).split(":", 2)
+        return [Remark(line=int(line), key="the file", says=Says.REFUSED, why=why.strip())]
+
+
+def _remark(document: Document, says: Says, why: str, where: Where) -> Remark:
+    """A remark on what stands at a way; its key is the way as one would write it."""
+    key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where).lstrip(".")
+    return Remark(line=document.line_of(where), key=key or "the file", says=says, why=why)
 
 
 def refusals(document: Document) -> Iterator[Remark]:
@@ -59,7 +56,7 @@ def refusals(document: Document) -> Iterator[Remark]:
     data = document.data
 
     def refuse(text: str, *where: str | int) -> Remark:
-        return Remark(grade=Grade.REFUSED, line=document.line_of(where), text=text)
+        return _remark(document, Says.REFUSED, text, where)
 
     for key in ("title", "description"):
         if not data.get(key) or not isinstance(data[key], str):
@@ -200,7 +197,7 @@ def lacks(document: Document) -> Iterator[Remark]:
     """What is not there now on this machine: variables, programs, modules."""
 
     def lack(text: str, where: Where) -> Remark:
-        return Remark(grade=Grade.MISSING, line=document.line_of(where), text=text)
+        return _remark(document, Says.REFUSED, text, where)
 
     for where, entry in _variables(document.data):
         if entry.get("key") not in os.environ and ("default" not in entry or where[0] == "secrets"):
@@ -239,7 +236,7 @@ def shortcomings(document: Document) -> Iterator[Remark]:
     data = document.data
 
     def partly(text: str, *where: str | int) -> Remark:
-        return Remark(grade=Grade.PARTLY, line=document.line_of(where), text=text)
+        return _remark(document, Says.PARTLY, text, where)
 
     acts = [placed for placed in reading.activities(data) if placed.part == "method" and _is_action(placed, data)]
     if acts and not data.get("rollbacks"):
@@ -290,11 +287,9 @@ def does(document: Document) -> Iterator[Remark]:
         notes += [f"pause of {pauses[when]} s {when}" for when in ("before", "after") if pauses.get(when)]
         said = f" ({'; '.join(notes)})" if notes else ""
         text = f"{placed.part}: {placed.name!r}: {_said(provider)}{said}"
-        yield Remark(grade=Grade.DOES, line=document.line_of(placed.where), text=text)
+        yield _remark(document, Says.DOES, text, placed.where)
     if not document.data.get("method"):
-        yield Remark(
-            grade=Grade.DOES, line=document.line_of(("method",)), text="method: [] is a control: nothing is done"
-        )
+        yield _remark(document, Says.DOES, "method: [] is a control: nothing is done", ("method",))
 
 
 def _what_it_is(kind: str, provider: Mapping[str, Any]) -> str:

@@ -88,6 +88,7 @@ class Watch(RunEventHandler):
         self.configuration: dict[str, Any] = {}
         self.secrets: dict[str, Any] = {}
         self._undoing = False
+        self._in_method = False
         self._begun = 0
 
     def started(self, experiment: Any, journal: Any) -> None:
@@ -104,9 +105,15 @@ class Watch(RunEventHandler):
         kept = json.loads(json.dumps(self.configuration, default=str))
         append_line(self.directory / experiments.PROGRESS, {"configuration": kept})
         self.parent.ask("method")
+        self._in_method = True
+
+    def start_activity(self, activity: Any) -> None:
+        if self._in_method and activity.get("type") == "action" and self.parent is not None:
+            self.parent.say({"at": "action"})
 
     def method_completed(self, experiment: Any, state: Any = None) -> None:
         assert self.parent is not None
+        self._in_method = False
         self.parent.say({"at": "method_completed"})
 
     def start_rollbacks(self, experiment: Any) -> None:
