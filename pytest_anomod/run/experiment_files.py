@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_anomod.model.errors import AnomodError, ScenarioError
+from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.run.command_line import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -49,9 +49,19 @@ def collect(path: Path, parent: pytest.Collector) -> pytest.File | None:
     named = str(path) in _named(config)
     if not named and not _matches(config, path):
         return None
-    if not named and not _is_experiment(path):
-        return None
-    file: pytest.File = ExperimentFile.from_parent(parent, path=path)
+    from pytest_anomod.chaos.imported.reading import NotAnExperimentError, read
+
+    found: Document | ScenarioError
+    try:
+        found = read(path)
+    except NotAnExperimentError as error:
+        if not named:
+            return None  # a pattern may well match files of variables and manifests beside the experiments
+        found = error
+    except ScenarioError as error:
+        found = error
+    file: ExperimentFile = ExperimentFile.from_parent(parent, path=path)
+    file.found = found
     return file
 
 
@@ -77,35 +87,23 @@ def _matches(config: pytest.Config, path: Path) -> bool:
     return any(fnmatch.fnmatch(below, pattern.removeprefix("./")) for pattern in patterns)
 
 
-def _is_experiment(path: Path) -> bool:
-    """Whether a file that a pattern matches is an experiment, and not a file of variables or a manifest beside it."""
-    from pytest_anomod.chaos.imported.reading import read
-
-    try:
-        read(path)
-    except ScenarioError as error:
-        return "not a Chaos Toolkit experiment" not in str(error)
-    return True
-
-
 class ExperimentFile(pytest.File):
     """A file with one experiment; it is read, and nothing of it is run."""
 
+    found: Document | ScenarioError
+    """The document, or why there is none."""
+
     def collect(self) -> Iterable[pytest.Item]:
         """The experiment as a test; CollectError, one line a mistake, for one that can't be played."""
-        from pytest_anomod.chaos.imported import checking, reading
+        from pytest_anomod.chaos.imported import checking
 
         place = os.path.relpath(self.path, self.config.invocation_params.dir)
-        try:
-            document = reading.read(self.path)
-        except AnomodError as error:
-            raise self.CollectError(
-                f"{os.path.dirname(place)}{os.sep if os.path.dirname(place) else ''}{error}"
-            ) from None
-        refused = [f"{place}:{remark.line}: {remark.why}" for remark in checking.refusals(document)]
+        if isinstance(self.found, ScenarioError):
+            raise self.CollectError(os.path.join(os.path.dirname(place), str(self.found)))
+        refused = [f"{place}:{remark.line}: {remark.why}" for remark in checking.refusals(self.found)]
         if refused:
             raise self.CollectError("\n".join(dict.fromkeys(refused)))
-        yield self._item(document, place)
+        yield self._item(self.found, place)
 
     def _item(self, document: Document, place: str) -> pytest.Item:
         from pytest_anomod.chaos.imported import checking, reading

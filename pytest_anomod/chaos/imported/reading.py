@@ -24,6 +24,10 @@ Where = tuple[str | int, ...]
 """The way to a value: keys and positions from the top of the document."""
 
 
+class NotAnExperimentError(ScenarioError):
+    """A file that can be read, but is something else."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A parsed file. `line_of` gives the line of a value (or of the nearest that holds it), counted from 1."""
@@ -51,12 +55,12 @@ def read(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ScenarioError(f"{path.name}:1: not a Chaos Toolkit experiment: it is no text in UTF-8") from None
+        raise NotAnExperimentError(f"{path.name}:1: not a Chaos Toolkit experiment: it is no text in UTF-8") from None
     except OSError as error:
         raise ScenarioError(f"{path.name}:1: can't be read: {error.strerror}") from None
     data, line_of = _json(path, text) if path.suffix == ".json" else _yaml(path, text)
     if not is_experiment(data):
-        raise ScenarioError(f"{path.name}:1: not a Chaos Toolkit experiment: {_what_instead(data)}")
+        raise NotAnExperimentError(f"{path.name}:1: not a Chaos Toolkit experiment: {_what_instead(data)}")
     return Document(path=path, data=data, line_of=line_of)
 
 
