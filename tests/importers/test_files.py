@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from outcomes import OUTCOMES
+from file_outcomes import OUTCOMES
 
 from pytest_anomod.importers import check, reading, table
 from pytest_anomod.importers.found import Aims

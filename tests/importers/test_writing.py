@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from without_engine import no_container_engine
 
 from pytest_anomod import cli
 from pytest_anomod.model import catalog
@@ -22,14 +25,17 @@ def run_import(capsys, *words):
     return code, said.out + said.err
 
 
-@pytest.fixture
-def written(tmp_path, capsys):
-    """All files of Chaos Mesh, Litmus and AnoMod, imported into a directory."""
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """All files of Chaos Mesh, Litmus and AnoMod, imported into a directory; and what was said."""
+    out, said = tmp_path_factory.mktemp("imported") / "chaos", io.StringIO()
     files = [path for kind in ("chaos_mesh", "litmus", "anomod") for path in sorted((FILES / kind).iterdir())]
     files.append(FILES / "toxiproxy/toxicity_half.json")
-    code, said = run_import(capsys, *files, "--system", "train_ticket", "-o", tmp_path / "chaos")
-    assert code == 1, "some of them are refused"
-    return tmp_path / "chaos", said
+    with no_container_engine(), contextlib.redirect_stdout(said):
+        assert cli.main(["import", *map(str, files), "--system", "train_ticket", "-o", str(out)]) == 1, (
+            "some are refused"
+        )
+    return out, said.getvalue()
 
 
 def test_what_is_written_is_collected_and_formatted(written, pytester):
