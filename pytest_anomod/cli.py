@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_anomod import judge_again
+from pytest_anomod.audit import command as auditing
 from pytest_anomod.evaluation import command as evaluation
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluation.add_parser(commands)
     judge_again.add_parser(commands)
+    auditing.add_parser(commands)
 
     catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)

@@ -12,7 +12,7 @@ from pytest_anomod.faults._speak import FILL_MOST, round_trip_s
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Listener, Programs
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Observation
+from pytest_anomod.model.fault import IN, FaultDefaults, Json, Observation
 from pytest_anomod.model.runtime import instance_of, need
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class RelayedFault(FaultDefaults):
     """
 
     needs: ClassVar[frozenset[type]] = frozenset({Listener, Programs})
-    on_the_way: ClassVar[bool] = True
+    edges: ClassVar[str] = IN
 
     on_s: float = 1
     off_s: float = 0

@@ -38,6 +38,10 @@ class Observation:
         return self.active
 
 
+IN, PEERS, LINK = "in", "peers", "link"
+"""Values of Fault.edges."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CodeLocation:
     """A function as the truth of a code fault: file as the coverage table names it, lines 1-based and inclusive."""
@@ -64,8 +68,9 @@ class Fault(Protocol):
     """True when the load reaches beyond the target's own boundary: the case then takes the host-wide lock."""
     dial: ClassVar[Dial]
     """Each step is worse to users than the one before; see model/severity.py."""
-    on_the_way: ClassVar[bool]
-    """True when it acts between callers and target, where the target's own spans can't show it."""
+    edges: ClassVar[str]
+    """Which calls it lies on, when it acts between services, where their own spans can't show it: IN (calls to the
+    target), PEERS (calls from it to its `peers`), LINK (calls between it and its `peers`, either way); "" for none."""
 
     def check(self, system: System, target: str) -> None:
         """Raise ScenarioError when this fault can't be aimed at `target`; called at collection."""
@@ -92,7 +97,7 @@ class FaultDefaults:
     __slots__ = ()
     host_wide: ClassVar[bool] = False
     dial: ClassVar[Dial] = {5: {}}  # it is in or not, and an outage when it is
-    on_the_way: ClassVar[bool] = False
+    edges: ClassVar[str] = ""
 
     def check(self, system: System, target: str) -> None:
         system.service(target)
