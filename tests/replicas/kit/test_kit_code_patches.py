@@ -157,6 +157,21 @@ def test_an_exception_comes_in_mid_course_and_leaves_the_lines_of_a_defect(
     assert child._Child__kept == [3, 4]
 
 
+@pytest.mark.parametrize("name", ["store", "wait", "greet"])
+def test_another_value_leaves_the_lines_of_the_healthy_function(
+    module: ModuleType, patches: CodePatches, name: str
+) -> None:
+    """It does its work, with its effects, and only what comes of it is another."""
+    child = module.Child()
+    call = {"store": lambda: asyncio.run(child.store([1, 0])), "wait": lambda: asyncio.run(child.wait(1))}
+    run = call.get(name, lambda: child.greet())
+    healthy = lines_of(run, name)
+    patches.patch(f"kinds:Child.{name}", Patch(action="return", value="other"))
+    assert run() == "other"
+    assert lines_of(run, name) == healthy
+    assert name != "store" or child._Child__kept == [1]
+
+
 def test_patched_code_carries_the_place_of_the_original(module: ModuleType, patches: CodePatches) -> None:
     """Tracebacks and coverage see the first line of the function's own body."""
     patches.patch("kinds:Child.greet", Patch(action="raise", message="x"))
