@@ -135,11 +135,11 @@ def size_series(cut: Cut, service: str) -> Iterator[Series]:
     """Sizes of what the service answers, by its own spans: a value that its code got wrong may show only there."""
     import numpy as np
 
-    rows = [part.where(~part["failed"]) for part in cut.served(service)]
-    if "attributes" not in rows[0].table:
+    earlier, later = (part.where(~part["failed"]) for part in cut.served(service))
+    if "attributes" not in earlier.table:
         return
-    for name in _largest(*rows, "span_name"):
-        before, after = (part.named("span_name", name) for part in rows)
+    for name in _largest(earlier, later, "span_name"):
+        before, after = (part.named("span_name", name) for part in (earlier, later))
         sizes = [[_SIZE.search(str(text)) for text in part["attributes"]] for part in (before, after)]
         if not all(sizes[0] + sizes[1]):
             continue

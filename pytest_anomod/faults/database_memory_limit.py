@@ -90,7 +90,11 @@ class DatabaseMemoryLimit(FaultDefaults):
             limit, used = _limit_of(pid), _data_bytes(pid)
             if limit is None or limit > used + _TIGHT:
                 return {"limit_bytes": limit, "used_bytes": used, "refused": False}
-            return {"limit_bytes": limit, "used_bytes": used, "refused": await _is_refused(session, limit - used + _WANTED)}
+            return {
+                "limit_bytes": limit,
+                "used_bytes": used,
+                "refused": await _is_refused(session, limit - used + _WANTED),
+            }
 
         seen: dict[str, Json] = _postgres.ask(deployment, target, look)
         return Observation(active=seen["refused"], evidence=seen)
