@@ -64,13 +64,13 @@ def content_series(cut: Cut, subject: str, before: Rows, after: Rows) -> Iterato
     left, right = _thinned(before.where(~before["failed"])), _thinned(after.where(~after["failed"]))
     if not len(left) or "response_body" not in left.table:
         return
-    sizes = _sizes(cut.view)
+    sizes = body_sizes(cut.view)
     bodies = left.codes("response_body"), right.codes("response_body")
     yield Series(
         subject=subject, figure="body size", kind="level", unit="characters", bar=_ANSWER_SIZE,
         before=left.stretch(sizes[bodies[0]], cut.before), after=right.stretch(sizes[bodies[1]], cut.after),
     )  # fmt: skip
-    new = [np.array(part) for part in novel(*(_shapes(cut.view, column) for column in bodies))]
+    new = [np.array(part) for part in novel(*(body_shapes(cut.view, column) for column in bodies))]
     yield Series(
         subject=subject, figure="answers of a new shape", kind="share", bar=Bar(floor=0.1),
         before=left.stretch(new[0], cut.before), after=right.stretch(new[1], cut.after),
@@ -84,8 +84,7 @@ def server_series(cut: Cut, service: str, *, each: bool = True) -> Iterator[Seri
         return
     yield _rate(cut, service, "requests served", before, after, Bar(ratio=3.0, delta=0.5, floor=0.3))
     total = (int(before["failed"].sum()), len(before))
-    yield _bad_share(cut, service, "errors", before, after, "failed", 0.05)
-    yield from _relative(cut, service, before, after, cut.server_multiples, SPAN_LATENCY)
+    yield from answered_series(cut, service, before, after, cut.server_multiples)
     names = _largest(before, after, "span_name") if each else []
     for name in names if len(names) > 1 else ():
         left, right = before.named("span_name", name), after.named("span_name", name)
@@ -99,11 +98,21 @@ def caller_series(cut: Cut, service: str) -> Iterator[Series]:
     if not len(before):
         return
     subject = f"calls to {service}"
-    yield _rate(cut, subject, "made", before, after, Bar(ratio=3.0, delta=0.5, floor=0.3))
-    yield _bad_share(cut, subject, "errors", before, after, "failed", 0.05)
-    yield from _relative(cut, subject, before, after, cut.client_multiples, SPAN_LATENCY)
+    yield asked_series(cut, subject, before, after)
+    yield from answered_series(cut, subject, before, after, cut.client_multiples)
     if before["silent"].mean() < 0.5:  # stores and untraced services never have a span of their own
         yield _bad_share(cut, subject, "unanswered", before, after, "silent", 0.05)
+
+
+def answered_series(cut: Cut, subject: str, before: Rows, after: Rows, multiples: np.ndarray) -> Iterator[Series]:
+    """How some spans were answered: errors, duration over all kinds, slow ones."""
+    yield _bad_share(cut, subject, "errors", before, after, "failed", 0.05)
+    yield from _relative(cut, subject, before, after, multiples, SPAN_LATENCY)
+
+
+def asked_series(cut: Cut, subject: str, before: Rows, after: Rows) -> Series:
+    """How often a service was asked, a second."""
+    return _rate(cut, subject, "made", before, after, Bar(ratio=3.0, delta=0.5, floor=0.3))
 
 
 def log_series(cut: Cut, service: str) -> Iterator[Series]:
@@ -161,7 +170,7 @@ def requests_per_second(cut: Cut, service: str) -> float:
     return max(served, called, len(cut.responses[0].named("service_name", service))) / cut.before.length_s
 
 
-def _sizes(view: CaseView) -> np.ndarray:
+def body_sizes(view: CaseView) -> np.ndarray:
     """Length of each different body, by its number; the last is that of no body."""
     import numpy as np
 
@@ -171,7 +180,7 @@ def _sizes(view: CaseView) -> np.ndarray:
     return kept(view, "body sizes", count)
 
 
-def _shapes(view: CaseView, bodies: np.ndarray) -> list[str]:
+def body_shapes(view: CaseView, bodies: np.ndarray) -> list[str]:
     """The shapes of bodies by their numbers; those that are asked for are read, once."""
     known: dict[int, str] = kept(view, "body shapes", dict)
     names = table(view, "api_responses").labels("response_body").names

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _disk, _durable, _programs
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, whole, within
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Programs, Volume
 from pytest_anomod.model.errors import BusyMachineError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +50,7 @@ class DiskStress(FaultDefaults):
     level: ClassVar[Level] = Level.PERFORMANCE
     needs: ClassVar[frozenset[type]] = frozenset({Programs, Volume})
     host_wide: ClassVar[bool] = True
+    dial: ClassVar[Dial] = steps(stall_ms=(10, 20, 40, 100, 300))
 
     writers: int = 64
     block_kb: int = 4_096
@@ -192,25 +193,6 @@ class DiskStress(FaultDefaults):
         """End the writers, have the target as careless as it was."""
         _programs.end(deployment, target, _NAME)
         _durable.undo(deployment, target)
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        size = str(max(1, self.block_kb >> 10))
-        return {
-            "args": ["cri", "disk", "burn", "--write", "--path", "/", "--size", size, "--container-name", target],
-            "refusal": f"blade's disk burn would fill {100 * self.block_kb * self.writers >> 20} GiB of this machine's "
-            "disk, and what it started writes on after its end",
-        }
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        """The delay itself, on the volume of a MongoDB."""
-        return resource(
-            "IOChaos",
-            target,
-            action="latency",
-            volumePath="/data/db",
-            delay=f"{self.stall_ms:g}ms",
-            percent=100,
-        )
 
 
 def _quiet(target: str) -> str:

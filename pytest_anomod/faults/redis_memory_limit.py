@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_anomod.faults._parameters import check_engine, one_of, within
 from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class RedisMemoryLimit(FaultDefaults):
     name: ClassVar[str] = "redis_memory_limit"
     level: ClassVar[Level] = Level.DATABASE
     needs: ClassVar[frozenset[type]] = frozenset({StoreLogin})
+    dial: ClassVar[Dial] = {3: {"policy": "allkeys-lru"}, 5: {"policy": "noeviction"}}
 
     percent_of_used: float = 50
     policy: str = "noeviction"
@@ -50,8 +51,8 @@ class RedisMemoryLimit(FaultDefaults):
             redis.ping()
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        found = self.measure(deployment, target)
         with _redis(deployment, target) as redis:
-            found = self._measure(redis, deployment, target)
             _set_unsaid(redis, {"maxmemory-policy": self.policy, "maxmemory": found["limit_bytes"]})
         return found
 
@@ -86,25 +87,11 @@ class RedisMemoryLimit(FaultDefaults):
                     raise InjectionError(msg)
         deployment.originals.forget(_key(target))
 
-    def blade(self, target: str) -> Mapping[str, Json]:
-        """In bytes: a percentage is of maxmemory there, and loses its last digit; of a stock Redis that is no limit."""
-        if self.policy != "noeviction":
-            return {"refusal": "blade sets maxmemory and no policy, so nothing would be evicted"}
-        return {"host": ["redis", "cache-limit", "--addr", "{address}", "--size", "{limit_bytes}"]}
-
-    def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """The limit of this moment; the originals are remembered, as blade keeps them in the very Redis it limits."""
+    def measure(self, deployment: Deployment, target: str) -> dict[str, Json]:
+        """Remember the settings as they are ("originals"), and say what the limit is to be, by what is used now."""
         with _redis(deployment, target) as redis:
-            if (policy := _policy(redis)) != self.policy:
-                msg = f"Redis {target!r} has the policy {policy!r}, and blade can't make it {self.policy!r}"
-                raise InjectionError(msg)
-            found = self._measure(redis, deployment, target)
-        return {**FaultDefaults.blade_values(self, deployment, target), **found}
-
-    def _measure(self, redis: Any, deployment: Deployment, target: str) -> dict[str, Json]:
-        """Remember the settings as they are, and say what the limit is to be."""
-        memory = redis.info()
-        originals = {name: redis.config_get(name)[name] for name in _SETTINGS}
+            memory = redis.info()
+            originals = {name: redis.config_get(name)[name] for name in _SETTINGS}
         deployment.originals.remember(_key(target), {**originals, "evicted": memory["evicted_keys"]})
         limit = max(1, int(memory["used_memory"] * self.percent_of_used / 100))
         return {"limit_bytes": limit, "used_bytes": memory["used_memory"], "originals": originals}

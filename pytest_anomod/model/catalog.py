@@ -1,4 +1,4 @@
-"""Finds faults, systems, modalities, runtimes, injectors and methods by name: our own folders first, then entry points.
+"""Finds what is on offer by name (faults, systems, exporters ...): our own folders first, then entry points.
 
 A module of `pytest_anomod/<group>/` offers what its `OFFERS` tuple names; third parties offer the same objects through
 the entry point group `pytest_anomod.<group>`; a conftest.py or test file offers its own by `register`.
@@ -18,10 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.injector import verify
 
-GROUPS = ("faults", "systems", "modalities", "runtimes", "injectors", "methods")
+GROUPS = ("faults", "systems", "modalities", "runtimes", "injectors", "methods", "exporters")
 _PACKAGES = {"methods": "evaluation.methods"}
 """Where a group's own folder is, when it is not called after the group."""
+_UNLISTED = {
+    ("faults", "experiment"): "faults._experiment",
+    ("injectors", "chaostoolkit"): "injectors._chaostoolkit",
+}
+"""What is found by its name and not on offer: it takes a file that the user names, so no test can declare it."""
 DEFINED_IN = "ANOMOD_DEFINED_IN"
 """Environment variable: the files that registered something, so that processes we start can find it there too."""
 _SINGULAR = {"modalities": "modality"}
@@ -57,6 +63,8 @@ def register(group: str, offer: Any) -> None:
 
     ScenarioError when something else has that name. Processes that are started from now on find it as well.
     """
+    if group == "injectors":
+        verify(offer)
     file = _calling_file()
     mine = _registered.setdefault(group, {})
     known = mine.get(offer.name)
@@ -77,6 +85,8 @@ def register(group: str, offer: Any) -> None:
 
 def find(group: str, name: str) -> Any:
     """The offer of that name; ScenarioError with the nearest names when there is none."""
+    if (group, name) in _UNLISTED:
+        return importlib.import_module(f"pytest_anomod.{_UNLISTED[group, name]}").OFFER
     known = offers(group)
     if name not in known and _look_into_definitions():
         known = offers(group)
@@ -98,6 +108,8 @@ def make_fault(name: str, parameters: dict[str, Any]) -> Any:
 
 
 def _add(found: dict[str, Any], group: str, offer: Any) -> None:
+    if group == "injectors":
+        verify(offer)
     if offer.name in found and found[offer.name] is not offer:
         msg = f"two {group} are named {offer.name!r}: {found[offer.name]!r} and {offer!r}; rename one"
         raise ScenarioError(msg)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import Fault, Json, Level, parameters
-from pytest_anomod.model.workload import Workload
+from pytest_anomod.model.workload import Workload, workload_from_json
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,9 @@ PROFILES: Mapping[str, Durations] = {
 class Scenario:
     """What to break where, under which load, for how long, and what we expect to find.
 
-    `expects` is the verdict that passes the test: effective, tolerated, silent, or normal for a control.
+    `expects` is the verdict that passes the test: effective, tolerated, silent, any of these ("any"), or normal for a
+    control. `severity` is the step of the fault's dial, from 1 (at the edge of what users notice) to 5 (outage); None
+    when none was asked for.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Scenario:
     durations: Durations
     seed: int
     expects: str
+    severity: int | None = None
 
     @property
     def is_control(self) -> bool:
@@ -73,4 +77,26 @@ class Scenario:
             "durations": dataclasses.asdict(self.durations),
             "seed": self.seed,
             "expects": self.expects,
+            "severity": self.severity,
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Scenario:
+        """The scenario that `to_json` wrote; ScenarioError names what is missing, unknown, or no longer fits.
+
+        The fault is looked up by its name, with the parameters that are written down. Fields that scenarios got later
+        have their default where the document lacks them.
+        """
+        try:
+            made: dict[str, Json] = {
+                **{field.name: document[field.name] for field in dataclasses.fields(cls) if field.name in document},
+                "fault": catalog.make_fault(document["fault"]["name"], dict(document["fault"]["parameters"])),
+                "level": Level(document["level"]),
+                "workload": workload_from_json(document["workload"]),
+                "durations": Durations(**document["durations"]),
+            }
+            return cls(**made)
+        except (KeyError, TypeError, ValueError) as error:
+            name = document.get("name") if isinstance(document, Mapping) else None
+            msg = f"scenario {name!r} can't be read: {error!r}; another version of pytest-anomod wrote it"
+            raise ScenarioError(msg) from error

@@ -76,6 +76,11 @@ class Suite:
 Workload = OpenLoop | Suite
 
 
+def workload_from_json(document: Mapping[str, Json]) -> Workload:
+    """The workload whose fields were written down; TypeError names a field that none has."""
+    return Suite(**document) if "path" in document else OpenLoop(**document)
+
+
 def _check_tempo(rate_rps: float | None, timeout_s: float, what: str) -> None:
     if rate_rps is not None and not 0 < rate_rps <= 2_000:
         msg = f"rate_rps={rate_rps!r} of the workload must be above 0 and at most 2000 {what} a second"

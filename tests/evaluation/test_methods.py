@@ -182,7 +182,10 @@ def test_the_callee_is_read_from_its_column_where_there_is_one():
 
 
 def test_counters_become_rates_and_begin_anew_when_they_fall():
-    """A restart is no fall, a series that appears late began at 0, labels are summed up, histograms have a mean."""
+    """A restart is no fall, a series that appears late began at 0, labels are summed up, histograms have a mean.
+
+    What a counter grew by before it was first seen is not known: its next rate stands in.
+    """
     rows = [
         *[("up", "gauge", "{}", t, 1.0) for t in range(4)],
         *[("c_total", "counter", '{"code":"200"}', t, v) for t, v in enumerate((10.0, 14.0, 2.0, 3.0))],
@@ -200,11 +203,21 @@ def test_counters_become_rates_and_begin_anew_when_they_fall():
     columns = dict(zip(series.metrics, series.values.T.tolist(), strict=True))
     assert columns == {
         "up": [1, 1, 1, 1],
-        "c_total": [0, 4, 2 + 5, 1],
-        "d_seconds_count": [0, 2, 4, 0],
-        "d_seconds_mean": [0, 0.5, 2, 2],
+        "c_total": [4, 4, 2 + 5, 1],
+        "d_seconds_count": [2, 2, 4, 0],
+        "d_seconds_mean": [0.5, 0.5, 2, 2],
     }
     assert series.after.tolist() == [False, False, True, True]
+
+
+def test_a_service_that_is_scraped_a_little_later_has_no_other_rate():
+    """In one round of scrapes services are asked one after the other; the first value of none of them is a rise."""
+    rows = [(service, t * 10**9 + late, 1000.0 + 5 * t) for t in range(4) for service, late in (("a", 0), ("b", 10**7))]
+    frame = pd.DataFrame(rows, columns=["service_name", "time_unix_nano", "value"])
+    frame = frame.assign(metric_name="c_total", kind="counter", attributes="{}")
+    given = evidence(Effect(), noise=QUIET).replaced({"metrics": lambda: frame})
+    series = series_of(dataclasses.replace(given, start_ns=0, alarm_ns=2 * 10**9, end_ns=4 * 10**9))
+    assert series.values[1:].tolist() == [[5, 5]] * (len(series.times) - 1)
 
 
 def _random_series(seed: int) -> tuple[Series, pd.DataFrame]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import runpy
+from pathlib import Path
 
 import pytest
 
 from pytest_anomod import anomaly
+from pytest_anomod.declare import ATTRIBUTE
 from pytest_anomod.faults import PauseService
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import CodeLocation, Fault, FaultDefaults, Observation, parameters
-from pytest_anomod.model.scenario import PROFILES, Durations
-from pytest_anomod.model.workload import OpenLoop, Response
+from pytest_anomod.model.scenario import PROFILES, Durations, Scenario
+from pytest_anomod.model.workload import OpenLoop, Response, Suite
 from pytest_anomod.testing import FAKE_SYSTEM, FakeFault, FakeLoad, fake_scenario
 
 
@@ -31,7 +35,8 @@ def test_a_scenario_is_json():
     told = json.loads(json.dumps(scenario.to_json()))
     assert told["fault"] == {"name": "fake_fault", "parameters": {"lie": "", "text": "x"}}
     assert told["workload"] == {"rate_rps": 5, "mix": {"read": 1.0}, "timeout_s": 5.0}
-    assert told["level"] == "service"
+    assert (told["level"], told["severity"]) == ("service", None)
+    assert fake_scenario(severity=3).to_json()["severity"] == 3
 
 
 def test_only_the_level_makes_a_control():
@@ -56,10 +61,10 @@ def test_a_system_knows_its_services_and_who_calls_them():
         FAKE_SYSTEM.service("ap")
 
 
-def test_the_defaults_of_a_fault_do_nothing_and_know_no_translation(tmp_path):
+def test_the_defaults_of_a_fault_do_nothing():
     fault = FaultDefaults()
     assert fault.prepare(None, "app") is None
-    assert (fault.locate(None, "app"), fault.blade("app"), fault.chaos_mesh("app")) == (None, None, None)
+    assert fault.locate(None, "app") is None
     assert not fault.host_wide
     with pytest.raises(ScenarioError):
         fault.check(FAKE_SYSTEM, "nowhere")
@@ -83,3 +88,47 @@ def test_a_fault_with_the_name_of_another_is_refused():
 
     with pytest.raises(ScenarioError, match=r"Nothing'> has the name of another, 'pause_service' of .*PauseService"):
         anomaly(system="social_network", fault=Nothing(), target="user-service")
+
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+
+
+def _declared():
+    """Every scenario of the experiments, as a run of them makes it."""
+    for path in sorted(EXPERIMENTS.rglob("test_*.py")):
+        for name, item in runpy.run_path(str(path)).items():
+            declaration = getattr(item, ATTRIBUTE, None)
+            if declaration is not None:
+                yield declaration.scenario(name, durations=PROFILES["quick"], rate_rps=None, seed=1)
+
+
+def test_every_scenario_of_the_experiments_comes_back_from_json():
+    scenarios = list(_declared())
+    assert len(scenarios) > 25
+    for scenario in scenarios:
+        told = json.loads(json.dumps(scenario.to_json()))
+        assert Scenario.from_json(told) == scenario, scenario.name
+
+
+def test_a_suite_comes_back_as_a_suite():
+    scenario = next(iter(_declared()))
+    suite = dataclasses.replace(scenario, workload=Suite(path="/srv/suite.py", bases={"": "http://localhost:8080"}))
+    assert Scenario.from_json(json.loads(json.dumps(suite.to_json()))) == suite
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"fault": {"name": "code_delay", "parameters": {"speed": 3}}}, "'code_delay' can't be made with"),
+        ({"fault": {"name": "code_dely", "parameters": {}}}, "no fault named 'code_dely'; did you mean code_delay"),
+        ({"level": "hardware"}, "'hardware' is not a valid Level"),
+        ({"durations": {"warmup_s": 3}}, "baseline_s"),
+        ({"workload": {"speed": 3}}, "speed"),
+        ({"seed": ...}, "missing 1 required keyword-only argument: 'seed'"),
+    ],
+)
+def test_a_scenario_of_another_version_is_refused(change, said):
+    told = next(iter(_declared())).to_json() | change
+    told = {key: value for key, value in told.items() if value is not ...}
+    with pytest.raises(ScenarioError, match=re.escape(said)):
+        Scenario.from_json(told)

@@ -1,0 +1,79 @@
+"""L1: the coverage footprint of a patched function: of several lines that used to run, only the first is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pytest_anomod.audit.finding import Finding, Rule, Severity, note
+from pytest_anomod.audit.material import LABELLED, AuditCase, Material
+from pytest_anomod.model.timeline import Phase
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEYS = ["service_name", "file", "function"]
+MODULE = "<module>"
+FEW = 3
+"""A footprint tells something while no more functions than these have it."""
+
+
+def find(material: Material) -> Iterator[Finding]:
+    """Functions with a single line left, and functions that are there only while a fault is in."""
+    elsewhere: set[tuple[str, ...]] = set()
+    only: dict[str, set[tuple[str, ...]]] = {}
+    asked = in_controls = 0
+    for case in material.cases:
+        frame = case.table("coverage")
+        if frame is None or Phase.BASELINE not in case.windows:
+            continue
+        faulty = case.within(frame, *LABELLED)
+        elsewhere |= _functions(frame[~faulty])
+        if case.is_control:
+            in_controls += len(footprints(case, frame, Phase.CONTROL))
+            continue
+        asked += 1
+        only[case.case_id] = _functions(frame[faulty])
+        yield from _single_lines(case, footprints(case, frame, Phase.ANOMALY))
+    for case_id, functions in only.items():
+        if unknown := sorted(functions - elsewhere):
+            yield Finding(
+                severity=Severity.LEAK, cases=(case_id,), service=unknown[0][0],
+                what=f"{len(unknown)} functions have lines only while a fault is in, such as {unknown[0][2]} of "
+                f"{unknown[0][1]}: code of the tool, not of the system",
+                todo="keep the tool's own code out of the coverage, or have it there in every window of every case",
+                figures={"functions": len(unknown)},
+            )  # fmt: skip
+    if asked:
+        yield note(f"{asked} cases with a fault have coverage; in controls {in_controls} functions have a footprint")
+
+
+def footprints(case: AuditCase, frame: pd.DataFrame, phase: str) -> list[tuple[str, ...]]:
+    """Functions of which more than the first line ran in the baseline, and only the first in a window."""
+    ran = frame[frame["covered"].astype(bool) & (frame["function"] != MODULE)]
+    if "truncated" in ran:  # a killed process loses what it counted
+        ran = ran[~ran["truncated"].astype(bool)]
+    before = ran[case.within(ran, Phase.BASELINE)].groupby(KEYS, observed=True)["line"].agg(["min", "nunique"])
+    after = ran[case.within(ran, phase)].groupby(KEYS, observed=True)["line"].agg(["min", "nunique"])
+    both = before.add_suffix("_before").join(after.add_suffix("_after"), how="inner")
+    single = (both["nunique_before"] > 1) & (both["nunique_after"] == 1) & (both["min_before"] == both["min_after"])
+    return [tuple(map(str, key)) for key in both.index[single]]
+
+
+def _single_lines(case: AuditCase, found: list[tuple[str, ...]]) -> Iterator[Finding]:
+    mine = [function for function in found if function[0] == case.target]
+    if mine and len(found) <= FEW:
+        yield Finding(
+            severity=Severity.LEAK, cases=(case.case_id,), service=case.target,
+            what=f"of {mine[0][2]} only the first line runs while the fault is in, more ran before: "
+            f"{len(found)} of all functions look so, {len(mine)} at the root cause",
+            todo="let the patched function run its own lines up to the point of the fault",
+            figures={"functions": len(found), "at_target": len(mine)},
+        )  # fmt: skip
+
+
+def _functions(frame: pd.DataFrame) -> set[tuple[str, ...]]:
+    return set(frame[KEYS].drop_duplicates().astype(str).itertuples(index=False, name=None))
+
+
+RULE = Rule(name="L1-footprint", looks_for="what a patched function leaves in the coverage", find=find)
