@@ -208,6 +208,7 @@ def _scenario(truth: Label) -> dict[str, Any]:
         "level": truth.level,
         "seed": truth.seed,
         "expects": truth.expects,
+        "severity": truth.severity,
     }
 
 
