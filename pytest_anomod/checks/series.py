@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ SLOW_P95S = 3.0
 
 BODIES_MOST = 3_000
 """Bodies read per window; longer windows are thinned evenly."""
+
+_SIZE = re.compile(r'"http\.response(?:\.body\.size|_content_length)": ?"?(\d+)')
+"""Size of an answer among the attributes of a span, as OpenTelemetry names it today and did before."""
 
 LARGEST = 8
 """Routes and RPCs looked at one by one: the most frequent ones; the rest counts in the figures over all."""
@@ -133,6 +137,25 @@ def answer_series(cut: Cut, service: str) -> Iterator[Series]:
     before, after = (part.where(part.table.labels("trace_id").among(ids)[part.at]) for part in cut.responses)
     for key in _largest(before, after, "key"):
         yield from content_series(cut, f"{key} through {service}", before.named("key", key), after.named("key", key))
+
+
+def size_series(cut: Cut, service: str) -> Iterator[Series]:
+    """Sizes of what the service answers, by its own spans: a value that its code got wrong may show only there."""
+    import numpy as np
+
+    rows = [part.where(~part["failed"]) for part in cut.served(service)]
+    if "attributes" not in rows[0].table:
+        return
+    for name in _largest(*rows, "span_name"):
+        before, after = (part.named("span_name", name) for part in rows)
+        sizes = [[_SIZE.search(str(text)) for text in part["attributes"]] for part in (before, after)]
+        if not all(sizes[0] + sizes[1]):
+            continue
+        new = novel(*([found[1] for found in part if found] for part in sizes))
+        yield Series(
+            subject=f"{service} {name}", figure="answers of a new size", kind="share", bar=Bar(floor=0.1),
+            before=before.stretch(np.array(new[0]), cut.before), after=after.stretch(np.array(new[1]), cut.after),
+        )  # fmt: skip
 
 
 def requests_per_second(cut: Cut, service: str) -> float:

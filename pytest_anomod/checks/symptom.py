@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_anomod.checks.cut import Cut, fault_cut
 from pytest_anomod.checks.gauges import gauge_series, instance_shifts, setting_shifts
 from pytest_anomod.checks.lines import line_shifts
-from pytest_anomod.checks.series import answer_series, caller_series, log_series, server_series
+from pytest_anomod.checks.series import answer_series, caller_series, log_series, server_series, size_series
 from pytest_anomod.checks.shifts import Shift, as_evidence
 from pytest_anomod.checks.spans import is_called_in_traces, is_traced
 from pytest_anomod.checks.statistics import compare
@@ -61,6 +61,8 @@ def target_shifts(cut: Cut) -> tuple[Shift, ...]:
         *log_series(cut, target),
         *gauge_series(cut, target),
         *answer_series(cut, target),
+        # code alone changes what is answered and nothing else; sizes grow in healthy services, too
+        *(size_series(cut, target) if hasattr(cut.view.scenario.fault, "function") else ()),
     ]
     tested = compare(series, pace=cut.pace)
     sets = [*instance_shifts(cut, target), *setting_shifts(cut, target), *line_shifts(cut, target)]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Json = Any
 """A value that json.dumps takes."""
+Dial = Mapping[int, Mapping[str, Json]]
+"""Severities that a fault can have, and the values of its parameters that make it so."""
 
 
 class Level(StrEnum):
@@ -64,6 +66,8 @@ class Fault(Protocol):
     """The capabilities (model/capability.py) that a target must have; collection checks them against the runtime's."""
     host_wide: ClassVar[bool]
     """True when the load reaches beyond the target's own boundary: the case then takes the host-wide lock."""
+    dial: ClassVar[Dial]
+    """Each step is worse to users than the one before; see model/severity.py."""
     edges: ClassVar[str]
     """Which calls it lies on, when it acts between services, where their own spans can't show it: IN (calls to the
     target), PEERS (calls from it to its `peers`), LINK (calls between it and its `peers`, either way); "" for none."""
@@ -92,6 +96,7 @@ class FaultDefaults:
 
     __slots__ = ()
     host_wide: ClassVar[bool] = False
+    dial: ClassVar[Dial] = {5: {}}  # it is in or not, and an outage when it is
     edges: ClassVar[str] = ""
 
     def check(self, system: System, target: str) -> None:

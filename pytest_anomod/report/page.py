@@ -109,8 +109,9 @@ def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
     if result.view.absent:
         table.append(("Not there", "; ".join(f"{name}: {why}" for name, why in result.view.absent.items())))
     if not scenario.is_control:
-        given = ", ".join(f"{key}={value!r}" for key, value in label.parameters.items() if value is not None)
-        table.append(("What was broken", f"{scenario.fault.name}({given})"))
+        given = ", ".join(f"{key}={value!r}" for key, value in label.parameters.items() if value not in (None, ""))
+        severity = f", severity {scenario.severity}" if scenario.severity else ""
+        table.append(("What was broken", f"{scenario.fault.name}({given}){severity}"))
         table.append(("Where", _where(result)))
         if label.target_rps is not None:
             table.append(("Traffic there, before", f"{label.target_rps:.1f} requests a second"))
