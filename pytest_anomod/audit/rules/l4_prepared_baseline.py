@@ -68,8 +68,8 @@ def levels(case: AuditCase) -> pd.DataFrame | None:
 def oddness(table: pd.DataFrame, error: pd.Series, place: int, others: Sequence[int]) -> pd.Series:
     """How many spreads a case's figures lie from the median of other cases'.
 
-    The spread is 1.4826 times the median deviation, a tenth of the median, the figure's own error, and SMALL times the highest value that any
-    service has of the metric in any case: what is small beside that is no preparation.
+    The spread is 1.4826 times the median deviation, a tenth of the median, the figure's own error, and SMALL times the
+    highest value that any service has of the metric in any case: what is small beside that is no preparation.
     """
     values = table.iloc[:, list(others)].fillna(0.0)
     mine = table.iloc[:, place]
@@ -88,7 +88,7 @@ def _told(case: AuditCase, table: pd.DataFrame, odd: pd.Series, place: int, othe
         severity=Severity.LEAK, cases=(case.case_id,), service=case.target,
         what=f"its baseline tells the root cause: {metric} is {value:.4g} before the fault, {usual.min():.4g} to "
         f"{usual.max():.4g} in {len(others)} other cases; {int((mine >= ODD).sum())} of its metrics are as odd",
-        todo=TODO, figures={"metric": metric, "value": float(value), "others": [float(usual.min()), float(usual.max())]},
+        todo=TODO, figures={"metric": metric, "value": float(value), "least": float(usual.min()), "most": float(usual.max())},
     )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from pytest_anomod.model.failure import failed_rows
 
 LINES_SHARE = 0.01
 """Counts of log lines that differ by no more than this are the same."""
+ERROR = 17
+"""OpenTelemetry's severity number from which a line is an error."""
 TODO = "prove each fault while it is in (a probe of its own), and leave cases without effect out, or call them silent"
 
 
@@ -68,15 +70,17 @@ def _by_control(system: str, cases: list[AuditCase], control: AuditCase) -> Iter
         yield Finding(
             severity=Severity.DEFECT, cases=tuple(found),
             what=f"{system}: {WHAT[name]} the same as in the control in {len(found)} of {len(cases)} cases with a fault",
-            todo="look whether the fault was in while this was recorded", figures={"same": len(found), "of": len(cases)},
+            todo="look whether the fault was in while this was recorded",
+            figures={"same": len(found), "of": len(cases)},
         )  # fmt: skip
     felt = [case.case_id for case in cases if _fails(case) > _fails(control)]
     unfelt = tuple(case.case_id for case in cases if case.case_id not in felt)
     if unfelt:
         yield Finding(
             severity=Severity.DEFECT, cases=unfelt,
-            what=f"{system}: only {len(felt)} of {len(cases)} faults make a request fail; in the others the entry logs no "
-            "more errors and answers no worse than in the control", todo=TODO, figures={"felt": len(felt)},
+            what=f"{system}: only {len(felt)} of {len(cases)} faults make a request fail; in the others the entry logs "
+            "no more errors and answers no worse than in the control",
+            todo=TODO, figures={"felt": len(felt), "of": len(cases)},
         )  # fmt: skip
 
 
@@ -126,7 +130,7 @@ def _fails(case: AuditCase) -> float:
     failed = float(failed_rows(answers).sum()) if answers is not None and "error_kind" in answers else 0.0
     if logs is None:
         return failed + sum(count for name, count in case.lines.items() if name in ENTRIES)
-    return failed + float(logs["service_name"].isin(ENTRIES).sum())
+    return failed + float((logs["service_name"].isin(ENTRIES) & (logs["severity_number"] >= ERROR)).sum())
 
 
 RULE = Rule(name="no-effect", looks_for="faults without effect", find=find)

@@ -1,4 +1,4 @@
-"""Labels that are missing or can't be right: no label file, no times of the fault, no baseline, a level without a place."""
+"""Labels that are missing or can't be right: no label file, no times of the fault, no baseline, a wrong level."""
 
 from __future__ import annotations
 
