@@ -69,7 +69,7 @@ def _by_control(system: str, cases: list[AuditCase], control: AuditCase) -> Iter
     for name, found in same.items():
         yield Finding(
             severity=Severity.DEFECT, cases=tuple(found),
-            what=f"{system}: {WHAT[name]} the same as in the control in {len(found)} of {len(cases)} cases with a fault",
+            what=f"{system}: {WHAT[name]} the same as in the control in {len(found)} of {len(cases)} with a fault",
             todo="look whether the fault was in while this was recorded",
             figures={"same": len(found), "of": len(cases)},
         )  # fmt: skip
