@@ -63,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
 
+    from pytest_anomod.importers import command as importing
+    from pytest_anomod.importers import export
+
+    importing.add_to(commands, lambda line: print(line, flush=True))
+    export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
+
     clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
     clean.set_defaults(run=_clean)
     return parser

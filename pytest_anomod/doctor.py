@@ -7,7 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from pytest_anomod.injectors._blade import find_home, lacks
+from pytest_anomod.injectors.chaosblade.blade import find_home, lacks
 from pytest_anomod.runtimes._machine import MIB, PYTHONS, Machine, survey
 
 LEAST_MIB, TRAIN_TICKET_MIB = 600, 1_600

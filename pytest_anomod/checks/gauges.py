@@ -61,8 +61,8 @@ WATCHED = (
           bar=Bar(ratio=3.0, delta=0.6, floor=0.5)),
     Gauge(figure="deadlocks", metric="pg_deadlocks_total", unit="/s", growth=True,
           bar=Bar(ratio=3.0, delta=0.6, floor=0.2)),
-    Gauge(figure="time to sync the log", metric="pg_wal_sync_seconds_total", unit="s", growth=True,
-          over="pg_wal_sync_total", bar=Bar(ratio=2.0, delta=0.8, floor=0.001)),
+    Gauge(figure="time to write the log", metric="pg_wal_write_seconds_total", unit="s", growth=True,
+          over="pg_wal_write_total", bar=Bar(ratio=2.0, delta=0.8, floor=0.001)),
 )  # fmt: skip
 """What is compared; every other metric is recorded and not judged."""
 

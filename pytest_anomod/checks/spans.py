@@ -113,3 +113,9 @@ def is_traced(view: CaseView, service: str) -> bool:
     """Whether a service can be seen in the traces: by spans of its own, or by calls to it, at any time of the case."""
     rows = spans(view)
     return service in rows.labels("service_name").names or service in rows.labels("peer").names
+
+
+def is_called_in_traces(view: CaseView, service: str) -> bool:
+    """Whether calls to a service can be seen as its callers see them: by a CLIENT span, at any time of the case."""
+    peer = spans(view).labels("peer")
+    return bool((peer.codes == peer.code(service)).any())

@@ -37,6 +37,8 @@ def compose_system(
     telemetry: Sequence[Source] = (),
     otlp: Sequence[str] = (),
     metrics: Mapping[str, str] | None = None,
+    jaeger: str = "",
+    zipkin: str = "",
     deploys: Sequence[Deployable] = (),
 ) -> System:
     """The system that compose files describe, known from now on by `name` (the project's unless given).
@@ -47,7 +49,8 @@ def compose_system(
     check and port, calls by `depends_on` and by values of the environment that name others, the entry as the only
     service that publishes a port and is no store. Without journeys users get the page that the entry's health check
     asks for, else "/". Services named in `otlp` export over OTLP already, and are told to export to us; `metrics` has
-    the paths of pages that services have for Prometheus. `deploys` are further ways to bring the same system up.
+    the paths of pages that services have for Prometheus; `jaeger` and `zipkin` are the services of the files that keep
+    the traces of the others. `deploys` are further ways to bring the same system up.
 
     ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
     """
@@ -58,12 +61,15 @@ def compose_system(
         services=tuple(services),
         otlp=tuple(otlp),
         metrics=tuple((metrics or {}).items()),
+        jaeger=jaeger,
+        zipkin=zipkin,
     )
     resolved = _resolved(asked)
     redact.know(secrets.secrets_of(resolved.document))
     found = find_services(resolved.document, frozenset(jobs))
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
-    _check_names({**told, "otlp": otlp, "metrics": metrics}, found, resolved.project)
+    servers = {"jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
+    _check_names({**told, "otlp": otlp, "metrics": metrics, **servers}, found, resolved.project)
     listed = tuple(_service(one, _told_of(one, told)) for one in found)
     chosen = entry or _entry_of(found)
     system = System(

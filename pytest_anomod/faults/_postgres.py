@@ -1,9 +1,18 @@
-"""A PostgreSQL store as its administrator sees it: settings, and how long a commit takes."""
+"""A PostgreSQL store as its administrator sees it: settings, and how long a commit takes.
+
+Whoever looks at a store must not show in its figures. So sessions are with the server's own database `postgres`, where
+there is one, as each transaction counts in the figures of the database that it is with; they keep their errors out of
+the log, as far as they may; and looks share a session, opened in `prepare`, as opening one is work and takes memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import atexit
+import contextlib
+import functools
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import StoreLogin
@@ -12,31 +21,110 @@ from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
+    import asyncio
+
     from pytest_anomod.model.runtime import Deployment
+
+    Question = Callable[[Any], Awaitable[Any]]
 
 ENGINE = "postgresql"
 _AT_MOST_S = 1.5
+_ADMINISTRATION = "postgres"
+"""The database that a server has for whoever is no user of any other."""
+_kept: dict[tuple[str, bool], Any] = {}
+"""The sessions of looks by URL, and whether they are with the services' own database."""
 
 
-def ask(deployment: Deployment, target: str, question: Callable[[Any], Awaitable[Any]]) -> Any:
+def ask(deployment: Deployment, target: str, question: Question) -> Any:
     """Open a session, hand it to `question`, return its answer; InjectionError when the store can't be reached."""
     import asyncio
 
-    return asyncio.run(_ask(deployment, target, question))
+    return asyncio.run(_ask(_dsn(deployment, target), target, question))
 
 
-async def _ask(deployment: Deployment, target: str, question: Callable[[Any], Awaitable[Any]]) -> Any:
+def look(deployment: Deployment, target: str, question: Question, *, inside: bool = False) -> Any:
+    """The same in a session that stays open for the next look; `inside`: one with the services' own database."""
+    return _runner().run(_look(_dsn(deployment, target), target, question, inside))
+
+
+def _dsn(deployment: Deployment, target: str) -> str:
+    return need(deployment, StoreLogin, target).dsn()
+
+
+@functools.cache
+def _runner() -> asyncio.Runner:
+    """The event loop of the sessions that are kept."""
+    import asyncio
+
+    runner = asyncio.Runner()
+
+    async def end() -> None:
+        for session in _kept.values():
+            session.terminate()
+        _kept.clear()
+
+    def close() -> None:
+        runner.run(end())
+        runner.close()
+
+    atexit.register(close)
+    return runner
+
+
+async def _look(dsn: str, target: str, question: Question, inside: bool) -> Any:
+    """Only a session that was closed meanwhile is opened anew: one in which something went wrong is not trusted."""
+    session = _kept.pop((dsn, inside), None)
+    with _told(target):
+        if session is None or session.is_closed():
+            session = await _connect(dsn, inside)
+        try:
+            answer = await question(session)
+        except BaseException:  # interrupts too
+            session.terminate()
+            raise
+    _kept[dsn, inside] = session
+    return answer
+
+
+async def _ask(dsn: str, target: str, question: Question) -> Any:
+    with _told(target):
+        session = await _connect(dsn)
+        try:
+            return await question(session)
+        finally:
+            await session.close(timeout=2.0)
+
+
+async def _connect(dsn: str, inside: bool = False) -> Any:
+    """A session whose errors don't stand in the server's log: those of a superuser, as others may not keep them out."""
+    import asyncpg
+
+    session = None
+    if not inside:
+        with contextlib.suppress(asyncpg.InvalidCatalogNameError, asyncpg.InsufficientPrivilegeError):
+            session = await asyncpg.connect(_of_administration(dsn), timeout=5.0, command_timeout=20.0)
+    session = session or await asyncpg.connect(dsn, timeout=5.0, command_timeout=20.0)
+    if session.get_settings().is_superuser == "on":
+        if inside:
+            await session.execute("BEGIN")  # whoever asks in there ends it: each transaction counts
+        await session.execute("SET log_min_messages = panic; SET track_counts = off")
+    return session
+
+
+def _of_administration(dsn: str) -> str:
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{_ADMINISTRATION}"))
+
+
+@contextlib.contextmanager
+def _told(target: str) -> Iterator[None]:
+    """InjectionError for whatever keeps a question from its answer."""
     try:
         import asyncpg
     except ImportError as error:
         msg = f'speaking to PostgreSQL needs asyncpg ({error}): pip install "pytest-anomod[replicas]"'
         raise InjectionError(msg) from error
     try:
-        session = await asyncpg.connect(need(deployment, StoreLogin, target).dsn(), timeout=5.0, command_timeout=20.0)
-        try:
-            return await question(session)
-        finally:
-            await session.close(timeout=2.0)
+        yield
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         msg = f"PostgreSQL {target!r} gave no good answer: {type(error).__name__}: {error}"
         raise InjectionError(msg) from error
@@ -111,8 +199,10 @@ async def calm_commits_s(session: Any) -> list[float]:
             return times
 
 
-async def log_syncs(session: Any) -> tuple[int, float]:
-    """How often the server has flushed its log to disk so far, and the milliseconds it has waited for that."""
-    await session.execute("SELECT pg_stat_force_next_flush()")
-    row = await session.fetchrow("SELECT wal_sync, wal_sync_time FROM pg_stat_wal")
-    return row["wal_sync"], row["wal_sync_time"]
+async def journal_writes(session: Any) -> tuple[int, float]:
+    """How often all sessions wrote to the server's journal so far, and the seconds they waited for that.
+
+    A session tells of that once a second. The seconds are 0 without track_wal_io_timing.
+    """
+    row = await session.fetchrow("SELECT wal_write, wal_write_time / 1000.0 FROM pg_stat_wal")
+    return row[0], row[1]

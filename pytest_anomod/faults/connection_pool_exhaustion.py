@@ -13,7 +13,7 @@ from pytest_anomod.faults._parameters import refuse_target, whole
 from pytest_anomod.faults._programs import DEADLINE_S
 from pytest_anomod.model.capability import Agent
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.model.source import MetricsPage
 
@@ -27,7 +27,7 @@ _FIGURE = re.compile(r'^db_pool_(size|in_use|waiting|timeouts_total)\{store="([^
 _SESSIONS = """
 SELECT count(*) AS open,
        count(*) FILTER (WHERE state = 'idle' AND clock_timestamp() - state_change > make_interval(secs => $2)) AS idle
-FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1
+FROM pg_stat_activity WHERE application_name = $1
 """
 
 
@@ -45,6 +45,7 @@ class PoolExhaustion(FaultDefaults):
     name: ClassVar[str] = "connection_pool_exhaustion"
     level: ClassVar[Level] = Level.DATABASE
     needs: ClassVar[frozenset[type]] = frozenset({Agent})
+    dial: ClassVar[Dial] = {3: {"leave": 1}, 5: {"leave": 0}}
 
     leave: int = 0
 
@@ -78,7 +79,7 @@ class PoolExhaustion(FaultDefaults):
             return Observation(active=False, evidence={"state": state})
         seen = {}
         for store, pool in _pools(deployment, target).items():
-            sessions = _postgres.ask(deployment, store, lambda session: session.fetchrow(_SESSIONS, target, _IDLE_S))
+            sessions = _postgres.look(deployment, store, lambda session: session.fetchrow(_SESSIONS, target, _IDLE_S))
             seen[store] = {**pool, "sessions": sessions["open"], "idle_sessions": sessions["idle"]}
         used_up = [
             min(pool["in_use"], pool["idle_sessions"]) >= pool["size"] - self.leave > self.leave

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_anomod.faults import _postgres
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import check_engine, refuse_target, within
+from pytest_anomod.faults._processes import tree
 from pytest_anomod.model.capability import LocalProcess, StoreLogin
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import need
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -26,7 +27,9 @@ _LEAST_TAKEN = 512 << 10
 _SPARE = 32 << 10
 """Room above a fresh session: with none at all nobody could log in, which is another anomaly."""
 _WANTED = 1 << 20
-"""What the probe asks for beyond the limit."""
+"""What the probe asks for at most beyond the limit."""
+_STEP, _MANY = 7_000, 16 << 20
+"""By so much it asks for more, so that what a statement takes for itself is below 8 kB a piece; up to how much."""
 _TIGHT = 256 << 20
 """A limit that leaves a session more than that is somebody's precaution, and hurts no one."""
 _OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> current_user"
@@ -44,6 +47,7 @@ class DatabaseMemoryLimit(FaultDefaults):
     name: ClassVar[str] = "database_memory_limit"
     level: ClassVar[Level] = Level.DATABASE
     needs: ClassVar[frozenset[type]] = frozenset({LocalProcess, StoreLogin})
+    dial: ClassVar[Dial] = steps(percent_of_used=(90, 70, 45, 25, 5))
 
     percent_of_used: float = 25
 
@@ -88,7 +92,11 @@ class DatabaseMemoryLimit(FaultDefaults):
             limit, used = _limit_of(pid), _data_bytes(pid)
             if limit is None or limit > used + _TIGHT:
                 return {"limit_bytes": limit, "used_bytes": used, "refused": False}
-            return {"limit_bytes": limit, "used_bytes": used, "refused": await _is_refused(session, limit + _WANTED)}
+            return {
+                "limit_bytes": limit,
+                "used_bytes": used,
+                "refused": await _is_refused(session, limit - used + _WANTED),
+            }
 
         seen: dict[str, Json] = _postgres.ask(deployment, target, look)
         return Observation(active=seen["refused"], evidence=seen)
@@ -101,28 +109,13 @@ class DatabaseMemoryLimit(FaultDefaults):
         wanted = before["limit_bytes"]
         if need(deployment, LocalProcess, target).pid() is not None:  # with the process its limit is gone, too
             for _ in range(2):  # a session may have begun before the server, the first of them, had its own back
-                for pid in _processes(_server(deployment, target)):
-                    _set_limit(pid, wanted)
+                for process in tree(_server(deployment, target)):
+                    _set_limit(process.pid, wanted)
             now = _limit_of(_server(deployment, target))
             if now != wanted:
                 msg = f"{target!r} may use {now} bytes although its limit was set back to {wanted}"
                 raise InjectionError(msg)
         deployment.originals.forget(_key(target))
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        percent = f"{100 - self.percent_of_used:g}"
-        return {
-            "args": ["cri", "mem", "load", "--mode", "ram", "--mem-percent", percent, "--container-name", target],
-            "refusal": "blade's memory load fills the memory of this whole machine and puts no limit on the target",
-        }
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        """A neighbour in the container that takes the rest; bites only where the container has a memory limit."""
-        return resource(
-            "StressChaos",
-            target,
-            stressors={"memory": {"workers": 1, "size": f"{100 - self.percent_of_used:g}%"}},
-        )
 
 
 def _key(target: str) -> str:
@@ -137,21 +130,12 @@ def _server(deployment: Deployment, target: str) -> int:
     return pid
 
 
-def _processes(server: int) -> list[int]:
-    """The server, then all it has started."""
-    import psutil
-
-    with contextlib.suppress(psutil.Error):
-        return [server, *(child.pid for child in psutil.Process(server).children(recursive=True))]
-    return []
-
-
 def _pids(server: int) -> dict[int, int]:
     """The server's processes by the pids that it knows itself: its own ones, where it has a namespace for them."""
     found = {}
-    for pid in _processes(server):
-        known = _status(pid).get("NSpid", str(pid))
-        found[int(known.split()[-1])] = pid
+    for process in tree(server):
+        known = _status(process.pid).get("NSpid", str(process.pid))
+        found[int(known.split()[-1])] = process.pid
     return found
 
 
@@ -211,11 +195,20 @@ def _told(pid: int) -> Iterator[None]:
 
 
 async def _is_refused(session: Any, size: int) -> bool:
-    """Whether a statement that wants so many bytes runs out of memory (a smaller part of it may do so as well)."""
+    """Whether a session can't get so many bytes: it makes settings of its own until they come to that.
+
+    It is for a setting that memory runs out first, as each needs a new block while the statement's own is free again.
+    So the server does not write to its log all that the session has in memory, which it does for any other want, such
+    as that of a single large value, for which it is asked where there is much to fill.
+    """
     import asyncpg
 
     try:
-        await session.execute(f"SELECT length(repeat('x', {size}))")
+        if size > _MANY:
+            await session.execute(f"SELECT length(repeat('x', {size}))")
+            return False
+        for number in range(0, size, _STEP):
+            await session.execute(f"SET look.size{number} = '{'x' * _STEP}'")
     except asyncpg.OutOfMemoryError:
         return True
     return False

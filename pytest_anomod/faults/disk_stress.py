@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _disk, _durable, _programs
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, whole, within
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Programs, Volume
 from pytest_anomod.model.errors import BusyMachineError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,15 +40,17 @@ class DiskStress(FaultDefaults):
 
     As many write at a time as it takes for a small write to wait about `stall_ms`, or longer where it waited already.
     That keeps the disk's queue full, with gigabytes a second on a fast one: after `budget_gb` in all the writers end,
-    for the disk's sake, and the fault with them. Replicas don't wait for the disk, so `prepare` has the target do so
-    before the baseline, a store at each commit (fsync) and a service at each write of log and spans: it alone then
-    feels the disk. Whatever else on this machine waits for that disk feels it too, hence `host_wide`.
+    for the disk's sake, and the fault with them. Replicas don't wait for the disk, so with the stress the target's
+    files are had to wait for it, a store's at each commit and a service's at each write of log and spans: it alone
+    then feels the disk. Where files can't be had to (`_durable.py`), `prepare` has the target itself do so before the
+    baseline. Whatever else on this machine waits for that disk feels it too, hence `host_wide`.
     """
 
     name: ClassVar[str] = "disk_stress"
     level: ClassVar[Level] = Level.PERFORMANCE
     needs: ClassVar[frozenset[type]] = frozenset({Programs, Volume})
     host_wide: ClassVar[bool] = True
+    dial: ClassVar[Dial] = steps(stall_ms=(10, 20, 40, 100, 300))
 
     writers: int = 64
     block_kb: int = 4_096
@@ -69,10 +71,7 @@ class DiskStress(FaultDefaults):
         _durable.check(self, system, target)
 
     def prepare(self, deployment: Deployment, target: str) -> None:
-        """See that this disk can be stalled, have the target wait for it at every commit, measure both on a calm disk.
-
-        What the target had not written through so far goes to disk first: that would slow the baseline.
-        """
+        """See that this disk can be stalled, and measure it while it is calm."""
         directory = _disk.of(deployment, target)
         if (kind := _disk.filesystem(directory)) in _IN_MEMORY:
             msg = f"{directory} is on {kind}: no disk to stress; set ANOMOD_STATE_DIR to a directory on one"
@@ -81,7 +80,8 @@ class DiskStress(FaultDefaults):
         self._wait_calm(directory)
         utmost = self._try_out(deployment, target)
         self._wait_calm(directory)
-        commits = _durable.make(deployment, target)
+        commits = [] if _durable.files(deployment, target) else _durable.make(deployment, target)
+        _durable.look(deployment, target)  # opens the session that later looks use
         writes = _disk.small_writes_s(directory)
         # the quicker ones tell of the disk, the slower ones of whatever else this machine was busy with
         quiet = {"commit_s": _disk.lower(commits or writes), "write_s": _disk.lower(writes)}
@@ -144,10 +144,12 @@ class DiskStress(FaultDefaults):
         return {"commit_s": max(3 * quiet["commit_s"], self._own_least_s), "write_s": 2 * quiet["write_s"]}
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        if not _durable.is_made(deployment, target) or deployment.originals.recall(_utmost(target)) is None:
+        if deployment.originals.recall(_utmost(target)) is None:
             self.prepare(deployment, target)
         quiet, utmost = self._quiet_now(deployment, target), deployment.originals.recall(_utmost(target))
         self._see_it_can_hold(_disk.of(deployment, target), quiet, utmost)
+        if not _durable.is_made(deployment, target):
+            _durable.make(deployment, target)
         stall_ms = max(self.stall_ms, 1e3 * _CLEARLY * max(self._least(quiet).values()))
         helper = self._start(deployment, target, _NAME, stall_ms, _programs.DEADLINE_S)
         _programs.wait_running(deployment, target, _NAME, 0.3)
@@ -191,25 +193,6 @@ class DiskStress(FaultDefaults):
         """End the writers, have the target as careless as it was."""
         _programs.end(deployment, target, _NAME)
         _durable.undo(deployment, target)
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        size = str(max(1, self.block_kb >> 10))
-        return {
-            "args": ["cri", "disk", "burn", "--write", "--path", "/", "--size", size, "--container-name", target],
-            "refusal": f"blade's disk burn would fill {100 * self.block_kb * self.writers >> 20} GiB of this machine's "
-            "disk, and what it started writes on after its end",
-        }
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        """The delay itself, on the volume of a MongoDB."""
-        return resource(
-            "IOChaos",
-            target,
-            action="latency",
-            volumePath="/data/db",
-            delay=f"{self.stall_ms:g}ms",
-            percent=100,
-        )
 
 
 def _quiet(target: str) -> str:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _disk, _durable, _limits
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, whole
 from pytest_anomod.model.capability import ControlGroup, Limit, Volume
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -35,6 +35,7 @@ class DiskThrottle(FaultDefaults):
     name: ClassVar[str] = "disk_throttle"
     level: ClassVar[Level] = Level.PERFORMANCE
     needs: ClassVar[frozenset[type]] = frozenset({ControlGroup, Volume})
+    dial: ClassVar[Dial] = steps(writes_per_s=(30, 20, 10, 5, 2))
 
     writes_per_s: int = 20
     kb_per_s: int = 0
@@ -108,20 +109,6 @@ class DiskThrottle(FaultDefaults):
     def _least_s(self, quiet_s: float | None) -> float:
         """How long a write of the target must take now."""
         return max(0.3 / self.writes_per_s if self.writes_per_s else 0.005, 3 * (quiet_s or 0.0))
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
-        """The wait that a limit on writes comes to, on the volume of a MongoDB; none for a limit on bytes alone."""
-        if not self.writes_per_s:
-            return None
-        return resource(
-            "IOChaos",
-            target,
-            action="latency",
-            volumePath="/data/db",
-            delay=f"{1e3 / self.writes_per_s:g}ms",
-            methods=["write", "fsync"],
-            percent=100,
-        )
 
 
 def disk(directory: Path) -> str:

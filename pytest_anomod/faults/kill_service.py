@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _programs
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, refuse_lost_content, within
 from pytest_anomod.faults._processes import was_killed
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Lifecycle, Programs
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of, need
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -38,6 +38,7 @@ class KillService(FaultDefaults):
     name: ClassVar[str] = "kill_service"
     level: ClassVar[Level] = Level.SERVICE
     needs: ClassVar[frozenset[type]] = frozenset({Lifecycle, Programs})
+    dial: ClassVar[Dial] = steps(period_s=(8, 4, 2, 1, 0.25))
 
     period_s: float = 0.25
     away_s: float = 0
@@ -89,18 +90,6 @@ class KillService(FaultDefaults):
             timeout_s=10.0 + self._young_s,
             what=f"{target!r} to stay up after it was killed",
         )
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        """One kill of the very process; ChaosBlade has no loop, so whoever drives it kills again `every_s`."""
-        args = ["cri", "process", "kill", "--process", ".", "--signal", "9", "--container-name", target]
-        host = ["process", "kill", "--pid", "{pid}", "--signal", "9"]
-        if self.once:
-            return {"args": args, "host": host}
-        return {"host": host, "every_s": self.period_s, "away_s": self.away_s}
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        """One kill, or for the loop a pod that fails for as long as the fault lasts."""
-        return resource("PodChaos", target, action="pod-kill" if self.once else "pod-failure")
 
 
 OFFERS = (KillService,)

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _limits, _pressure, _programs
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import one_of, refuse_target, within
 from pytest_anomod.faults._processes import was_killed
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import ControlGroup, Lifecycle, Limit, Programs
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of, need
 from pytest_anomod.model.system import ServiceKind
 
@@ -43,6 +42,7 @@ class MemoryPressure(FaultDefaults):
     name: ClassVar[str] = "memory_pressure"
     level: ClassVar[Level] = Level.PERFORMANCE
     needs: ClassVar[frozenset[type]] = frozenset({ControlGroup, Lifecycle, Programs})
+    dial: ClassVar[Dial] = {3: {"outcome": "squeeze"}, 5: {"outcome": "kill"}}
 
     spare_mb: float = 64
     outcome: str = "squeeze"
@@ -106,22 +106,6 @@ class MemoryPressure(FaultDefaults):
         if deployment.originals.recall(_kills_before(target)) is not None:
             need(deployment, Lifecycle, target).start()
             deployment.originals.forget(_kills_before(target))
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        """Bites only where the container has a limit: it fills what that leaves."""
-        args = ["cri", "mem", "load", "--mode", "ram", "--mem-percent", "98", "--container-name", target]
-        return {
-            "args": args,
-            "refusal": "blade's memory load fills the memory of this whole machine and puts no limit on the target",
-        }
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        """The program that fills; the limit is the container's own there."""
-        return resource(
-            "StressChaos",
-            target,
-            stressors={"memory": {"workers": 1, "size": f"{self.spare_mb:g}MB"}},
-        )
 
 
 def _kills() -> int:

@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import check_engine, within
 from pytest_anomod.faults._relay import RelayedFault, filled_trips_s
 from pytest_anomod.faults._speak import FILLABLE
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import Dial, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -32,10 +32,12 @@ class NetworkBandwidth(RelayedFault):
 
     name: ClassVar[str] = "network_bandwidth"
     level: ClassVar[Level] = Level.PERFORMANCE
+    dial: ClassVar[Dial] = steps(rate_kbit=(1_000, 400, 128, 48, 24))
 
     rate_kbit: float = 128
 
     def __post_init__(self) -> None:
+        RelayedFault.__post_init__(self)
         within(self, "rate_kbit", 8, 2_000, "kbit/s")
 
     def check(self, system: System, target: str) -> None:
@@ -44,7 +46,7 @@ class NetworkBandwidth(RelayedFault):
     def relay_options(self) -> Mapping[str, object]:
         return {"rate_kbit": self.rate_kbit}
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether requests take together about as long as their bytes do on that line, or longer: others use it too."""
         size = min(_PROBE_BYTES, math.ceil(_PROBE_S * self.rate_kbit * 125))
         expected_s = size / (self.rate_kbit * 125)
@@ -56,17 +58,6 @@ class NetworkBandwidth(RelayedFault):
         }
         # beside the lower bound an upper one: a target that merely hangs has no narrow line
         return Observation(active=0.8 * expected_s <= took_s < math.inf, evidence=evidence)
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        # its "bps" are bytes a second, as tc's are
-        bandwidth = {"rate": f"{self.rate_kbit * 125:.0f}bps", "limit": 20_971_520, "buffer": 10_000}
-        return resource(
-            "NetworkChaos",
-            target,
-            action="bandwidth",
-            bandwidth=bandwidth,
-            direction="to",
-        )
 
 
 OFFERS = (NetworkBandwidth,)

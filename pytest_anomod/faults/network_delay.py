@@ -8,10 +8,10 @@ import statistics
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse, within
-from pytest_anomod.faults._relay import LOOPBACK, RelayedFault, round_trips_s
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.faults._relay import RelayedFault, round_trips_s
+from pytest_anomod.model.fault import Dial, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -23,11 +23,13 @@ class NetworkDelay(RelayedFault):
 
     name: ClassVar[str] = "network_delay"
     level: ClassVar[Level] = Level.PERFORMANCE
+    dial: ClassVar[Dial] = steps(delay_ms=(30, 80, 200, 600, 2_500))
 
     delay_ms: float = 100
     jitter_ms: float = 0
 
     def __post_init__(self) -> None:
+        RelayedFault.__post_init__(self)
         within(self, "delay_ms", 20, 10_000, "ms")
         within(self, "jitter_ms", 0, 10_000, "ms")
         if self.jitter_ms > self.delay_ms:
@@ -36,7 +38,7 @@ class NetworkDelay(RelayedFault):
     def relay_options(self) -> Mapping[str, object]:
         return {"delay_ms": self.delay_ms, "jitter_ms": self.jitter_ms}
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether the median of five round trips is near two delays, there and back."""
         there_and_back_s = 2 * self.delay_ms / 1e3
         times = round_trips_s(deployment, target, 5, there_and_back_s * 2 + 0.5)
@@ -45,23 +47,6 @@ class NetworkDelay(RelayedFault):
         far = 0.6 * there_and_back_s <= median < math.inf and times[0] >= 2 * (self.delay_ms - self.jitter_ms) / 1e3
         evidence = {"median_s": None if median == math.inf else round(median, 4), "expected_s": there_and_back_s}
         return Observation(active=far, evidence=evidence)
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        times = ["--time", f"{self.delay_ms:.0f}", "--offset", f"{self.jitter_ms:.0f}"]
-        return {
-            "args": ["cri", "network", "delay", "--interface", "eth0", *times, "--container-name", target],
-            "refusal": LOOPBACK,
-        }
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        delay = {"latency": f"{self.delay_ms:g}ms", "jitter": f"{self.jitter_ms:g}ms", "correlation": "0"}
-        return resource(
-            "NetworkChaos",
-            target,
-            action="delay",
-            delay=delay,
-            direction="to",
-        )
 
 
 OFFERS = (NetworkDelay,)

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _rules
-from pytest_anomod.faults._chaos_mesh import pods, resource
 from pytest_anomod.faults._parameters import names, one_of, refuse_target
 from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import LINK, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ class NetworkPartition(FaultDefaults):
 
     name: ClassVar[str] = "network_partition"
     level: ClassVar[Level] = Level.SERVICE
+    edges: ClassVar[str] = LINK
     needs: ClassVar[frozenset[type]] = frozenset({NetNamespace})
 
     peers: tuple[str, ...]
@@ -105,15 +105,6 @@ class NetworkPartition(FaultDefaults):
         addresses = deployment.originals.recall(_key(target))
         _rules.take_away(deployment, target, self.name, list((addresses or {}).values()))
         deployment.originals.forget(_key(target))  # without a process the rules went with its namespace
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        return {"refusal": "blade drops packets by address, and knows the services of a deployment by no address"}
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
-        """Packets that vanish; it refuses none, and its selector holds one value of a label."""
-        if self.how != "drop" or len(self.peers) > 1:
-            return None
-        return resource("NetworkChaos", target, action="partition", target=pods(self.peers[0]), direction="both")
 
 
 def _address(deployment: Deployment, service: str) -> tuple[str, int]:

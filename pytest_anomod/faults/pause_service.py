@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pytest_anomod.faults._processes import tree
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import LocalProcess
 from pytest_anomod.model.errors import InjectionError
@@ -30,12 +30,12 @@ class PauseService(FaultDefaults):
     needs: ClassVar[frozenset[type]] = frozenset({LocalProcess})
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        found = _processes(deployment, target)
+        found = processes(deployment, target)
         if not found:
             msg = f"{target!r} has no process now, so nothing can be held"
             raise InjectionError(msg)
         _signal(found, signal.SIGSTOP)
-        found = _processes(deployment, target)  # one that was just being started is among them by now
+        found = processes(deployment, target)  # one that was just being started is among them by now
         _signal(found, signal.SIGSTOP)
         return {"pids": [process.pid for process in found]}
 
@@ -47,7 +47,7 @@ class PauseService(FaultDefaults):
         import psutil
 
         states = {}
-        for process in _processes(deployment, target):
+        for process in processes(deployment, target):
             with contextlib.suppress(psutil.Error):
                 states[process.pid] = process.status()
         held = set(states.values()) - {psutil.STATUS_ZOMBIE} == {psutil.STATUS_STOPPED}
@@ -56,41 +56,24 @@ class PauseService(FaultDefaults):
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """Let everything go on, and wait for an answer; a process that was ended meanwhile comes back by itself."""
-        _signal(_processes(deployment, target), signal.SIGCONT)
+        _signal(processes(deployment, target), signal.SIGCONT)
         clock.wait_until(lambda: deployment.answers(target), timeout_s=10.0, what=f"{target!r} to answer again")
 
-    def blade(self, target: str) -> Mapping[str, Json]:
-        args = ["cri", "process", "stop", "--process", ".", "--container-name", target]
-        return {"args": args, "host": ["process", "stop", "--pid", "{pids}"]}
 
-    def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """All its processes: blade stops those that it is told, and no children of theirs."""
-        pids = ",".join(str(process.pid) for process in _processes(deployment, target))
-        return {**FaultDefaults.blade_values(self, deployment, target), "pids": pids}
-
-
-def _processes(deployment: Deployment, target: str) -> list[Any]:
+def processes(deployment: Deployment, target: str) -> list[Any]:
     """The target's process and all below it: a store has children of its own. Empty while there is none."""
+    return tree(need(deployment, LocalProcess, target).pid())
+
+
+def _signal(held: list[Any], number: int) -> None:
     import psutil
 
-    pid = need(deployment, LocalProcess, target).pid()
-    with contextlib.suppress(psutil.Error):
-        if pid is not None:
-            process = psutil.Process(pid)
-            return [process, *process.children(recursive=True)]
-    return []
-
-
-def _signal(processes: list[Any], number: int) -> None:
-    import psutil
-
-    for process in processes:
+    for process in held:
         try:
-            if process.is_running():
-                os.kill(process.pid, number)
-        except (psutil.NoSuchProcess, ProcessLookupError):
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
             continue
-        except PermissionError as error:
+        except psutil.AccessDenied as error:
             msg = f"process {process.pid} is another user's, who alone (or root) can hold it; run as that user"
             raise InjectionError(msg) from error
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_anomod.faults._parameters import check_engine, one_of, within
 from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
@@ -26,12 +26,14 @@ class RedisMemoryLimit(FaultDefaults):
     """`maxmemory` becomes `percent_of_used` of what the target uses at injection, with that eviction policy.
 
     noeviction: writes are refused, reads go on. allkeys-lru: keys are thrown out until the rest fits; below what an
-    empty Redis uses (about 1 MB) nothing fits and writes are refused as well. Evicted keys are not brought back.
+    empty Redis uses (about 1 MB) nothing fits and writes are refused as well. Evicted keys are not brought back. From
+    Redis 7.2 on the warning with which a Redis takes such a limit is kept out of its log.
     """
 
     name: ClassVar[str] = "redis_memory_limit"
     level: ClassVar[Level] = Level.DATABASE
     needs: ClassVar[frozenset[type]] = frozenset({StoreLogin})
+    dial: ClassVar[Dial] = {3: {"policy": "allkeys-lru"}, 5: {"policy": "noeviction"}}
 
     percent_of_used: float = 50
     policy: str = "noeviction"
@@ -49,10 +51,9 @@ class RedisMemoryLimit(FaultDefaults):
             redis.ping()
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        found = self.measure(deployment, target)
         with _redis(deployment, target) as redis:
-            found = self._measure(redis, deployment, target)
-            redis.config_set("maxmemory-policy", self.policy)
-            redis.config_set("maxmemory", found["limit_bytes"])
+            _set_unsaid(redis, {"maxmemory-policy": self.policy, "maxmemory": found["limit_bytes"]})
         return found
 
     def active(self, deployment: Deployment, target: str) -> Observation:
@@ -78,33 +79,19 @@ class RedisMemoryLimit(FaultDefaults):
         if originals is None:
             return
         with _redis(deployment, target) as redis:
+            _set_unsaid(redis, {name: originals[name] for name in _SETTINGS})
             for name in _SETTINGS:
-                redis.config_set(name, originals[name])
                 now = redis.config_get(name)[name]
                 if now != originals[name]:
                     msg = f"{name} of {target!r} is {now!r} although it was set back to {originals[name]!r}"
                     raise InjectionError(msg)
         deployment.originals.forget(_key(target))
 
-    def blade(self, target: str) -> Mapping[str, Json]:
-        """In bytes: a percentage is of maxmemory there, and loses its last digit; of a stock Redis that is no limit."""
-        if self.policy != "noeviction":
-            return {"refusal": "blade sets maxmemory and no policy, so nothing would be evicted"}
-        return {"host": ["redis", "cache-limit", "--addr", "{address}", "--size", "{limit_bytes}"]}
-
-    def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """The limit of this moment; the originals are remembered, as blade keeps them in the very Redis it limits."""
+    def measure(self, deployment: Deployment, target: str) -> dict[str, Json]:
+        """Remember the settings as they are ("originals"), and say what the limit is to be, by what is used now."""
         with _redis(deployment, target) as redis:
-            if (policy := _policy(redis)) != self.policy:
-                msg = f"Redis {target!r} has the policy {policy!r}, and blade can't make it {self.policy!r}"
-                raise InjectionError(msg)
-            found = self._measure(redis, deployment, target)
-        return {**FaultDefaults.blade_values(self, deployment, target), **found}
-
-    def _measure(self, redis: Any, deployment: Deployment, target: str) -> dict[str, Json]:
-        """Remember the settings as they are, and say what the limit is to be."""
-        memory = redis.info()
-        originals = {name: redis.config_get(name)[name] for name in _SETTINGS}
+            memory = redis.info()
+            originals = {name: redis.config_get(name)[name] for name in _SETTINGS}
         deployment.originals.remember(_key(target), {**originals, "evicted": memory["evicted_keys"]})
         limit = max(1, int(memory["used_memory"] * self.percent_of_used / 100))
         return {"limit_bytes": limit, "used_bytes": memory["used_memory"], "originals": originals}
@@ -133,18 +120,30 @@ def _policy(redis: Any) -> str:
     return str(redis.config_get("maxmemory-policy")["maxmemory-policy"])
 
 
+def _set_unsaid(redis: Any, values: Mapping[str, Json]) -> None:
+    """Set all at once, and have it write nothing to its log meanwhile; a Redis before 7.2 knows no such level."""
+    level = redis.config_get("loglevel")["loglevel"]
+    steps = redis.pipeline(transaction=True)
+    steps.config_set("loglevel", "nothing")
+    for name, value in values.items():
+        steps.config_set(name, value)
+    steps.config_set("loglevel", level)
+    _, *answers = steps.execute(raise_on_error=False)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+
+
 def _write_is_refused(redis: Any) -> bool:
-    """Write a key that nobody can have and take it back."""
+    """Push to a list that nobody can have, and only if there is one: it leaves nothing, and is refused as any write."""
     from redis.exceptions import OutOfMemoryError, ResponseError
 
-    key = os.urandom(16).hex()
     try:
-        redis.set(key, "", px=1_000, nx=True)
+        redis.lpushx(os.urandom(16).hex(), "")
     except OutOfMemoryError:
         return True
     except ResponseError as error:
         return str(error).startswith("OOM")
-    redis.delete(key)
     return False
 
 

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults._chaos_mesh import resource
 from pytest_anomod.faults._parameters import refuse_lost_content
 from pytest_anomod.faults._speak import refuses
 from pytest_anomod.model import clock
@@ -46,12 +45,6 @@ class StopService(FaultDefaults):
     def recover(self, deployment: Deployment, target: str) -> None:
         need(deployment, Lifecycle, target).start()
         clock.wait_until(lambda: deployment.answers(target), timeout_s=10.0, what=f"{target!r} to answer again")
-
-    def blade(self, target: str) -> Mapping[str, Json]:
-        return {"refusal": "blade stops a process with SIGSTOP, which leaves its name and its port where they were"}
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json]:
-        return resource("PodChaos", target, action="pod-failure")
 
 
 OFFERS = (StopService,)

@@ -1,1 +1,1 @@
-"""Who carries a fault out: one injector, one file."""
+"""Who carries a fault out, and by which means: one injector, one folder. Injectors import faults, never the reverse."""

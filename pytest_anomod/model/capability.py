@@ -116,6 +116,13 @@ class Volume(Protocol):
         """The directory; programs may write files of their own to it."""
 
 
+class WrittenFiles(Protocol):
+    """What a service writes to as it works, and waits for if it waits for its disk: files of this machine."""
+
+    def paths(self) -> Sequence[Path]:
+        """Files, and directories of files that are made as it works; a store's journal, a service's log and spans."""
+
+
 class Limit(StrEnum):
     """What a control group can be held to."""
 

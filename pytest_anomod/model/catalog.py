@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.injector import verify
 
 GROUPS = ("faults", "systems", "modalities", "runtimes", "injectors", "methods")
 _PACKAGES = {"methods": "evaluation.methods"}
@@ -57,6 +58,8 @@ def register(group: str, offer: Any) -> None:
 
     ScenarioError when something else has that name. Processes that are started from now on find it as well.
     """
+    if group == "injectors":
+        verify(offer)
     file = _calling_file()
     mine = _registered.setdefault(group, {})
     known = mine.get(offer.name)
@@ -98,6 +101,8 @@ def make_fault(name: str, parameters: dict[str, Any]) -> Any:
 
 
 def _add(found: dict[str, Any], group: str, offer: Any) -> None:
+    if group == "injectors":
+        verify(offer)
     if offer.name in found and found[offer.name] is not offer:
         msg = f"two {group} are named {offer.name!r}: {found[offer.name]!r} and {offer!r}; rename one"
         raise ScenarioError(msg)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Json = Any
 """A value that json.dumps takes."""
+Dial = Mapping[int, Mapping[str, Json]]
+"""Severities that a fault can have, and the values of its parameters that make it so."""
 
 
 class Level(StrEnum):
@@ -34,6 +36,10 @@ class Observation:
 
     def __bool__(self) -> bool:
         return self.active
+
+
+IN, PEERS, LINK = "in", "peers", "link"
+"""Values of Fault.edges."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,11 @@ class Fault(Protocol):
     """The capabilities (model/capability.py) that a target must have; collection checks them against the runtime's."""
     host_wide: ClassVar[bool]
     """True when the load reaches beyond the target's own boundary: the case then takes the host-wide lock."""
+    dial: ClassVar[Dial]
+    """Each step is worse to users than the one before; see model/severity.py."""
+    edges: ClassVar[str]
+    """Which calls it lies on, when it acts between services, where their own spans can't show it: IN (calls to the
+    target), PEERS (calls from it to its `peers`), LINK (calls between it and its `peers`, either way); "" for none."""
 
     def check(self, system: System, target: str) -> None:
         """Raise ScenarioError when this fault can't be aimed at `target`; called at collection."""
@@ -79,27 +90,14 @@ class Fault(Protocol):
     def locate(self, deployment: Deployment, target: str) -> CodeLocation | None:
         """The function that is at fault, for faults in code; None for all others."""
 
-    def blade(self, target: str) -> Mapping[str, Json] | None:
-        """The same fault for ChaosBlade, as data; None where blade has no such fault.
-
-        "args": arguments of `blade create` for a container. "host": those for a process of this machine, with
-        placeholders that `blade_values` fills; "every_s": to be done again and again at that pace, and in the first
-        "away_s" of each turn to every process that is there. "refusal": why there is no "host" form that is true to the
-        fault and touches nobody else.
-        """
-
-    def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """What the placeholders stand for now; originals that `recover` needs are remembered here first."""
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
-        """The same fault as a Chaos Mesh manifest ({"kind": ..., "spec": {...}}); None where there is none."""
-
 
 class FaultDefaults:
     """What most faults share; subclass it and a fault file holds only what is its own."""
 
     __slots__ = ()
     host_wide: ClassVar[bool] = False
+    dial: ClassVar[Dial] = {5: {}}  # it is in or not, and an outage when it is
+    edges: ClassVar[str] = ""
 
     def check(self, system: System, target: str) -> None:
         system.service(target)
@@ -108,16 +106,6 @@ class FaultDefaults:
         return None
 
     def locate(self, deployment: Deployment, target: str) -> CodeLocation | None:
-        return None
-
-    def blade(self, target: str) -> Mapping[str, Json] | None:
-        return None
-
-    def blade_values(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        instance = deployment.instances(target)[0]
-        return {"pid": instance.pid, "address": "{}:{}".format(*instance.address)}
-
-    def chaos_mesh(self, target: str) -> Mapping[str, Json] | None:
         return None
 
 

@@ -44,7 +44,9 @@ PROFILES: Mapping[str, Durations] = {
 class Scenario:
     """What to break where, under which load, for how long, and what we expect to find.
 
-    `expects` is the verdict that passes the test: effective, tolerated, silent, or normal for a control.
+    `expects` is the verdict that passes the test: effective, tolerated, silent, any of these ("any"), or normal for a
+    control. `severity` is the step of the fault's dial, from 1 (at the edge of what users notice) to 5 (outage); None
+    when none was asked for.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Scenario:
     durations: Durations
     seed: int
     expects: str
+    severity: int | None = None
 
     @property
     def is_control(self) -> bool:
@@ -74,6 +77,7 @@ class Scenario:
             "durations": dataclasses.asdict(self.durations),
             "seed": self.seed,
             "expects": self.expects,
+            "severity": self.severity,
         }
 
     @classmethod

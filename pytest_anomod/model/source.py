@@ -74,16 +74,21 @@ class OtlpInbox:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Zipkin:
-    """The API of a Zipkin server, http://127.0.0.1:9411 say."""
+    """The API of a Zipkin server, http://127.0.0.1:9411 say; `names` as Jaeger has it."""
 
     url: str
+    names: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Jaeger:
-    """The query API of a Jaeger server, http://127.0.0.1:16686 say."""
+    """The query API of a Jaeger server, http://127.0.0.1:16686 say.
+
+    `names` are names under which services report, and those services, where the two differ.
+    """
 
     url: str
+    names: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

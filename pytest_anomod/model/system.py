@@ -74,7 +74,10 @@ class ComposeFiles:
     """Compose files as `docker compose -f A -f B` takes them; paths are absolute.
 
     `services` is a subset to bring up with what it depends on; () for all. Those in `otlp` export over OTLP already,
-    and are told to export to us; `metrics` are services and the paths of their pages for Prometheus.
+    and are told to export to us; `metrics` are services and the paths of their pages for Prometheus. `jaeger` and
+    `zipkin` are services of the files that keep the others' traces; `reported_as` has names in those traces, and the
+    services they stand for. `names` are services by the names that they have here and those in the files, where these
+    differ; all else here goes by the former.
     """
 
     files: tuple[str, ...]
@@ -83,6 +86,10 @@ class ComposeFiles:
     services: tuple[str, ...] = ()
     otlp: tuple[str, ...] = ()
     metrics: tuple[tuple[str, str], ...] = ()
+    jaeger: str = ""
+    zipkin: str = ""
+    reported_as: tuple[tuple[str, str], ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +146,33 @@ D = TypeVar("D")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """What a checkout of the system that a replica stands for has: how `--anomod-compose` reads its compose files.
+
+    `files` are where they may be in the checkout, the first that is there is taken. `names` are other names that a
+    service may have in them. Services that are no store speak HTTP, unless `protocol` is "", and listen on `port` where
+    the files do not say. `own_stores` are endings: what a store here keeps for `ts-x-service` is in `ts-x` with one
+    of these. `entries` are services that users may enter by, the first that is there is taken. `reported_as` is as in
+    ComposeFiles.
+    """
+
+    files: tuple[str, ...]
+    names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    entries: tuple[str, ...] = ()
+    protocol: str = "http"
+    port: int = 0
+    own_stores: tuple[str, ...] = ()
+    reported_as: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """The definition of an application under test.
 
     `deploys` says what can bring it up; a runtime takes the one that it understands. `telemetry` are sources of its
     own beside those that a runtime offers (a Zipkin server, say). `probe_headers` makes the headers with which a probe
     may ask a service directly (an administrator's token, say); they are made when they are needed and written nowhere.
+    `original` is for replicas: what they stand for.
     """
 
     name: str
@@ -155,6 +183,7 @@ class System:
     deploys: tuple[Deployable, ...] = ()
     telemetry: tuple[Source, ...] = ()
     probe_headers: Callable[[], Mapping[str, str]] = dict
+    original: Original | None = None
 
     def service(self, name: str) -> Service:
         """The service of that name; ScenarioError with the nearest names when there is none."""

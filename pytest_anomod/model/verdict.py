@@ -28,6 +28,18 @@ class Verdict(StrEnum):
     NORMAL = "normal"  # a control in which nothing was found
 
 
+PROVING = (Verdict.EFFECTIVE, Verdict.TOLERATED, Verdict.SILENT)
+"""Verdicts on a fault that was proven to be in, and out again."""
+
+ANY = "any"
+"""Expects any of PROVING."""
+
+
+def is_expected(verdict: str, expects: str) -> bool:
+    """Whether a verdict is what a scenario expects."""
+    return verdict == expects or (expects == ANY and verdict in PROVING)
+
+
 class Outcome(StrEnum):
     """What one finding says about its question."""
 

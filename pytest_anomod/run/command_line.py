@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_anomod.declare import Declaration
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "out": {"metavar": "DIR", "default": "anomod-dataset", "help": "root of the dataset (%(default)s)"},
     "durations": {
@@ -29,6 +31,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "http://localhost:8080; 'auto', the default, finds it; may be given more than once",
     },
     "seed": {"metavar": "N", "type": int, "default": 1, "help": "seed of workloads and data (%(default)s)"},
+    "shard": {
+        "metavar": "I/N",
+        "help": "of the scenarios left to run only each N-th, from the I-th on, such as 2/5 on one of five machines",
+    },
+    "resume": {
+        "action": "store_true",
+        "help": "skip scenarios whose case, with the same seed, is in the dataset already and was not spoiled",
+    },
     "repeat": {"metavar": "N", "type": int, "default": 1, "help": "cases per scenario, each with its own seed"},
     "patience": {
         "metavar": "SECONDS",
@@ -48,6 +58,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "what brings systems up: process, docker, or auto, which takes docker where an engine of this machine "
         "answers and the image is there or can be built here, else process; default %(default)s",
     },
+    "compose": {
+        "metavar": "SYSTEM=PATH",
+        "action": "append",
+        "help": "run the tests of a system on its original images: PATH is a checkout (of DeathStarBench for "
+        "social_network, of train-ticket for train_ticket) or its compose files, A.yml:B.yml; what they can't have is "
+        "skipped with the reason; may be given for more than one system",
+    },
     "injector": {"metavar": "NAME", "default": "native", "help": "who carries faults out (%(default)s)"},
     "replay": {"metavar": "DIR", "help": "recorded cases on which tests of methods (@evaluation) are tried"},
     "report": {"metavar": "DIR", "help": "write a report of the run there: one HTML page, and the files it shows"},
@@ -60,11 +77,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """What each option of ours is for argparse, by its name without `--anomod-`."""
 
-CHECKED = ("scale", "rate", "repeat", "patience", "attempts", "runtime", "injector")
+CHECKED = ("scale", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector")
 """Options whose values are looked at before the run, when they are not their defaults."""
 
 REPETITION = "_anomod_repetition"
 """The parameter that --anomod-repeat adds to a scenario's test."""
+
+DECLARED = "_anomod_scenario"
+"""The parameter of a test that declares several scenarios: each of them."""
+
+_DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -72,6 +94,23 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("anomod", "chaos scenarios and their dataset (pytest-anomod)")
     for name, words in OPTIONS.items():
         group.addoption(f"--anomod-{name}", **words)
+
+
+def declared_by(function: Any) -> Any:
+    """What a test function declares: a Declaration, a tuple of them, or None for an ordinary test."""
+    return getattr(function, _DECLARATION, None)
+
+
+def declaration_of(item: Any) -> Declaration | None:
+    """The one scenario of a test as pytest runs it; None for an ordinary test."""
+    declared = declared_by(getattr(item, "function", None))
+    return item.callspec.params[DECLARED] if isinstance(declared, tuple) else declared
+
+
+def repetition_of(item: Any) -> int:
+    """Which of --anomod-repeat's cases a test is, from 0."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get(REPETITION, 0) if callspec is not None else 0
 
 
 def given_options(option: Any) -> list[str]:

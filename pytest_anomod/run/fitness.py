@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
-from pytest_anomod.declare import Declaration
+from pytest_anomod.declare import ATTRIBUTE, Declaration
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError, ScenarioError
+from pytest_anomod.model.injector import Injector
 from pytest_anomod.run.choosing import runtime_name
+from pytest_anomod.run.command_line import declared_by, given_options
+from pytest_anomod.run.mistakes import at_test
 from pytest_anomod.run.options import AUTO, out_directory, suite_workload
+from pytest_anomod.run.originals import with_original
 
 
 def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> None:
@@ -42,51 +46,64 @@ def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> Non
         _check(catalog.find("injectors", injector))
 
 
+def checked(config: pytest.Config, function: Any) -> Declaration | tuple[Declaration, ...]:
+    """What a test function declares, as this command line would run it; one line of an error where it can't be.
+
+    --anomod-compose puts another system in the place of a declared one.
+    """
+    declared: Declaration | tuple[Declaration, ...] = declared_by(function)
+    several = declared if isinstance(declared, tuple) else (declared,)
+    if config.option.anomod_compose:
+        several = tuple(with_original(config, declaration) for declaration in several)
+    if isinstance(declared, tuple):
+        return several  # of a matrix what can't be run is skipped
+    try:
+        check_runnable(config, several[0], function.__name__)
+    except ScenarioError as error:
+        raise at_test(config, function, error) from None
+    setattr(function, ATTRIBUTE, several[0])
+    return several[0]
+
+
 def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:
-    """Raise ScenarioError when the runtime or injector can't do what a test declares."""
+    """Raise ScenarioError when the runtime or injector can't do what a test declares.
+
+    What the command line chose for the test is no mistake of the test: that is skipped, see `why_skipped`.
+    """
     if declaration.runtime and (why := _refusal_of_system(declaration.runtime, declaration)):
         msg = f"{test}: {why}; use another runtime than {declaration.runtime!r}"
         raise ScenarioError(msg)
     try:
-        lack = _lack(config, declaration)
+        why = why_skipped(config, declaration)
     except AnomodError:
         return  # none takes the system, or an engine is out of order: `check_run` says so, once for all tests
-    if declaration.injector and (why := _refusal_of_fault(config, declaration)):
-        msg = f"{test}: injector {declaration.injector!r} can't do this scenario: {why}"
-        raise ScenarioError(msg)
-    if lack and not _is_asked_for(config, declaration):
-        msg = f"{test}: {lack}"
+    if why and not declaration.unfit and not _is_chosen_for(config, declaration):
+        who = f"injector {declaration.injector!r} can't do this scenario: " if declaration.injector else ""
+        msg = f"{test}: {who}{why}"
         raise ScenarioError(msg)
 
 
 def why_skipped(config: pytest.Config, declaration: Declaration) -> str:
-    """Why the injector, or the runtime, that the command line names can't do a scenario; "" when they can.
-
-    One that `auto` took is not the user's choice: what it can't do is an error, see `check_runnable`.
-    """
-    why = _refusal_of_fault(config, declaration)
-    return why or (_lack(config, declaration) if _is_asked_for(config, declaration) else "")
-
-
-def _is_asked_for(config: pytest.Config, declaration: Declaration) -> bool:
-    """Whether the command line names the runtime of a test."""
-    return not declaration.runtime and config.option.anomod_runtime != AUTO
-
-
-def _lack(config: pytest.Config, declaration: Declaration) -> str:
-    """Why the runtime of a test can't have its fault put in, and what to do; "" when it can."""
+    """Why a scenario's fault can't be put in by its injector on its runtime; "" when it can."""
+    if declaration.unfit:
+        return declaration.unfit
     runtime = catalog.find("runtimes", runtime_name(config, declaration))
     asked = getattr(runtime, "refusal_of_fault", None)
     if asked and (why := asked(declaration.system, declaration.target, declaration.fault.name)):
         return f"fault {why}"
-    missing = runtime.lacks(declaration.system, declaration.target, declaration.fault.needs)
-    if not missing:
-        return ""
-    nobody = missing - runtime.capabilities
-    names = ", ".join(sorted(kind.__name__ for kind in nobody or missing))
-    who = f"runtime {runtime.name!r}" if nobody else f"{declaration.target!r} on runtime {runtime.name!r}"
-    other = "choose another with --anomod-runtime" if nobody else "aim at another service"
-    return f"fault {declaration.fault.name!r} needs {names}, which {who} does not have; {other}"
+    injector: Injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
+    why = injector.refusal(declaration.fault, declaration.target, declaration.system, runtime)
+    return f"{why} (the original's images have nothing of ours inside)" if why and declaration.is_original else why
+
+
+def _is_chosen_for(config: pytest.Config, declaration: Declaration) -> bool:
+    """Whether the command line names what a test leaves open, or brings its system up from other files.
+
+    `auto` and the default injector name nothing. A test that names its injector must be one that this can do.
+    """
+    given = given_options(config.option)
+    chosen = "injector" in given or ("runtime" in given and not declaration.runtime) or declaration.is_original
+    return not declaration.injector and chosen
 
 
 def _refusal_of_system(runtime: str, declaration: Declaration) -> str:
@@ -98,11 +115,3 @@ def _check(offer: Any) -> None:
     """AnomodError when a runtime or an injector lacks something on this machine."""
     if hasattr(offer, "check"):
         offer.check()
-
-
-def _refusal_of_fault(config: pytest.Config, declaration: Declaration) -> str:
-    """Why the chosen injector can't carry a scenario's fault out on this machine; "" when it can."""
-    injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
-    runtime = runtime_name(config, declaration)
-    asked = getattr(injector, "refusal", None)
-    return str(asked(declaration.fault, declaration.target, runtime)) if asked else ""

@@ -18,6 +18,8 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError, ScenarioError
 from pytest_anomod.model.scenario import PROFILES
 from pytest_anomod.model.workload import OpenLoop
+from pytest_anomod.run.options import shard
+from pytest_anomod.run.originals import by_system
 from pytest_anomod.run.telling import NOTES
 
 _NOTE = "usage-error.txt"
@@ -31,10 +33,12 @@ def check_options(option: Any, given: Iterable[str]) -> None:
     checks: dict[str, Callable[[Any], object]] = {
         "scale": lambda factor: PROFILES[option.anomod_durations].scaled(factor),
         "rate": lambda rate: OpenLoop(rate_rps=rate),
+        "shard": shard,
         "repeat": lambda count: _check_least(count, 1, "times"),
         "patience": lambda seconds: _check_least(seconds, 0, "s"),
         "attempts": lambda count: _check_least(count, 0, "times"),
         "runtime": lambda name: catalog.find("runtimes", name),
+        "compose": by_system,
         "injector": lambda name: catalog.find("injectors", name),
     }
     for name in given:
@@ -42,7 +46,8 @@ def check_options(option: Any, given: Iterable[str]) -> None:
         try:
             checks[name](value)
         except ScenarioError as error:
-            msg = f"--anomod-{name}={value}: {error}"
+            said = " ".join(value) if isinstance(value, list) else value
+            msg = f"--anomod-{name}={said}: {error}"
             raise pytest.UsageError(msg) from None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pytest_anomod.model import source
 from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.model.runtime import Deployment
+from pytest_anomod.sources import read
 from pytest_anomod.sources._pulled import PulledReader
 from pytest_anomod.sources.collect import Maker
 from pytest_anomod.sources.read import LOG_FIELDS, METRIC_FIELDS, TRACE_FIELDS, Reading
@@ -22,14 +24,14 @@ def zipkin(deployment: Deployment, sources: Sequence[source.Zipkin]) -> PulledRe
     """Spans of Zipkin servers."""
     from pytest_anomod.sources.zipkin import Zipkin
 
-    return PulledReader(deployment, TRACE_FIELDS, [Zipkin(each.url) for each in sources])
+    return PulledReader(deployment, TRACE_FIELDS, [_Named(Zipkin(each.url), each.names) for each in sources])
 
 
 def jaeger(deployment: Deployment, sources: Sequence[source.Jaeger]) -> PulledReader:
     """Spans of Jaeger servers."""
     from pytest_anomod.sources.jaeger import Jaeger
 
-    return PulledReader(deployment, TRACE_FIELDS, [Jaeger(each.url) for each in sources])
+    return PulledReader(deployment, TRACE_FIELDS, [_Named(Jaeger(each.url), each.names) for each in sources])
 
 
 def prometheus(deployment: Deployment, sources: Sequence[source.Prometheus]) -> PulledReader:
@@ -60,6 +62,21 @@ class InboxReader(PulledReader):
         for receiver in self._receivers:
             receiver.clear(self._signal)
         super().start()
+
+
+class _Named:
+    """A reader of traces whose services may report under other names than they have here."""
+
+    def __init__(self, reader: read.Reader, names: Sequence[tuple[str, str]]) -> None:
+        self.settle_s = reader.settle_s
+        self._reader = reader
+        self._names = dict(names)
+
+    def read(self, start_ns: int, end_ns: int) -> Reading:
+        """What the reader has, under the names of here."""
+        found = self._reader.read(start_ns, end_ns)
+        rows = [(row[0], self._names.get(row[1], row[1]), *row[2:]) for row in found.rows]
+        return dataclasses.replace(found, rows=rows)
 
 
 class _Signal:

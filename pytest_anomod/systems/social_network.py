@@ -10,7 +10,7 @@ import string
 from random import Random
 from typing import TYPE_CHECKING
 
-from pytest_anomod.model.system import Journey, Replica, Service, ServiceKind, System
+from pytest_anomod.model.system import Journey, Original, Replica, Service, ServiceKind, System
 
 if TYPE_CHECKING:
     from pytest_anomod.model.workload import Client, Response
@@ -142,6 +142,12 @@ SOCIAL_NETWORK = System(
     ),
     rate_rps=30.0,
     deploys=(Replica(package="social_network"),),
+    original=Original(
+        files=("socialNetwork/docker-compose.yml", "docker-compose.yml"),
+        protocol="",  # Thrift
+        port=9_090,
+        reported_as=(("nginx-web-server", "nginx-thrift"),),
+    ),
 )
 
 OFFERS = (SOCIAL_NETWORK,)

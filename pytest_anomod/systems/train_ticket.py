@@ -26,7 +26,7 @@ Left out of the services is the registry (Nacos with its database): the runtime 
 
 from __future__ import annotations
 
-from pytest_anomod.model.system import Journey, Replica, Service, ServiceKind, System
+from pytest_anomod.model.system import Journey, Original, Replica, Service, ServiceKind, System
 from pytest_anomod.systems import _train_ticket_journeys as journeys
 from pytest_anomod.systems._train_ticket_token import administrator_headers
 from pytest_anomod.systems._train_ticket_users import sign_up
@@ -86,6 +86,18 @@ _CALLS = {
 """What each service calls, both without "ts-" and "-service"; a queue is called by those who read it, too."""
 
 
+_MANIFESTS = "deployment/docker-compose-manifests"
+_OTHER_NAMES = {
+    "ts-preserve-service": ("ts-ticket-purchase-service",),
+    "ts-price-service": ("ts-ticket-service",),
+    "ts-travel-plan-service": ("ts-ticket-plan-service",),
+    "ts-food-service": ("ts-food-booking-service",),
+    "ts-station-food-service": ("ts-food-merchant-service", "ts-food-map-service"),
+    "ts-train-food-service": ("ts-food-list-service",),
+}
+"""Names that services had in compose files of some versions of the original."""
+
+
 def _name(short: str) -> str:
     return short if short in (DATABASE, QUEUE) else f"ts-{short}-service"
 
@@ -126,6 +138,12 @@ TRAIN_TICKET = System(
     ),
     rate_rps=8.0,
     deploys=(Replica(package="train_ticket"),),
+    original=Original(
+        files=(f"{_MANIFESTS}/docker-compose-with-jaeger.yml", f"{_MANIFESTS}/quickstart-docker-compose.yml"),
+        names=_OTHER_NAMES,
+        entries=(GATEWAY, DASHBOARD),
+        own_stores=("-mysql", "-mongo"),
+    ),
     probe_headers=administrator_headers,
 )
 

@@ -6,12 +6,13 @@
         journal = play(experiment, on_edge=edges.append)
 
 Because the world is a file, every attach sees the same one, in this process and in any other. A FakeFault can be told
-to lie (`Lie`), a FakeClock makes waiting free.
+to lie (`Lie`), a FakeClock makes waiting free. `check_injector` holds an injector of one's own to the protocol.
 """
 
 from __future__ import annotations
 
 from pytest_anomod.testing.clock import FakeClock
+from pytest_anomod.testing.conformance import check_injector
 from pytest_anomod.testing.deployment import FAKE_SYSTEM, FakeDeployment, FakeRuntime, fake_deployment
 from pytest_anomod.testing.fault import FakeFault, FakeInjector, Lie
 from pytest_anomod.testing.load import HEALTHY_MS, ILL_MS, FakeLoad, response, start, stop
@@ -33,6 +34,7 @@ __all__ = [
     "FakeUndo",
     "Lie",
     "World",
+    "check_injector",
     "fake_deployment",
     "fake_scenario",
     "offered",

@@ -72,6 +72,9 @@ class FakeInjector:
 
     name = "fake"
 
+    def refusal(self, fault: Any, target: str, system: Any, runtime: Any) -> str:
+        return ""
+
     def prepare(self, fault: Any, deployment: Any, target: str) -> None:
         fault.prepare(deployment, target)
 

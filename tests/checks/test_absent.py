@@ -10,6 +10,8 @@ from synthetic import make_case
 
 from pytest_anomod.checks import explain, judge, run_checks
 from pytest_anomod.checks.aligned import SKEW_NS, check_aligned
+from pytest_anomod.faults.kill_service import KillService
+from pytest_anomod.faults.network_bandwidth import NetworkBandwidth
 from pytest_anomod.model.verdict import Outcome, Verdict
 
 OUTAGE = Effect(errors=1.0)
@@ -89,6 +91,21 @@ def test_an_outage_is_no_symptom_of_a_target_whose_spans_did_not_change(outage):
     scenario = dataclasses.replace(view.scenario, target="graph")
     verdict, found, said = judged(dataclasses.replace(view, scenario=scenario))
     assert (verdict, found["symptom"].outcome) == (Verdict.CONTAMINATED, Outcome.ABSENT), said
+
+
+def test_a_fault_on_the_way_shows_in_the_spans_of_callers_alone(outage):
+    """The target's own spans begin behind it: without any span of a call to it, it can't be asked."""
+    view = make_case(10, effect=OUTAGE, noise=QUIET)
+    scenario = dataclasses.replace(view.scenario, target="graph")
+    spans = view.frames["traces"]
+    uncalled = {**view.frames, "traces": spans[spans["span_kind"] != "CLIENT"]}
+    verdicts = {}
+    for fault in (NetworkBandwidth(), KillService()):
+        aimed = dataclasses.replace(scenario, fault=fault)
+        verdict, found, _ = judged(dataclasses.replace(view, scenario=aimed, frames=uncalled))
+        verdicts[fault.name] = verdict, found["symptom"].outcome
+    assert verdicts["network_bandwidth"] == (Verdict.EFFECTIVE, Outcome.NOT_ASKED)
+    assert verdicts["kill_service"] == (Verdict.CONTAMINATED, Outcome.ABSENT)
 
 
 def test_a_modality_that_is_missing_without_a_word_breaks_the_case(outage):

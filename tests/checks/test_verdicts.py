@@ -165,6 +165,13 @@ def test_lost_records_and_problems_are_broken():
     assert verdict_of(dataclasses.replace(view, problems=("rollback failed",))) is Verdict.BROKEN
 
 
+@pytest.mark.parametrize(("effect", "event"), [(None, "recovery began"), (Effect(gone=True), "the fault was gone")])
+def test_a_control_is_steady_since_its_recovery_and_not_since_a_fault(effect, event):
+    view = make_case(10, effect=effect, noise=QUIET)
+    assert view.scenario.is_control is (effect is None)
+    assert finding(view, "healed").message.endswith(f" s after {event}")
+
+
 def test_answers_without_traces_are_broken():
     view = make_case(10, noise=QUIET)
     frame = view.frames["api_responses"]

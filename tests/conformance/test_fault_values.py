@@ -9,6 +9,8 @@ import json
 import pytest
 from samples import SAMPLES, VARIANTS
 
+from pytest_anomod.injectors.chaos_mesh import manifest
+from pytest_anomod.injectors.chaosblade.means import means
 from pytest_anomod.model import capability, catalog
 from pytest_anomod.model.fault import Fault, Level, parameters
 
@@ -55,13 +57,11 @@ def test_the_sample_passes_the_check_of_collection(sample):
 
 @pytest.mark.parametrize("sample", sorted(ALL))
 def test_translations_are_json_of_the_right_shape(sample):
-    """ChaosBlade gets arguments, Chaos Mesh kind and spec, or neither gets anything."""
+    """ChaosBlade gets words or a reason why not, Chaos Mesh kind and spec or nothing."""
     fault, target = ALL[sample]
-    blade, mesh = fault.blade(target), fault.chaos_mesh(target)
-    assert json.loads(json.dumps([blade, mesh])) == [blade, mesh]
-    if blade is not None:
-        assert blade.keys() & {"args", "host", "refusal"}
-        assert all(isinstance(word, str) for form in ("args", "host") for word in blade.get(form, ()))
+    blade, mesh = means(fault), manifest(fault, target)
+    assert json.loads(json.dumps(mesh)) == mesh
+    assert blade if isinstance(blade, str) else all(isinstance(word, str) for word in blade.words)
     if mesh is not None:
         assert mesh["kind"].endswith("Chaos")
         assert mesh["spec"]["selector"]

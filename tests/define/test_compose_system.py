@@ -93,6 +93,8 @@ def test_names_that_are_none_are_refused(compose):
     """With the place and those that there are."""
     with pytest.raises(ScenarioError, match=r"engines= names cash, but 'shop' has the services gateway, catalog"):
         compose_system(engines={"cash": "redis"})
+    with pytest.raises(ScenarioError, match=r"zipkin= names cash"):
+        compose_system(zipkin="cash")
     with pytest.raises(ScenarioError, match="no service 'cash'"):
         compose_system(entry="cash")
 

@@ -71,14 +71,14 @@ class Database:
 
 
 @contextlib.contextmanager
-def running_database(directory: Path) -> Iterator[Database]:
-    """A new server with the tables orders and prices; gone afterwards."""
+def running_database(directory: Path, log: int = subprocess.DEVNULL) -> Iterator[Database]:
+    """A new server with the tables orders and prices, which logs to a descriptor; gone afterwards."""
     from pytest_anomod.replicas.kit.postgres_server import cluster_template
 
     port = free_port()
-    child = subprocess.Popen([sys.executable, "-c", SERVER, str(directory), str(port)], stderr=subprocess.DEVNULL)
+    child = subprocess.Popen([sys.executable, "-c", SERVER, str(directory), str(port)], stderr=log)
     try:
-        database = Database(child.pid, f"postgresql://postgres:{cluster_template()[1]}@127.0.0.1:{port}/postgres")
+        database = Database(child.pid, f"postgresql://postgres:{cluster_template()[1]}@127.0.0.1:{port}/app")
         until(lambda: child.poll() is not None or answers(database), seconds=60)
         database.ask("CREATE TABLE orders (id int)", "CREATE TABLE prices (id int)", "INSERT INTO orders VALUES (1)")
         yield database

@@ -37,6 +37,7 @@ class Resolvers(FakeDeployment):
         super().__init__(fake_deployment(directory).ref, SHOP)
         self.kept: dict[str, int] = {}
         self.everywhere: set[str] = set()
+        self.networks: dict[str, set[str]] = {}
         self.silent = False
         self.offers[Resolver] = lambda service: OneResolver(self, service)
 
@@ -48,7 +49,8 @@ class OneResolver(FakeService):
         if self.deployment.silent:
             msg = f"no answer of {self.service}"
             raise DeploymentError(msg)
-        return super().resolved(names) - self.deployment.everywhere
+        known = self.deployment.networks.get(self.service, set(names))
+        return (super().resolved(names) & known) - self.deployment.everywhere
 
     def connections(self, names):
         return sum(self.deployment.kept.get(name, 0) for name in names)
@@ -106,13 +108,6 @@ def test_peers_survive_json():
     assert hash(again) == hash(fault)
 
 
-def test_chaos_mesh_gets_patterns_of_names():
-    """An error for each of them, in the target alone."""
-    spec = DnsFailure(peers=("price", "cart-db")).chaos_mesh("cart")["spec"]
-    assert (spec["action"], spec["patterns"]) == ("error", ["price*", "cart-db*"])
-    assert spec["selector"]["labelSelectors"] == {"app": "cart"}
-
-
 def test_names_are_seen_to_be_gone_for_the_target_alone(shop):
     """Just these, and not before, and not after."""
     fault = DnsFailure(peers=("price", "cart-db"))
@@ -125,6 +120,32 @@ def test_names_are_seen_to_be_gone_for_the_target_alone(shop):
     assert not fault.active(shop, "price")
     fault.recover(shop, "cart")
     assert not fault.active(shop, "cart")
+
+
+def test_services_in_different_networks_know_different_names(shop):
+    """As of a compose file with a network before and one behind: each name is asked for where it was known before."""
+    shop.networks = {
+        "front": {"front", "cart"},
+        "cart": {"front", "cart", "price", "cart-db"},
+        "price": {"cart", "price", "cart-db", "cart-cache"},
+        "cart-db": {"cart", "price", "cart-db"},
+        "cart-cache": {"price", "cart-cache"},
+    }
+    fault = DnsFailure(peers=("price",))
+    assert not fault.active(shop, "cart")
+    fault.inject(shop, "cart")
+    seen = fault.active(shop, "cart")
+    assert seen
+    assert seen.evidence == {
+        "unresolved": ["price"],
+        "resolved_by": "front, price",
+        "names": 4,
+        "connections_kept": 0,
+    }
+    fault.recover(shop, "cart")
+    assert not fault.active(shop, "cart")
+    with pytest.raises(InjectionError, match="'front' does not resolve price as it is: no network of it has them"):
+        fault.inject(shop, "front")
 
 
 def test_a_connection_that_is_kept_is_a_way_round_the_resolver(shop):
@@ -190,7 +211,7 @@ def test_a_pool_is_used_up_when_it_is_in_use_and_does_nothing(monkeypatch, tmp_p
         for name, value in {"size": 10, "in_use": in_use, "waiting": 3, "timeouts_total": 0}.items()
     )
     monkeypatch.setattr(connection_pool_exhaustion, "_metrics", lambda *_: f"# TYPE db_pool_size gauge\n{page}")
-    monkeypatch.setattr(connection_pool_exhaustion._postgres, "ask", lambda *_: {"open": 10, "idle": idle})
+    monkeypatch.setattr(connection_pool_exhaustion._postgres, "look", lambda *_: {"open": 10, "idle": idle})
     seen = PoolExhaustion(leave=leave).active(Resolvers(tmp_path), "cart")
     assert seen.active is wanted
     assert seen.evidence["cart-db"]["waiting"] == 3

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+from types import SimpleNamespace
 from typing import ClassVar
 
 import psutil
@@ -16,13 +17,15 @@ import pytest
 from injectors.blade_home import EXECUTORS, real_executors
 
 from pytest_anomod import faults
-from pytest_anomod.injectors import _blade
-from pytest_anomod.injectors._blade import Blade, find_home, lacks, new_uid, read_answer
 from pytest_anomod.injectors.chaosblade import ChaosBladeInjector
+from pytest_anomod.injectors.chaosblade import blade as blade_program
+from pytest_anomod.injectors.chaosblade.blade import Blade, find_home, lacks, new_uid, read_answer
+from pytest_anomod.injectors.chaosblade.injector import create_words
+from pytest_anomod.injectors.chaosblade.means import Create, means, values
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import InjectionError, ScenarioError
 from pytest_anomod.model.fault import FaultDefaults, Level, Observation
-from pytest_anomod.testing import fake_deployment
+from pytest_anomod.testing import FAKE_SYSTEM, fake_deployment
 
 INJECTOR = ChaosBladeInjector()
 
@@ -37,12 +40,6 @@ class Frozen(FaultDefaults):
     pid: int
     host: tuple[str, ...] = ("process", "stop", "--pid", "{pid}")
 
-    def blade(self, target):
-        return {"host": list(self.host)}
-
-    def blade_values(self, deployment, target):
-        return {"pid": self.pid}
-
     def active(self, deployment, target):
         return Observation(active=psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
 
@@ -50,6 +47,16 @@ class Frozen(FaultDefaults):
         if self.host[0] == "process":
             return  # left to blade, so that it is seen to undo
         os.kill(self.pid, signal.SIGCONT)
+
+
+@means.register
+def _frozen_means(fault: Frozen) -> Create | str:
+    return Create(words=fault.host)
+
+
+@values.register
+def _frozen_values(fault: Frozen, deployment, target):
+    return {"pid": fault.pid}
 
 
 @pytest.fixture
@@ -75,6 +82,12 @@ def deployment(tmp_path, blade_home):
 
 def open_entries(deployment) -> list[dict]:
     return [entry for entry in deployment.world.read()["undo"].values() if entry is not None]
+
+
+def refusal(fault, runtime: str) -> str:
+    """What blade's injector says of a fault on a runtime of that name, which has all capabilities."""
+    able = SimpleNamespace(name=runtime, lacks=lambda system, service, needs: frozenset())
+    return INJECTOR.refusal(fault, "app", FAKE_SYSTEM, able)
 
 
 def known_by(uid: str) -> list[str]:
@@ -147,31 +160,31 @@ def test_the_home_may_be_behind_a_link_on_the_path(blade_home, monkeypatch, tmp_
 )
 def test_what_blade_can_not_do_truly_is_refused_with_the_reason(blade_home, fault, why):
     """Rather than carried out in a way that hits everybody, or nobody."""
-    assert why in INJECTOR.refusal(fault, "app", "process")
-    assert bool(INJECTOR.refusal(fault, "app", "process")) is bool(why)
+    assert why in refusal(fault, "process")
+    assert bool(refusal(fault, "process")) is bool(why)
 
 
 def test_a_runtime_whose_processes_are_elsewhere_is_refused(blade_home):
     """blade hits processes of this machine."""
-    assert "not on 'kubernetes'" in INJECTOR.refusal(faults.KillService(), "app", "kubernetes")
+    assert "not on 'kubernetes'" in refusal(faults.KillService(), "kubernetes")
 
 
 def test_containers_need_root(blade_home, monkeypatch):
     """Their processes are processes of this machine, but not ours."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert INJECTOR.refusal(faults.KillService(), "app", "docker") == ""
+    assert refusal(faults.KillService(), "docker") == ""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "only root" in INJECTOR.refusal(faults.KillService(), "app", "docker")
-    assert INJECTOR.refusal(faults.KillService(), "app", "process") == ""
+    assert "only root" in refusal(faults.KillService(), "docker")
+    assert refusal(faults.KillService(), "process") == ""
 
 
 def test_a_home_that_lacks_a_part_is_refused(blade_home):
     """Without its specification a family of commands is silently not there."""
     assert lacks(blade_home, "redis") == ""
     (blade_home / "bin" / "chaos_middleware").unlink()
-    assert "no bin/chaos_middleware" in INJECTOR.refusal(faults.RedisMemoryLimit(), "app", "process")
+    assert "no bin/chaos_middleware" in refusal(faults.RedisMemoryLimit(), "process")
     next((blade_home / "yaml").glob("chaosblade-os-*")).unlink()
-    assert "no yaml/chaosblade-os-spec" in INJECTOR.refusal(faults.KillService(), "app", "process")
+    assert "no yaml/chaosblade-os-spec" in refusal(faults.KillService(), "process")
 
 
 def test_a_fault_goes_in_and_out(deployment, victim, blade_home):
@@ -189,6 +202,12 @@ def test_a_fault_goes_in_and_out(deployment, victim, blade_home):
     assert known_by(done["uid"]) == []
     assert open_entries(deployment) == []
     assert not (blade_home / "chaosblade.dat").exists()
+
+
+def test_a_target_without_a_process_can_not_be_hit(deployment):
+    """It may have died just now."""
+    with pytest.raises(InjectionError, match="'app' has no pid on this machine now"):
+        create_words(Frozen(pid=0), deployment, "app")
 
 
 def test_what_to_undo_is_written_down_first(deployment, victim, monkeypatch):
@@ -294,7 +313,7 @@ def test_every_detached_action_of_real_specifications_is_known():
             if line.strip() == "actionProcessHang: true":
                 found.add(f"{target} {action}")
     assert "cpu fullload" in found
-    assert found <= _blade.DETACHED
+    assert found <= blade_program.DETACHED
 
 
 def test_a_detached_program_that_ends_at_once_is_an_error(deployment, victim):
@@ -312,7 +331,7 @@ def test_what_blade_can_not_destroy_any_more_is_ended_all_the_same(deployment, v
     uid = INJECTOR.inject(fault, deployment, "app")["uid"]
     home = deployment.directory / "undo" / "blade"
     if lost == "program":
-        _blade._psutil().Process(next(_blade._known_by(uid)).pid).kill()
+        blade_program._psutil().Process(next(blade_program._known_by(uid)).pid).kill()
     elif lost == "executor":
         (home / "bin" / "chaos_os").unlink()
     elif lost == "home":
@@ -328,7 +347,7 @@ def test_a_signal_to_our_group_does_not_reach_what_blade_left_running(deployment
     """Its timer is the last of three backstops, and would be the first to die."""
     fault = Frozen(pid=victim)
     uid = INJECTOR.inject(fault, deployment, "app")["uid"]
-    groups = {os.getpgid(process.pid) for process in _blade._known_by(uid)}
+    groups = {os.getpgid(process.pid) for process in blade_program._known_by(uid)}
     assert groups
     assert os.getpgrp() not in groups
     INJECTOR.recover(fault, deployment, "app")
@@ -365,7 +384,7 @@ def test_every_deployment_has_a_home_of_its_own(blade_home, tmp_path):
 
 def test_a_program_that_does_not_end_is_given_up(blade_home, tmp_path, monkeypatch):
     """A blade that hangs is a failure like any other."""
-    monkeypatch.setattr(_blade, "COMMAND_LIMIT_S", 0.1)
+    monkeypatch.setattr(blade_program, "COMMAND_LIMIT_S", 0.1)
     (blade_home / "blade").write_text("#!/bin/sh\nsleep 5\n")
     answer = Blade.own(tmp_path / "own").create(["process", "stop"], new_uid())
     assert "did not end within 0.1 s" in answer.error

@@ -15,11 +15,12 @@ import pytest
 from injectors.blade_home import EXECUTORS, make_home, make_home_around, real_executors
 
 from pytest_anomod.faults import KillService, PauseService, RedisMemoryLimit
-from pytest_anomod.injectors._blade import find_home
+from pytest_anomod.injectors.chaosblade.blade import find_home
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.capability import Programs, StoreLogin
 from pytest_anomod.model.fault import parameters
 from pytest_anomod.model.runtime import instance_of, need
+from pytest_anomod.testing import check_injector
 
 REAL_HOME = find_home()
 INJECTOR = catalog.find("injectors", "chaosblade")
@@ -108,16 +109,7 @@ def look_until(fault, deployment, target, wanted: bool) -> None:
 
 def test_it_is_seen_while_it_is_in_and_only_then(sample, deployment):
     """Not there before, there after its injection, gone after its recovery; and out twice is fine."""
-    fault, target = sample
-    assert INJECTOR.refusal(fault, target, "process") == ""
-    INJECTOR.prepare(fault, deployment, target)
-    assert not INJECTOR.active(fault, deployment, target)
-    done = INJECTOR.inject(fault, deployment, target)
-    assert json.loads(json.dumps(done)) == done
-    look_until(fault, deployment, target, True)
-    INJECTOR.recover(fault, deployment, target)
-    look_until(fault, deployment, target, False)
-    INJECTOR.recover(fault, deployment, target)
+    check_injector(INJECTOR, sample[0], deployment, sample[1])
 
 
 def test_a_stranger_recovers_it_by_name_and_ref_alone(sample, deployment):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_anomod.faults import HttpAbort, MemoryPressure
 from pytest_anomod.injectors.native import NativeInjector
-from pytest_anomod.model import clock
+from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.capability import Agent, Programs
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.testing import FakeDeployment, FakeFault, Lie, fake_deployment
+from pytest_anomod.testing import FakeDeployment, FakeFault, Lie, check_injector, fake_deployment, offered
 
 INJECTOR = NativeInjector()
 
@@ -92,3 +93,67 @@ def test_what_the_runtime_can_not_do_is_refused_before_anything_happens(deployme
         INJECTOR.inject(FakeFault(), deployment, "app")
     assert open_entries(deployment) == []
     assert not deployment.world.read()["fault_in"]
+
+
+class Forgetful(NativeInjector):
+    """Writes nothing down."""
+
+    def write_down(self, fault, deployment, target):
+        """Nothing."""
+
+
+class Careless(NativeInjector):
+    """Takes the fault out and leaves its entry open."""
+
+    def recover(self, fault, deployment, target):
+        fault.recover(deployment, target)
+
+
+class Unwilling(NativeInjector):
+    """Refuses everything."""
+
+    def refusal(self, fault, target, system, runtime):
+        return "not today"
+
+
+class Eager(NativeInjector):
+    """Puts the fault in before the baseline."""
+
+    def prepare(self, fault, deployment, target):
+        self.inject(fault, deployment, target)
+
+
+@pytest.mark.parametrize(
+    ("injector", "what"),
+    [
+        (Forgetful(), "nothing says how to undo it"),
+        (Careless(), "undo entries stay open"),
+        (Unwilling(), "native refuses fake_fault: 'not today'"),
+        (Eager(), "prepare put the fault in"),
+    ],
+)
+def test_conformance_finds_what_an_injector_does_wrong(deployment, injector, what):
+    """And leaves no fault in."""
+    with offered(), pytest.raises(AssertionError, match=what):
+        check_injector(injector, FakeFault(), deployment, "app")
+    assert not FakeFault().active(deployment, "app")
+
+
+def test_this_one_conforms(deployment):
+    """As the real thing does over the fakes."""
+    with offered():
+        check_injector(INJECTOR, FakeFault(), deployment, "app")
+    assert open_entries(deployment) == []
+
+
+def test_what_a_target_will_lack_is_said_before_anything_is_up():
+    """Whether another target would do, or another runtime."""
+    process, shop = catalog.find("runtimes", "process"), catalog.find("systems", "social_network")
+    refused = INJECTOR.refusal(HttpAbort(), "user-mongodb", shop, process)
+    assert refused == (
+        "fault 'http_abort' needs Listener, which 'user-mongodb' on runtime 'process' does not have; "
+        "aim at another service"
+    )
+    nobody = INJECTOR.refusal(MemoryPressure(), "user-service", shop, process)
+    assert "needs ControlGroup, which runtime 'process' does not have; choose another with --anomod-runtime" in nobody
+    assert INJECTOR.refusal(HttpAbort(), "user-service", shop, process) == ""

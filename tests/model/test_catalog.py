@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from pytest_anomod.faults import NoFault
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
-from pytest_anomod.testing import FakeFault, offered
+from pytest_anomod.testing import FAKE_SYSTEM, FakeFault, offered
+
+DOCS = Path(__file__).parents[2] / "docs" / "extending.md"
 
 
 @pytest.fixture
@@ -99,3 +103,77 @@ def test_another_process_finds_what_a_file_registers(tmp_path):
     environment = {**os.environ, catalog.DEFINED_IN: str(definitions)}
     shown = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert shown.stdout == "sounds\n"
+
+
+class Whole:
+    """An injector that does nothing."""
+
+    name = "whole"
+
+    def refusal(self, fault, target, system, runtime):
+        return ""
+
+    def prepare(self, fault, deployment, target):
+        """Nothing."""
+
+    inject = active = recover = prepare
+
+
+@pytest.mark.usefixtures("_nothing_registered")
+def test_the_injector_of_the_docs_is_on_offer_and_refuses_what_it_says():
+    """The smallest one there is."""
+    section = DOCS.read_text("utf-8").split("## An injector\n")[1]
+    exec(section.split("```python\n")[1].split("```")[0], {"catalog": catalog})
+    nobody = catalog.find("injectors", "nobody")
+    assert nobody.refusal(FakeFault(), "app", FAKE_SYSTEM, None) == "nobody puts faults in"
+    assert nobody.refusal(NoFault(), "app", FAKE_SYSTEM, None) == ""
+
+
+class OldRefusal(Whole):
+    """As injectors were before the protocol."""
+
+    def refusal(self, fault, target, runtime):
+        return ""
+
+
+class NoRefusal(Whole):
+    """One that was never asked."""
+
+    refusal = None
+
+
+class OddUndo(Whole):
+    """What is optional must be right as well, where it is there."""
+
+    def undo(self):
+        """Nothing."""
+
+
+class Nameless(Whole):
+    """Nobody could choose it."""
+
+    name = None
+
+
+@pytest.mark.parametrize(
+    ("offer", "what"),
+    [
+        (OldRefusal(), r"refusal\(fault, target, runtime\) where it is called with \(fault, target, system, runtime\)"),
+        (NoRefusal(), r"no refusal\(fault, target, system, runtime\)"),
+        (OddUndo(), r"undo\(\) where it is called with \(entry\)"),
+        (Nameless(), "no name"),
+        (Whole, "is a class; offer an instance of it"),
+    ],
+)
+@pytest.mark.usefixtures("_nothing_registered")
+def test_an_injector_that_lacks_something_is_refused_when_it_is_offered(offer, what):
+    """And not in the middle of a case."""
+    with pytest.raises(ScenarioError, match=what):
+        catalog.register("injectors", offer)
+
+
+@pytest.mark.usefixtures("_nothing_registered")
+def test_an_injector_of_ones_own_is_on_offer():
+    """Beside ours."""
+    catalog.register("injectors", Whole())
+    assert set(catalog.offers("injectors")) == {"native", "chaosblade", "whole"}

@@ -35,7 +35,8 @@ def test_a_scenario_is_json():
     told = json.loads(json.dumps(scenario.to_json()))
     assert told["fault"] == {"name": "fake_fault", "parameters": {"lie": "", "text": "x"}}
     assert told["workload"] == {"rate_rps": 5, "mix": {"read": 1.0}, "timeout_s": 5.0}
-    assert told["level"] == "service"
+    assert (told["level"], told["severity"]) == ("service", None)
+    assert fake_scenario(severity=3).to_json()["severity"] == 3
 
 
 def test_only_the_level_makes_a_control():
@@ -60,10 +61,10 @@ def test_a_system_knows_its_services_and_who_calls_them():
         FAKE_SYSTEM.service("ap")
 
 
-def test_the_defaults_of_a_fault_do_nothing_and_know_no_translation(tmp_path):
+def test_the_defaults_of_a_fault_do_nothing():
     fault = FaultDefaults()
     assert fault.prepare(None, "app") is None
-    assert (fault.locate(None, "app"), fault.blade("app"), fault.chaos_mesh("app")) == (None, None, None)
+    assert fault.locate(None, "app") is None
     assert not fault.host_wide
     with pytest.raises(ScenarioError):
         fault.check(FAKE_SYSTEM, "nowhere")

@@ -122,7 +122,7 @@ class Agent:
                 file.durable = on
         return {
             "on": all(file.durable for file in files),
-            "syncs": sum(file.syncs for file in files),
+            "writes": sum(file.writes for file in files),
             "waited_s": sum(file.waited_s for file in files),
         }
 

@@ -38,13 +38,15 @@ _INITDB = (
     "--no-sync",
     "--wal-segsize=1",
 )
-_TRIMMING = (  # two databases and their 600 files less to copy for every store
+APP_DATABASE = "app"
+"""What the services use; `postgres` is for administration, which their database's figures then don't show."""
+_TRIMMING = (  # a database and its 300 files less to copy for every store
     "UPDATE pg_database SET datistemplate = false",
     "DROP DATABASE template0",
-    "DROP DATABASE template1",
+    f"ALTER DATABASE template1 RENAME TO {APP_DATABASE}",
     "CREATE ROLE app LOGIN",
-    "GRANT ALL ON SCHEMA public TO app",
 )
+_RIGHTS = ("GRANT ALL ON SCHEMA public TO app",)
 _NOT_NAMED = "could not look up effective user ID"
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -134,7 +136,7 @@ def cluster_template() -> tuple[Path, str]:
     """An empty cluster that is kept, made once for a version and its options, and its superuser's password."""
     binaries = find_postgres()
     version = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    key = hashlib.sha256(repr((version, _INITDB, _TRIMMING)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((version, _INITDB, _TRIMMING, _RIGHTS)).encode()).hexdigest()[:16]
     cache, _ = cache_directory()
     template = cache / f"postgres-{key}"
     with (cache / f"postgres-{key}.lock").open("w") as lock:
@@ -156,8 +158,9 @@ def _make_template(binaries: Path, template: Path) -> None:
     command = [str(binaries / "initdb"), "-D", str(cluster), f"--pwfile={password_file}", *_INITDB]
     _run_as_user(command)
     # a single-user server needs no port
-    single = [str(binaries / "postgres"), "--single", "-D", str(cluster), "-c", "fsync=off", "postgres"]
-    _run_as_user(single, "\n".join(_TRIMMING) + "\n")
+    single = [str(binaries / "postgres"), "--single", "-D", str(cluster), "-c", "fsync=off"]
+    for database, statements in (("postgres", _TRIMMING), (APP_DATABASE, _RIGHTS)):
+        _run_as_user([*single, database], "\n".join(statements) + "\n")
     os.replace(building, template)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from pytest_anomod.replicas.kit.errors import StoreError
-from pytest_anomod.replicas.kit.net import NameTable
+from pytest_anomod.replicas.kit.net import Login, NameTable
 from pytest_anomod.replicas.kit.parts import PartError
 from pytest_anomod.replicas.kit.postgres_client import PostgresClient
 from pytest_anomod.replicas.kit.postgres_server import scram_verifier
@@ -30,18 +30,22 @@ def redis_probe(names: NameTable, spec: StoreSpec) -> tuple[Probe, Page]:
 
 
 def postgres_probe(names: NameTable, spec: StoreSpec, logins: "PostgresLogins") -> tuple[Probe, Page]:
-    """Probe and metrics of a PostgreSQL store, over one connection of the superuser; sets it up the first time."""
+    """Probe and metrics of a PostgreSQL store, over one connection of the superuser; sets it up the first time.
+
+    The connection is to the server's own database, which no service uses.
+    """
     client = PostgresClient(names, spec.name, logins.superuser, size=1, timeout_s=2.0)
     configured = False
 
     async def probe() -> None:
         nonlocal configured
         if not configured:
-            await _configure(PostgresClient(names, spec.name, logins.template, size=1), spec, logins)
+            template = Login(logins.template.user, logins.template.password, logins.app.database)
+            await _configure(PostgresClient(names, spec.name, template, size=1), spec, logins)
             configured = True
         await client.fetchval("SELECT 1")
 
-    return probe, lambda: postgres_page(client)
+    return probe, lambda: postgres_page(client, logins.app.database, logins.app.user)
 
 
 async def _configure(client: PostgresClient, spec: StoreSpec, logins: "PostgresLogins") -> None:

@@ -13,7 +13,7 @@ import orjson
 from pytest_anomod.replicas.kit.layout import Layout
 from pytest_anomod.replicas.kit.net import HOST, Login, NameTable, write_atomically
 from pytest_anomod.replicas.kit.parts import StorePart
-from pytest_anomod.replicas.kit.postgres_server import PostgresServer, cluster_template
+from pytest_anomod.replicas.kit.postgres_server import APP_DATABASE, PostgresServer, cluster_template
 from pytest_anomod.replicas.kit.redis_server import RedisServer
 from pytest_anomod.replicas.kit.system import ReplicaSystem, StoreSpec
 
@@ -76,7 +76,7 @@ class Stores:
         logins = PostgresLogins(
             Login("postgres", template_password),
             Login("postgres", secrets.token_hex(16)),
-            Login("app", secrets.token_hex(16)),
+            Login("app", secrets.token_hex(16), APP_DATABASE),
         )
         self._postgres_logins[spec.name] = logins
         self._write_secret(

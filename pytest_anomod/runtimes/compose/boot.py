@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -68,7 +68,9 @@ class Boot:
         self.deploys = deploys
         self.resolved = resolved
         self.described: dict[str, dict[str, Any]] = describe(system)
-        self.ports = _chosen_ports(resolved.document, system, base_port, entry_port)
+        self.ports = _chosen_ports(
+            resolved.document, system, base_port, entry_port, telemetry.trace_servers(deploys).values()
+        )
         self.receiver: OtlpReceiver | None = None
         """What takes telemetry while this process lives; whoever takes the deployment down closes it."""
         self.environment = {name: value for name, value in os.environ.items() if not _COMPOSE.fullmatch(name)}
@@ -90,7 +92,11 @@ class Boot:
                 return not found and not self.client.api.networks(filters={"label": label})
 
         what = f"what is left of another {self.resolved.project!r} to be gone (label {label})"
-        clock.wait_until(none_left, timeout_s=LEFT_LIMIT_S, what=what, every_s=0.2)
+        try:
+            clock.wait_until(none_left, timeout_s=LEFT_LIMIT_S, what=what, every_s=0.2)
+        except TimeoutError as error:
+            msg = f"{error}; it can be up only once on this machine"
+            raise DeploymentError(msg) from error
 
     def close_receiver(self) -> None:
         """End the receiver of what services export, if one was begun."""
@@ -278,6 +284,11 @@ class Boot:
                 "spared_ports": [urlsplit(self.receiver.url).port] if self.receiver is not None else [],
                 "metrics": dict(self.deploys.metrics),
                 "inbox": INBOX if self.receiver is not None else "",
+                "traces": {
+                    kind: f"http://{ports.HOST}:{self.ports.get(key, key[1])}"
+                    for kind, key in telemetry.trace_servers(self.deploys).items()
+                },
+                "reported_as": [list(pair) for pair in self.deploys.reported_as],
             },
         )
 
@@ -317,12 +328,16 @@ def _entry_key(document: Mapping[str, Any], system: System) -> tuple[str, int, s
 
 
 def _chosen_ports(
-    document: Mapping[str, Any], system: System, base_port: int, entry_port: int | None
+    document: Mapping[str, Any],
+    system: System,
+    base_port: int,
+    entry_port: int | None,
+    more: Iterable[tuple[str, int, str]],
 ) -> dict[tuple[str, int, str], int]:
-    """A port of our block for all that is published: one that the engine picks changes when a container restarts."""
+    """A port of our block for all that is published, and for `more`: one that the engine picks changes at a restart."""
     key = _entry_key(document, system)
     if document["services"][key[0]].get("network_mode") == "host":
         return dict(zip(transform.published_ports(document), range(base_port, base_port + ports.BLOCK), strict=False))
-    keys = dict.fromkeys((key, *transform.published_ports(document)))
+    keys = dict.fromkeys((key, *more, *transform.published_ports(document)))
     chosen = dict(zip(keys, range(base_port, base_port + ports.BLOCK), strict=False))
     return chosen | ({key: entry_port} if entry_port is not None else {})

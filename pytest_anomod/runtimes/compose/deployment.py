@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_anomod.host.engine import translated
-from pytest_anomod.model.source import MetricsPage, OtlpInbox, Source
+from pytest_anomod.model.source import Jaeger, MetricsPage, OtlpInbox, Source, Zipkin
 from pytest_anomod.runtimes.containers.deployment import ContainersDeployment
 from pytest_anomod.runtimes.docker import engine
 from pytest_anomod.runtimes.written_down import read_document
@@ -78,14 +78,18 @@ class ComposeDeployment(ContainersDeployment):
         return {name: tuple(one for _, one in sorted(numbered)) for name, numbered in found.items()}
 
     def sources(self) -> tuple[Source, ...]:
-        """Beside output and figures: pages of metrics that the system declares, and the inbox of our receiver."""
+        """Beside output and figures: pages of metrics and servers of traces that are declared, our receiver's inbox."""
         pages = [
             MetricsPage(service=name, url=f"http://{one.address[0]}:{one.address[1]}{path}", number=number)
             for name, path in self.document["metrics"].items()
             for number, one in self._numbered(name)
         ]
+        names = tuple((reported, service) for reported, service in self.document["reported_as"])
+        makers = {"jaeger": Jaeger, "zipkin": Zipkin}
+        traces = [makers[kind](url=url, names=names) for kind, url in self.document["traces"].items()]
         inbox = self.document["inbox"]
-        return (*super().sources(), *pages, *([OtlpInbox(directory=self.directory / inbox)] if inbox else []))
+        own = [OtlpInbox(directory=self.directory / inbox)] if inbox else []
+        return (*super().sources(), *pages, *traces, *own)
 
     def _numbered(self, service: str) -> list[tuple[int, Any]]:
         instances = self.instances(service)

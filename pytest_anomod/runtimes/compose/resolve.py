@@ -12,6 +12,7 @@ from typing import Any
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.system import ComposeFiles
 from pytest_anomod.runtimes.compose import cli
+from pytest_anomod.runtimes.compose.renaming import renamed_services
 
 _resolved: dict[tuple[ComposeFiles, str], Resolved] = {}
 
@@ -42,6 +43,8 @@ def resolve(files: ComposeFiles) -> Resolved:
         except ValueError as error:
             msg = f"`compose config` of {', '.join(files.files)} printed no JSON: {error}"
             raise DeploymentError(msg) from error
+        if files.names:
+            document = renamed_services(document, files.names)
         _resolved[key] = Resolved(document=document, warnings=tuple(dict.fromkeys(warnings.splitlines())))
     return _resolved[key]
 

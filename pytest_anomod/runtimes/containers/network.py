@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_anomod.host import files
 from pytest_anomod.host.container_rules import ContainerRules
+from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Detour
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.runtimes.containers import seen as looking
@@ -21,6 +22,7 @@ RELAY, NAMES = "relay", "names"
 """Tags of our rules."""
 _FIRST_PORT = 47_100
 _LOOK_S = 1.5
+_RESET_S = 5.0
 
 
 def network_of(deployment: ContainersDeployment, service: str) -> ContainerRules | None:
@@ -77,19 +79,34 @@ class ContainerResolver:
         self._path = deployment.directory / "names" / f"{service}.json"
 
     def hide(self, names: Collection[str]) -> None:
-        """The names are written down, and hidden again as soon as a new start of the container is seen."""
+        """The names are written down, and hidden again as soon as a new start of the container is seen.
+
+        With a service's name go all others by which its containers are found.
+        """
         if names:
             self._path.parent.mkdir(exist_ok=True)
-            files.write_json(self._path, {"names": sorted(names)})
+            files.write_json(self._path, {"names": sorted({*names, *self._aliases(names)})})
         else:
             self._path.unlink(missing_ok=True)
         network = network_of(self._deployment, self._service)
         if network is None:
             return
         self.apply(network)
-        addresses = self._addresses(names)
-        if addresses:
+        if addresses := self._addresses(names):
             network.reset_connections(addresses)
+            # what was resolved just before may be connected just after the first reset, and then kept for long
+            clock.wait_until(
+                lambda: self._reset_again(network, addresses, names),
+                timeout_s=_RESET_S,
+                what=f"{self._service!r} to let go of its connections to {', '.join(sorted(names))}",
+            )
+
+    def _reset_again(self, network: ContainerRules, addresses: Collection[str], names: Collection[str]) -> bool:
+        """Whether no connection is left; those that are there are reset once more."""
+        if not self.connections(names):
+            return True
+        network.reset_connections(addresses)
+        return False
 
     def apply(self, network: ContainerRules) -> None:
         """Have the rules say what is written down."""
@@ -118,6 +135,13 @@ class ContainerResolver:
             msg = f"service {self._service!r} of {self._deployment.system!r} does not run, so it resolves no names"
             raise DeploymentError(msg)
         return network
+
+    def _aliases(self, names: Collection[str]) -> Iterator[str]:
+        """Short ids and the names of containers are left out: nobody asks for these."""
+        for name in names:
+            for number in range(1, len(self._deployment.find().get(name, ())) + 1):
+                seen = self._deployment.seen(name, number)
+                yield from (one for one in seen.aliases if one != seen.name and not seen.id.startswith(one))
 
     def _addresses(self, names: Collection[str]) -> frozenset[str]:
         known = (name for name in names if name in self._deployment.described)

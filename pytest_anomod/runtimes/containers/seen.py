@@ -37,6 +37,10 @@ class Seen:
     """What it runs: entry point and arguments."""
     address: str
     """On the first of its networks; "" while it is on none."""
+    aliases: tuple[str, ...]
+    """Names by which others find it in its networks, beside that of its service."""
+    networks: frozenset[str]
+    """Ids of the networks that it is in."""
     published: Mapping[int, int]
     """Ports in it that are published, and where on this machine."""
     exposed: tuple[int, ...]
@@ -69,6 +73,8 @@ def read(found: Mapping[str, Any]) -> Seen:
         environment=dict(text.split("=", 1) for text in config.get("Env") or () if "=" in text),
         words=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
         address=next((entry["IPAddress"] for entry in networks.values() if entry.get("IPAddress")), ""),
+        aliases=tuple(dict.fromkeys(name for entry in networks.values() for name in entry.get("Aliases") or ())),
+        networks=frozenset(entry.get("NetworkID") or name for name, entry in networks.items()),
         published=dict(_published(bindings)),
         exposed=tuple(sorted(int(key.partition("/")[0]) for key in bindings if key.endswith("/tcp"))),
         host_network=host.get("NetworkMode") == "host",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_anomod.host import processes
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import Lifecycle, LocalProcess
+from pytest_anomod.model.capability import Lifecycle, LocalProcess, WrittenFiles
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.runtimes.replica_capabilities import OF_ANY, OfReplica
@@ -60,4 +62,14 @@ class OwnProcess(OfReplica):
         return self.pid()
 
 
-OF_PROCESSES = {**OF_ANY, Lifecycle: OrderedByHost, LocalProcess: OwnProcess}
+class OwnFiles(OfReplica):
+    """The log and the spans of a service, the journal of a PostgreSQL; what else a store writes nobody waits for."""
+
+    def paths(self) -> Sequence[Path]:
+        directory, described = self.deployment.directory, self.deployment.described(self.service)
+        if described["agent_url"] is None:
+            return (directory / "stores" / self.service / "cluster" / "pg_wal",)
+        return tuple(directory / described[key] for key in ("log_file", "span_file") if described[key])
+
+
+OF_PROCESSES = {**OF_ANY, Lifecycle: OrderedByHost, LocalProcess: OwnProcess, WrittenFiles: OwnFiles}

@@ -1,0 +1,1 @@
+"""Programs that ChaosBlade's injector starts beside a deployment."""

@@ -1,1 +1,0 @@
-"""Programs that injectors start beside a deployment."""
