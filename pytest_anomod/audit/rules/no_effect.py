@@ -14,7 +14,7 @@ LINES_SHARE = 0.01
 """Counts of log lines that differ by no more than this are the same."""
 ERROR = 17
 """OpenTelemetry's severity number from which a line is an error."""
-TODO = "prove each fault while it is in (a probe of its own), and leave cases without effect out, or call them silent"
+ADVICE = "prove each fault while it is in (a probe of its own), and leave cases without effect out, or call them silent"
 
 
 def find(material: Material) -> Iterator[Finding]:
@@ -46,7 +46,7 @@ def _by_windows(case: AuditCase) -> Iterator[Finding]:
         yield Finding(
             severity=Severity.DEFECT, cases=(case.case_id,), service=case.target,
             what=f"none of {len(shifts)} figures of any service differs between baseline and anomaly window",
-            todo=TODO, figures={"figures": len(shifts)},
+            todo=ADVICE, figures={"figures": len(shifts)},
         )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def _by_control(system: str, cases: list[AuditCase], control: AuditCase) -> Iter
             yield Finding(
                 severity=Severity.DEFECT, cases=(case.case_id,), service=case.target,
                 what=f"{case.scenario} had no effect: {', '.join(compared)} are as in the control {control.case_id}",
-                todo=TODO, figures={"compared": compared},
+                todo=ADVICE, figures={"compared": compared},
             )  # fmt: skip
     for name, found in same.items():
         yield Finding(
@@ -80,7 +80,7 @@ def _by_control(system: str, cases: list[AuditCase], control: AuditCase) -> Iter
             severity=Severity.DEFECT, cases=unfelt,
             what=f"{system}: only {len(felt)} of {len(cases)} faults make a request fail; in the others the entry logs "
             "no more errors and answers no worse than in the control",
-            todo=TODO, figures={"felt": len(felt), "of": len(cases)},
+            todo=ADVICE, figures={"felt": len(felt), "of": len(cases)},
         )  # fmt: skip
 
 
