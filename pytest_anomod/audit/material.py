@@ -48,6 +48,8 @@ class AuditCase:
     target: str
     is_control: bool
     level: str = ""
+    verdict: str = ""
+    """What the dataset says itself of how the case went; "" where it says nothing."""
     modalities: tuple[str, ...]
     read: Callable[[str], pd.DataFrame | None]
     windows: Mapping[str, Edges] = dataclasses.field(default_factory=dict)

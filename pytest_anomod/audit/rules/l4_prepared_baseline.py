@@ -71,10 +71,11 @@ def oddness(table: pd.DataFrame, error: pd.Series, place: int, others: Sequence[
     """How many spreads a case's figures lie from the median of other cases'.
 
     The spread is 1.4826 times the median deviation, a tenth of the median, the figure's own error, and SMALL times the
-    highest value that any service has of the metric in any case: what is small beside that is no preparation.
+    highest value that any service has of the metric in any case: what is small beside that is no preparation. Metrics
+    that fewer than LEAST_OTHERS others have are left out.
     """
-    values = table.iloc[:, list(others)].fillna(0.0)
-    mine = table.iloc[:, place]
+    values = table.iloc[:, list(others)]
+    mine = table.iloc[:, place].where(values.notna().sum(axis=1) >= LEAST_OTHERS)
     middle = values.median(axis=1)
     deviation = values.sub(middle, axis=0).abs().median(axis=1)
     highest = table.abs().max(axis=1).groupby(level=1).transform("max")

@@ -9,7 +9,10 @@ from pytest_anomod.audit.finding import Finding, Rule, Severity, note
 from pytest_anomod.audit.material import AuditCase, Material
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.failure import failed_rows
+from pytest_anomod.model.verdict import Verdict
 
+SEEN = (Verdict.EFFECTIVE, Verdict.TOLERATED)
+"""Verdicts by which a dataset says that an effect was seen."""
 LINES_SHARE = 0.01
 """Counts of log lines that differ by no more than this are the same."""
 ERROR = 17
@@ -43,6 +46,9 @@ def _by_windows(case: AuditCase) -> Iterator[Finding]:
     assert case.stored is not None
     shifts = top_shifts(stored_view(case.stored), most=10**6)
     if shifts and not any(shift["moved"] for shift in shifts):
+        if case.verdict not in SEEN:
+            yield note(f"{case.case_id} has no effect, as its verdict says: {case.verdict}")
+            return
         yield Finding(
             severity=Severity.DEFECT, cases=(case.case_id,), service=case.target,
             what=f"none of {len(shifts)} figures of any service differs between baseline and anomaly window",
