@@ -21,6 +21,7 @@ from pytest_anomod.publishing import command as publishing
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; errors of ours end in one line on stderr and exit code 2."""
     arguments = _parser().parse_args(argv)
+    _know_definitions()
     try:
         return int(arguments.run(arguments))
     except AnomodError as error:
@@ -88,9 +89,13 @@ DEFINITIONS = ("conftest.py", "anomod_system.py")
 """Files of the current directory in which a team's own systems are looked for."""
 
 
-def _up(arguments: argparse.Namespace) -> int:
+def _know_definitions() -> None:
+    """Have the catalog look for what it does not know in the files of this directory that may define it."""
     here = [str(Path(name).resolve()) for name in DEFINITIONS if Path(name).is_file()]
     os.environ[catalog.DEFINED_IN] = os.pathsep.join(filter(None, [os.environ.get(catalog.DEFINED_IN), *here]))
+
+
+def _up(arguments: argparse.Namespace) -> int:
     system = catalog.find("systems", arguments.system)
     runtime = catalog.find("runtimes", _runtime_name(arguments.runtime, system))
     return runtime.up_in_foreground(system, port=arguments.port, say=lambda line: print(line, flush=True))
