@@ -2,9 +2,9 @@
 
 import fsspec
 import pytest
-from conftest import DATASET
 from moto.server import ThreadedMotoServer
 
+from conftest import DATASET
 from pytest_anomod import load_dataset
 
 
