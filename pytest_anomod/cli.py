@@ -47,6 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("path", type=Path, help="root of the dataset")
     validate.set_defaults(run=_validate)
 
+    index = commands.add_parser("index", help="write the index anew, as after copying cases of other machines together")
+    index.add_argument("path", type=Path, help="root of the dataset")
+    index.set_defaults(run=_index)
+
     evaluation.add_parser(commands)
     judge_again.add_parser(commands)
     auditing.add_parser(commands)
@@ -131,6 +135,14 @@ def _validate(arguments: argparse.Namespace) -> int:
         print(problem)
     print(f"{len(problems)} problems" if problems else "no problems found")
     return 1 if problems else 0
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    from pytest_anomod.dataset.index import write_index
+
+    document = write_index(arguments.path)
+    print(f"{document['cases']} cases; {len(document['incomplete'])} incomplete, which dataset.json lists")
+    return 0
 
 
 def _list(_: argparse.Namespace) -> int:
