@@ -53,8 +53,8 @@ def login_of(deployment: ContainersDeployment, service: str) -> ContainerLogin |
         password = _first(seen, _REDIS_PASSWORD) or _required(seen)
         return ContainerLogin(f"redis://{_login('', password)}{where}/0")
     if engine == "mysql":
-        told = next(iter(_told_to_callers(deployment, service, _SCHEMES[engine])), ("", "", ""))
-        database = _first(seen, _MYSQL["database"]) or told[2]
+        named = [database for _, _, database in _told_to_callers(deployment, service, _SCHEMES[engine])]
+        database = _first(seen, _MYSQL["database"]) or "".join(named[:1])
         login = _login("root", _first(seen, _MYSQL["password"]))
         return ContainerLogin(f"mysql://{login}{where}/{quote(database, safe='')}")
     if _first(seen, _POSTGRES["password"]) or _first(seen, _POSTGRES["user"]):
