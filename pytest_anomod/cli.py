@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_anomod import judge_again
+from pytest_anomod.audit import command as auditing
 from pytest_anomod.evaluation import command as evaluation
+from pytest_anomod.exporters import command as exporting
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
+from pytest_anomod.publishing import command as publishing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluation.add_parser(commands)
     judge_again.add_parser(commands)
+    auditing.add_parser(commands)
+    exporting.add_parser(commands)
+    publishing.add_parser(commands)
 
     catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)
@@ -60,6 +66,18 @@ def _parser() -> argparse.ArgumentParser:
     from pytest_anomod.adopt import command as adopting
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
+
+    from pytest_anomod.importers import command as importing
+    from pytest_anomod.importers import export
+
+    importing.add_to(commands, lambda line: print(line, flush=True))
+    export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
+
+    check = commands.add_parser(
+        "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.set_defaults(run=_check)
 
     clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
     clean.set_defaults(run=_clean)
@@ -137,6 +155,25 @@ def _image(arguments: argparse.Namespace) -> int:
     client = docker_engine.connect(docker_engine.engine_url())
     docker_image.build(client, lambda line: print(line, flush=True), base=arguments.base)
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    """A table a file; exit code 1 when something in them is refused."""
+    from pytest_anomod import importers
+    from pytest_anomod.chaos.imported import checking
+    from pytest_anomod.importers import table
+    from pytest_anomod.model.remark import Says, worst
+
+    verdicts = []
+    for path in arguments.files:
+        remarks = importers.check(path) if path.is_file() else None
+        if remarks is None:
+            remarks = checking.check_file(path)
+        print(table.render(path, remarks), end="\n\n")
+        verdicts.append(worst(remarks))
+    counts = ", ".join(f"{verdicts.count(says)} {says}" for says in Says if says in verdicts)
+    print(f"{len(verdicts)} files: {counts}" if len(verdicts) > 1 else counts)
+    return 1 if Says.REFUSED in verdicts else 0
 
 
 def _clean(_: argparse.Namespace) -> int:

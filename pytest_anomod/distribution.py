@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
+from pytest_anomod.run.command_line import declaration_of
+
 NOTES = "anomod_notes"
 """Key of the worker's input that names the directory for notes, which workers and controller share."""
 
 AGREED = "runtime.json"  # the same word as choice.AGREED
-_DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
 
 _free_key = pytest.StashKey[bool]()
 _notes_key = pytest.StashKey[Path]()
@@ -106,7 +107,7 @@ def read_needs(notes: Path) -> dict[str, Sequence[Any]]:
 
 
 def _need(item: pytest.Item) -> tuple[str, bool] | None:
-    declaration = getattr(getattr(item, "function", None), _DECLARATION, None)
+    declaration = declaration_of(item)
     return (declaration.system.name, declaration.fault.host_wide) if declaration is not None else None
 
 

@@ -59,6 +59,8 @@ class AuditCase:
     has_label: bool = True
     naive_times: tuple[str, ...] = ()
     """Modalities whose times have no time zone."""
+    uncut: tuple[str, ...] = ()
+    """Modalities that were not cut to the case, as their collector says itself."""
     stored: DatasetCase | None = None
     """The case as our own reader gives it, of a dataset in our own form."""
 

@@ -19,6 +19,7 @@ __all__ = ["Problem", "validate"]
 
 COMPANIONS = frozenset(
     {"README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "croissant.json", ".git", ".gitattributes", ".gitignore"}
+    | {"SHA256SUMS", "versions.json", "splits.csv", "sample"}
 )
 """What may lie beside a dataset's own files."""
 
@@ -60,7 +61,7 @@ def _foreign(root: Path) -> Iterator[Problem]:
             for entry in sorted(parent.iterdir()) if parent.is_dir() else ():
                 if entry.is_dir() and entry.name.startswith(prefix):
                     continue
-                if parent == root and entry.name in own:
+                if parent == root and (entry.name in own or entry.suffix == ".zip"):
                     continue
                 yield _stray(entry, root)
 

@@ -12,8 +12,9 @@ from pytest_anomod.faults._parameters import check_engine, one_of, refuse, whole
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of, need
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -60,6 +61,9 @@ class TransactionTimeout(FaultDefaults):
     name: ClassVar[str] = "transaction_timeout"
     level: ClassVar[Level] = Level.DATABASE
     needs: ClassVar[frozenset[type]] = frozenset({StoreLogin})
+    dial: ClassVar[Dial] = steps(
+        held_percent=(10, 25, 50, 80, 100), lock_timeout_ms=(100, 100, 100, 100, 100), blocks=(*4 * ("writes",), "all")
+    )
 
     tables: tuple[str, ...]
     lock_timeout_ms: int = 500

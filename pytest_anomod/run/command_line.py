@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_anomod.declare import Declaration
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "out": {"metavar": "DIR", "default": "anomod-dataset", "help": "root of the dataset (%(default)s)"},
     "durations": {
@@ -29,6 +31,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "http://localhost:8080; 'auto', the default, finds it; may be given more than once",
     },
     "seed": {"metavar": "N", "type": int, "default": 1, "help": "seed of workloads and data (%(default)s)"},
+    "shard": {
+        "metavar": "I/N",
+        "help": "of the scenarios left to run only each N-th, from the I-th on, such as 2/5 on one of five machines",
+    },
+    "resume": {
+        "action": "store_true",
+        "help": "skip scenarios whose case, with the same seed, is in the dataset already and was not spoiled",
+    },
     "repeat": {"metavar": "N", "type": int, "default": 1, "help": "cases per scenario, each with its own seed"},
     "patience": {
         "metavar": "SECONDS",
@@ -63,15 +73,47 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "the verdicts of today: a test with the verdict that stands in this file does not fail, but is an "
         "expected failure at worst; one with another verdict fails",
     },
+    "allow": {
+        "metavar": "KINDS",
+        "default": "shell,python,http",
+        "help": "what Chaos Toolkit experiments that you name may run: any of shell, python, http (%(default)s)",
+    },
+    "base": {
+        "metavar": "OLD=NEW",
+        "action": "append",
+        "help": "put NEW wherever OLD stands in Chaos Toolkit experiments: for hosts that do not exist any more; may be "
+        "given more than once",
+    },
+    "var-file": {
+        "metavar": "FILE",
+        "action": "append",
+        "help": "configuration and secrets of Chaos Toolkit experiments, as for `chaos run --var-file`",
+    },
+    "system": {
+        "metavar": "NAME",
+        "help": "the system that Chaos Toolkit experiments act on: each becomes a case with windows, verdict and label",
+    },
+    "target": {"metavar": "SERVICE", "help": "the service of that system that they hit"},
     "baseline-update": {"action": "store_true", "help": "write the verdicts of this run to that file"},
 }
 """What each option of ours is for argparse, by its name without `--anomod-`."""
 
-CHECKED = ("scale", "rate", "repeat", "patience", "attempts", "runtime", "compose", "injector")
+CHECKED = (
+    *("scale", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
+    *("allow", "base", "var-file"),
+)
 """Options whose values are looked at before the run, when they are not their defaults."""
+
+EXPERIMENTS = (".json", ".yaml", ".yml")
+"""Endings of files that may be Chaos Toolkit experiments."""
 
 REPETITION = "_anomod_repetition"
 """The parameter that --anomod-repeat adds to a scenario's test."""
+
+DECLARED = "_anomod_scenario"
+"""The parameter of a test that declares several scenarios: each of them."""
+
+_DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -79,8 +121,36 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("anomod", "chaos scenarios and their dataset (pytest-anomod)")
     for name, words in OPTIONS.items():
         group.addoption(f"--anomod-{name}", **words)
+    parser.addini(
+        "anomod_experiments",
+        "patterns of files, from the root directory, that are Chaos Toolkit experiments: each becomes a test",
+        type="args",
+        default=[],
+    )
+
+
+def dest(name: str) -> str:
+    """Where argparse keeps an option of ours."""
+    return f"anomod_{name.replace('-', '_')}"
+
+
+def declared_by(function: Any) -> Any:
+    """What a test function declares: a Declaration, a tuple of them, or None for an ordinary test."""
+    return getattr(function, _DECLARATION, None)
+
+
+def declaration_of(item: Any) -> Declaration | None:
+    """The one scenario of a test as pytest runs it; None for an ordinary test."""
+    declared = declared_by(getattr(item, "function", None))
+    return item.callspec.params[DECLARED] if isinstance(declared, tuple) else declared
+
+
+def repetition_of(item: Any) -> int:
+    """Which of --anomod-repeat's cases a test is, from 0."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get(REPETITION, 0) if callspec is not None else 0
 
 
 def given_options(option: Any) -> list[str]:
     """Those of CHECKED that are not their defaults."""
-    return [name for name in CHECKED if getattr(option, f"anomod_{name}") != OPTIONS[name].get("default")]
+    return [name for name in CHECKED if getattr(option, dest(name)) != OPTIONS[name].get("default")]

@@ -104,6 +104,7 @@ def test_processes_that_add_cases_and_index_at_once_leave_an_index_of_all(tmp_pa
     assert json.loads((tmp_path / "dataset.json").read_text())["cases"] == 6
     assert pq.read_table(tmp_path / "cases.parquet").num_rows == 6
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "README.md",
         "cases.parquet",
         "dataset.json",
         "system=social_network",

@@ -48,8 +48,10 @@ def at_chance(rule: str, firsts: Sequence[tuple[str, float, int]], todo: str) ->
         f"{rule} names the root cause first in {hits:.0f} of {count} cases "
         f"({low:.2f} to {high:.2f}; lots would in {chance:.2f})"
     )
-    if count < LEAST_CASES or test.pvalue >= ALPHA:
-        return note(f"{what}: at chance" if low <= chance else f"{what}: too few cases to tell", **figures)
+    if count < LEAST_CASES:
+        return note(f"{what}: too few cases to tell", **figures)
+    if test.pvalue >= ALPHA:
+        return note(f"{what}: at chance" if low <= chance else f"{what}: no more than chance may give", **figures)
     return Finding(
         severity=Severity.LEAK, cases=tuple(case for case, first, _ in firsts if first), what=what, todo=todo,
         figures=figures,

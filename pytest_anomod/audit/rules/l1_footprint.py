@@ -55,7 +55,7 @@ def footprints(case: AuditCase, frame: pd.DataFrame, phase: str) -> list[tuple[s
         ran = ran[~ran["truncated"].astype(bool)]
     before = ran[case.within(ran, Phase.BASELINE)].groupby(KEYS, observed=True)["line"].agg(["min", "nunique"])
     after = ran[case.within(ran, phase)].groupby(KEYS, observed=True)["line"].agg(["min", "nunique"])
-    both = before.join(after, lsuffix="_before", rsuffix="_after", how="inner")
+    both = before.add_suffix("_before").join(after.add_suffix("_after"), how="inner")
     single = (both["nunique_before"] > 1) & (both["nunique_after"] == 1) & (both["min_before"] == both["min_after"])
     return [tuple(map(str, key)) for key in both.index[single]]
 

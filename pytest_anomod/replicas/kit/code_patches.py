@@ -30,7 +30,7 @@ class PatchError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """A defect of a function: it raises an exception in mid-course, returns a value at once, or is late."""
+    """A defect of a function: it raises an exception in mid-course, does its work and returns another value, is late."""
 
     action: Literal["raise", "return", "delay"]
     exception: str = "RuntimeError"
@@ -205,16 +205,18 @@ def _inside(code: CodeType, wanted: CodeType) -> CodeType:
 
 
 def _behaviour(function: FunctionType, original: CodeType, patch: Patch, is_async: bool) -> Callable[..., Any]:
-    """What stands in the function's place: the function itself, late, or a value."""
+    """What stands in the function's place: the function itself, late, or with another value in the end."""
     untouched = FunctionType(original, function.__globals__, function.__name__, None, function.__closure__)
     untouched.__defaults__, untouched.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
     if patch.action == "delay":
         return _late_async(untouched, patch.delay_s) if is_async else _late(untouched, patch.delay_s)
 
     def act(*arguments: Any, **named: Any) -> Any:
+        untouched(*arguments, **named)
         return patch.value
 
     async def act_async(*arguments: Any, **named: Any) -> Any:
+        await untouched(*arguments, **named)
         return patch.value
 
     return act_async if is_async else act

@@ -35,6 +35,9 @@ from pytest_anomod.replicas.kit.rpc import RpcPeer, error_response, result_respo
 from pytest_anomod.replicas.kit.spans import incoming_context, process_context
 from pytest_anomod.replicas.kit.telemetry import Telemetry
 
+_SIZE = "http.response.body.size"
+"""Attribute of SERVER spans, as OpenTelemetry's semantic conventions have it."""
+
 
 def method(name: str, *, span: str = "") -> Callable:
     """Mark `async def handler(self, ctx, **arguments)` as the RPC method `name`; `span` names its SERVER span."""
@@ -201,6 +204,7 @@ class ServiceApp:
                 if not isinstance(arguments, dict):
                     raise TypeError(f"{name}: arguments must be a JSON object")
                 response = result_response(await handler(inner, **arguments))
+                inner.attributes[_SIZE] = len(response.body)
             status = "ok"
         except ServiceException as error:
             status, response = "declared", error_response(error)
@@ -225,6 +229,8 @@ class ServiceApp:
                 span.fail(str(error) or type(error).__name__)
                 response = await service.crashed(request, error)
             span.attributes["http.status_code"] = response.status
+            if isinstance(response.body, bytes):
+                span.attributes[_SIZE] = len(response.body)
             if response.status >= 500 and span.status != "ERROR":
                 span.fail(f"HTTP {response.status}")
         if ctx.sampled:

@@ -1,0 +1,76 @@
+"""When a figure began to be bad: the change point of a sequence of good and bad rows, and how well it is known."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_anomod.checks.shifts import Shift
+from pytest_anomod.checks.tables import Rows
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pytest_anomod.checks.cut import Cut
+
+LEAST_GIVE_NS = 250_000_000
+"""Clocks of services on several hosts, and what is asked only now and then, agree no better."""
+
+ROWS_APART = 3.0
+"""A change from no bad row to bad ones alone is found to within so many rows; a smaller one less well."""
+
+
+class Onset(NamedTuple):
+    """A moment in UTC nanoseconds, and by how much it may be wrong."""
+
+    time_ns: int
+    give_ns: int
+
+    def before(self, other: Onset) -> bool:
+        """Whether this was earlier than the other, however wrong both may be."""
+        return self.time_ns + self.give_ns + other.give_ns < other.time_ns
+
+
+def onset(cut: Cut, rows: Rows, bad: np.ndarray) -> Onset | None:
+    """The end of the first of the bad rows that stay, of rows from the baseline to the end of the second window.
+
+    A row's effect is there when it ends, and a caller's call ends after that of whom it waits for. The change point is
+    the minimum of the cumulative sum of what is more than half-way between the shares of bad rows in both windows
+    (Page 1954). None when the share did not rise.
+    """
+    import numpy as np
+
+    starts = rows.table.times[rows.at]
+    first, second = starts < cut.before.end_ns, starts >= cut.after.start_ns
+    if not first.any() or not second.any():
+        return None
+    low, high = float(bad[first].mean()), float(bad[second].mean())
+    if high <= low:
+        return None
+    ends = starts + rows["duration_ns"]
+    order = np.argsort(ends, kind="stable")
+    sums = np.cumsum(bad[order] - (low + high) / 2)
+    place = int(np.argmin(np.concatenate(([0.0], sums))[:-1]))
+    spacing_ns = (cut.after.end_ns - cut.before.start_ns) / len(rows)
+    give_ns = ROWS_APART / (high - low) ** 2 * spacing_ns
+    return Onset(int(ends[order][place]), max(LEAST_GIVE_NS, round(give_ns)))
+
+
+def bad_rows(cut: Cut, rows: Rows, shift: Shift, multiples: np.ndarray) -> np.ndarray:
+    """Which rows are bad as a shift of their errors, their silence or their latency has it.
+
+    For a latency that is a multiple of the usual beyond the middle (geometric) of what is typical in both windows; for
+    a share of slow rows the same of the 95th percentiles.
+    """
+    import numpy as np
+
+    if shift.figure == "errors":
+        return np.asarray(rows["failed"], dtype=bool)
+    if shift.figure == "unanswered":
+        return np.asarray(rows["silent"], dtype=bool)
+    values, starts = multiples[rows.at], rows.table.times[rows.at]
+    share = 50 if shift.figure == "latency" else 95
+    sides = [values[starts < cut.before.end_ns], values[starts >= cut.after.start_ns]]
+    low, high = (float(np.nanpercentile(side, share)) if (~np.isnan(side)).any() else 1.0 for side in sides)
+    limit = math.sqrt(max(low, 1e-9) * max(high, 1e-9))
+    return np.asarray(values > limit if high > low else values < limit, dtype=bool)
