@@ -173,7 +173,7 @@ class TransactionTimeout(FaultDefaults):
         return observation
 
     async def _look(self, session: Any) -> Observation:
-        """Attempts that fail share a transaction with those of the next look: each one counts in the store's figures."""
+        """Attempts that fail share a transaction with those of the next look: each counts in the store's figures."""
         if not session.is_in_transaction():
             await session.execute("BEGIN")
         setting = int(await session.fetchval("SELECT setting FROM pg_settings WHERE name = 'lock_timeout'"))
