@@ -147,6 +147,7 @@ class Played:
         return said
 
     def _send(self, line: Mapping[str, Any]) -> None:
+        self._socket.settimeout(None)  # what `_hear` has left may be shorter than a busy machine takes to send
         with contextlib.suppress(OSError):  # its process is dead: the next `_hear` says so
             self._socket.sendall(json.dumps(line).encode() + b"\n")
 
