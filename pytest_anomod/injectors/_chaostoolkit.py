@@ -86,11 +86,10 @@ class ChaosToolkitInjector:
         going = self._of(fault)
         assert isinstance(fault, Experiment)
         looked = _look(fault, going, deployment, target)
-        if going.is_released:
-            return looked
         going.was_seen = going.was_seen or looked.active
-        if fault.seen_by in ("restarted", "hypothesis") and going.was_seen:
-            return Observation(active=True, evidence={**looked.evidence, "seen_before": not looked.active})
+        is_event = fault.seen_by in ("restarted", "hypothesis") and not going.is_released
+        if is_event and going.was_seen and not looked.active:
+            return Observation(active=True, evidence={**looked.evidence, "seen_before": True})
         return looked
 
     def blind(self, fault: Fault) -> str:
