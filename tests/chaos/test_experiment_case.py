@@ -137,3 +137,16 @@ def test_an_experiment_is_no_fault_to_declare():
     runtime, system = catalog.find("runtimes", "process"), catalog.find("systems", "social_network")
     assert "experiments of files" in OFFER.refusal(StopService(), "media-service", system, runtime)
     assert OFFER.refusal(Experiment(file=FILE, title="t"), "media-service", system, runtime) == ""
+
+
+def test_an_experiment_that_never_began_is_not_begun_to_be_undone(tmp_path):
+    """A signal before the onset: the method that waits is not let go, and neither method nor rollbacks are played."""
+    deployment = fake_deployment(tmp_path / "deployment")
+    spec = {"document": document(tmp_path, "on.txt"), "folder": str(tmp_path), "var_files": [], "framed": True}
+    OFFER.offer(FILE, spec)
+    fault = Experiment(file=FILE, title="a switch", seen_by="hypothesis")
+    OFFER.prepare(fault, deployment, "app")
+    for _ in range(3):
+        OFFER.recover(fault, deployment, "app")
+    assert OFFER.results[FILE]["error"] == "its method was never begun"
+    assert not any((tmp_path / name).exists() for name in ("on.txt", "off.txt"))
