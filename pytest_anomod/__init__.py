@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_anomod.dataset.read import Dataset, load_dataset
-    from pytest_anomod.declare import anomaly
+    from pytest_anomod.declare import anomalies, anomaly, scenario
     from pytest_anomod.define.commands import commands_system, procfile, procfile_system
     from pytest_anomod.define.compose import compose_system
     from pytest_anomod.define.journeys import visit
@@ -55,6 +55,7 @@ _HOMES = {
     "System": "model.system",
     "Verdict": "model.verdict",
     "Zipkin": "model.source",
+    "anomalies": "declare",
     "anomaly": "declare",
     "commands_system": "define.commands",
     "compose_system": "define.compose",
@@ -62,6 +63,7 @@ _HOMES = {
     "procfile": "define.commands",
     "procfile_system": "define.commands",
     "running_system": "define.running",
+    "scenario": "declare",
     "visit": "define.journeys",
 }
 
@@ -90,6 +92,7 @@ __all__ = [
     "System",
     "Verdict",
     "Zipkin",
+    "anomalies",
     "anomaly",
     "commands_system",
     "compose_system",
@@ -97,6 +100,7 @@ __all__ = [
     "procfile",
     "procfile_system",
     "running_system",
+    "scenario",
     "visit",
 ]
 

@@ -19,10 +19,11 @@ from pytest_anomod.model.fault import Json
 from pytest_anomod.model.journal import Journal, read_journal
 from pytest_anomod.model.label import Label
 from pytest_anomod.model.labelling import Provenance, make_label
+from pytest_anomod.model.propagation import Propagation
 from pytest_anomod.model.quiet import quietly
 from pytest_anomod.model.source import ResponseRecord
 from pytest_anomod.model.timeline import Timeline
-from pytest_anomod.model.verdict import ANY, CaseView, Finding, Outcome, Verdict
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome, Verdict, is_expected
 
 if TYPE_CHECKING:
     from pytest_anomod.collecting import Collecting
@@ -43,6 +44,8 @@ class CaseResult:
     directory: Path
     experiment: Mapping[str, Json]
     raw_journal: Mapping[str, Json]
+    spread: Propagation | None = None
+    """How the fault spread; None where that could not be worked out."""
     superseded: tuple[CaseResult, ...] = ()
     """The attempts before this one, which something else had spoiled."""
 
@@ -53,15 +56,9 @@ class CaseResult:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the one that the scenario declares; one that declares none takes any that is valid.
-
-        For such a one a fault that nobody could look for is no mistake; one that was looked for and not seen is.
-        """
-        if self.scenario.expects == ANY:
-            unasked = any(one.question == "mechanism" and one.outcome is Outcome.NOT_ASKED for one in self.findings)
-            spoiled = (Verdict.CONTAMINATED, Verdict.BROKEN, *(() if unasked else (Verdict.INEFFECTIVE,)))
-            return self.verdict not in spoiled
-        return str(self.verdict) == self.scenario.expects
+        """Whether the verdict is the one that the scenario declares; see `is_expected`."""
+        unasked = any(one.question == "mechanism" and one.outcome is Outcome.NOT_ASKED for one in self.findings)
+        return is_expected(self.verdict, self.scenario.expects, unasked=unasked)
 
     def explain(self) -> str:
         """The verdict with its numbers, one line per question."""
@@ -257,25 +254,28 @@ class Case:
         raw: Mapping[str, Json],
         made: Provenance,
     ) -> CaseResult:
-        from pytest_anomod.checks import judge, run_checks, steady_again
+        from pytest_anomod.checks import judge, request_labels, run_checks, spread_of, steady_again
 
         findings = run_checks(view)
-        verdict = judge(view, findings)
-        label = make_label(view, verdict, findings, steady_again(view), made)
+        verdict, spread, again_ns = judge(view, findings), spread_of(view, findings), steady_again(view)
+        label = make_label(view, verdict, findings, again_ns, made, spread)
+        writer.write_label_tables(spread, request_labels(view))
         writer.write_label(label)
+        writer.write_json("timeline.json", dataclasses.replace(view.timeline, steady_again_ns=again_ns).to_json())
         writer.complete(
             {
                 "verdict": str(verdict),
                 "expects": self.scenario.expects,
                 "dropped": dict(view.dropped),
                 **told,
-                "problems": list(view.problems),
+                "problems": [*view.problems, *view.kept.get("label problems", ())],
                 "findings": [dataclasses.asdict(finding) for finding in findings],
                 "versions": dict(label.versions),
             }
         )
         return CaseResult(
             view=view,
+            spread=spread,
             label=label,
             findings=findings,
             verdict=verdict,

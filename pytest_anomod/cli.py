@@ -9,15 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_anomod import judge_again
+from pytest_anomod.audit import command as auditing
 from pytest_anomod.evaluation import command as evaluation
+from pytest_anomod.exporters import command as exporting
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
+from pytest_anomod.publishing import command as publishing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; errors of ours end in one line on stderr and exit code 2."""
     arguments = _parser().parse_args(argv)
+    _know_definitions()
     try:
         return int(arguments.run(arguments))
     except AnomodError as error:
@@ -43,8 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("path", type=Path, help="root of the dataset")
     validate.set_defaults(run=_validate)
 
+    index = commands.add_parser("index", help="write the index anew, as after copying cases of other machines together")
+    index.add_argument("path", type=Path, help="root of the dataset")
+    index.set_defaults(run=_index)
+
     evaluation.add_parser(commands)
     judge_again.add_parser(commands)
+    auditing.add_parser(commands)
+    exporting.add_parser(commands)
+    publishing.add_parser(commands)
 
     catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)
@@ -62,8 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     adopting.add_to(commands, lambda line: print(line, flush=True))
 
     from pytest_anomod.importers import command as importing
+    from pytest_anomod.importers import export
 
     importing.add_to(commands, lambda line: print(line, flush=True))
+    export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
 
     check = commands.add_parser(
         "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
@@ -80,9 +93,13 @@ DEFINITIONS = ("conftest.py", "anomod_system.py")
 """Files of the current directory in which a team's own systems are looked for."""
 
 
-def _up(arguments: argparse.Namespace) -> int:
+def _know_definitions() -> None:
+    """Have the catalog look for what it does not know in the files of this directory that may define it."""
     here = [str(Path(name).resolve()) for name in DEFINITIONS if Path(name).is_file()]
     os.environ[catalog.DEFINED_IN] = os.pathsep.join(filter(None, [os.environ.get(catalog.DEFINED_IN), *here]))
+
+
+def _up(arguments: argparse.Namespace) -> int:
     system = catalog.find("systems", arguments.system)
     runtime = catalog.find("runtimes", _runtime_name(arguments.runtime, system))
     return runtime.up_in_foreground(system, port=arguments.port, say=lambda line: print(line, flush=True))
@@ -118,6 +135,14 @@ def _validate(arguments: argparse.Namespace) -> int:
         print(problem)
     print(f"{len(problems)} problems" if problems else "no problems found")
     return 1 if problems else 0
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    from pytest_anomod.dataset.index import write_index
+
+    document = write_index(arguments.path)
+    print(f"{document['cases']} cases; {len(document['incomplete'])} incomplete, which dataset.json lists")
+    return 0
 
 
 def _list(_: argparse.Namespace) -> int:

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
+from pytest_anomod.run.command_line import declaration_of
+
 NOTES = "anomod_notes"
 """Key of the worker's input that names the directory for notes, which workers and controller share."""
 
 AGREED = "runtime.json"  # the same word as choice.AGREED
-_DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
 
 _free_key = pytest.StashKey[bool]()
 _notes_key = pytest.StashKey[Path]()
@@ -79,12 +80,12 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
     from pytest_anomod.runtimes.choice import agreed
 
     found = agreed(_notes(config))
-    if found is not None and not found.to_build:
-        config.option.anomod_runtime_took, config.option.anomod_runtime_why = found.runtime, found.why
+    if found is not None and (found.instead or not found.to_build):
+        took, why = config.option.anomod_runtime_took, config.option.anomod_runtime_why = found.told
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.ensure_newline()
-            reporter.write_line(f"anomod runtime: {found.runtime}, for {found.why}")
+            reporter.write_line(f"anomod runtime: {took}, for {why}")
 
 
 @pytest.hookimpl(optionalhook=True, trylast=True)
@@ -106,7 +107,7 @@ def read_needs(notes: Path) -> dict[str, Sequence[Any]]:
 
 
 def _need(item: pytest.Item) -> tuple[str, bool] | None:
-    declaration = getattr(getattr(item, "function", None), _DECLARATION, None)
+    declaration = declaration_of(item)
     return (declaration.system.name, declaration.fault.host_wide) if declaration is not None else None
 
 

@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_anomod.run.command_line import EXPERIMENTS, REPETITION, add_options, given_options
+from pytest_anomod.run.command_line import (
+    DECLARED,
+    EXPERIMENTS,
+    REPETITION,
+    add_options,
+    declaration_of,
+    declared_by,
+    given_options,
+    repetition_of,
+)
 from pytest_anomod.run.keys import case_key, deployments_key
 
 if TYPE_CHECKING:
     from pytest_anomod.case import Case
 
 pytest_plugins = ("pytest_anomod.distribution",)
-
-_DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,23 +96,17 @@ def pytest_make_collect_report(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Refuse at collection what this command line can't run; repeat scenarios when asked to."""
-    declaration = getattr(metafunc.function, _DECLARATION, None)
-    if declaration is None:
+    """Refuse at collection what this command line can't run; a test for each scenario, repeated when asked to."""
+    declared = declared_by(metafunc.function)
+    if declared is None:
         return
-    if metafunc.config.option.anomod_compose:
-        from pytest_anomod.run.originals import with_original
+    if not metafunc.definition.get_closest_marker("skip"):
+        from pytest_anomod.run.fitness import checked
 
-        declaration = with_original(metafunc.config, declaration)
-        setattr(metafunc.function, _DECLARATION, declaration)
-    from pytest_anomod.model.errors import ScenarioError
-    from pytest_anomod.run.fitness import check_runnable
-    from pytest_anomod.run.mistakes import at_test
-
-    try:
-        check_runnable(metafunc.config, declaration, metafunc.function.__name__)
-    except ScenarioError as error:
-        raise at_test(metafunc.config, metafunc.function, error) from None
+        declared = checked(metafunc.config, metafunc.function)
+    if isinstance(declared, tuple):
+        metafunc.fixturenames.append(DECLARED)
+        metafunc.parametrize(DECLARED, declared, ids=lambda declaration: declaration.name)
     if metafunc.config.option.anomod_repeat > 1:
         metafunc.fixturenames.append(REPETITION)
         metafunc.parametrize(REPETITION, range(metafunc.config.option.anomod_repeat), ids=lambda n: f"r{n + 1}")
@@ -117,7 +118,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Those are the injector and the runtime of the command line; what a test names itself was checked.
     """
-    found = [(item, getattr(getattr(item, "function", None), _DECLARATION, None)) for item in items]
+    if config.option.anomod_shard:
+        from pytest_anomod.run.sharding import keep_shard
+
+        keep_shard(config, items)
+    wanted = [item for item in items if not item.get_closest_marker("skip")]  # what is skipped needs nothing
+    found = [(item, declaration_of(item)) for item in wanted]
     scenarios = [(item, declaration) for item, declaration in found if declaration is not None]
     if not scenarios:
         return
@@ -136,6 +142,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item, declaration in scenarios:
         if why := why_skipped(config, declaration):
             item.add_marker(pytest.mark.skip(reason=why))
+    if config.option.anomod_resume:
+        from pytest_anomod.run.sharding import skip_done
+
+        skip_done(config, items)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -150,16 +160,15 @@ def case(request: pytest.FixtureRequest) -> Case:
     from pytest_anomod.run.cases import begin_case
     from pytest_anomod.run.deployments import Deployments
 
-    declaration = getattr(request.function, _DECLARATION, None)
+    declaration = declaration_of(request.node)
     if declaration is None:
         pytest.fail(
             f"{request.node.nodeid} asks for the fixture 'case' but declares no anomaly: "
             "put @anomaly(system=..., fault=..., target=...) on it",
             pytrace=False,
         )
-    callspec = getattr(request.node, "callspec", None)
-    repetition = callspec.params.get(REPETITION, 0) if callspec is not None else 0
-    begun = begin_case(Deployments.of(request.config), declaration, request.function.__name__, repetition=repetition)
+    test, repetition = request.function.__name__, repetition_of(request.node)
+    begun = begin_case(Deployments.of(request.config), declaration, test, repetition=repetition)
     request.node.stash[case_key] = begun
     return begun
 

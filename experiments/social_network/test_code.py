@@ -53,7 +53,7 @@ def test_code_exception_userservice(case):
     target="text-service",
 )
 def test_code_wrongvalue_textservice(case):
-    """The text service answers, swiftly and without an error, with nothing; its caller stumbles over it."""
+    """The text service does its work and answers, without an error, with nothing; its caller stumbles over it."""
     result = case.run()
     assert result.verdict is Verdict.EFFECTIVE, result.explain()
 

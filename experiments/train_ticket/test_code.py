@@ -63,6 +63,6 @@ def test_lv_c_exception_injection(case):
     target="ts-travel-service",
 )
 def test_lv_c_travel_detail_failure(case):
-    """Looking up a trip returns nothing, swiftly and without an error; booking stumbles over it."""
+    """Looking up a trip is done, without an error, and returns nothing; booking stumbles over it."""
     result = case.run()
     assert result.verdict is Verdict.EFFECTIVE, result.explain()

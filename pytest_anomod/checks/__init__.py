@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
 
+from pytest_anomod.checks.affected import answers
 from pytest_anomod.checks.aligned import check_aligned
 from pytest_anomod.checks.calm import check_calm
 from pytest_anomod.checks.complete import check_complete
@@ -14,13 +16,16 @@ from pytest_anomod.checks.healed import check_healed, steady_again
 from pytest_anomod.checks.impact import check_impact
 from pytest_anomod.checks.judgement import explain, judge
 from pytest_anomod.checks.mechanism import check_mechanism
+from pytest_anomod.checks.propagation import propagation
 from pytest_anomod.checks.ranking import top_shifts
 from pytest_anomod.checks.steady import check_steady
 from pytest_anomod.checks.symptom import check_symptom
+from pytest_anomod.model.propagation import Propagation
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
-__all__ = ["CHECKS", "explain", "judge", "run_checks", "steady_again", "top_shifts"]
+__all__ = ["CHECKS", "explain", "judge", "request_labels", "run_checks", "spread_of", "steady_again", "top_shifts"]
 
+Made = TypeVar("Made")
 Check = Callable[[CaseView], Finding | Iterable[Finding]]
 
 GROUP = "pytest_anomod.checks"
@@ -43,6 +48,25 @@ def run_checks(view: CaseView) -> tuple[Finding, ...]:
     """Answer every question about a case; a check that crashes gives a broken finding, never a valid case."""
     checks = [*CHECKS.items(), *_added()]
     return tuple(finding for name, check in checks for finding in _run(name, check, view))
+
+
+def spread_of(view: CaseView, findings: Sequence[Finding]) -> Propagation | None:
+    """How the fault spread; None, with a word in the case's `kept`, where finding it out failed."""
+    return _labelled(view, "propagation", lambda: propagation(view, findings))
+
+
+def request_labels(view: CaseView) -> dict[str, Any] | None:
+    """The label of each request as columns; None in a case without API responses, or where finding it out failed."""
+    found = _labelled(view, "request labels", lambda: answers(view))
+    return None if found is None else found.columns()
+
+
+def _labelled(view: CaseView, what: str, make: Callable[[], Made]) -> Made | None:
+    try:
+        return make()
+    except Exception as error:  # a label that can't be made is missing, and the case is a case all the same
+        view.kept.setdefault("label problems", []).append(f"the {what} could not be worked out: {error!r}")
+        return None
 
 
 @functools.cache

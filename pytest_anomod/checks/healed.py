@@ -50,7 +50,8 @@ def check_healed(view: CaseView) -> Finding:
     if not tail.settled(blocks.usual_errors):
         return _finding(Outcome.ABSENT, f"not back to normal: {tail.sentence()}", evidence)
     again = blocks.steady_again()
-    since = f", steady {(again - blocks.window.start_ns) / 1e9:.1f} s after the fault was gone" if again else ""
+    event = "recovery began" if view.scenario.is_control else "the fault was gone"
+    since = f", steady {(again - blocks.window.start_ns) / 1e9:.1f} s after {event}" if again else ""
     return _finding(Outcome.PROVEN, tail.sentence() + since, evidence)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,10 @@ SLOW_P95S = 3.0
 
 BODIES_MOST = 3_000
 """Bodies read per window; longer windows are thinned evenly."""
+
+_ANSWER_SIZE = Bar(ratio=1.5, delta=0.4, floor=4.0)
+_SIZE = re.compile(r'"http\.response(?:\.body\.size|_content_length)": ?"?(\d+)')
+"""Size of an answer among the attributes of a span, as OpenTelemetry names it today and did before."""
 
 LARGEST = 8
 """Routes and RPCs looked at one by one: the most frequent ones; the rest counts in the figures over all."""
@@ -59,13 +64,13 @@ def content_series(cut: Cut, subject: str, before: Rows, after: Rows) -> Iterato
     left, right = _thinned(before.where(~before["failed"])), _thinned(after.where(~after["failed"]))
     if not len(left) or "response_body" not in left.table:
         return
-    sizes = _sizes(cut.view)
+    sizes = body_sizes(cut.view)
     bodies = left.codes("response_body"), right.codes("response_body")
     yield Series(
-        subject=subject, figure="body size", kind="level", unit="characters", bar=Bar(ratio=1.5, delta=0.4, floor=4.0),
+        subject=subject, figure="body size", kind="level", unit="characters", bar=_ANSWER_SIZE,
         before=left.stretch(sizes[bodies[0]], cut.before), after=right.stretch(sizes[bodies[1]], cut.after),
     )  # fmt: skip
-    new = [np.array(part) for part in novel(*(_shapes(cut.view, column) for column in bodies))]
+    new = [np.array(part) for part in novel(*(body_shapes(cut.view, column) for column in bodies))]
     yield Series(
         subject=subject, figure="answers of a new shape", kind="share", bar=Bar(floor=0.1),
         before=left.stretch(new[0], cut.before), after=right.stretch(new[1], cut.after),
@@ -79,8 +84,7 @@ def server_series(cut: Cut, service: str, *, each: bool = True) -> Iterator[Seri
         return
     yield _rate(cut, service, "requests served", before, after, Bar(ratio=3.0, delta=0.5, floor=0.3))
     total = (int(before["failed"].sum()), len(before))
-    yield _bad_share(cut, service, "errors", before, after, "failed", 0.05)
-    yield from _relative(cut, service, before, after, cut.server_multiples, SPAN_LATENCY)
+    yield from answered_series(cut, service, before, after, cut.server_multiples)
     names = _largest(before, after, "span_name") if each else []
     for name in names if len(names) > 1 else ():
         left, right = before.named("span_name", name), after.named("span_name", name)
@@ -94,11 +98,21 @@ def caller_series(cut: Cut, service: str) -> Iterator[Series]:
     if not len(before):
         return
     subject = f"calls to {service}"
-    yield _rate(cut, subject, "made", before, after, Bar(ratio=3.0, delta=0.5, floor=0.3))
-    yield _bad_share(cut, subject, "errors", before, after, "failed", 0.05)
-    yield from _relative(cut, subject, before, after, cut.client_multiples, SPAN_LATENCY)
+    yield asked_series(cut, subject, before, after)
+    yield from answered_series(cut, subject, before, after, cut.client_multiples)
     if before["silent"].mean() < 0.5:  # stores and untraced services never have a span of their own
         yield _bad_share(cut, subject, "unanswered", before, after, "silent", 0.05)
+
+
+def answered_series(cut: Cut, subject: str, before: Rows, after: Rows, multiples: np.ndarray) -> Iterator[Series]:
+    """How some spans were answered: errors, duration over all kinds, slow ones."""
+    yield _bad_share(cut, subject, "errors", before, after, "failed", 0.05)
+    yield from _relative(cut, subject, before, after, multiples, SPAN_LATENCY)
+
+
+def asked_series(cut: Cut, subject: str, before: Rows, after: Rows) -> Series:
+    """How often a service was asked, a second."""
+    return _rate(cut, subject, "made", before, after, Bar(ratio=3.0, delta=0.5, floor=0.3))
 
 
 def log_series(cut: Cut, service: str) -> Iterator[Series]:
@@ -126,13 +140,37 @@ def answer_series(cut: Cut, service: str) -> Iterator[Series]:
         yield from content_series(cut, f"{key} through {service}", before.named("key", key), after.named("key", key))
 
 
+def size_series(cut: Cut, service: str) -> Iterator[Series]:
+    """Sizes of what the service answers, by its own spans: a value that its code got wrong may show only there."""
+    import numpy as np
+
+    earlier, later = (part.where(~part["failed"]) for part in cut.served(service))
+    if "attributes" not in earlier.table:
+        return
+    for name in _largest(earlier, later, "span_name"):
+        before, after = (part.named("span_name", name) for part in (earlier, later))
+        sizes = [[_SIZE.search(str(text)) for text in part["attributes"]] for part in (before, after)]
+        if not all(sizes[0] + sizes[1]):
+            continue
+        said = [[found[1] for found in part if found] for part in sizes]
+        yield Series(
+            subject=f"{service} {name}", figure="answer size", kind="level", unit="bytes", bar=_ANSWER_SIZE,
+            before=before.stretch(np.array(said[0]), cut.before), after=after.stretch(np.array(said[1]), cut.after),
+        )  # fmt: skip
+        new = novel(*said)
+        yield Series(
+            subject=f"{service} {name}", figure="answers of a new size", kind="share", bar=Bar(floor=0.1),
+            before=before.stretch(np.array(new[0]), cut.before), after=after.stretch(np.array(new[1]), cut.after),
+        )  # fmt: skip
+
+
 def requests_per_second(cut: Cut, service: str) -> float:
     """Requests a second that reach the service in the first window: spans of its own, or calls to it."""
     served, called = len(cut.served(service)[0]), len(cut.called(service)[0])
     return max(served, called, len(cut.responses[0].named("service_name", service))) / cut.before.length_s
 
 
-def _sizes(view: CaseView) -> np.ndarray:
+def body_sizes(view: CaseView) -> np.ndarray:
     """Length of each different body, by its number; the last is that of no body."""
     import numpy as np
 
@@ -142,7 +180,7 @@ def _sizes(view: CaseView) -> np.ndarray:
     return kept(view, "body sizes", count)
 
 
-def _shapes(view: CaseView, bodies: np.ndarray) -> list[str]:
+def body_shapes(view: CaseView, bodies: np.ndarray) -> list[str]:
     """The shapes of bodies by their numbers; those that are asked for are read, once."""
     known: dict[int, str] = kept(view, "body shapes", dict)
     names = table(view, "api_responses").labels("response_body").names

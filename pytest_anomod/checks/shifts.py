@@ -90,6 +90,11 @@ class Shift:
     why_not: str = ""
 
     @property
+    def name(self) -> str:
+        """Subject and figure in one."""
+        return f"{self.subject} {self.figure}"
+
+    @property
     def strength(self) -> float:
         """Rank of a shift among others: 0 is none; what moved ranks above what did not, what can't count below all."""
         if self.why_not == HARMLESS:

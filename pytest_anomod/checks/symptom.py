@@ -5,11 +5,12 @@ from __future__ import annotations
 from pytest_anomod.checks.cut import Cut, fault_cut
 from pytest_anomod.checks.gauges import gauge_series, instance_shifts, setting_shifts
 from pytest_anomod.checks.lines import line_shifts
-from pytest_anomod.checks.series import answer_series, caller_series, log_series, server_series
+from pytest_anomod.checks.series import answer_series, caller_series, log_series, server_series, size_series
 from pytest_anomod.checks.shifts import Shift, as_evidence
 from pytest_anomod.checks.spans import is_called_in_traces, is_traced
 from pytest_anomod.checks.statistics import compare
 from pytest_anomod.checks.tables import kept, table
+from pytest_anomod.model.fault import IN
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
 
@@ -46,7 +47,7 @@ def _unseen(view: CaseView) -> str:
     if not is_traced(view, target):
         return f"no span is of {target} or of a call to it, so how it answered can't be asked"
     users_ask = target in table(view, "api_responses").labels("service_name").names
-    if view.scenario.fault.on_the_way and not users_ask and not is_called_in_traces(view, target):
+    if view.scenario.fault.edges == IN and not users_ask and not is_called_in_traces(view, target):
         return f"no call to {target} is traced, so what its callers saw of it can't be asked"
     return ""
 
@@ -60,6 +61,8 @@ def target_shifts(cut: Cut) -> tuple[Shift, ...]:
         *log_series(cut, target),
         *gauge_series(cut, target),
         *answer_series(cut, target),
+        # code alone changes what is answered and nothing else; sizes grow in healthy services, too
+        *(size_series(cut, target) if getattr(cut.view.scenario.fault, "function", "") else ()),
     ]
     tested = compare(series, pace=cut.pace)
     sets = [*instance_shifts(cut, target), *setting_shifts(cut, target), *line_shifts(cut, target)]

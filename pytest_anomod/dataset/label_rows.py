@@ -22,7 +22,8 @@ from pytest_anomod.model.label import Label
 PARTITIONS = ("system", "scenario")
 """Fields of a label that are in the path of its file as well."""
 
-_ARROW: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+_ARROW: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_NAMES = pa.list_(pa.field("element", pa.string(), nullable=False))
 
 
 def label_schema() -> pa.Schema:
@@ -72,11 +73,12 @@ def row_label(row: Mapping[str, Json]) -> Label:
     for field in dataclasses.fields(Label):
         if field.name not in row and _has_default(field):
             continue  # written before labels had it
-        value = row[field.name]
-        origin = typing.get_origin(hints[field.name])
-        if origin is tuple:
+        value, hint = row[field.name], hints[field.name]
+        if typing.get_origin(hint) is tuple:
             value = tuple(value or ())
-        elif origin not in (types.UnionType, None):
+        elif _is_names(hint):
+            value = None if value is None else tuple(value)
+        elif typing.get_origin(hint) not in (types.UnionType, None):
             value = json.loads(value)
         values[field.name] = value
     return Label(**values)
@@ -106,12 +108,18 @@ def _defaults() -> dict[str, Json]:
     return made | {field.name: "{}" for field in fields if field.default_factory is not dataclasses.MISSING}
 
 
+def _is_names(hint: Any) -> bool:
+    """Whether a field holds names or None."""
+    return isinstance(hint, types.UnionType) and typing.get_origin(typing.get_args(hint)[0]) is tuple
+
+
 def _field(name: str, hint: Any) -> pa.Field:
-    arguments = typing.get_args(hint)
+    if _is_names(hint):
+        return pa.field(name, _NAMES, nullable=True)
     if isinstance(hint, types.UnionType):
-        return pa.field(name, _ARROW[arguments[0]], nullable=True)
+        return pa.field(name, _ARROW[typing.get_args(hint)[0]], nullable=True)
     if typing.get_origin(hint) is tuple:
-        return pa.field(name, pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False)
+        return pa.field(name, _NAMES, nullable=False)
     if hint in _ARROW:
         return pa.field(name, _ARROW[hint], nullable=False)
     return pa.field(name, pa.string(), nullable=False, metadata={"type": "json"})

@@ -11,24 +11,29 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pytest_anomod.dataset import index, layout, tables
+from pytest_anomod.dataset import index, label_tables, layout, tables
 from pytest_anomod.dataset.blind_dataset import BlindDataset
 from pytest_anomod.dataset.label_rows import row_label
 from pytest_anomod.dataset.read_case import DatasetCase, ModalityTables
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json, Level
 from pytest_anomod.model.modality import in_order
-from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.standing import SUPERSEDED
+from pytest_anomod.model.timeline import FINE, Phase
 from pytest_anomod.model.verdict import Verdict
 
 __all__ = ["Dataset", "DatasetCase", "load_dataset", "to_datetime"]
 
 LABEL_COLUMNS = ("system", "scenario", "level", "fault", "root_cause_service", "verdict")
 """Columns of the label that every row of every table is joined with; `is_anomalous` comes after them."""
+
+FINE_PHASE = "fine_phase"
+"""The phase, with the recovery split in recovering and recovered; after `is_anomalous`."""
 
 ALWAYS = ("case_id", "time_unix_nano", "phase")
 """Columns that are read whatever `columns` asks for."""
@@ -74,20 +79,23 @@ def load_dataset(
     superseded: bool = False,
     blind: bool = False,
 ) -> Dataset | BlindDataset:
-    """The dataset below `path`, narrowed to some systems, scenarios or verdicts; tables are read when asked for.
+    """The dataset below `path` (or a URL, see layout.place), narrowed; tables are read when asked for.
 
-    `phases` keeps only rows of these phases, `columns` only these columns of each table (case_id, time_unix_nano, phase
-    and the label's columns come along always). An attempt that was contaminated and played again is left out unless
-    `superseded`. `blind` gives telemetry without labels (see BlindDataset); then phases can't be chosen by, they are
-    labels. Only complete cases are read. The index is used when it is up to
-    date and done without when not. DatasetError when there is no dataset at `path`, when it is of a newer
+    `phases` keeps only rows of these phases (recovering and recovered are the two parts of a recovery), `columns` only
+    these columns of each table (case_id, time_unix_nano, phase and the label's columns come along always). An attempt
+    that was contaminated and played again is left out unless `superseded`. `blind` gives telemetry without labels (see
+    BlindDataset); then phases can't be chosen by, they are labels. Only complete cases are read. The index is used when
+    it is up to date and done without when not. DatasetError when there is no dataset at `path`, when it is of a newer
     format, when a file is damaged, or when a filter names what can't be.
     """
-    root = Path(path)
+    root = layout.place(path)
     check_root(root)
     rows = _rows(root)
-    replaced = {row.get("replaces") for row in rows} if not superseded else set()
-    rows = [row for row in rows if row["case_id"] not in replaced]
+    replaced = {row.get("replaces") for row in rows}
+    if superseded:
+        rows = [_superseded(row) if row["case_id"] in replaced else row for row in rows]
+    else:
+        rows = [row for row in rows if row["case_id"] not in replaced]
     chosen_phases = _known("phase", phases, [str(phase) for phase in Phase])
     for key, wanted, known in (
         ("system", systems, sorted({row["system"] for row in rows})),
@@ -116,8 +124,10 @@ class Dataset(ModalityTables):
 
     `.cases` has one row a case: the label, `is_control`, times, rows per modality, path. Its `absent` is an object, as
     JSON text: the modalities that a case lacks because its system has no source of them, and why. Each table has its
-    own columns, then those of LABEL_COLUMNS and `is_anomalous`: the row lies in the anomaly window of a case that is no
-    control. (A third party's column of one of these names is read as `row_<name>`.)
+    own columns, then those of LABEL_COLUMNS, `is_anomalous` (the row lies in the anomaly window of a case that is no
+    control) and `fine_phase` (the phase, with the recovery split where users were served as before again). A third
+    party's column of one of these names is read as `row_<name>`.
+    `.propagation` and `.request_labels` are the label's own tables; joined to no telemetry unless you do it.
     Columns of few values are pandas categories (with pandas before 3, say observed=True when you group by them).
     """
 
@@ -156,6 +166,16 @@ class Dataset(ModalityTables):
             self._cache[modality] = self._read(modality)
         return self._cache[modality]
 
+    @cached_property
+    def propagation(self) -> pd.DataFrame:
+        """How the faults spread: a row a step of a case, proven, refuted or unknown."""
+        return self._label_table(label_tables.PROPAGATION)
+
+    @cached_property
+    def request_labels(self) -> pd.DataFrame:
+        """Which requests the faults affected: a row for each of the API responses, joined by case_id and row."""
+        return self._label_table(label_tables.REQUEST_LABELS)
+
     def case(self, case_id: str) -> DatasetCase:
         """One case with label, timeline, journal and tables; DatasetError when there is none of that id."""
         for row in self.rows:
@@ -186,6 +206,11 @@ class Dataset(ModalityTables):
     def _case(self, row: Mapping[str, Json]) -> DatasetCase:
         return DatasetCase(directory=self.path / row["path"], label=row_label(row))
 
+    def _label_table(self, name: str) -> pd.DataFrame:
+        parts = [label_tables.read(name, self.path / row["path"]) for row in self.rows]
+        whole = pa.concat_tables([part for part in parts if len(part)] or [label_tables.schema(name).empty_table()])
+        return tables.to_frame(whole.unify_dictionaries())
+
     def _read(self, modality: str) -> pd.DataFrame:
         having = [row for row in self.rows if row.get(f"rows_{modality}") is not None]
         if not having:
@@ -215,14 +240,17 @@ class Dataset(ModalityTables):
         path = self.path / row["path"] / f"{modality}.parquet"
         wanted = None if self.columns is None else [*ALWAYS, *self.columns]
         table = tables.read_parquet(path, wanted, DICTIONARY_COLUMNS)
+        table = _join_label(table, row)
         if self.phases is not None:
-            table = table.filter(pc.is_in(pc.cast(table["phase"], pa.string()), pa.array(self.phases, pa.string())))
-        return _join_label(table, row)
+            wanted = pa.array(self.phases, pa.string())
+            chosen = [pc.is_in(pc.cast(table[name], pa.string()), wanted) for name in ("phase", FINE_PHASE)]
+            table = table.filter(pc.or_(*chosen))
+        return table
 
 
 def _join_label(table: pa.Table, row: Mapping[str, Json]) -> pa.Table:
-    """The table with the label's columns and is_anomalous at its end."""
-    if clash := set(table.column_names) & {*LABEL_COLUMNS, "is_anomalous"}:
+    """The table with the label's columns, is_anomalous and fine_phase at its end."""
+    if clash := set(table.column_names) & {*LABEL_COLUMNS, "is_anomalous", FINE_PHASE}:
         table = table.rename_columns([f"row_{name}" if name in clash else name for name in table.column_names])
     for name in LABEL_COLUMNS:
         place = pa.scalar(None if row[name] is None else 0, pa.int32())
@@ -232,7 +260,30 @@ def _join_label(table: pa.Table, row: Mapping[str, Json]) -> pa.Table:
     anomalous = pc.equal(pc.cast(table["phase"], pa.string()), str(Phase.ANOMALY))
     if row["level"] == str(Level.NORMAL):
         anomalous = pa.repeat(pa.scalar(False), table.num_rows)
-    return table.append_column(pa.field("is_anomalous", pa.bool_(), nullable=False), anomalous)
+    table = table.append_column(pa.field("is_anomalous", pa.bool_(), nullable=False), anomalous)
+    fine = _fine_phases(table, row)
+    return table.append_column(pa.field(FINE_PHASE, fine.type, nullable=False), fine)
+
+
+def _fine_phases(table: pa.Table, row: Mapping[str, Json]) -> pa.Array:
+    """The phase of each row, with the recovery split where users were served as before (as Timeline.fine does)."""
+    phases = table["phase"].combine_chunks()
+    if not isinstance(phases, pa.DictionaryArray):
+        phases = phases.dictionary_encode()
+    names, codes = phases.dictionary.to_pylist(), phases.indices.to_numpy()
+    if str(Phase.RECOVERY) in names:
+        again_ns = row.get("steady_again_unix_nano")
+        inside = codes == names.index(str(Phase.RECOVERY))
+        again = np.full(len(codes), row["level"] == str(Level.NORMAL))
+        if again_ns is not None:
+            again |= table["time_unix_nano"].to_numpy() >= again_ns
+        codes = np.where(inside, len(names) + again, codes)
+    return pa.DictionaryArray.from_arrays(codes.astype(np.int32), [*names, *map(str, FINE)])
+
+
+def _superseded(row: dict[str, Json]) -> dict[str, Json]:
+    """The row of a case that was played again; its own label could not know."""
+    return {**row, "usable": False, "unusable_because": [*(row.get("unusable_because") or ()), SUPERSEDED]}
 
 
 def _known(key: str, wanted: str | Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...] | None:
@@ -258,7 +309,7 @@ def check_root(root: Path) -> None:
     if document.exists():
         layout.check_version(layout.read_json(document), document)
     elif not any(root.glob("system=*")):
-        inside = next((parent for parent in root.resolve().parents if (parent / layout.DATASET_FILE).exists()), None)
+        inside = next((parent for parent in root.absolute().parents if (parent / layout.DATASET_FILE).exists()), None)
         hint = (
             f"it lies inside the dataset {inside}, name that" if inside else "name the root that cases were written to"
         )

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.dataset import layout, tables
+from pytest_anomod.dataset import label_tables, layout, tables
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.journal import Journal, read_journal
@@ -86,8 +86,20 @@ class DatasetCase(ModalityTables):
 
     @cached_property
     def timeline(self) -> Timeline:
-        """The windows of the case."""
-        return read_timeline(self.directory / layout.TIMELINE_FILE)
+        """The windows of the case; `.fine` has the recovery split where users were served again."""
+        timeline = read_timeline(self.directory / layout.TIMELINE_FILE)
+        # cases that were written before the timeline said it
+        return dataclasses.replace(timeline, steady_again_ns=self.label.steady_again_unix_nano)
+
+    @cached_property
+    def propagation(self) -> pd.DataFrame:
+        """How the fault spread: a row a step, proven, refuted or unknown (dataset/label_tables.py)."""
+        return tables.to_frame(label_tables.read(label_tables.PROPAGATION, self.directory))
+
+    @cached_property
+    def request_labels(self) -> pd.DataFrame:
+        """Which requests the fault affected: a row for each of the API responses."""
+        return tables.to_frame(label_tables.read(label_tables.REQUEST_LABELS, self.directory))
 
     @cached_property
     def journal(self) -> Journal:
@@ -136,9 +148,10 @@ def read_timeline(path: Path) -> Timeline:
             tuple(
                 Window(phase=Phase(entry["phase"]), start_ns=entry["start_unix_nano"], end_ns=entry["end_unix_nano"])
                 for entry in entries
-            )
+            ),
+            steady_again_ns=next(filter(None, (entry.get("steady_again_unix_nano") for entry in entries)), None),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"{path} holds no timeline ({error!r}); fetch it again, or remove the case"
         raise DatasetError(msg) from error
 

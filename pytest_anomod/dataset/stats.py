@@ -20,7 +20,7 @@ from pytest_anomod.model.fault import Json
 from pytest_anomod.model.label import Label
 from pytest_anomod.model.modality import in_order
 from pytest_anomod.model.timeline import Phase
-from pytest_anomod.model.verdict import ANY
+from pytest_anomod.model.verdict import is_expected
 
 PAPER: Mapping[str, Mapping[str, Json]] = {
     "social_network": {
@@ -160,7 +160,9 @@ def _case_row(case: DatasetCase) -> dict[str, Json]:
         "scenario": label.scenario,
         "level": label.level,
         "target": label.target,
-        "verdict": label.verdict if label.expects in (label.verdict, ANY) else f"{label.verdict} (not {label.expects})",
+        "verdict": label.verdict
+        if is_expected(label.verdict, label.expects, unasked=True)
+        else f"{label.verdict} (not {label.expects})",
         "held": label.held_ratio,
         "seen s": _seconds(label, "inject_start_unix_nano", "seen_unix_nano"),
         "gone s": _seconds(label, "recover_start_unix_nano", "gone_unix_nano"),

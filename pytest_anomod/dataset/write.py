@@ -17,6 +17,7 @@ from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.label import Label
 from pytest_anomod.model.modality import Columns, Modality
+from pytest_anomod.model.propagation import Propagation
 from pytest_anomod.model.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -100,6 +101,19 @@ class CaseWriter:
                 raise DatasetError(msg)
         tables.write_parquet(self.directory / layout.LABEL_FILE, label_rows.label_table(label))
         self._label = label
+
+    def write_label_tables(self, spread: Propagation | None, requests: Mapping[str, Any] | None) -> None:
+        """Write propagation.parquet and request_labels.parquet (dataset/label_tables.py); None where there is none."""
+        from pytest_anomod.dataset import label_tables, tables
+
+        self._check_open("write the label's tables")
+        made = {
+            label_tables.PROPAGATION: spread and label_tables.propagation_table(self.case_id, spread),
+            label_tables.REQUEST_LABELS: requests and label_tables.request_table(self.case_id, requests),
+        }
+        for name, table in made.items():
+            if table is not None:
+                tables.write_parquet(self.directory / label_tables.FILES[name], table)
 
     def complete(self, manifest: Mapping[str, Json]) -> dict[str, Json]:
         """Write case.json, the last file, and with it make the directory a case; return its content.

@@ -111,9 +111,7 @@ def _look_at_files(deployment: Deployment, target: str, paths: Sequence[Path]) -
     fsync = "on" if waiting_files.do_wait(paths) else "off"
     if not _is_store(deployment, target):
         return {"fsync": fsync, **_watch(deployment, target, lambda: _lines(deployment, target))[0]}
-    counted, enough = _watch(
-        deployment, target, lambda: _postgres.look(deployment, target, _postgres.journal_writes)
-    )
+    counted, enough = _watch(deployment, target, lambda: _postgres.look(deployment, target, _postgres.journal_writes))
     if not enough:
         commits = _postgres.look(deployment, target, lambda session: _postgres.commit_times_s(session, 5))
         counted["commit_s"] = statistics.median(commits)

@@ -1,14 +1,25 @@
-"""What probes ask of the process of a target: how long it has been there, and whether it was killed just now."""
+"""The process of a target: all that is below it, how long it has been there, whether it was killed just now."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model import clock
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Instance
+
+
+def tree(pid: int | None) -> list[Any]:
+    """A process and all that it has started, as psutil has them; empty while there is none."""
+    import psutil
+
+    if pid is not None:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            return [process, *process.children(recursive=True)]
+    return []
 
 
 def seconds_old(pid: int | None) -> float | None:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _programs
+from pytest_anomod.faults._parameters import within
 from pytest_anomod.faults._speak import FILL_MOST, round_trip_s
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Listener, Programs
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json
+from pytest_anomod.model.fault import IN, FaultDefaults, Json, Observation
 from pytest_anomod.model.runtime import instance_of, need
 
 if TYPE_CHECKING:
@@ -23,14 +24,40 @@ _ANSWER_S = 5.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RelayedFault(FaultDefaults):
-    """Everything but what the relay does to the traffic (`relay_options`) and how that is seen (`active`)."""
+    """Everything but what the relay does to the traffic (`relay_options`) and how that is seen (`look`).
+
+    With `off_s` it does so for `on_s` seconds, then nothing for `off_s`, and so on: a fault that comes and goes.
+    """
 
     needs: ClassVar[frozenset[type]] = frozenset({Listener, Programs})
-    on_the_way: ClassVar[bool] = True
+    edges: ClassVar[str] = IN
+
+    on_s: float = 1
+    off_s: float = 0
+
+    def __post_init__(self) -> None:
+        within(self, "on_s", 0.5, 10, "s")
+        within(self, "off_s", 0, 10, "s")
 
     def relay_options(self) -> Mapping[str, object]:
         """Options of helpers/proxy.py."""
         return {}
+
+    def look(self, deployment: Deployment, target: str) -> Observation:
+        """Whether the traffic is treated so at this moment."""
+        raise NotImplementedError
+
+    def active(self, deployment: Deployment, target: str) -> Observation:
+        """What a look sees; of a fault that comes and goes, whether one look within a turn sees it.
+
+        While no relay runs there are no turns to wait for.
+        """
+        until = clock.monotonic_s() + (2 * self.on_s + self.off_s if self.off_s else 0.0)
+        while True:
+            seen = self.look(deployment, target)
+            if seen or clock.monotonic_s() >= until or _programs.running(deployment, target, NAME) is None:
+                return seen
+            clock.sleep(self.on_s / 3)
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """See that a probe is answered while nothing is in its way: else the fault's end could not be seen."""
@@ -41,7 +68,8 @@ class RelayedFault(FaultDefaults):
         listener = need(deployment, Listener, target)
         detour = listener.detour()
         way = dataclasses.asdict(detour)
-        helper = _programs.start(deployment, target, "proxy", NAME, **way, **self.relay_options())
+        turns = {"on_s": self.on_s, "off_s": self.off_s} if self.off_s else {}
+        helper = _programs.start(deployment, target, "proxy", NAME, **way, **turns, **self.relay_options())
         what = f"the relay of {target!r} to be ready"
         clock.wait_until(lambda: listener.is_listening(detour.ready), timeout_s=5.0, what=what, every_s=0.005)
         listener.divert(detour)

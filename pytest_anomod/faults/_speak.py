@@ -79,8 +79,8 @@ def _ends(connection: Any, deadline_s: float) -> bool:
     return True
 
 
-def ask(address: tuple[str, int], method: str, prefix: str, timeout_s: float) -> int:
-    """Status of one request below a path; 0 for none.
+def ask(address: tuple[str, int], method: str, prefix: str, timeout_s: float, header: str = "") -> int:
+    """Status of one request below a path, with a header ("Name: value") if one is given; 0 for none.
 
     It asks for what is not there (eight random digits) and has no Host, so that a server that keeps to RFC 9112
     answers 400 before it does anything, and any other one that it does not know the path.
@@ -92,6 +92,8 @@ def ask(address: tuple[str, int], method: str, prefix: str, timeout_s: float) ->
         connection.putrequest(method, f"{prefix}{os.urandom(4).hex()}", skip_host=True)
         connection.putheader("Connection", "close")
         connection.putheader("traceparent", _unsampled())
+        if header:
+            connection.putheader(*header.split(": ", 1))
         connection.endheaders()
         return connection.getresponse().status
     except (OSError, http.client.HTTPException):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._code import CodeFault
 from pytest_anomod.faults._parameters import within
-from pytest_anomod.model.fault import Json, Observation
+from pytest_anomod.model.fault import Dial, Json, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -19,6 +20,7 @@ class CodeDelay(CodeFault):
     """Every call of the function waits `delay_s` seconds and then does what it should."""
 
     name: ClassVar[str] = "code_delay"
+    dial: ClassVar[Dial] = steps(delay_s=(0.06, 0.15, 0.4, 1.5, 5))
 
     delay_s: float = 0.3
 

@@ -1,4 +1,4 @@
-"""A function that returns a wrong value without doing its work."""
+"""A function that returns a wrong value after doing its work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CodeReturn(CodeFault):
-    """Every call of the function returns `value`.
+    """Every call of the function does its work and returns `value`, unless it raises: the value is changed on its way.
 
     The probe's result is then `expect`, or `value` if that is None.
     """

@@ -13,7 +13,7 @@ from pytest_anomod.faults._parameters import refuse_target, whole
 from pytest_anomod.faults._programs import DEADLINE_S
 from pytest_anomod.model.capability import Agent
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.model.source import MetricsPage
 
@@ -45,6 +45,7 @@ class PoolExhaustion(FaultDefaults):
     name: ClassVar[str] = "connection_pool_exhaustion"
     level: ClassVar[Level] = Level.DATABASE
     needs: ClassVar[frozenset[type]] = frozenset({Agent})
+    dial: ClassVar[Dial] = {3: {"leave": 1}, 5: {"leave": 0}}
 
     leave: int = 0
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_anomod.faults import _postgres
 from pytest_anomod.faults._parameters import check_engine, refuse_target, within
+from pytest_anomod.faults._processes import tree
 from pytest_anomod.model.capability import LocalProcess, StoreLogin
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import need
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -45,6 +47,7 @@ class DatabaseMemoryLimit(FaultDefaults):
     name: ClassVar[str] = "database_memory_limit"
     level: ClassVar[Level] = Level.DATABASE
     needs: ClassVar[frozenset[type]] = frozenset({LocalProcess, StoreLogin})
+    dial: ClassVar[Dial] = steps(percent_of_used=(90, 70, 45, 25, 5))
 
     percent_of_used: float = 25
 
@@ -89,7 +92,11 @@ class DatabaseMemoryLimit(FaultDefaults):
             limit, used = _limit_of(pid), _data_bytes(pid)
             if limit is None or limit > used + _TIGHT:
                 return {"limit_bytes": limit, "used_bytes": used, "refused": False}
-            return {"limit_bytes": limit, "used_bytes": used, "refused": await _is_refused(session, limit - used + _WANTED)}
+            return {
+                "limit_bytes": limit,
+                "used_bytes": used,
+                "refused": await _is_refused(session, limit - used + _WANTED),
+            }
 
         seen: dict[str, Json] = _postgres.ask(deployment, target, look)
         return Observation(active=seen["refused"], evidence=seen)
@@ -102,8 +109,8 @@ class DatabaseMemoryLimit(FaultDefaults):
         wanted = before["limit_bytes"]
         if need(deployment, LocalProcess, target).pid() is not None:  # with the process its limit is gone, too
             for _ in range(2):  # a session may have begun before the server, the first of them, had its own back
-                for pid in _processes(_server(deployment, target)):
-                    _set_limit(pid, wanted)
+                for process in tree(_server(deployment, target)):
+                    _set_limit(process.pid, wanted)
             now = _limit_of(_server(deployment, target))
             if now != wanted:
                 msg = f"{target!r} may use {now} bytes although its limit was set back to {wanted}"
@@ -123,21 +130,12 @@ def _server(deployment: Deployment, target: str) -> int:
     return pid
 
 
-def _processes(server: int) -> list[int]:
-    """The server, then all it has started."""
-    import psutil
-
-    with contextlib.suppress(psutil.Error):
-        return [server, *(child.pid for child in psutil.Process(server).children(recursive=True))]
-    return []
-
-
 def _pids(server: int) -> dict[int, int]:
     """The server's processes by the pids that it knows itself: its own ones, where it has a namespace for them."""
     found = {}
-    for pid in _processes(server):
-        known = _status(pid).get("NSpid", str(pid))
-        found[int(known.split()[-1])] = pid
+    for process in tree(server):
+        known = _status(process.pid).get("NSpid", str(process.pid))
+        found[int(known.split()[-1])] = process.pid
     return found
 
 

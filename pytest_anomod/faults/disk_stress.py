@@ -12,7 +12,8 @@ from pytest_anomod.faults._parameters import refuse, whole, within
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Programs, Volume
 from pytest_anomod.model.errors import BusyMachineError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +50,7 @@ class DiskStress(FaultDefaults):
     level: ClassVar[Level] = Level.PERFORMANCE
     needs: ClassVar[frozenset[type]] = frozenset({Programs, Volume})
     host_wide: ClassVar[bool] = True
+    dial: ClassVar[Dial] = steps(stall_ms=(10, 20, 40, 100, 300))
 
     writers: int = 64
     block_kb: int = 4_096

@@ -13,7 +13,8 @@ from pytest_anomod.faults import _disk, _durable, _limits
 from pytest_anomod.faults._parameters import refuse, whole
 from pytest_anomod.model.capability import ControlGroup, Limit, Volume
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -34,6 +35,7 @@ class DiskThrottle(FaultDefaults):
     name: ClassVar[str] = "disk_throttle"
     level: ClassVar[Level] = Level.PERFORMANCE
     needs: ClassVar[frozenset[type]] = frozenset({ControlGroup, Volume})
+    dial: ClassVar[Dial] = steps(writes_per_s=(30, 20, 10, 5, 2))
 
     writes_per_s: int = 20
     kb_per_s: int = 0

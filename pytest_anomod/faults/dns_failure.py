@@ -10,7 +10,7 @@ from pytest_anomod.faults._parameters import names, refuse_target
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Resolver
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import PEERS, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of, need
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class DnsFailure(FaultDefaults):
 
     name: ClassVar[str] = "dns_failure"
     level: ClassVar[Level] = Level.SERVICE
+    edges: ClassVar[str] = PEERS
     needs: ClassVar[frozenset[type]] = frozenset({Resolver})
 
     peers: tuple[str, ...]

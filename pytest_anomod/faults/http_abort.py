@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._parameters import whole
 from pytest_anomod.faults._requests import RequestFault
-from pytest_anomod.faults._speak import ask
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Level, Observation
-from pytest_anomod.model.runtime import instance_of
+from pytest_anomod.model.fault import Dial, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -20,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAbort(RequestFault):
-    """`percent` of the requests with that method ("" for any) and path prefix get `status` and go no further."""
+    """`percent` of the requests with that method, path prefix and header ("": any) get `status` and go no further."""
 
     name: ClassVar[str] = "http_abort"
     level: ClassVar[Level] = Level.SERVICE
+    dial: ClassVar[Dial] = steps(percent=(10, 25, 50, 75, 100))
 
     status: int = 503
 
@@ -40,11 +40,10 @@ class HttpAbort(RequestFault):
             msg = f"{target!r} itself answers a probe below {self.path} with {self.status}; abort with another status"
             raise InjectionError(msg)
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether requests of that kind are answered with the status; they ask for what no service has."""
         count = max(8, math.ceil(600 / self.percent))
-        address = instance_of(deployment, target).address
-        statuses = [ask(address, self.method or "GET", self.path, 1.0) for _ in range(count)]
+        statuses = [self.ask(deployment, target, 1.0) for _ in range(count)]
         aborted = statuses.count(self.status)
         evidence = {"requests": count, "aborted": aborted, "expected_share": self.percent / 100}
         return Observation(active=aborted >= max(1, 0.35 * count * self.percent / 100), evidence=evidence)

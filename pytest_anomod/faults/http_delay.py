@@ -7,12 +7,11 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.faults import _speak
 from pytest_anomod.faults._parameters import within
 from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.model import clock
-from pytest_anomod.model.fault import Level, Observation
-from pytest_anomod.model.runtime import instance_of
+from pytest_anomod.model.fault import Dial, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -22,10 +21,11 @@ _AT_ONCE = 16
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HttpDelay(RequestFault):
-    """`percent` of the requests with that method ("" for any) and path prefix reach the target `delay_ms` later."""
+    """`percent` of the requests with that method, path prefix and header ("": any) come `delay_ms` later."""
 
     name: ClassVar[str] = "http_delay"
     level: ClassVar[Level] = Level.PERFORMANCE
+    dial: ClassVar[Dial] = steps(delay_ms=(100, 250, 500, 1_500, 5_000))
 
     delay_ms: float = 500
 
@@ -36,16 +36,16 @@ class HttpDelay(RequestFault):
     def relay_options(self) -> Mapping[str, object]:
         return {"hold": self.percent / 100, "hold_ms": self.delay_ms, **self.which()}
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether the share of requests that are answered no sooner than that is right; they ask for what is not."""
         from concurrent.futures import ThreadPoolExecutor
 
         count = max(_AT_ONCE, math.ceil(600 / self.percent))
-        address, held_s = instance_of(deployment, target).address, self.delay_ms / 1e3
+        held_s = self.delay_ms / 1e3
 
         def timed(_: int) -> tuple[int, float]:
             began = clock.monotonic_s()
-            return _speak.ask(address, self.method or "GET", self.path, held_s + 2), clock.monotonic_s() - began
+            return self.ask(deployment, target, held_s + 2), clock.monotonic_s() - began
 
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             answers = list(pool.map(timed, range(count)))

@@ -11,8 +11,9 @@ from pytest_anomod.faults._parameters import refuse, refuse_lost_content, within
 from pytest_anomod.faults._processes import was_killed
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Lifecycle, Programs
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of, need
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -37,6 +38,7 @@ class KillService(FaultDefaults):
     name: ClassVar[str] = "kill_service"
     level: ClassVar[Level] = Level.SERVICE
     needs: ClassVar[frozenset[type]] = frozenset({Lifecycle, Programs})
+    dial: ClassVar[Dial] = steps(period_s=(8, 4, 2, 1, 0.25))
 
     period_s: float = 0.25
     away_s: float = 0

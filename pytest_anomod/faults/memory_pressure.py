@@ -14,7 +14,7 @@ from pytest_anomod.faults._processes import was_killed
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import ControlGroup, Lifecycle, Limit, Programs
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of, need
 from pytest_anomod.model.system import ServiceKind
 
@@ -42,6 +42,7 @@ class MemoryPressure(FaultDefaults):
     name: ClassVar[str] = "memory_pressure"
     level: ClassVar[Level] = Level.PERFORMANCE
     needs: ClassVar[frozenset[type]] = frozenset({ControlGroup, Lifecycle, Programs})
+    dial: ClassVar[Dial] = {3: {"outcome": "squeeze"}, 5: {"outcome": "kill"}}
 
     spare_mb: float = 64
     outcome: str = "squeeze"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pytest_anomod.faults._parameters import check_engine, within
 from pytest_anomod.faults._relay import RelayedFault, filled_trips_s
 from pytest_anomod.faults._speak import FILLABLE
-from pytest_anomod.model.fault import Level, Observation
+from pytest_anomod.model.fault import Dial, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -31,10 +32,12 @@ class NetworkBandwidth(RelayedFault):
 
     name: ClassVar[str] = "network_bandwidth"
     level: ClassVar[Level] = Level.PERFORMANCE
+    dial: ClassVar[Dial] = steps(rate_kbit=(1_000, 400, 128, 48, 24))
 
     rate_kbit: float = 128
 
     def __post_init__(self) -> None:
+        RelayedFault.__post_init__(self)
         within(self, "rate_kbit", 8, 2_000, "kbit/s")
 
     def check(self, system: System, target: str) -> None:
@@ -43,7 +46,7 @@ class NetworkBandwidth(RelayedFault):
     def relay_options(self) -> Mapping[str, object]:
         return {"rate_kbit": self.rate_kbit}
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether requests take together about as long as their bytes do on that line, or longer: others use it too."""
         size = min(_PROBE_BYTES, math.ceil(_PROBE_S * self.rate_kbit * 125))
         expected_s = size / (self.rate_kbit * 125)

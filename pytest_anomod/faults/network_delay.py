@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults._parameters import refuse, within
 from pytest_anomod.faults._relay import RelayedFault, round_trips_s
-from pytest_anomod.model.fault import Level, Observation
+from pytest_anomod.model.fault import Dial, Level, Observation
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -22,11 +23,13 @@ class NetworkDelay(RelayedFault):
 
     name: ClassVar[str] = "network_delay"
     level: ClassVar[Level] = Level.PERFORMANCE
+    dial: ClassVar[Dial] = steps(delay_ms=(30, 80, 200, 600, 2_500))
 
     delay_ms: float = 100
     jitter_ms: float = 0
 
     def __post_init__(self) -> None:
+        RelayedFault.__post_init__(self)
         within(self, "delay_ms", 20, 10_000, "ms")
         within(self, "jitter_ms", 0, 10_000, "ms")
         if self.jitter_ms > self.delay_ms:
@@ -35,7 +38,7 @@ class NetworkDelay(RelayedFault):
     def relay_options(self) -> Mapping[str, object]:
         return {"delay_ms": self.delay_ms, "jitter_ms": self.jitter_ms}
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether the median of five round trips is near two delays, there and back."""
         there_and_back_s = 2 * self.delay_ms / 1e3
         times = round_trips_s(deployment, target, 5, there_and_back_s * 2 + 0.5)

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _rules
-from pytest_anomod.faults._parameters import one_of, within
+from pytest_anomod.faults._parameters import one_of, refuse, within
 from pytest_anomod.faults._relay import RelayedFault, round_trips_s
 from pytest_anomod.faults._speak import says_something
 from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Json, Level, Observation
+from pytest_anomod.model.fault import Dial, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
+from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -39,19 +40,23 @@ class NetworkLoss(RelayedFault):
 
     name: ClassVar[str] = "network_loss"
     level: ClassVar[Level] = Level.PERFORMANCE
+    dial: ClassVar[Dial] = steps(percent=(5, 15, 30, 50, 90))
 
     percent: float = 50
     means: str = "auto"
 
     def __post_init__(self) -> None:
+        RelayedFault.__post_init__(self)
         within(self, "percent", 2, 95, "%")
         one_of(self, "means", MEANS)
+        if self.means == "kernel" and self.off_s:
+            refuse(self, "off_s", "must be 0 with means='kernel': only the relay lets go in between")
 
     def relay_options(self) -> Mapping[str, object]:
         return {"loss": self.percent / 100}
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        space = None if self.means == "relay" else deployment.capability(NetNamespace, target)
+        space = None if self.means == "relay" or self.off_s else deployment.capability(NetNamespace, target)
         if space is None:
             if self.means == "kernel":
                 msg = f"the kernel can't lose packets of {target!r}: {WHY_NONE}; use means='relay' or 'auto'"
@@ -64,7 +69,7 @@ class NetworkLoss(RelayedFault):
         _rules.take_away(deployment, target, self.name)
         RelayedFault.recover(self, deployment, target)
 
-    def active(self, deployment: Deployment, target: str) -> Observation:
+    def look(self, deployment: Deployment, target: str) -> Observation:
         before = _rules.counted(deployment, target, self.name)
         packets = 3 if says_something(instance_of(deployment, target).engine) else 1
         expected = 1 - (1 - self.percent / 100) ** packets

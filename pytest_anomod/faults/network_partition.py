@@ -10,7 +10,7 @@ from pytest_anomod.faults import _rules
 from pytest_anomod.faults._parameters import names, one_of, refuse_target
 from pytest_anomod.model.capability import NetNamespace
 from pytest_anomod.model.errors import DeploymentError, InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import LINK, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class NetworkPartition(FaultDefaults):
 
     name: ClassVar[str] = "network_partition"
     level: ClassVar[Level] = Level.SERVICE
+    edges: ClassVar[str] = LINK
     needs: ClassVar[frozenset[type]] = frozenset({NetNamespace})
 
     peers: tuple[str, ...]

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
@@ -19,6 +19,7 @@ class NoFault(FaultDefaults):
     name: ClassVar[str] = "no_fault"
     level: ClassVar[Level] = Level.NORMAL
     needs: ClassVar[frozenset[type]] = frozenset()
+    dial: ClassVar[Dial] = {}
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
         return {}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pytest_anomod.faults._processes import tree
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import LocalProcess
 from pytest_anomod.model.errors import InjectionError
@@ -62,14 +62,7 @@ class PauseService(FaultDefaults):
 
 def processes(deployment: Deployment, target: str) -> list[Any]:
     """The target's process and all below it: a store has children of its own. Empty while there is none."""
-    import psutil
-
-    pid = need(deployment, LocalProcess, target).pid()
-    with contextlib.suppress(psutil.Error):
-        if pid is not None:
-            process = psutil.Process(pid)
-            return [process, *process.children(recursive=True)]
-    return []
+    return tree(need(deployment, LocalProcess, target).pid())
 
 
 def _signal(held: list[Any], number: int) -> None:
@@ -77,11 +70,10 @@ def _signal(held: list[Any], number: int) -> None:
 
     for process in held:
         try:
-            if process.is_running():
-                os.kill(process.pid, number)
-        except (psutil.NoSuchProcess, ProcessLookupError):
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
             continue
-        except PermissionError as error:
+        except psutil.AccessDenied as error:
             msg = f"process {process.pid} is another user's, who alone (or root) can hold it; run as that user"
             raise InjectionError(msg) from error
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_anomod.faults._parameters import check_engine, one_of, within
 from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import FaultDefaults, Json, Level, Observation
+from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import need
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class RedisMemoryLimit(FaultDefaults):
     name: ClassVar[str] = "redis_memory_limit"
     level: ClassVar[Level] = Level.DATABASE
     needs: ClassVar[frozenset[type]] = frozenset({StoreLogin})
+    dial: ClassVar[Dial] = {3: {"policy": "allkeys-lru"}, 5: {"policy": "noeviction"}}
 
     percent_of_used: float = 50
     policy: str = "noeviction"

@@ -43,6 +43,15 @@ def start_time(pid: int) -> float | None:
     return int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_s(pid: int) -> float | None:
+    """CPU seconds of a process's first thread, to the nanosecond; None where the kernel does not tell."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[0]) / clock.NS_PER_S
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def state(pid: int) -> str:
     """The kernel's letter for what a process does (T: it was stopped); "" when it is gone, or there is no /proc."""
     fields = _stat(pid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -13,8 +14,8 @@ from pytest_anomod.model.remark import Says
 
 GROUP = "chaos-mesh.org/"
 PAUSED = "experiment.chaos-mesh.org/pause"
-_DEEPEST = 20
-"""So many templates of a workflow within one another."""
+_DEEPEST, _MOST = 10, 200
+"""So many templates of a workflow within one another, and so many experiments of it."""
 
 MACHINES = {
     "AWSChaos": "an EC2 instance",
@@ -44,10 +45,10 @@ def read(document: Lined, aims: Aims) -> list[Experiment]:
     paused = document.get("metadata", "annotations").flag(PAUSED)
     start = _Start(aims=aims, document=document, name=name or kind, paused=paused)
     if kind == "Schedule":
-        return _scheduled(document.get("spec"), start, f"Schedule {name}")
+        return _scheduled(document.get("spec"), start, f"Schedule {name}", document.line)
     if kind == "Workflow":
         return _workflow(document.get("spec"), start)
-    return [_experiment(kind, document.get("spec"), start, f"{kind} {name}".strip())]
+    return [_experiment(kind, document.get("spec"), start, f"{kind} {name}".strip(), line=document.line)]
 
 
 class _Start:
@@ -67,10 +68,9 @@ class _Start:
 
 
 def _experiment(
-    kind: str, spec: Lined, start: _Start, title: str, *, period_s: float | None = None, name: str = ""
+    kind: str, spec: Lined, start: _Start, title: str, *, line: int, name: str = "", period_s: float | None = None
 ) -> Experiment:
     """One fault for some pods; `period_s` when a schedule repeats it."""
-    line = start.document.line if not name else spec.line
     experiment, reading = start.experiment(title, name or start.name, line)
     try:
         if kind not in faults.KINDS:
@@ -78,15 +78,14 @@ def _experiment(
         if not isinstance(spec.value, dict):
             raise reading.refusal(spec, "spec", "there is none")
         targets = select(spec.get("selector"), reading)
-        _mode(spec, reading)
+        _mode(spec, reading, kind)
         _duration(spec, reading)
         _containers(spec, reading, targets)
         if spec.get("remoteCluster"):
             raise reading.refusal(spec.get("remoteCluster"), "remoteCluster", "another cluster's pods; import it there")
         for target in targets:
             for fault, service in faults.KINDS[kind](spec, reading, target):
-                for one in faults.repeated(fault, period_s, reading, spec):
-                    reading.plan(spec, one, service)
+                reading.plan(spec, faults.repeated(fault, period_s, reading, spec), service)
         reading.unread(spec)
     except Refused:
         experiment.planned.clear()
@@ -99,26 +98,26 @@ def _why_unknown(kind: str) -> str:
     return NOTHING_LIKE.get(kind, f"no kind of Chaos Mesh that is known here: {', '.join(sorted(faults.KINDS))}")
 
 
-def select(selector: Lined, reading: Reading) -> list[str]:
+def select(selector: Lined, reading: Reading, key: str = "selector") -> list[str]:
     """The services whose pods a selector selects; one test each."""
     if not selector:
-        raise reading.refusal(selector, "selector", "there is none: it would be every pod of the namespace")
-    for key in ("nodes", "nodeSelectors", "physicalMachines"):
-        if selector.get(key):
-            raise reading.refusal(selector.get(key), key, "selects by machine: faults here stay within one service")
-    for key in ("annotationSelectors", "fieldSelectors"):
-        if selector.get(key):
+        raise reading.refusal(selector, key, "there is none: it would be every pod of the namespace")
+    for field in ("nodes", "nodeSelectors", "physicalMachines"):
+        if selector.get(field):
+            raise reading.refusal(selector.get(field), field, "selects by machine: faults here stay within one service")
+    for field in ("annotationSelectors", "fieldSelectors"):
+        if selector.get(field):
             raise reading.refusal(
-                selector.get(key), key, "nothing here has annotations or fields; select by the label app"
+                selector.get(field), field, "nothing here has annotations or fields; select by the label app"
             )
     selector.skip("namespaces", "podPhaseSelectors")
     found: list[str] = []
     if labels := dict(selector.get("labelSelectors").items()):
         found.append(labelled(labels, reading, selector.get("labelSelectors")))
-    for expression in selector.get("expressionSelectors").list():
+    for expression in selector.get("expressionSelectors").elements():
         found += _expression(expression, reading)
     for pods in dict(selector.get("pods").items()).values():
-        for pod in pods.list():
+        for pod in pods.elements():
             name = reading.filled_in(pod, "pods")
             service = reading.aims.of_pod(name)
             if not service:
@@ -129,8 +128,8 @@ def select(selector: Lined, reading: Reading) -> list[str]:
             selector, "selector", "selects whole namespaces: a fault here is in one service, so name one"
         )
     unique = list(dict.fromkeys(found))
-    if len(unique) > 1:
-        reading.partly(selector, "selector", f"{len(unique)} services: in all of them at once there, a test each here")
+    if len(unique) > 1 and key == "selector":
+        reading.partly(selector, key, f"{len(unique)} services: in all of them at once there, a test each here")
     return unique
 
 
@@ -140,18 +139,19 @@ def _expression(expression: Lined, reading: Reading) -> list[str]:
         raise reading.refusal(
             expression, "expressionSelectors", f"{operator} names no services; write In, with their names"
         )
-    return [labelled({key: value}, reading, expression) for value in expression.get("values").list()]
+    return [labelled({key: value}, reading, expression) for value in expression.get("values").elements()]
 
 
-def _mode(spec: Lined, reading: Reading) -> None:
+def _mode(spec: Lined, reading: Reading, kind: str) -> None:
     """Pods of a service: here it has one instance, so any share of them is that one."""
     mode, value = spec.text("mode"), spec.get("value")
-    text = value.value or ""
+    text = value.word
     if mode == "fixed" and number(text) not in (None, 1):
         reading.partly(value, "mode: fixed", f"{text} of the pods there; a service here has one instance, which is hit")
     elif mode in ("fixed-percent", "random-max-percent") and percent(text) != 100:
         share = f"{text} %" if mode == "fixed-percent" else f"up to {text} %, drawn anew each time,"
-        why = f"{share} of the pods and not of requests; of one instance that is the whole, for all requests"
+        why = f"{share} of the pods and not of requests; a service here has one instance, so it is all of them"
+        why += f"; if {text} % of the requests are meant, write percent={text}" if kind == "HTTPChaos" else ""
         reading.partly(value, f"mode: {mode}", why)
     elif mode not in ("one", "all", "fixed", "fixed-percent", "random-max-percent"):
         reading.partly(spec.get("mode"), "mode", f"{mode!r} is none of Chaos Mesh's; taken as all")
@@ -160,7 +160,7 @@ def _mode(spec: Lined, reading: Reading) -> None:
 def _duration(spec: Lined, reading: Reading) -> None:
     where, text = spec.get("duration"), spec.text("duration")
     if not text:
-        why = "none there: it would last until somebody deletes it; here the window ends, and the fault is taken out"
+        why = "none: until it is deleted there; here until the window ends, then undone"
         reading.does(spec, "duration", why)
     elif seconds(text) is None:
         reading.partly(where, "duration", f"{text!r} is no duration; the window here is that of --anomod-durations")
@@ -169,7 +169,7 @@ def _duration(spec: Lined, reading: Reading) -> None:
 
 
 def _containers(spec: Lined, reading: Reading, targets: list[str]) -> None:
-    for one in spec.get("containerNames").list():
+    for one in spec.get("containerNames").elements():
         name = reading.filled_in(one, "containerNames")
         if re.search(r"(^|-)init(-|$)", name):
             raise reading.refusal(
@@ -179,25 +179,25 @@ def _containers(spec: Lined, reading: Reading, targets: list[str]) -> None:
             reading.partly(one, "containerNames", f"{name!r}: a service here is one container, which it is taken for")
 
 
-def _scheduled(spec: Lined, start: _Start, title: str, name: str = "") -> list[Experiment]:
+def _scheduled(spec: Lined, start: _Start, title: str, line: int, name: str = "") -> list[Experiment]:
     """What a Schedule repeats: one experiment, or those of a workflow."""
     kind, when = spec.text("type"), spec.get("schedule")
     inner = spec.get(faults.key_of(kind))
     spec.skip("historyLimit", "concurrencyPolicy", "startingDeadlineSeconds")
-    period_s = _period_s(when.value or "")
+    period_s = _period_s(when.word)
     if kind == "Workflow" and inner:
         found = _workflow(inner, start)
     else:
-        found = [_experiment(kind, inner, start, f"{title} of {kind}".strip(), period_s=period_s or 0.0, name=name)]
+        found = [_experiment(kind, inner, start, f"{title} of {kind}", line=line, name=name, period_s=period_s)]
     for experiment in found:
-        experiment.line = start.document.line if not name else experiment.line
         reading = Reading(experiment, start.aims)
         if not when:
             reading.partly(spec, "schedule", "there is none; here it is played once a test")
-        elif kind != "PodChaos" or not experiment.planned or faults.is_once(experiment.planned[0].fault):
+        elif not experiment.planned or not faults.is_repeated(experiment.planned[0].fault):
             reading.partly(when, "schedule", f"{when.value}: a case has one window; repeat it with your CI's clock")
         else:
-            reading.does(when, "schedule", f"{when.value}: the kill is repeated within the window")
+            longer = "; a pod takes longer to be back: see away_s" if kind == "PodChaos" else ""
+            reading.does(when, "schedule", f"{when.value}: repeated within the window{longer}")
     return found
 
 
@@ -212,16 +212,17 @@ def _period_s(schedule: str) -> float | None:
 
 def _workflow(spec: Lined, start: _Start) -> list[Experiment]:
     """The leaves of a workflow in the order in which they are reached from its entry."""
-    templates = {one.text("name"): one for one in spec.get("templates").list()}
+    templates = {one.text("name"): one for one in spec.get("templates").elements()}
     entry = spec.text("entry")
     if entry not in templates:
         experiment, reading = start.experiment(f"Workflow {start.name}", start.name, start.document.line)
         reading.refused(spec.get("entry"), "entry", f"{entry!r} is no template: {', '.join(templates) or 'none there'}")
         return [experiment]
-    found = list(_reached(entry, templates, start, ()))
+    found = list(itertools.islice(_reached(entry, templates, start, ()), _MOST))
+    for experiment in found:
+        experiment.in_turn = True  # what is in beside it is said of each
     if not found:
-        experiment, _ = start.experiment(f"Workflow {start.name}", start.name, start.document.line)
-        found = [experiment]
+        found = [start.experiment(f"Workflow {start.name}", start.name, start.document.line)[0]]
     return found
 
 
@@ -236,32 +237,27 @@ def _reached(name: str, templates: dict[str, Lined], start: _Start, way: tuple[s
             reading.refused(template, name, "it is its own child" if name in way else "too many within one another")
             yield experiment
             return
-        children = template.get("children").list()
-        for number_, child in enumerate(children):
-            if child.value not in templates:
+        children = template.get("children").elements()
+        for child in children:
+            if child.word not in templates:
                 reading.refused(child, "children", f"{child.value!r} is no template of this workflow")
-                yield experiment
                 continue
-            for below in _reached(str(child.value), templates, start, (*way, name)):
-                below.in_turn = kind == "Serial" and (below.in_turn or len(way) == 0)
-                if kind == "Parallel" and len(children) > 1 and below.planned and number_:
+            for below in _reached(child.word, templates, start, (*way, name)):
+                if kind == "Parallel" and len(children) > 1 and below.planned:
                     why = f"at once with others of {name} there; here a test each, so that each has its own proof"
                     Reading(below, start.aims).partly(template, f"{name}: Parallel", why)
                 yield below
+        if experiment.says is Says.REFUSED:
+            yield experiment
     elif kind == "Suspend":
         reading.does(template, "Suspend", "a wait: here each case waits until users are served as before")
         yield experiment
     elif kind == "Schedule":
-        yield from _scheduled(template.get("schedule"), start, title, name)
+        yield from _scheduled(template.get("schedule"), start, title, line, name)
     elif kind in ("Task", "StatusCheck"):
-        why = {"Task": "it runs a container of its own; write that into a test", "StatusCheck": NOTHING_LIKE[kind]}
-        reading.refused(template, kind, why[kind])
+        task = "it runs a container of its own; write that into a test"
+        reading.refused(template, kind, task if kind == "Task" else NOTHING_LIKE[kind])
         yield experiment
     else:
         template.skip("deadline")
-        yield _experiment(kind, template.get(faults.key_of(kind)), start, f"{title}: {kind}", name=name)
-
-
-def says_nothing(experiment: Experiment) -> bool:
-    """Whether an experiment is there for remarks only, none of them a refusal."""
-    return not experiment.planned and experiment.says is not Says.REFUSED
+        yield _experiment(kind, template.get(faults.key_of(kind)), start, f"{title}: {kind}", line=line, name=name)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from pytest_anomod.faults import (
     CpuContention,
+    DatabaseMemoryLimit,
     DiskStress,
     DnsFailure,
     HttpAbort,
@@ -20,6 +21,7 @@ from pytest_anomod.faults import (
     NetworkPartition,
     StopService,
 )
+from pytest_anomod.faults._relay import RelayedFault
 from pytest_anomod.importers.found import Reading, Refused
 from pytest_anomod.importers.lines import Lined
 from pytest_anomod.importers.units import kbit_per_s, neat, number, percent, seconds
@@ -37,21 +39,30 @@ def key_of(kind: str) -> str:
     return head.lower() + kind[len(head) :]
 
 
-def is_once(fault: Fault) -> bool:
-    return not isinstance(fault, KillService) or fault.once
+def repeated(fault: Fault, period_s: float | None, reading: Reading, spec: Lined) -> Fault:
+    """A fault that a schedule repeats within a window, if it is one of ours; else as it is.
+
+    That is a kill at least once a minute, and what a relay does for up to 10 s with pauses of up to 10 s.
+    """
+    if not period_s:
+        return fault
+    if isinstance(fault, KillService) and 0.1 <= period_s <= 60:
+        return reading.make(spec, KillService, period_s=neat(period_s))
+    on_s = seconds(spec.text("duration")) or 0
+    if isinstance(fault, RelayedFault) and 0.5 <= on_s <= 10 and 0 < period_s - on_s <= 10:
+        return reading.change(fault, on_s=neat(on_s), off_s=neat(period_s - on_s))
+    return fault
 
 
-def repeated(fault: Fault, period_s: float | None, reading: Reading, where: Lined) -> list[Fault]:
-    """A kill that a schedule repeats often enough to be one fault of ours; anything else as it is."""
-    if isinstance(fault, KillService) and period_s and 0.1 <= period_s <= 60:
-        return [reading.make(where, KillService, period_s=neat(period_s))]
-    return [fault]
+def is_repeated(fault: Fault) -> bool:
+    """Whether it comes and goes within the window."""
+    return (isinstance(fault, KillService) and not fault.once) or bool(getattr(fault, "off_s", 0))
 
 
 def pod(spec: Lined, reading: Reading, target: str) -> Aimed:
     """pod-kill and container-kill are one kill, pod-failure lasts."""
     action, grace = spec.get("action"), spec.get("gracePeriod")
-    if grace and number(grace.value or "") != 0:
+    if grace and number(grace.word) != 0:
         reading.partly(grace, "gracePeriod", f"{grace.value} s to end in order there; here SIGKILL at once")
     if action.value in ("pod-kill", "container-kill"):
         return [(KillService(once=True), target)]
@@ -81,6 +92,9 @@ def network(spec: Lined, reading: Reading, target: str) -> Aimed:
         raise _unknown_action(spec.get("action"), reading, "delay, loss, bandwidth, partition, netem")
     if len(found) > 1:
         reading.partly(spec.get("action"), "netem", f"{len(found)} things at once there; here a test each")
+    if any(isinstance(fault, NetworkDelay | NetworkBandwidth) for fault in found):
+        why = "they go on there; here they are ended, and come again through a relay that does it"
+        reading.does(spec, "existing connections", why)
     places = _places(spec, reading, target, peers)
     return [(fault, place) for fault in found for place in places]
 
@@ -90,7 +104,7 @@ def _peers(spec: Lined, reading: Reading) -> list[str]:
 
     other = spec.get("target")
     other.skip("mode", "value")
-    return select(other.get("selector"), reading) if other else []
+    return select(other.get("selector"), reading, "target.selector") if other else []
 
 
 def _places(spec: Lined, reading: Reading, target: str, peers: list[str]) -> list[str]:
@@ -104,7 +118,7 @@ def _places(spec: Lined, reading: Reading, target: str, peers: list[str]) -> lis
         ends = {target} if called else set(peers)
         others = [one for one in aims.callers(place) if one not in ends]
         if others:
-            names = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+            names = ", ".join(others[:2]) + (f" and {len(others) - 2} more" if len(others) > 2 else "")
             reading.partly(where, "target", f"here on the way into {place}, so {names} meet it as well")
     return places
 
@@ -114,7 +128,7 @@ def _both_ways(spec: Lined, has_peers: bool) -> bool:
 
 
 def _correlation(where: Lined, key: str, reading: Reading) -> None:
-    if number(where.value or "0") != 0:
+    if number(where.word or "0") != 0:
         reading.partly(where, f"{key}.correlation", f"{where.value} %: here each packet is drawn for itself")
 
 
@@ -189,11 +203,11 @@ def stress(spec: Lined, reading: Reading, target: str) -> Aimed:
         found.append(_cpu(cpu, cpu.text("workers"), reading))
         cpu.skip("load", "options")
     if memory and not raw:
-        found.append(_memory(memory, f"size {memory.text('size') or 'not said'}", reading))
+        found.append(_memory(memory, memory.text("size"), reading, target))
         memory.skip("workers", "oomScoreAdj", "options")
     if raw:
         spec.skip("stressors")
-        found += _stress_ng(raw, reading)
+        found += _stress_ng(raw, reading, target)
     if not found:
         raise reading.refusal(spec, "stressors", "stresses nothing")
     if len(found) > 1:
@@ -210,23 +224,32 @@ def _cpu(where: Lined, workers: str, reading: Reading) -> Fault:
     return fault
 
 
-def _memory(where: Lined, size: str, reading: Reading) -> Fault:
-    fault = MemoryPressure()
-    reading.partly(where, f"memory, {size}", MEMORY_SPARE.format(f"{fault.spare_mb:g}"))
-    return fault
+def _memory(where: Lined, size: str, reading: Reading, target: str) -> Fault:
+    """Of a PostgreSQL what its sessions may use, which needs no container; of anything else its container's."""
+    key = f"memory, size {size or 'not said'}"
+    if reading.aims.engine(target) == "postgresql":
+        left = 100 - (percent(size) or 0 if size.endswith("%") else 0)
+        said = {"percent_of_used": neat(left)} if 5 <= left <= 95 else {}
+        fault = reading.make(where, DatabaseMemoryLimit, **said)
+        why = f"taken from the pod there; here a session gets {fault.percent_of_used:g} % of the memory it had used"
+        reading.partly(where, key, why)
+        return fault
+    pressure = MemoryPressure()
+    reading.partly(where, key, MEMORY_SPARE.format(f"{pressure.spare_mb:g}"))
+    return pressure
 
 
-def _stress_ng(raw: Lined, reading: Reading) -> list[Fault]:
+def _stress_ng(raw: Lined, reading: Reading, target: str) -> list[Fault]:
     try:
-        words = shlex.split(raw.value or "")
+        words = shlex.split(raw.word)
     except ValueError as error:
-        raise reading.refusal(raw, "stressngStressors", f"can't be read: {error}")
-    after = dict(zip(words, [*words[1:], ""], strict=True))
+        raise reading.refusal(raw, "stressngStressors", f"can't be read: {error}") from None
+    after = dict(zip(words, [*words[1:], ""], strict=False))
     found: list[Fault] = []
     if "--cpu" in after:
         found.append(_cpu(raw, after["--cpu"], reading))
     if "--vm" in after:
-        found.append(_memory(raw, f"size {after.get('--vm-bytes', 'not said')}", reading))
+        found.append(_memory(raw, after.get("--vm-bytes", ""), reading, target))
     if any(word in after for word in ("--iomix", "--hdd", "--io")):
         why = "stress-ng writes to the disk of Chaos Mesh's own daemon; here the target waits for its own busy disk"
         reading.partly(raw, "stressngStressors", why)
@@ -250,7 +273,7 @@ def disk(spec: Lined, reading: Reading, target: str) -> Aimed:
     why = "there each call of the file system waits; here each commit or write that waits for the disk"
     reading.partly(delay, "delay", why)
     spec.skip("volumePath", "path", "containerName")
-    if (share := spec.get("percent")) and percent(share.value or "") != 100:
+    if (share := spec.get("percent")) and percent(share.word) != 100:
         reading.partly(share, "percent", f"{share.value} % of the calls there; here every one that goes to disk")
     if spec.get("methods"):
         reading.partly(spec.get("methods"), "methods", "here what writes, and no other")
@@ -272,13 +295,13 @@ def dns(spec: Lined, reading: Reading, target: str) -> Aimed:
 
 def _matched(patterns: Lined, reading: Reading, target: str) -> list[str]:
     aims = reading.aims
-    if not patterns.list():
+    if not patterns.elements():
         reading.partly(patterns, "patterns", "none there: every name; here those of the services it calls")
         if not aims.calls(target):
             raise reading.refusal(patterns, "patterns", f"{target} calls nobody that is known")
         return list(aims.calls(target))
     found: list[str] = []
-    for one in patterns.list():
+    for one in patterns.elements():
         name = reading.filled_in(one, "patterns")
         bare = name.split(".")[0]
         if aims.system is None:
@@ -296,14 +319,14 @@ def _matched(patterns: Lined, reading: Reading, target: str) -> list[str]:
 
 def http(spec: Lined, reading: Reading, target: str) -> Aimed:
     """A delay and an error are faults of ours; what is rewritten in a message is not."""
-    for key in ("patch", "request_headers", "response_headers", "tls"):
+    for key in ("patch", "response_headers", "tls"):
         if spec.get(key):
             raise reading.refusal(spec.get(key), key, f"no fault here looks at or changes that ({key})")
     replace = spec.get("replace")
     for key, value in replace.items():
         if key != "code":
             raise reading.refusal(value, f"replace.{key}", "no fault here rewrites a message")
-    spec.skip("port")
+    spec.skip("port", "target")
     which = _which(spec, reading)
     found: list[Fault] = []
     abort, delay, code = spec.flag("abort"), spec.get("delay"), replace.get("code")
@@ -339,7 +362,11 @@ def _which(spec: Lined, reading: Reading) -> dict[str, object]:
         reading.partly(spec.get("path"), "path", f"just {path} there; here all that begins so")
     if code := spec.get("code"):
         reading.partly(code, "code", f"only answers of {code.value} there; here all of them")
-    return {"percent": 100, "method": spec.text("method"), "path": prefix}
+    headers = spec.get("request_headers").items()
+    if len(headers) > 1:
+        raise reading.refusal(spec.get("request_headers"), "request_headers", "several: here one singles requests out")
+    header = {"header": f"{headers[0][0]}: {reading.filled_in(headers[0][1], 'request_headers')}"} if headers else {}
+    return {"percent": 100, "method": spec.text("method"), "path": prefix, **header}
 
 
 def jvm(spec: Lined, reading: Reading, target: str) -> Aimed:

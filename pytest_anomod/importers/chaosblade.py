@@ -27,14 +27,16 @@ from pytest_anomod.model.fault import Fault
 GROUP = "chaosblade.io/"
 COMMAND = re.compile(r"(?:^|[\s;&|(`/])blade\s+(?:create|c)\s")
 _SWITCHES = ("read", "write", "force", "ignore-not-found", "include-buffer-cache", "avoid-being-killed")
-_HOW = (
-    "namespace kubeconfig uid timeout waiting-time chaosblade-path chaosblade-override chaosblade-deploy-mode "
-    "chaosblade-download-url container-runtime container-namespace cri-endpoint interface force cgroup-root async "
-    "blade-release override-blade-release channel debug container-index is-docker-network ignore-not-found "
-    "use-sidecar-container-network evict-group rate reserve mem-percent mode size path write read signal "
-    "include-buffer-cache avoid-being-killed ignore-peer-port names labels container-names container-name "
-    "container-ids container-id container-label-selector process process-cmd pid count local-port evict-percent evict-count"
-).split()  # noqa: SIM905 - a word a line would be a screen
+_HOW_WORDS = """
+namespace kubeconfig uid timeout waiting-time chaosblade-path chaosblade-override chaosblade-deploy-mode
+chaosblade-download-url container-runtime container-namespace cri-endpoint interface force cgroup-root async
+blade-release override-blade-release channel debug container-index is-docker-network ignore-not-found
+use-sidecar-container-network evict-group rate reserve mem-percent mode size path write read signal
+include-buffer-cache avoid-being-killed ignore-peer-port names labels container-names container-name
+container-ids container-id container-label-selector process process-cmd pid count local-port evict-percent
+evict-count
+"""
+_HOW = frozenset(_HOW_WORDS.split())
 """Flags that say how blade does it, or which are read wherever they matter."""
 _ALIASES = {"fl": "fullload", "load": "fullload", "k": "kill", "f": "stop", "cl": "cache-limit"}
 Flags = dict[str, Lined]
@@ -45,9 +47,10 @@ def read(document: Lined, aims: Aims) -> list[Experiment]:
     name = document.text("metadata", "name")
     document.skip("apiVersion", "kind", "metadata", "status")
     found = []
-    for part in document.get("spec", "experiments").list():
+    for part in document.get("spec", "experiments").elements():
         flags = {
-            one.text("name"): Lined(",".join(one.get("value").texts()), one.line) for one in part.get("matchers").list()
+            one.text("name"): Lined(",".join(one.get("value").texts()), one.line)
+            for one in part.get("matchers").elements()
         }
         what = part.text("scope"), part.text("target"), part.text("action")
         found.append(_experiment(what, flags, part.line, f"ChaosBlade {name}", name, aims))
@@ -92,7 +95,7 @@ def _command(line: int, command: str, aims: Aims) -> Experiment:
         scope = "container" if names[0] != "k8s" else names[1].partition("-")[0] if len(names) > 1 else "k8s"
         names = [names[1].partition("-")[2] if names[0] == "k8s" else names[1], *names[2:]] if len(names) > 1 else []
     target, action = [*names, "", ""][:2]
-    return _experiment((scope, target, action), flags, line, "blade create", f"blade {target} {action}", aims)
+    return _experiment((scope, target, action), flags, line, "blade create", "blade", aims)
 
 
 def _flags(words: list[str], line: int) -> Iterator[tuple[str, Lined]]:
@@ -135,8 +138,8 @@ def _experiment(what: tuple[str, str, str], flags: Flags, line: int, title: str,
         for fault in do(flags, reading, line):
             reading.plan(line, fault, target)
         for key, value in flags.items():
-            if key not in (*_HOW, *read_by):
-                reading.partly(value, key, f"{value.value}: nothing here is like it: it is left out")
+            if key not in _HOW and key not in read_by:
+                reading.partly(value, key, "nothing here is like it: it is left out")
     except Refused:
         experiment.planned.clear()
     return experiment

@@ -48,7 +48,11 @@ def import_files(arguments: argparse.Namespace, say: Say) -> int:
     writes = _writes(found, arguments.system, arguments.out, force=arguments.force)
     for one in found:
         remarks = table.remarks_of(one)
-        say(table.render(one.path, remarks) if one.formats else f"{one.path}\n       refused  {_UNKNOWN}")
+        say(
+            table.render(one.path, remarks, colour=table.colours())
+            if one.formats
+            else f"{one.path}\n       refused  {_UNKNOWN}"
+        )
         say("")
     arguments.out.mkdir(parents=True, exist_ok=True)
     for path, text in writes.items():

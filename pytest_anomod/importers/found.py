@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_anomod.importers.fit import fit
 from pytest_anomod.importers.lines import PLACEHOLDER, Lined
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.remark import Remark, Says
@@ -27,11 +28,16 @@ class Refused(Exception):  # noqa: N818 - it ends the reading of an experiment, 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One test to write: the fault, its target, the verdict that passes, and why it is skipped if it is."""
+    """One test to write: the fault, its target, the verdict that passes, the runtime that it needs, why it is skipped.
+
+    `said` names the parameters that the file says: they are written even where they are the fault's defaults.
+    """
 
     fault: Fault
     target: str
+    said: tuple[str, ...] = ()
     expects: str = ""
+    runtime: str = ""
     skip: str = ""
 
 
@@ -46,12 +52,20 @@ class Experiment:
     remarks: list[Remark] = dataclasses.field(default_factory=list)
     in_turn: bool = False
 
+    def __post_init__(self) -> None:
+        self.title = printable(self.title)
+
     @property
     def says(self) -> Says:
         """Refused when no test comes of it, does when nothing is said against it."""
         if not self.planned:
             return Says.REFUSED if any(one.says is Says.REFUSED for one in self.remarks) else Says.DOES
         return Says.DOES if all(one.says is Says.DOES for one in self.remarks) else Says.PARTLY
+
+
+def printable(text: str) -> str:
+    """A text of a foreign file on one line, without what would steer a terminal or end a comment."""
+    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +95,14 @@ class Aims:
 
     def why_none(self, name: str) -> str:
         """What to say of a name that is no service's."""
-        assert self.system is not None
+        if self.system is None:
+            return f"{name!r} names no service"
         near = difflib.get_close_matches(name, [one.name for one in self.system.services], n=2, cutoff=0.5)
         hint = f"is it {' or '.join(near)}? say --target {name}=SERVICE" if near else f"say --target {name}=SERVICE"
         return f"{name!r} is no service of {self.system.name!r}; {hint}"
+
+    def engine(self, service: str) -> str:
+        return self.system.service(service).engine if self.system else ""
 
     def calls(self, service: str) -> tuple[str, ...]:
         return self.system.service(service).calls if self.system else ()
@@ -101,6 +119,7 @@ class Reading:
         self.aims = aims
         self.skip = ""
         self.expects = ""
+        self._made: list[tuple[object, tuple[str, ...]]] = []
 
     def does(self, where: Lined | int, key: str, why: str) -> None:
         self._say(where, key, Says.DOES, why)
@@ -119,7 +138,7 @@ class Reading:
 
     def filled_in(self, where: Lined, key: str) -> str:
         """The text there; refuses the experiment when a placeholder stands for it."""
-        text = where.value if isinstance(where.value, str) else ""
+        text = where.word
         if match := PLACEHOLDER.search(text):
             raise self.refusal(
                 where, key, f"{match[0]} stands for a value: fill it in first, and import what comes out"
@@ -137,21 +156,46 @@ class Reading:
     def make(self, where: Lined | int, kind: type[F], **parameters: Any) -> F:
         """A fault; refuses the experiment, for the fault's own reason, when it can't be had with these parameters."""
         try:
-            return kind(**parameters)
+            made = kind(**parameters)
         except ScenarioError as error:
-            raise self.refusal(where, ", ".join(parameters), str(error))
+            raise self.refusal(where, ", ".join(parameters), str(error)) from None
+        self._made.append((made, tuple(parameters)))
+        return made
+
+    def change(self, fault: F, **parameters: Any) -> F:
+        """The same fault with other parameters; refuses the experiment as `make` does."""
+        said = self._said(fault)
+        kept = {field.name: getattr(fault, field.name) for field in dataclasses.fields(fault)}  # type: ignore[arg-type]
+        changed = self.make(self.experiment.line, type(fault), **{**kept, **parameters})
+        self._made.append((changed, (*said, *parameters)))
+        return changed
 
     def plan(self, where: Lined | int, fault: Fault, target: str) -> None:
-        """A test for this fault, unless the fault itself refuses the target."""
+        """A test for this fault, unless the fault itself refuses the target, or no runtime can do it there."""
+        skip, runtime = self.skip, ""
         if self.aims.system is not None:
             try:
                 fault.check(self.aims.system, target)
             except ScenarioError as error:
                 self.refused(where, target, str(error))
                 return
-        planned = Planned(fault=fault, target=target, expects=self.expects, skip=self.skip)
+            fits = fit(self.aims.system, target, fault)
+            if fits.refusal:
+                self.refused(where, target, fits.refusal)
+                return
+            runtime = fits.runtime
+            if fits.missing:
+                why = f"needs runtime {runtime!r}: {fits.missing.partition(';')[0]}"
+                self.partly(where, f"runtime {runtime}", f"{why}; skipped until you take the mark away")
+                skip = skip or f"needs runtime {runtime!r}"
+        said = self._said(fault)
+        planned = Planned(fault=fault, target=target, said=said, expects=self.expects, runtime=runtime, skip=skip)
         if planned not in self.experiment.planned:
             self.experiment.planned.append(planned)
+
+    def _said(self, fault: object) -> tuple[str, ...]:
+        """The parameters that the file says of a fault that was made, the last word first."""
+        return next((names for made, names in reversed(self._made) if made is fault), ())
 
     def unread(self, root: Lined, prefix: str = "") -> None:
         """Say which keys had no effect."""
@@ -160,7 +204,7 @@ class Reading:
 
     def _say(self, where: Lined | int, key: str, says: Says, why: str) -> None:
         line = where if isinstance(where, int) else where.line
-        remark = Remark(line=line, key=key, says=says, why=why)
+        remark = Remark(line=line, key=printable(key), says=says, why=printable(why))
         if remark not in self.experiment.remarks:
             self.experiment.remarks.append(remark)
 

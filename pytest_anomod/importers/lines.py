@@ -32,6 +32,11 @@ class Lined:
         """Whether there is something: an absent key and a null are the same."""
         return self.value is not None
 
+    @property
+    def word(self) -> str:
+        """The text that stands here; "" when none does, or a list or a mapping."""
+        return self.value if isinstance(self.value, str) else ""
+
     def get(self, *path: str) -> Lined:
         """What is below these keys; an empty one at this line when it is absent, or this is no mapping."""
         found = self
@@ -44,8 +49,7 @@ class Lined:
 
     def text(self, *path: str) -> str:
         """The text below these keys; "" when there is none, or it is no scalar."""
-        found = self.get(*path).value
-        return found if isinstance(found, str) else ""
+        return self.get(*path).word
 
     def flag(self, *path: str) -> bool:
         """Whether a true value stands there."""
@@ -58,7 +62,7 @@ class Lined:
         self.asked.update(self.value)
         return list(self.value.items())
 
-    def list(self) -> list[Lined]:
+    def elements(self) -> list[Lined]:
         """The elements of a list; none of anything else."""
         return self.value if isinstance(self.value, list) else []
 
@@ -66,7 +70,7 @@ class Lined:
         """The scalars of a list, or the one that this is."""
         if isinstance(self.value, str):
             return [self.value]
-        return [one.value for one in self.list() if isinstance(one.value, str)]
+        return [one.value for one in self.elements() if isinstance(one.value, str)]
 
     def skip(self, *keys: str) -> None:
         """These keys need no words: they say nothing that could be held or not."""
@@ -157,7 +161,7 @@ def _items(document: Document) -> list[Document]:
     root = document.root
     if root is None or root.text("kind") != "List":
         return [document]
-    return [Document(text=document.text, line=item.line, root=item) for item in root.get("items").list()]
+    return [Document(text=document.text, line=item.line, root=item) for item in root.get("items").elements()]
 
 
 class _TwiceError(Exception):
@@ -196,7 +200,7 @@ class _Converter:
             key, line = str(key_node.value), key_node.start_mark.line + 1 + self._offset
             value = self.convert(value_node)
             if key == "<<":
-                for one in reversed(value.list() or [value]):
+                for one in reversed(value.elements() or [value]):
                     merged.update(dict(one.items()))
                 continue
             if key in found:

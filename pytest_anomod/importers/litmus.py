@@ -24,12 +24,13 @@ from pytest_anomod.importers.units import kbit_per_s, neat, number, percent
 from pytest_anomod.model.fault import Fault
 
 GROUP = "litmuschaos.io/"
-_COMMON = (
-    "TOTAL_CHAOS_DURATION RAMP_TIME LIB LIB_IMAGE LIB_IMAGE_PULL_POLICY TC_IMAGE STRESS_IMAGE CONTAINER_RUNTIME "
-    "SOCKET_PATH CONTAINER_PATH SEQUENCE STATUS_CHECK_DELAY STATUS_CHECK_TIMEOUT DEFAULT_HEALTH_CHECK "
-    "NETWORK_INTERFACE TARGET_SERVICE_PORT PROXY_PORT TERMINATION_GRACE_PERIOD_SECONDS SET_HELPER_DATA INSTANCE_ID FORCE RANDOMNESS "
-    "APP_NAMESPACE APP_LABEL APP_KIND CHAOS_NAMESPACE BURST LIMIT MIN_BURST PEAK_RATE CHAOS_TYPE NUMBER_OF_WORKERS"
-).split()  # noqa: SIM905 - a word a line would be a screen
+_COMMON_WORDS = """
+TOTAL_CHAOS_DURATION RAMP_TIME LIB LIB_IMAGE LIB_IMAGE_PULL_POLICY TC_IMAGE STRESS_IMAGE CONTAINER_RUNTIME
+SOCKET_PATH CONTAINER_PATH SEQUENCE STATUS_CHECK_DELAY STATUS_CHECK_TIMEOUT DEFAULT_HEALTH_CHECK NETWORK_INTERFACE
+TARGET_SERVICE_PORT PROXY_PORT TERMINATION_GRACE_PERIOD_SECONDS SET_HELPER_DATA INSTANCE_ID FORCE RANDOMNESS
+APP_NAMESPACE APP_LABEL APP_KIND CHAOS_NAMESPACE BURST LIMIT MIN_BURST PEAK_RATE CHAOS_TYPE NUMBER_OF_WORKERS
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
 """Variables that say how Litmus does it, and nothing of what is done to the target."""
 _MACHINES = ("node-", "ec2-", "ebs-", "aws-", "gcp-", "azure-", "vm-", "docker-service-", "kubelet-service-")
 Env = dict[str, Lined]
@@ -41,7 +42,7 @@ def read(document: Lined, aims: Aims) -> list[Experiment]:
     document.skip("apiVersion", "kind", "metadata", "status")
     if kind == "ChaosEngine":
         spec = document.get("spec")
-        return [_experiment(one, spec, name, aims) for one in spec.get("experiments").list()] or [
+        return [_experiment(one, spec, name, aims) for one in spec.get("experiments").elements()] or [
             _refusal(document, name, "experiments", "the engine names none")
         ]
     if kind == "ChaosSchedule":
@@ -62,7 +63,7 @@ def _refusal(document: Lined, name: str, key: str, why: str) -> Experiment:
 def _scheduled(document: Lined, name: str, aims: Aims) -> list[Experiment]:
     """A ChaosSchedule holds the spec of an engine."""
     spec = document.get("spec", "engineTemplateSpec")
-    found = [_experiment(one, spec, name, aims) for one in spec.get("experiments").list()]
+    found = [_experiment(one, spec, name, aims) for one in spec.get("experiments").elements()]
     for one in found:
         Reading(one, aims).partly(document.get("spec", "schedule"), "schedule", "repeat it with your CI's clock")
     return found or [_refusal(document, name, "engineTemplateSpec", "names no experiments")]
@@ -110,7 +111,7 @@ def _target(engine: Lined, reading: Reading) -> str:
         if not sign:
             raise reading.refusal(label, "applabel", f"{text!r} is no key=value")
         return labelled({key: Lined(value, label.line)}, reading, label)
-    for workload in engine.get("selectors", "workloads").list():
+    for workload in engine.get("selectors", "workloads").elements():
         for field in ("names", "labels"):
             if text := workload.text(field):
                 name = text.split(",")[0].rpartition("=")[2]
@@ -122,13 +123,13 @@ def _target(engine: Lined, reading: Reading) -> str:
 
 def _env(where: Lined, reading: Reading) -> Env:
     found: Env = {}
-    for one in where.list():
+    for one in where.elements():
         name, value = one.text("name"), one.get("value")
         if one.get("valueFrom"):
             raise reading.refusal(one, name, "its value is in a ConfigMap or a Secret; write it here")
         if name in found:
             raise reading.refusal(one, name, f"stands here and on line {found[name].line}; which one counts?")
-        found[name] = value or Lined("", one.line)
+        found[name] = Lined(value.word, value.line)
     return found
 
 
@@ -162,12 +163,22 @@ def _read(
 
 
 def _kill(env: Env, reading: Reading, part: Lined) -> list[Fault]:
-    where, interval_s = _read(env, "CHAOS_INTERVAL", "10", number, reading)
-    if env.get("FORCE") and env["FORCE"].value == "false":
+    usual = "5" if part.text("name") == "pod-delete" else "10"
+    where, interval_s = _read(env, "CHAOS_INTERVAL", usual, _middle, reading)
+    if "-" in where.word or (env.get("RANDOMNESS") and env["RANDOMNESS"].word == "true"):
+        reading.partly(where, "CHAOS_INTERVAL", f"drawn anew each time there; here always {interval_s:g} s")
+    if env.get("FORCE") and env["FORCE"].word == "false":
         reading.partly(env["FORCE"], "FORCE", "ended in order there; here SIGKILL at once")
-    if (signal := env.get("SIGNAL")) and signal.value not in ("", "SIGKILL", "9"):
-        reading.partly(signal, "SIGNAL", f"{signal.value} there; here SIGKILL")
+    if (signal := env.get("SIGNAL")) and signal.word not in ("", "SIGKILL", "9"):
+        reading.partly(signal, "SIGNAL", f"{signal.word} there; here SIGKILL")
     return [reading.make(where, KillService, period_s=neat(interval_s))]
+
+
+def _middle(text: str) -> float | None:
+    """A number, or the middle of a range such as 5-10."""
+    low, _, high = text.partition("-")
+    ends = number(low), number(high or low)
+    return None if ends[0] is None or ends[1] is None else (ends[0] + ends[1]) / 2
 
 
 def _latency(env: Env, reading: Reading, part: Lined) -> list[Fault]:
@@ -207,7 +218,7 @@ def _destinations(env: Env, reading: Reading) -> None:
 def _hosts(env: Env, key: str, reading: Reading) -> tuple[Lined, tuple[str, ...]]:
     """The services that a list of host names names: a text with commas, or a list in brackets."""
     where = env.get(key) or Lined("", reading.experiment.line)
-    names = [name.strip(" []\"'") for name in (where.value or "").split(",") if name.strip(" []\"'")]
+    names = [name.strip(" []\"'") for name in (where.word).split(",") if name.strip(" []\"'")]
     found = []
     for name in names:
         service = reading.aims.of_pod(name)
@@ -240,7 +251,7 @@ def _dns(env: Env, reading: Reading, part: Lined) -> list[Fault]:
 def _toxicity(env: Env, reading: Reading) -> float:
     """The share of requests, which Litmus has as Toxiproxy has it: of connections."""
     where = env.get("TOXICITY")
-    if where is None:
+    if where is None or not where.word:
         return 100
     share = reading.value(where, "TOXICITY", percent, "no percentage")
     if share == 0:
@@ -251,11 +262,14 @@ def _toxicity(env: Env, reading: Reading) -> float:
 
 
 def _http_status(env: Env, reading: Reading, part: Lined) -> list[Fault]:
-    where, status = _read(env, "STATUS_CODE", "500", number, reading)
-    share = _toxicity(env, reading)
-    if env.get("MODIFY_RESPONSE_BODY") and env["MODIFY_RESPONSE_BODY"].value == "true":
-        reading.partly(env["MODIFY_RESPONSE_BODY"], "MODIFY_RESPONSE_BODY", "here the answer has no body to speak of")
-    which = {"percent": neat(share), "method": "", "path": "/"}
+    where = env.get("STATUS_CODE") or Lined("", part.line)
+    codes = [code.strip() for code in where.word.split(",") if code.strip()]
+    if len(codes) != 1:
+        said = where.word or "not said"
+        reading.partly(where, "STATUS_CODE", f"{said}: drawn anew each time there; here the first of 500 and above")
+        codes = [*(code for code in codes if code >= "500"), "503"]
+    status = reading.value(Lined(codes[0], where.line), "STATUS_CODE", number, "no status")
+    which = {"percent": neat(_toxicity(env, reading)), "method": "", "path": "/"}
     return [reading.make(where, HttpAbort, status=int(status), **which)]
 
 

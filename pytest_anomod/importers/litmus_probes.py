@@ -23,7 +23,7 @@ def read(probes: Lined, reading: Reading) -> str:
     A probe that is refused leaves the test as it is.
     """
     expects = ""
-    for probe in probes.list():
+    for probe in probes.elements():
         kind, mode = probe.text("type"), probe.text("mode")
         key = f"{kind} {probe.text('name')}".strip()
         if kind != "httpProbe":

@@ -87,8 +87,8 @@ def _argo(root: Lined, aims: Aims) -> tuple[str, list[Experiment]]:
     """An Argo Workflow of Litmus has its engines as texts in the artifacts of its templates."""
     found: list[Experiment] = []
     spec = root.get("spec", "workflowSpec") or root.get("spec")
-    for template in spec.get("templates").list():
-        for artifact in template.get("inputs", "artifacts").list():
+    for template in spec.get("templates").elements():
+        for artifact in template.get("inputs", "artifacts").elements():
             data = artifact.get("raw", "data")
             if not isinstance(data.value, str) or litmus.GROUP not in data.value or "ChaosEngine" not in data.value:
                 continue

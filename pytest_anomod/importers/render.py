@@ -6,7 +6,7 @@ import dataclasses
 import keyword
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model.remark import Says
@@ -31,7 +31,7 @@ def test_file(found: FoundFile, system: str, original: str) -> str:
         "",
     ]
     if any(one.skip for one in planned):
-        head += ["import pytest", ""]
+        head += ["import pytest"]
     head += ["from pytest_anomod import anomaly", _import(faults)]
     names: set[str] = set()
     body = [line for experiment in found.experiments for line in _tests(experiment, system, original, names)]
@@ -54,13 +54,19 @@ def _tests(experiment: Experiment, system: str, original: str, names: set[str]) 
             if remark.says is not Says.DOES:
                 words = "left out: " if remark.says is Says.REFUSED else ""
                 yield from textwrap.wrap(
-                    f"{remark.key}: {words}{remark.why}", _WIDTH - 2, initial_indent="# ", subsequent_indent="#   "
+                    f"{remark.key}: {words}{remark.why}",
+                    _WIDTH,
+                    initial_indent="# ",
+                    subsequent_indent="#   ",
+                    break_on_hyphens=False,
                 )
         if one.skip:
             yield f"@pytest.mark.skip(reason={quoted(one.skip)})"
-        arguments = [f"system={quoted(system)}", f"fault={call(one.fault)}", f"target={quoted(one.target)}"]
+        arguments = [f"system={quoted(system)}", f"fault={call(one.fault, one.said)}", f"target={quoted(one.target)}"]
         if one.expects:
             arguments.append(f"expects={quoted(one.expects)}")
+        if one.runtime:
+            arguments.append(f"runtime={quoted(one.runtime)}")
         yield from _decorator(arguments)
         yield f"def test_{name}(case):"
         yield f'{_INDENT}"""{_sentence(experiment.title)}"""'
@@ -108,19 +114,18 @@ def _split(arguments: str) -> list[str]:
     return [part for part in [*parts, arguments[begin:].strip()] if part]
 
 
-def call(fault: Fault) -> str:
-    """The call that makes a fault, with the parameters that are not its own defaults."""
-    parameters = (f"{key}={_literal(value)}" for key, value in parameters_of(fault).items())
+def call(fault: Fault, said: Container[str] = ()) -> str:
+    """The call that makes a fault, with the parameters that were said or are not its own defaults."""
+    parameters = (f"{key}={_literal(value)}" for key, value in _parameters(fault, said).items())
     return f"{type(fault).__name__}({', '.join(parameters)})"
 
 
-def parameters_of(fault: Fault) -> dict[str, Any]:
-    """The parameters of a fault that are not its own defaults."""
+def _parameters(fault: Fault, said: Container[str]) -> dict[str, Any]:
     found = {}
     for field in dataclasses.fields(fault):  # type: ignore[arg-type]
         value = getattr(fault, field.name)
         default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
-        if value != default:
+        if value != default or field.name in said:
             found[field.name] = value
     return found
 

@@ -27,7 +27,7 @@ def _is_toxic(root: Lined) -> bool:
 
 def _proxies(root: Lined) -> list[Lined]:
     inner = root.get("proxies") or root
-    several = inner.list() or ([] if _is_proxy(inner) else [value for _, value in _pairs(inner)])
+    several = inner.elements() or ([] if _is_proxy(inner) else [value for _, value in _pairs(inner)])
     return [one for one in (several or [inner]) if _is_proxy(one)]
 
 
@@ -46,7 +46,9 @@ def read(root: Lined, aims: Aims) -> list[Experiment]:
         name, upstream = proxy.text("name"), proxy.text("upstream")
         if proxy.get("enabled") and not proxy.flag("enabled"):
             found.append(_down(proxy.get("enabled"), name, upstream, aims))
-        toxics = [one for key in ("toxics", "upstream_toxics", "downstream_toxics") for one in proxy.get(key).list()]
+        toxics = [
+            one for key in ("toxics", "upstream_toxics", "downstream_toxics") for one in proxy.get(key).elements()
+        ]
         found += [_toxic(one, one.get("attributes"), name, upstream, aims) for one in toxics]
     if not _proxies(root):
         found.append(_toxic(root, root.get("attributes"), root.text("proxy"), "", aims))
@@ -58,18 +60,15 @@ def read(root: Lined, aims: Aims) -> list[Experiment]:
 
 
 def _place(name: str, upstream: str, reading: Reading, where: Lined) -> str:
-    """The service behind a proxy: by the host of its upstream, or by its own name."""
+    """The service behind a proxy: by the host of its upstream, or by the proxy's own name."""
     host = upstream.rpartition(":")[0].strip("[]")
-    for candidate in (name, host):
-        if candidate and (service := reading.aims.service(candidate) or _of_host(candidate, host, reading.aims)):
-            return service
+    if not host or host == "localhost" or re.fullmatch(r"[\d.]+|[\da-fA-F:]+", host):
+        host = ""  # an address says of no service
+    if service := (host and reading.aims.of_pod(host)) or (name and reading.aims.service(name)):
+        return service
     if not (name or host):
         raise reading.refusal(where, "proxy", "a toxic alone says of no proxy; give the whole configuration")
     raise reading.refusal(where, name or host, reading.aims.why_none(name or host))
-
-
-def _of_host(candidate: str, host: str, aims: Aims) -> str:
-    return aims.of_pod(host) if candidate == host else ""
 
 
 def _down(where: Lined, name: str, upstream: str, aims: Aims) -> Experiment:
@@ -97,9 +96,12 @@ def _toxic(toxic: Lined, attributes: Lined, name: str, upstream: str, aims: Aims
             raise reading.refusal(toxic.get("type"), kind, _why_not(kind))
         target = _place(name, upstream, reading, toxic)
         share = _toxicity(toxic, reading)
-        for fault in TOXICS[kind](toxic, attributes, share, reading, _speaks_http(target, aims)):
+        faults = TOXICS[kind](toxic, attributes, share, reading, _speaks_http(target, aims))
+        for fault in faults:
             reading.plan(toxic, fault, target)
-        why = "there they meet it at once; here they are ended and come again, and so meet it too"
+        relayed = not any(isinstance(fault, PauseService) for fault in faults)
+        why = "they meet it at once there; here they are ended, and meet it when they come again"
+        why = why if relayed else "they fall silent, there as here"
         reading.does(toxic, "existing connections", why)
         reading.unread(attributes, "attributes.")
         reading.unread(toxic)
@@ -172,7 +174,7 @@ def _timeout(toxic: Lined, attributes: Lined, share: float, reading: Reading, ht
     if share < 1:
         _only_all(toxic, share, reading)
     where = attributes.get("timeout")
-    if number(where.value or "0"):
+    if number(where.word or "0"):
         reading.partly(where, "timeout", f"closed after {where.value} ms there; here callers wait as long as they like")
     reading.partly(toxic, "timeout", "only the way by the proxy is silent there; here the service itself is held")
     return [PauseService()]

@@ -1,4 +1,4 @@
-"""Finds faults, systems, modalities, runtimes, injectors and methods by name: our own folders first, then entry points.
+"""Finds what is on offer by name (faults, systems, exporters ...): our own folders first, then entry points.
 
 A module of `pytest_anomod/<group>/` offers what its `OFFERS` tuple names; third parties offer the same objects through
 the entry point group `pytest_anomod.<group>`; a conftest.py or test file offers its own by `register`.
@@ -20,7 +20,7 @@ from typing import Any
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.injector import verify
 
-GROUPS = ("faults", "systems", "modalities", "runtimes", "injectors", "methods")
+GROUPS = ("faults", "systems", "modalities", "runtimes", "injectors", "methods", "exporters")
 _PACKAGES = {"methods": "evaluation.methods"}
 """Where a group's own folder is, when it is not called after the group."""
 _UNLISTED = {

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Json = Any
 """A value that json.dumps takes."""
+Dial = Mapping[int, Mapping[str, Json]]
+"""Severities that a fault can have, and the values of its parameters that make it so."""
 
 
 class Level(StrEnum):
@@ -34,6 +36,10 @@ class Observation:
 
     def __bool__(self) -> bool:
         return self.active
+
+
+IN, PEERS, LINK = "in", "peers", "link"
+"""Values of Fault.edges."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +66,11 @@ class Fault(Protocol):
     """The capabilities (model/capability.py) that a target must have; collection checks them against the runtime's."""
     host_wide: ClassVar[bool]
     """True when the load reaches beyond the target's own boundary: the case then takes the host-wide lock."""
-    on_the_way: ClassVar[bool]
-    """True when it acts between callers and target, where the target's own spans can't show it."""
+    dial: ClassVar[Dial]
+    """Each step is worse to users than the one before; see model/severity.py."""
+    edges: ClassVar[str]
+    """Which calls it lies on, when it acts between services, where their own spans can't show it: IN (calls to the
+    target), PEERS (calls from it to its `peers`), LINK (calls between it and its `peers`, either way); "" for none."""
 
     def check(self, system: System, target: str) -> None:
         """Raise ScenarioError when this fault can't be aimed at `target`; called at collection."""
@@ -87,7 +96,8 @@ class FaultDefaults:
 
     __slots__ = ()
     host_wide: ClassVar[bool] = False
-    on_the_way: ClassVar[bool] = False
+    dial: ClassVar[Dial] = {5: {}}  # it is in or not, and an outage when it is
+    edges: ClassVar[str] = ""
 
     def check(self, system: System, target: str) -> None:
         system.service(target)

@@ -10,7 +10,10 @@ from pytest_anomod.model.fault import Json
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """Ground truth of one case; times in UTC nanoseconds, None where the case never got there (or is a control)."""
+    """Ground truth of one case; times in UTC nanoseconds, None where the case never got there (or is a control).
+
+    What comes after `versions` is None (or empty) in cases that were written before labels had it.
+    """
 
     case_id: str
     scenario: str
@@ -48,3 +51,24 @@ class Label:
     """The case_id of the attempt before."""
     absent: Mapping[str, Json] = dataclasses.field(default_factory=dict)
     """Modalities that the case lacks because its system has no source of them, and why."""
+    severity: int | None = None
+    """The step of the fault's dial, 1 to 5; None where the scenario asked for none."""
+    root_cause_kind: str | None = None
+    """Where the root cause lies: code (then root_cause_code_* say where), edge (then fault_edges do), or service."""
+    fault_edges: tuple[str, ...] | None = None
+    """Calls that the fault lies on, as caller->callee, where it is in no service but between two."""
+    propagation_path: tuple[str, ...] | None = None
+    """Services from the root cause on over which most of the bad answers went; "@users" last, if proven so far."""
+    propagation_edges: tuple[str, ...] | None = None
+    """Every proven step that made answers worse, as cause->effect (which is callee->caller)."""
+    reaches_user: str | None = None
+    """yes, no or unknown: whether the fault reached users by a way that is proven; None for a control."""
+    affected_services: tuple[str, ...] | None = None
+    """The services that were worse off: the root cause and all that it reached."""
+    unknown_services: tuple[str, ...] | None = None
+    """Services of which nothing says whether they were."""
+    usable: bool | None = None
+    """False where the label can't be relied on, for the reasons in unusable_because."""
+    unusable_because: tuple[str, ...] | None = None
+    split: str | None = None
+    """train, calibration or test (model/standing.py)."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import platform
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pytest_anomod.model import clock
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.fault import parameters
 from pytest_anomod.model.label import Label
+from pytest_anomod.model.propagation import Propagation
+from pytest_anomod.model.scenario import Scenario
+from pytest_anomod.model.standing import split_of, unusable_because
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome, Verdict
 
@@ -25,9 +29,14 @@ class Provenance:
 
 
 def make_label(
-    view: CaseView, verdict: Verdict, findings: Sequence[Finding], steady_again_ns: int | None, made: Provenance
+    view: CaseView,
+    verdict: Verdict,
+    findings: Sequence[Finding],
+    steady_again_ns: int | None,
+    made: Provenance,
+    spread: Propagation | None = None,
 ) -> Label:
-    """The label of a case that was judged."""
+    """The label of a case that was judged; `spread` is how its fault spread, None where nobody looked."""
     scenario, journal = view.scenario, view.journal
     inject, hold = journal.activity(names.INJECT), journal.activity(names.HOLD)
     done = inject.output if inject is not None and isinstance(inject.output, Mapping) else {}
@@ -73,7 +82,41 @@ def make_label(
         attempt=made.attempt,
         replaces=made.replaces,
         absent=dict(view.absent),
+        severity=scenario.severity,
+        root_cause_kind=None
+        if control
+        else "code"
+        if code
+        else "edge"
+        if getattr(scenario.fault, "edges", "")
+        else "service",
+        **_spread(spread),
+        usable=not unusable_because(verdict),
+        unusable_because=unusable_because(verdict),
+        split=split_of(scenario.system, scenario.fault.name, "" if control else scenario.target, scenario.seed),
     )
+
+
+def _kind(scenario: Scenario, in_code: bool) -> str | None:
+    """Where the root cause lies: in a function, on calls between services, or in a service as a whole."""
+    if scenario.is_control:
+        return None
+    on_calls = bool(getattr(scenario.fault, "edges", ""))
+    return "code" if in_code else "edge" if on_calls else "service"
+
+
+def _spread(spread: Propagation | None) -> dict[str, Any]:
+    """The label's fields on how the fault spread."""
+    if spread is None:
+        return {}
+    return {
+        "fault_edges": tuple(f"{caller}->{callee}" for caller, callee in spread.fault_edges),
+        "propagation_path": spread.path,
+        "propagation_edges": tuple(f"{hop.cause}->{hop.service}" for hop in spread.proven if hop.cause is not None),
+        "reaches_user": None if spread.reaches_user is None else str(spread.reaches_user),
+        "affected_services": spread.affected,
+        "unknown_services": spread.unknown,
+    }
 
 
 def _through_target(findings: Sequence[Finding]) -> float | None:

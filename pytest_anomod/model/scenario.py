@@ -44,8 +44,9 @@ PROFILES: Mapping[str, Durations] = {
 class Scenario:
     """What to break where, under which load, for how long, and what we expect to find.
 
-    `expects` is the verdict that passes the test: effective, tolerated, silent, or normal for a control. `severity` is
-    the step of the fault's dial, from 1 (at the edge of what users notice) to 5 (outage); None when none was asked for.
+    `expects` is the verdict that passes the test: effective, tolerated, silent, any of these ("any"), or normal for a
+    control. `severity` is the step of the fault's dial, from 1 (at the edge of what users notice) to 5 (outage); None
+    when none was asked for.
     """
 
     name: str

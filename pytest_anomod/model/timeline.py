@@ -21,6 +21,12 @@ class Phase(StrEnum):
     RELEASE = "release"  # ambiguous: going out
     RECOVERY = "recovery"  # normal again, with after-effects
     CONTROL = "control"  # a control's stand-in for the anomaly window: nothing was done
+    RECOVERING = "recovering"  # first part of a recovery: users are not served as in the baseline yet
+    RECOVERED = "recovered"  # last part of a recovery: they are
+
+
+FINE = (Phase.RECOVERING, Phase.RECOVERED)
+"""Phases of Timeline.fine alone: the telemetry has Phase.RECOVERY."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +45,14 @@ class Window:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Timeline:
-    """All windows of a case in order, without gaps."""
+    """All windows of a case in order, without gaps.
+
+    `steady_again_ns` is the moment of the recovery from which users were served as in the baseline; None where it did
+    not come, is not known, or nothing was broken. It says nothing of the windows, so it is not compared.
+    """
 
     windows: tuple[Window, ...]
+    steady_again_ns: int | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for window in self.windows:
@@ -75,9 +86,30 @@ class Timeline:
             return None
         return self.windows[index].phase
 
+    @property
+    def fine(self) -> Timeline:
+        """The same with the recovery split at steady_again_ns; after a control there is nothing to recover from."""
+        windows: list[Window] = []
+        for window in self.windows:
+            again_ns = window.start_ns if self.window(Phase.CONTROL) else self.steady_again_ns
+            if window.phase is not Phase.RECOVERY:
+                windows.append(window)
+                continue
+            edge = window.end_ns if again_ns is None else min(max(again_ns, window.start_ns), window.end_ns)
+            parts = ((Phase.RECOVERING, window.start_ns, edge), (Phase.RECOVERED, edge, window.end_ns))
+            windows += [Window(phase=phase, start_ns=start, end_ns=end) for phase, start, end in parts if start < end]
+        return dataclasses.replace(self, windows=tuple(windows))
+
     def to_json(self) -> list[dict[str, object]]:
-        """The windows as JSON."""
-        return [{"phase": str(w.phase), "start_unix_nano": w.start_ns, "end_unix_nano": w.end_ns} for w in self.windows]
+        """The windows as JSON; that of the recovery says since when users were served again, if they were."""
+        rows: list[dict[str, object]] = []
+        for window in self.windows:
+            rows.append(
+                {"phase": str(window.phase), "start_unix_nano": window.start_ns, "end_unix_nano": window.end_ns}
+            )
+            if window.phase is Phase.RECOVERY and self.steady_again_ns is not None:
+                rows[-1]["steady_again_unix_nano"] = self.steady_again_ns
+        return rows
 
 
 def derive(journal: Journal, workload_start_ns: int) -> Timeline:

@@ -28,8 +28,21 @@ class Verdict(StrEnum):
     NORMAL = "normal"  # a control in which nothing was found
 
 
+PROVING = (Verdict.EFFECTIVE, Verdict.TOLERATED, Verdict.SILENT)
+"""Verdicts on a fault that was proven to be in, and out again."""
+
 ANY = "any"
-"""What an experiment of a file expects that names no verdict: its own hypothesis decides, as under `chaos run`."""
+"""Expects any valid verdict: of a fault one of PROVING."""
+
+
+def is_expected(verdict: str, expects: str, *, unasked: bool = False) -> bool:
+    """Whether a verdict is what a scenario expects.
+
+    `unasked`: nobody could look for the fault (as in an experiment of a file), so that not having seen it is no mistake.
+    """
+    if expects != ANY:
+        return verdict == expects
+    return verdict in (*PROVING, Verdict.NORMAL) or (unasked and verdict == Verdict.INEFFECTIVE)
 
 
 class Outcome(StrEnum):

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 PAGE = "index.html"
 CASES = "cases"
 PICTURE_FILE = "picture.png"
-SUFFIXES = {"TEXT": ".txt", "JSON": ".json", "CSV": ".csv"}
+SPREAD_FILE = "how-it-spread.svg"
+SUFFIXES = {"TEXT": ".txt", "JSON": ".json", "CSV": ".csv", "SVG": ".svg"}
 MARK = "pytest-anomod"
 """What the page names as its generator, by which a report of ours is known before anything in it is replaced."""
 
@@ -214,7 +215,8 @@ def _case(directory: Path, number: int, tested: Tested) -> dict[str, Any]:
         "rows": [row for row in kept.get("rows", ()) if row[0] != page.VERDICT],
         "strips": kept.get("strips", ()),
         "picture": next((file for _, file in files if file.endswith(PICTURE_FILE)), ""),
-        "files": [(name, file) for name, file in files if not file.endswith(PICTURE_FILE)],
+        "spread": next((file for _, file in files if file.endswith(SPREAD_FILE)), ""),
+        "files": [(name, file) for name, file in files if not file.endswith((PICTURE_FILE, SPREAD_FILE))],
         "case_id": given["case"],
         "directory": _link(directory, kept.get("directory", "")),
         "superseded": [(verdict, _link(directory, place)) for verdict, place in kept.get("superseded", ())],

@@ -12,7 +12,7 @@ from pytest_anomod.checks.shifts import say_number
 from pytest_anomod.model.redact import redact_text
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.model.verdict import Outcome
-from pytest_anomod.report import samples
+from pytest_anomod.report import propagation, samples
 from pytest_anomod.report.figures import draw_case
 from pytest_anomod.report.strips import strips
 
@@ -57,6 +57,8 @@ class Drawn:
     picture: bytes
     rows: Sequence[Row]
     strips: Sequence[str]
+    spread: bytes
+    """How the fault spread, as SVG; b"" where there is nothing to draw."""
     description: str
     figures: Sequence[Mapping[str, Any]]
     attachments: tuple[Attachment, ...]
@@ -68,9 +70,11 @@ def draw(result: CaseResult) -> Drawn:
     picture = draw_case(result.view, title)
     figures = samples.ranking(result.view)
     table, lines = rows(result, figures), strips(result.view)
-    description = _html(table, picture, lines)
+    spread = propagation.draw(result.view, result.spread) if result.spread is not None else b""
+    description = _html(table, picture, spread, lines)
     attachments = [Attachment(PICTURE, picture, "PNG")]  # the first: Allure 2 takes pictures out of descriptions
-    left = BUDGET_BYTES - len(description) - len(picture)
+    attachments += [Attachment(propagation.NAME, spread, "SVG")] if spread else []
+    left = BUDGET_BYTES - len(description) - len(picture) - len(spread)
     for name, text, kind in _texts(result, figures):
         body = text.encode()
         if len(body) > left:
@@ -82,6 +86,7 @@ def draw(result: CaseResult) -> Drawn:
         picture=picture,
         rows=table,
         strips=lines,
+        spread=spread,
         description=description,
         figures=figures,
         attachments=tuple(attachments),
@@ -104,11 +109,14 @@ def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
     if result.view.absent:
         table.append(("Not there", "; ".join(f"{name}: {why}" for name, why in result.view.absent.items())))
     if not scenario.is_control:
-        given = ", ".join(f"{key}={value!r}" for key, value in label.parameters.items() if value is not None)
-        table.append(("What was broken", f"{scenario.fault.name}({given})"))
+        given = ", ".join(f"{key}={value!r}" for key, value in label.parameters.items() if value not in (None, ""))
+        severity = f", severity {scenario.severity}" if scenario.severity else ""
+        table.append(("What was broken", f"{scenario.fault.name}({given}){severity}"))
         table.append(("Where", _where(result)))
         if label.target_rps is not None:
             table.append(("Traffic there, before", f"{label.target_rps:.1f} requests a second"))
+    if not scenario.is_control and result.spread is not None:
+        table.append((propagation.NAME, propagation.sentence(result.view, result.spread)))
     asked = [finding for question in QUESTIONS for finding in result.findings if finding.question == question]
     said = (*QUESTIONS, CALM)
     poor = [each for each in result.findings if each.question not in said and each.outcome is not Outcome.PROVEN]
@@ -147,13 +155,15 @@ def _moved(figures: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(each.strip() for each in said[:MOST_MOVED]) or "nothing"
 
 
-def _html(table: Sequence[Row], picture: bytes, lines: Sequence[str]) -> str:
-    """The verdict, the picture, the other rows.
+def _html(table: Sequence[Row], picture: bytes, spread: bytes, lines: Sequence[str]) -> str:
+    """The verdict, the picture, how the fault spread, the other rows.
 
     Allure 2 leaves no picture and no style: there the lines are seen, which the style hides elsewhere.
     """
     (name, verdict), *others = table
-    source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    pictures = [(PICTURE, "png", picture)] + ([(propagation.NAME, "svg+xml", spread)] if spread else [])
+    sources = {name: f"data:image/{kind};base64,{base64.b64encode(data).decode()}" for name, kind, data in pictures}
+    images = "".join(f"<p><img alt='{name}' style='max-width:100%' src='{data}'></p>" for name, data in sources.items())
     body = "".join(
         f"<tr><td style='vertical-align:top'><b>{html.escape(name).replace(' ', '&nbsp;')}</b>&nbsp;&nbsp;</td>"
         f"<td style='white-space:normal;color:{_colour(text)}'>{html.escape(text)}</td></tr>"
@@ -161,7 +171,7 @@ def _html(table: Sequence[Row], picture: bytes, lines: Sequence[str]) -> str:
     )
     return (
         f"<p><b>{name}</b>: {html.escape(verdict)}</p>"
-        f"<p><img alt='{PICTURE}' style='max-width:100%' src='{source}'></p>"
+        f"{images}"
         f"<p style='display:none'>{'<br>'.join(map(html.escape, lines))}<br>&nbsp;</p><table>{body}</table>"
     )
 

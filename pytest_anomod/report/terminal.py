@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_anomod.model.verdict import ANY
+from pytest_anomod.model.verdict import is_expected
 
 COLUMNS = ("system", "scenario", "fault", "target", "target_rps", "verdict", "seconds")
 MARKUP = {"passed": {"green": True}, "failed": {"red": True}, "xfailed": {"yellow": True}}
@@ -26,8 +26,8 @@ def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> N
         cells = "  ".join(cell.ljust(width) for cell, width in zip(table[index], widths, strict=True)).rstrip()
         verdict, expected = rows[index].get("anomod_verdict", ""), rows[index].get("anomod_expects", "")
         baseline = rows[index].get("anomod_baseline", "")
-        note = "" if expected in (verdict, ANY) else f"  (expected {expected})"
-        if baseline and not verdict == expected == baseline:
+        note = "" if is_expected(verdict, expected, unasked=True) else f"  (expected {expected})"
+        if baseline and (note or verdict != baseline):
             note += f"  (in the baseline {baseline})"
         if (attempt := rows[index].get("anomod_attempt", "1")) != "1":
             note += f"  (attempt {attempt}; earlier attempts were contaminated and are kept)"

@@ -19,10 +19,10 @@ def begin_case(deployments: Deployments, declaration: Declaration, test: str, *,
     """The case of one test, ready to run."""
     config = deployments.config
     scenario = declaration.scenario(
-        scenario_name(test),
+        declaration.name or scenario_name(test),
         durations=durations(config),
         rate_rps=config.option.anomod_rate,
-        seed=config.option.anomod_seed + 1_000_003 * repetition,
+        seed=run_seed(config, repetition),
         workload=suite_workload(config, declaration),
     )
     runtime = deployments.runtime(declaration)
@@ -38,6 +38,11 @@ def begin_case(deployments: Deployments, declaration: Declaration, test: str, *,
         allowance=Allowance(patience_s=config.option.anomod_patience, attempts=config.option.anomod_attempts),
         draw=_drawing(config),
     )
+
+
+def run_seed(config: pytest.Config, repetition: int) -> int:
+    """The seed of all first, second ... cases of a run."""
+    return int(config.option.anomod_seed) + 1_000_003 * repetition
 
 
 def _drawing(config: pytest.Config) -> Callable[[CaseResult], Any] | None:

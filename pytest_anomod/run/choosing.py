@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_anomod.declare import Declaration
 from pytest_anomod.run.options import AUTO
 from pytest_anomod.run.telling import shared_notes, tell
+
+if TYPE_CHECKING:
+    from pytest_anomod.runtimes.choice import Choice
 
 _choice_key = pytest.StashKey[Any]()
 
@@ -37,8 +41,15 @@ def settle_runtime(config: pytest.Config, declarations: Iterable[Declaration]) -
 
     taken = agree(shared_notes(config), lambda before: before or look())
     systems = [declaration.system for declaration in declarations if declaration.runtime is None]
-    if not any(runtime_for(taken, system) == taken.runtime for system in systems):
+    names = dict.fromkeys(runtime_for(taken, system) for system in systems)
+    if not names:
         return
-    found = agree(shared_notes(config), lambda before: settle(before or look(), lambda line: tell(config, line)))
-    config.stash[_choice_key] = found
-    option.anomod_runtime_took, option.anomod_runtime_why = found.runtime, found.why
+
+    def decide(before: Choice | None) -> Choice:
+        found = before or look()
+        if found.runtime not in names:
+            return dataclasses.replace(found, instead=", ".join(names))
+        return settle(found, lambda line: tell(config, line))
+
+    found = config.stash[_choice_key] = agree(shared_notes(config), decide)
+    option.anomod_runtime_took, option.anomod_runtime_why = found.told

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_anomod.declare import Declaration
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "out": {"metavar": "DIR", "default": "anomod-dataset", "help": "root of the dataset (%(default)s)"},
     "durations": {
@@ -29,6 +31,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "http://localhost:8080; 'auto', the default, finds it; may be given more than once",
     },
     "seed": {"metavar": "N", "type": int, "default": 1, "help": "seed of workloads and data (%(default)s)"},
+    "shard": {
+        "metavar": "I/N",
+        "help": "of the scenarios left to run only each N-th, from the I-th on, such as 2/5 on one of five machines",
+    },
+    "resume": {
+        "action": "store_true",
+        "help": "skip scenarios whose case, with the same seed, is in the dataset already and was not spoiled",
+    },
     "repeat": {"metavar": "N", "type": int, "default": 1, "help": "cases per scenario, each with its own seed"},
     "patience": {
         "metavar": "SECONDS",
@@ -89,7 +99,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """What each option of ours is for argparse, by its name without `--anomod-`."""
 
 CHECKED = (
-    *("scale", "rate", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
+    *("scale", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
     *("allow", "base", "var-file"),
 )
 """Options whose values are looked at before the run, when they are not their defaults."""
@@ -99,6 +109,11 @@ EXPERIMENTS = (".json", ".yaml", ".yml")
 
 REPETITION = "_anomod_repetition"
 """The parameter that --anomod-repeat adds to a scenario's test."""
+
+DECLARED = "_anomod_scenario"
+"""The parameter of a test that declares several scenarios: each of them."""
+
+_DECLARATION = "__anomod_declaration__"  # the same word as declare.ATTRIBUTE, which is too heavy to import here
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -117,6 +132,23 @@ def add_options(parser: pytest.Parser) -> None:
 def dest(name: str) -> str:
     """Where argparse keeps an option of ours."""
     return f"anomod_{name.replace('-', '_')}"
+
+
+def declared_by(function: Any) -> Any:
+    """What a test function declares: a Declaration, a tuple of them, or None for an ordinary test."""
+    return getattr(function, _DECLARATION, None)
+
+
+def declaration_of(item: Any) -> Declaration | None:
+    """The one scenario of a test as pytest runs it; None for an ordinary test."""
+    declared = declared_by(getattr(item, "function", None))
+    return item.callspec.params[DECLARED] if isinstance(declared, tuple) else declared
+
+
+def repetition_of(item: Any) -> int:
+    """Which of --anomod-repeat's cases a test is, from 0."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get(REPETITION, 0) if callspec is not None else 0
 
 
 def given_options(option: Any) -> list[str]:

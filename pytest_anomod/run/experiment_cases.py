@@ -120,7 +120,7 @@ def _expects(said: Mapping[str, Any], *, control: bool) -> str:
     if control:
         return "normal"
     expects = said.get("expects", ANY)
-    if expects not in (ANY, *EXPECTABLE):
+    if expects not in EXPECTABLE:
         msg = f"expects: {expects!r} is none of {', '.join(EXPECTABLE)}"
         raise ScenarioError(msg)
     return str(expects)

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from pytest_anomod.declare import Declaration
+from pytest_anomod.declare import ATTRIBUTE, Declaration
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError, ScenarioError
 from pytest_anomod.model.injector import Injector
 from pytest_anomod.run.choosing import runtime_name
-from pytest_anomod.run.command_line import given_options
+from pytest_anomod.run.command_line import declared_by, given_options
+from pytest_anomod.run.mistakes import at_test
 from pytest_anomod.run.options import AUTO, out_directory, suite_workload
+from pytest_anomod.run.originals import with_original
 
 
 def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> None:
@@ -42,6 +44,25 @@ def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> Non
         _check(catalog.find("runtimes", runtime))
     for injector in sorted({declaration.injector or option.anomod_injector for declaration in declarations}):
         _check(catalog.find("injectors", injector))
+
+
+def checked(config: pytest.Config, function: Any) -> Declaration | tuple[Declaration, ...]:
+    """What a test function declares, as this command line would run it; one line of an error where it can't be.
+
+    --anomod-compose puts another system in the place of a declared one.
+    """
+    declared: Declaration | tuple[Declaration, ...] = declared_by(function)
+    several = declared if isinstance(declared, tuple) else (declared,)
+    if config.option.anomod_compose:
+        several = tuple(with_original(config, declaration) for declaration in several)
+    if isinstance(declared, tuple):
+        return several  # of a matrix what can't be run is skipped
+    try:
+        check_runnable(config, several[0], function.__name__)
+    except ScenarioError as error:
+        raise at_test(config, function, error) from None
+    setattr(function, ATTRIBUTE, several[0])
+    return several[0]
 
 
 def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:

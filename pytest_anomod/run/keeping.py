@@ -11,9 +11,9 @@ import pytest
 
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.run.baseline import UPDATE, Entry, lost_keys, read_baseline, updated, write_baseline
+from pytest_anomod.run.command_line import declaration_of
 from pytest_anomod.run.outcomes import baseline_key, scenario_key
 
-_DECLARATION = "__anomod_declaration__"
 _INPUT, _OUTPUT = "anomod_baseline", "anomod_baseline_gone"
 
 
@@ -63,7 +63,7 @@ class Keeper:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: Sequence[pytest.Item]) -> None:
         """Before any is deselected: which tests of the baseline are no more?"""
-        known = {scenario_key(item) for item in items if hasattr(getattr(item, "function", None), _DECLARATION)}
+        known = {scenario_key(item) for item in items if declaration_of(item) is not None}
         entries, config = self.config.stash[baseline_key], self.config
         lost = lost_keys(entries, known, self.files, config.args, config.rootpath)
         self.gone.update(lost)

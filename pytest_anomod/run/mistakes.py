@@ -19,6 +19,7 @@ from pytest_anomod.model.errors import AnomodError, ScenarioError
 from pytest_anomod.model.scenario import PROFILES
 from pytest_anomod.model.workload import OpenLoop
 from pytest_anomod.run.command_line import dest
+from pytest_anomod.run.options import shard
 from pytest_anomod.run.originals import by_system
 from pytest_anomod.run.telling import NOTES
 
@@ -33,6 +34,7 @@ def check_options(option: Any, given: Iterable[str]) -> None:
     checks: dict[str, Callable[[Any], object]] = {
         "scale": lambda factor: PROFILES[option.anomod_durations].scaled(factor),
         "rate": lambda rate: OpenLoop(rate_rps=rate),
+        "shard": shard,
         "repeat": lambda count: _check_least(count, 1, "times"),
         "patience": lambda seconds: _check_least(seconds, 0, "s"),
         "attempts": lambda count: _check_least(count, 0, "times"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,15 @@ def out_directory(config: pytest.Config) -> Path:
 def durations(config: pytest.Config) -> Durations:
     """The window lengths that the command line asks for."""
     return PROFILES[config.option.anomod_durations].scaled(config.option.anomod_scale)
+
+
+def shard(text: str) -> tuple[int, int]:
+    """(I, N) of a text I/N; ScenarioError for another."""
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        msg = "must be I/N with I from 1 to N, such as 2/5"
+        raise ScenarioError(msg)
+    return int(found[1]), int(found[2])
 
 
 def chosen(config: pytest.Config) -> dict[str, str]:

@@ -31,11 +31,20 @@ AGREED = "runtime.json"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A runtime's name and why it was taken, in a few words; `to_build`: its image is still to be made."""
+    """A runtime's name and why it was taken, in a few words; `to_build`: its image is still to be made.
+
+    `instead` are the runtimes that the systems of a run go to, where none of them goes to that one.
+    """
 
     runtime: str
     why: str
     to_build: bool = False
+    instead: str = ""
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """What a run says of it: the runtime that its systems have, and why."""
+        return (self.instead, "no other takes these systems") if self.instead else (self.runtime, self.why)
 
 
 def look() -> Choice:

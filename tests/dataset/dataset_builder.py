@@ -194,7 +194,13 @@ def build_case(
     writer.write_label(truth)
     if complete:
         dropped = dict.fromkeys((table.name for table in TABLES), 0)
-        manifest = {"verdict": truth.verdict, "expects": truth.expects, "dropped": dropped, "findings": []}
+        manifest = {
+            "verdict": truth.verdict,
+            "expects": truth.expects,
+            "dropped": dropped,
+            "problems": [],
+            "findings": [],
+        }
         writer.complete({**manifest, "absent": dict(truth.absent), "may_be_silent": may_be_silent})
     return writer
 
@@ -208,6 +214,9 @@ def _scenario(truth: Label) -> dict[str, Any]:
         "level": truth.level,
         "seed": truth.seed,
         "expects": truth.expects,
+        "severity": truth.severity,
+        "workload": {"rate_rps": truth.rate_rps, "mix": None, "timeout_s": 5.0},
+        "durations": {"warmup_s": WARMUP_S, "baseline_s": 4.0, "anomaly_s": 4.0, "recovery_s": 2.0},
     }
 
 

@@ -37,7 +37,7 @@ def test_what_no_case_has_is_a_table_without_rows(poor):
     data = load_dataset(poor)
     assert data.modalities == ("logs", "metrics", "api_responses")
     wanted = [column.name for column in table_columns(catalog.find("modalities", "traces"))]
-    assert data.traces.columns.tolist() == [*wanted, *LABEL_COLUMNS, "is_anomalous"]
+    assert data.traces.columns.tolist() == [*wanted, *LABEL_COLUMNS, "is_anomalous", "fine_phase"]
     assert len(data.traces) == 0
     assert data.traces["duration_ns"].dtype == "int64"
     assert data.traces["is_anomalous"].dtype == bool
@@ -48,7 +48,7 @@ def test_what_no_case_has_is_a_table_without_rows(poor):
 def test_columns_are_chosen_of_tables_without_rows_too(poor):
     data = load_dataset(poor, columns=["duration_ns"])
     own = [name for name in data.traces.columns if name not in LABEL_COLUMNS]
-    assert own == ["case_id", "time_unix_nano", "phase", "duration_ns", "is_anomalous"]
+    assert own == ["case_id", "time_unix_nano", "phase", "duration_ns", "is_anomalous", "fine_phase"]
 
 
 def test_cases_say_what_they_lack_and_why(poor):

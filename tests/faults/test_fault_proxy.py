@@ -112,6 +112,48 @@ def test_refused_requests_never_reach_the_service_and_the_connection_lives_on(up
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"x-group": "beta"}, 503), ({"X-Group": "beta 2"}, 200), ({"X-Other": "beta"}, 200), ({}, 200)],
+)
+def test_only_requests_with_the_header_are_hit(upstream, headers, status):
+    """A group of users: the header's name in any case, its whole value."""
+    with relay(upstream, abort=1.0, header="X-Group: beta") as (port, _):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("POST", "/x", b"abc", headers)
+        assert connection.getresponse().status == status
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("task", "is_hit"),
+    [
+        ({"abort": 1.0}, lambda status, took_s: status == 503),
+        ({"hold": 1.0, "hold_ms": 200}, lambda status, took_s: took_s >= 0.2),
+        ({"delay_ms": 100}, lambda status, took_s: took_s >= 0.2),
+        ({"rate_kbit": 8}, lambda status, took_s: took_s >= 0.1),
+        ({"loss": 0.9}, lambda status, took_s: took_s >= 0.2),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_comes_and_goes_hits_some_requests_and_then_none(upstream, task, is_hit):
+    """There again after it was gone, on one and the same connection or on new ones."""
+    changes: list[bool] = []
+
+    def has_come_and_gone_twice(port: int) -> bool:
+        began = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        with contextlib.closing(connection), contextlib.suppress(OSError):  # six losses in a row end a connection
+            status, _ = post(connection, b"x" * 50)
+            hit = is_hit(status, time.monotonic() - began)
+            if changes[-1:] != [hit]:
+                changes.append(hit)
+        return len(changes) >= 4
+
+    with relay(upstream, on_s=0.3, off_s=0.3, **task) as (port, _):
+        until(lambda: has_come_and_gone_twice(port))
+
+
 def test_requests_that_are_held_up_arrive_whole_and_others_at_once(upstream):
     """Only the method and path asked for wait."""
     with relay(upstream, hold=1.0, hold_ms=300, method="POST", prefix="/orders") as (port, _):

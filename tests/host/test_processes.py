@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -28,6 +29,32 @@ def sleeper():
     for process in started:
         process.kill()
         process.wait()
+
+
+BURNS = """
+import sys, time
+for line in sys.stdin:
+    until = time.thread_time_ns() + 2_000_000
+    while time.thread_time_ns() < until: pass
+    print(flush=True)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="this kernel tells clock ticks alone")
+def test_cpu_of_less_than_a_tick_is_seen():
+    """As burners have it that may run 2 ms of 100: most such turns add no tick to /proc/PID/stat."""
+    words = [sys.executable, "-I", "-S", "-c", BURNS]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        for _ in range(5):
+            before = processes.cpu_s(process.pid)
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            clock.wait_until(
+                lambda before=before: processes.cpu_s(process.pid) >= before + 0.0019, timeout_s=5, what="2 ms of CPU"
+            )
+        process.stdin.close()
+    assert processes.cpu_s(process.pid) is None
 
 
 def test_a_pid_given_to_another_is_another(sleeper):

@@ -20,6 +20,7 @@ from pytest_anomod import faults
 from pytest_anomod.injectors.chaosblade import ChaosBladeInjector
 from pytest_anomod.injectors.chaosblade import blade as blade_program
 from pytest_anomod.injectors.chaosblade.blade import Blade, find_home, lacks, new_uid, read_answer
+from pytest_anomod.injectors.chaosblade.injector import create_words
 from pytest_anomod.injectors.chaosblade.means import Create, means, values
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import InjectionError, ScenarioError
@@ -201,6 +202,12 @@ def test_a_fault_goes_in_and_out(deployment, victim, blade_home):
     assert known_by(done["uid"]) == []
     assert open_entries(deployment) == []
     assert not (blade_home / "chaosblade.dat").exists()
+
+
+def test_a_target_without_a_process_can_not_be_hit(deployment):
+    """It may have died just now."""
+    with pytest.raises(InjectionError, match="'app' has no pid on this machine now"):
+        create_words(Frozen(pid=0), deployment, "app")
 
 
 def test_what_to_undo_is_written_down_first(deployment, victim, monkeypatch):

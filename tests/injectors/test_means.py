@@ -62,10 +62,17 @@ def test_a_partition_is_for_chaos_mesh_what_vanishes_between_two():
     assert manifest(faults.NetworkPartition(peers=("cart-db", "front")), "cart") is None
 
 
+def test_a_round_trip_takes_as_much_longer_in_chaos_mesh():
+    """It delays what a pod sends, ours what comes as well."""
+    spec = manifest(faults.NetworkDelay(delay_ms=100, jitter_ms=10), "cart")["spec"]
+    assert (spec["delay"]["latency"], spec["delay"]["jitter"]) == ("200ms", "20ms")
+
+
 def test_requests_held_up_are_for_chaos_mesh_all_or_none():
     """Its percentage is of pods."""
     assert manifest(faults.HttpDelay(percent=70), "cart") is None
-    assert manifest(faults.HttpDelay(percent=100, delay_ms=250), "cart")["spec"]["delay"] == "250ms"
+    spec = manifest(faults.HttpDelay(percent=100, delay_ms=250, header="X-Group: beta"), "cart")["spec"]
+    assert (spec["delay"], spec["request_headers"]) == ("250ms", {"X-Group": "beta"})
 
 
 def test_chaos_mesh_gets_patterns_of_names():

@@ -271,6 +271,24 @@ def test_a_run_says_once_what_was_taken_and_why_before_its_first_case(pytester, 
     assert result.outlines.count(line) == 1
 
 
+@pytest.mark.parametrize("words", [(), ("-n2",)])
+def test_a_run_whose_systems_go_elsewhere_says_where(pytester, monkeypatch, words):
+    """Processes were taken, and nothing of the run goes there."""
+    monkeypatch.setenv("DOCKER_HOST", NOWHERE)
+    pytester.makeconftest(
+        """
+        from pytest_anomod import procfile_system
+        procfile_system("Procfile", name="own")
+        """
+    )
+    (pytester.path / "Procfile").write_text("web: python -m http.server $PORT\n")
+    pytester.makepyfile(SCENARIO.replace("social_network", "own"))
+    result = pytester.runpytest_subprocess("--anomod-runtime=auto", *words)
+    result.assert_outcomes(passed=2)
+    assert result.outlines.count("anomod runtime: commands, for no other takes these systems") == 1
+    assert "runtime: process" not in result.stdout.str()
+
+
 def test_the_default_is_auto(pytester, engine, monkeypatch):
     """Containers for who has them."""
     monkeypatch.delenv("PYTEST_ADDOPTS")

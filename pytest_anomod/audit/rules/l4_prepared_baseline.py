@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
 from pytest_anomod.audit.finding import Finding, Rule, Severity, note
@@ -16,59 +15,71 @@ from pytest_anomod.model.timeline import Phase
 LEAST_OTHERS = 4
 """Other cases of the system without a fault at this service, for a baseline to be odd among them."""
 ODD = 4.0
+SMALL = 0.05
 AHEAD = 1.5
 """The oddest service is told by its baseline when it is so many times odder than the next."""
-TODO = "bring every service into that state in every case, controls too, before the warm-up"
+ADVICE = "bring every service into that state in every case, controls too, before the warm-up"
 
 
 def find(material: Material) -> Iterator[Finding]:
     """Cases in which the root cause's baseline is the oddest of all services' baselines."""
     firsts = []
     for system, cases in material.systems.items():
-        known = [(case, levels(case)) for case in cases if Phase.BASELINE in case.windows and case.table("metrics") is not None]
+        known = [(case, level) for case in cases if (level := levels(case)) is not None]
         if len(known) <= LEAST_OTHERS:
             yield note(f"{system}: {len(known)} cases with a baseline in metrics; {LEAST_OTHERS + 1} are needed")
             continue
-        table = pd.concat([level for _, level in known], axis=1)
+        values, errors = (pd.concat([level[key] for _, level in known], axis=1) for key in ("value", "error"))
         for place, (case, _) in enumerate(known):
-            if case.is_control or not case.target:
-                continue
             others = [at for at, (other, _) in enumerate(known) if at != place and other.target != case.target]
-            odd = oddness(table, place, others) if len(others) >= LEAST_OTHERS else pd.Series(dtype=float)
+            if case.is_control or not case.target or len(others) < LEAST_OTHERS:
+                continue
+            odd = oddness(values, errors.iloc[:, place], place, others)
             worst = odd.groupby(level=0).max().sort_values(ascending=False)
             if case.target not in worst or len(worst) < 2:
                 continue
-            firsts.append((case.case_id, is_first(worst.to_dict(), case.target), len(worst)))
+            firsts.append(
+                (case.case_id, is_first({str(name): value for name, value in worst.items()}, case.target), len(worst))
+            )
             if worst.index[0] == case.target and worst.iloc[0] >= max(ODD, AHEAD * worst.iloc[1]):
-                yield _told(case, table, odd, place, others)
-    said = at_chance("how odd a service's baseline is among other cases'", firsts, TODO)
+                yield _told(case, values, odd, place, others)
+    said = at_chance("how odd a service's baseline is among other cases'", firsts, ADVICE)
     yield said or note("no case with a fault could be held against enough others")
 
 
-def levels(case: AuditCase) -> pd.Series:
-    """By service and metric the growth a second of a counter, or the mean of a gauge, in the baseline."""
+def levels(case: AuditCase) -> pd.DataFrame | None:
+    """By service and metric the growth a second of a counter, or the mean of a gauge, in the baseline; and its error.
+
+    The error is one standard deviation: of a count of events, or of the mean of the samples. None without a baseline.
+    """
     frame = case.table("metrics")
-    assert frame is not None
-    names, kinds = frame["metric_name"].astype(str), frame["kind"].astype(str)
+    if frame is None or Phase.BASELINE not in case.windows:
+        return None
+    names = frame["metric_name"].astype(str)
     frame = frame[~names.str.endswith("_bucket") & (frame["service_name"] != HOST)]
-    counts = kinds.isin(("counter", "histogram"))[frame.index]
-    rates = growth(frame[counts], *case.windows[Phase.BASELINE])["rate"]
+    counts = frame["kind"].astype(str).isin(("counter", "histogram"))
+    grown = growth(frame[counts], *case.windows[Phase.BASELINE])
+    seconds = ((grown["last_ns"] - grown["first_ns"]) / 1e9).clip(lower=1e-3)
+    rates = pd.DataFrame({"value": grown["rate"], "error": grown["rise"].pow(0.5) / seconds})
     gauges = frame[~counts & case.within(frame, Phase.BASELINE)]
-    means = gauges.groupby(["service_name", "metric_name"], observed=True)["value"].mean()
+    samples = gauges.groupby(["service_name", "metric_name"], observed=True)["value"]
+    means = pd.DataFrame({"value": samples.mean(), "error": (samples.std() / samples.size().pow(0.5)).fillna(0.0)})
     return pd.concat([rates, means]).groupby(level=[0, 1]).sum()
 
 
-def oddness(table: pd.DataFrame, place: int, others: Sequence[int]) -> pd.Series:
+def oddness(table: pd.DataFrame, error: pd.Series, place: int, others: Sequence[int]) -> pd.Series:
     """How many spreads a case's figures lie from the median of other cases'.
 
-    The spread is 1.4826 times the median deviation, a tenth of the median, and a tenth of the highest value of all.
+    The spread is 1.4826 times the median deviation, a tenth of the median, the figure's own error, and SMALL times the
+    highest value that any service has of the metric in any case: what is small beside that is no preparation. Metrics
+    that fewer than LEAST_OTHERS others have are left out.
     """
-    values = table.iloc[:, list(others)].fillna(0.0)
-    mine = table.iloc[:, place]
+    values = table.iloc[:, list(others)]
+    mine = table.iloc[:, place].where(values.notna().sum(axis=1) >= LEAST_OTHERS)
     middle = values.median(axis=1)
     deviation = values.sub(middle, axis=0).abs().median(axis=1)
-    highest = np.maximum(values.abs().max(axis=1), mine.abs())
-    spread = 1.4826 * deviation + 0.1 * middle.abs() + 0.1 * highest + 1e-9
+    highest = table.abs().max(axis=1).groupby(level=1).transform("max")
+    spread = 1.4826 * deviation + 0.1 * middle.abs() + SMALL * highest + error.fillna(0.0) + 1e-9
     return ((mine - middle).abs() / spread).dropna()
 
 
@@ -80,7 +91,8 @@ def _told(case: AuditCase, table: pd.DataFrame, odd: pd.Series, place: int, othe
         severity=Severity.LEAK, cases=(case.case_id,), service=case.target,
         what=f"its baseline tells the root cause: {metric} is {value:.4g} before the fault, {usual.min():.4g} to "
         f"{usual.max():.4g} in {len(others)} other cases; {int((mine >= ODD).sum())} of its metrics are as odd",
-        todo=TODO, figures={"metric": metric, "value": float(value), "others": [float(usual.min()), float(usual.max())]},
+        todo=ADVICE,
+        figures={"metric": metric, "value": float(value), "least": float(usual.min()), "most": float(usual.max())},
     )  # fmt: skip
 
 

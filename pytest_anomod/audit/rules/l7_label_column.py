@@ -29,7 +29,7 @@ def find(material: Material) -> Iterator[Finding]:
                     continue
                 yield Finding(
                     severity=Severity.LEAK, cases=tuple(cases),
-                    what=f"{modality}.{column} is a label: {value!r} at the root cause while the fault is in, in "
+                    what=f"{modality}.{column} is a label: {value} at the root cause while the fault is in, in "
                     f"{len(cases)} cases, and nowhere else",
                     todo="leave the column out, or keep it from whoever is to find the anomaly",
                     figures={"column": f"{modality}.{column}", "value": str(value)},

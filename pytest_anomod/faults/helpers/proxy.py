@@ -2,8 +2,10 @@
 
 A stand-alone program of the standard library: `proxy.py --listen P --upstream Q --ready R --deadline-s S [--host H]
 [--upstream-host U] [--loss X] [--delay-ms D --jitter-ms J] [--rate-kbit K] [--abort X --abort-status N]
-[--hold X --hold-ms D] [--method M --prefix /P] [--seed N]`. It listens on H and hands on to U (both loopback if not
-told). Method and prefix say which requests are refused (`--abort`) or held up before they go on (`--hold`).
+[--hold X --hold-ms D] [--method M --prefix /P --header "Name: value"] [--on-s S --off-s S] [--seed N]`. It listens on H
+and hands on to U (both loopback if not told). Method, prefix and header say which requests are refused (`--abort`) or
+held up before they go on (`--hold`). With `--off-s` it does all that for `--on-s` seconds, then nothing for so long,
+and so on.
 
 Loss is what TCP makes of it: each chunk is a packet; a lost one is sent again after 0.2 s, then 0.4, 0.8 ... (a
 lost SYN after 1 s, 2 s ...), and what comes behind it in the same direction waits. After six losses in a row the
@@ -42,11 +44,19 @@ class Road:
         self.jitter_s = arguments.jitter_ms / 1e3
         self.bytes_a_second = arguments.rate_kbit * 125
         self.random = random.Random(arguments.seed)
+        self.on_s, self.turn_s = arguments.on_s, arguments.on_s + arguments.off_s
+        self.since = asyncio.get_running_loop().time()
         self.free_at = {"to": 0.0, "from": 0.0}
+
+    def is_off(self) -> bool:
+        """Whether it does nothing now, in the second part of a turn."""
+        if self.turn_s <= self.on_s:
+            return False
+        return (asyncio.get_running_loop().time() - self.since) % self.turn_s >= self.on_s
 
     async def pass_through(self, size: int, way: str) -> None:
         """Wait for one's turn in a direction that all connections share, and as long as the bytes take."""
-        if not self.bytes_a_second:
+        if not self.bytes_a_second or self.is_off():
             return
         now = asyncio.get_running_loop().time()
         self.free_at[way] = max(now, self.free_at[way]) + size / self.bytes_a_second
@@ -55,14 +65,14 @@ class Road:
     async def stall(self, first_rto_s: float) -> None:
         """Wait as long as the retransmissions of one packet take; Reset when it never gets through."""
         for turn in range(TRIES):
-            if self.random.random() >= self.loss:
+            if self.is_off() or self.random.random() >= self.loss:
                 return
             await asyncio.sleep(first_rto_s * 2**turn)
         raise Reset
 
     def lag(self) -> float:
         """Seconds one chunk is under way."""
-        return max(0.0, self.delay_s + self.random.uniform(-self.jitter_s, self.jitter_s))
+        return 0.0 if self.is_off() else max(0.0, self.delay_s + self.random.uniform(-self.jitter_s, self.jitter_s))
 
 
 class Proxy:
@@ -124,8 +134,16 @@ class Proxy:
         return (
             (not wanted.method or method.decode("latin-1") == wanted.method)
             and path.decode("latin-1").startswith(wanted.prefix)
+            and self._has_header(rest)
+            and not self.road.is_off()
             and self.road.random.random() < share
         )
+
+    def _has_header(self, head: bytes) -> bool:
+        """Whether a request has the header that is meant, if one is; its name in any case, its value as it is."""
+        name, _, value = self.arguments.header.encode("latin-1").partition(b": ")
+        fields = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+        return not name or any(key.lower() == name.lower() and text.strip() == value for key, _, text in fields)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
         """Copy chunk by chunk; chunks under way are held in a queue, so that a delay does not become a bandwidth."""
@@ -261,11 +279,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--upstream-host", default="127.0.0.1")
     parser.add_argument("--ready", type=int, required=True)
     parser.add_argument("--deadline-s", type=float, required=True)
-    for name in ("--loss", "--delay-ms", "--jitter-ms", "--rate-kbit", "--abort", "--hold", "--hold-ms"):
+    for name in (
+        "--loss",
+        "--delay-ms",
+        "--jitter-ms",
+        "--rate-kbit",
+        "--abort",
+        "--hold",
+        "--hold-ms",
+        "--on-s",
+        "--off-s",
+    ):
         parser.add_argument(name, type=float, default=0.0)
     parser.add_argument("--abort-status", type=int, default=503)
     parser.add_argument("--method", default="")
     parser.add_argument("--prefix", default="/")
+    parser.add_argument("--header", default="")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 
 from pytest_anomod import faults
+from pytest_anomod.faults._relay import RelayedFault
 from pytest_anomod.faults._requests import RequestFault
 from pytest_anomod.model.fault import Fault, Json
 
@@ -56,21 +57,22 @@ def _disk_throttle(fault: faults.DiskThrottle, target: str) -> Manifest | None:
 
 @manifest.register
 def _network_delay(fault: faults.NetworkDelay, target: str) -> Manifest | None:
-    delay = {"latency": f"{fault.delay_ms:g}ms", "jitter": f"{fault.jitter_ms:g}ms", "correlation": "0"}
-    return _resource("NetworkChaos", target, action="delay", delay=delay, direction="to")
+    # ours delays both ways; with this direction it delays what the pods send alone, so once in a round trip
+    delay = {"latency": f"{2 * fault.delay_ms:g}ms", "jitter": f"{2 * fault.jitter_ms:g}ms", "correlation": "0"}
+    return _network(fault, target, action="delay", delay=delay)
 
 
 @manifest.register
 def _network_loss(fault: faults.NetworkLoss, target: str) -> Manifest | None:
     loss = {"loss": f"{fault.percent:g}", "correlation": "0"}
-    return _resource("NetworkChaos", target, action="loss", loss=loss, direction="to")
+    return _network(fault, target, action="loss", loss=loss)
 
 
 @manifest.register
 def _network_bandwidth(fault: faults.NetworkBandwidth, target: str) -> Manifest | None:
     # its "bps" are bytes a second, as tc's are
     bandwidth = {"rate": f"{fault.rate_kbit * 125:.0f}bps", "limit": 20_971_520, "buffer": 10_000}
-    return _resource("NetworkChaos", target, action="bandwidth", bandwidth=bandwidth, direction="to")
+    return _network(fault, target, action="bandwidth", bandwidth=bandwidth)
 
 
 @manifest.register
@@ -124,9 +126,18 @@ def _slow_volume(target: str, delay_ms: float, **which: Json) -> Manifest:
     return _resource("IOChaos", target, action="latency", **delay, **which)
 
 
+def _network(fault: RelayedFault, target: str, **what: Json) -> Manifest | None:
+    """None for a fault that comes and goes: that is another resource, a Schedule."""
+    return None if fault.off_s else _resource("NetworkChaos", target, **what, direction="to")
+
+
 def _http(fault: RequestFault, target: str, side: str, **what: Json) -> Manifest | None:
-    """Only for all requests: HTTPChaos has a percentage of pods, none of requests."""
-    if fault.percent < 100:
+    """Only for all requests, all the time: HTTPChaos has a percentage of pods, none of requests."""
+    if fault.percent < 100 or fault.off_s:
         return None
-    method = {"method": fault.method} if fault.method else {}
-    return _resource("HTTPChaos", target, **{"target": side, "path": f"{fault.path}*", **what, **method})
+    which: dict[str, Json] = {"target": side, "path": f"{fault.path}*", **what}
+    if fault.method:
+        which["method"] = fault.method
+    if fault.header:
+        which["request_headers"] = dict([fault.header.split(": ", 1)])
+    return _resource("HTTPChaos", target, **which)

@@ -121,11 +121,12 @@ class ChaosBladeInjector:
 
 
 def create_words(fault: Fault, deployment: Deployment, target: str) -> list[str]:
-    """The arguments of `blade create` with the figures of now; InjectionError when the target has no process."""
+    """The arguments of `blade create` with the figures of now; InjectionError when the target lacks one, as its pid."""
     found = values(fault, deployment, target)
     words = _means(fault).words
-    if not all(found[name] for word in words for _, name, _, _ in Formatter().parse(word) if name):
-        msg = f"{target!r} has no process on this machine now, so blade can't hit it"
+    missing = {name for word in words for _, name, _, _ in Formatter().parse(word) if name and not found.get(name)}
+    if missing:
+        msg = f"{target!r} has no {', '.join(sorted(missing))} on this machine now, so blade can't hit it"
         raise InjectionError(msg)
     return [word.format_map(found) for word in words]
 

@@ -18,7 +18,24 @@ _REDIS = (  # metric, field of INFO, type
     ("redis_evicted_keys_total", "evicted_keys", "counter"),
 )
 _ADMINISTRATION = frozenset(
-    "auth client command config dbsize debug exec hello info latency lpushx memory multi ping select slowlog".split()
+    [
+        "auth",
+        "client",
+        "command",
+        "config",
+        "dbsize",
+        "debug",
+        "exec",
+        "hello",
+        "info",
+        "latency",
+        "lpushx",
+        "memory",
+        "multi",
+        "ping",
+        "select",
+        "slowlog",
+    ]
 )
 """Commands that no service of a replica sends; LPUSHX to a key that nobody has asks whether writes are refused."""
 _COMMAND = re.compile(r"^cmdstat_([^|:\n]+)[^:\n]*:calls=(\d+)(?:.*rejected_calls=(\d+),failed_calls=(\d+))?", re.M)

@@ -92,7 +92,11 @@ class Boot:
                 return not found and not self.client.api.networks(filters={"label": label})
 
         what = f"what is left of another {self.resolved.project!r} to be gone (label {label})"
-        clock.wait_until(none_left, timeout_s=LEFT_LIMIT_S, what=what, every_s=0.2)
+        try:
+            clock.wait_until(none_left, timeout_s=LEFT_LIMIT_S, what=what, every_s=0.2)
+        except TimeoutError as error:
+            msg = f"{error}; it can be up only once on this machine"
+            raise DeploymentError(msg) from error
 
     def close_receiver(self) -> None:
         """End the receiver of what services export, if one was begun."""

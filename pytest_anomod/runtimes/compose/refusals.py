@@ -39,6 +39,8 @@ def _refusals(document: Mapping[str, Any]) -> Iterator[str]:
                 yield f"service {name!r}: volumes_from: {other} is none of these services"
         if service.get("provider"):
             yield f"service {name!r}: provider: what {service['provider'].get('type')!r} provides is no container"
+        if service.get("models"):
+            yield f"service {name!r}: models: {', '.join(service['models'])} needs a model runner, no container"
         for mount in service.get("volumes") or ():
             if mount.get("type") in ("npipe", "cluster"):
                 yield f"service {name!r}: volumes: type {mount['type']} of {mount.get('target')} needs another engine"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.host.engine import translated
+from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.system import ComposeFiles
 
 if TYPE_CHECKING:
@@ -27,12 +29,48 @@ def make_network(
     key = next(iter(document["services"][service].get("networks") or {"default": None}))
     described = (document.get("networks") or {}).get(key) or {}
     name = str(described["name"]) if described.get("external") else f"{project}_{key}"
+    driver = described.get("driver") or "bridge"
+    if driver != "bridge":
+        msg = f"network {key!r}: driver: {driver} has no address of this machine; leave {service!r} out of otlp="
+        raise DeploymentError(msg)
     marks = {**labels, "com.docker.compose.network": key, "com.docker.compose.project": project}
     with translated(f"network {name} was not made"):
         if not described.get("external"):
-            internal = bool(described.get("internal"))
-            client.api.create_network(name, driver="bridge", labels=marks, internal=internal)
-        return str(client.api.inspect_network(name)["IPAM"]["Config"][0]["Gateway"])
+            client.api.create_network(
+                name,
+                driver=driver,
+                labels=marks,
+                internal=bool(described.get("internal")),
+                options=described.get("driver_opts"),
+                ipam=_addresses(described.get("ipam") or {}),
+            )
+        return _gateway(key, client.api.inspect_network(name)["IPAM"]["Config"][0])
+
+
+def _addresses(ipam: Mapping[str, Any]) -> Any:
+    """What a document says of a network's addresses, as the engine takes it; None where the engine may choose."""
+    from docker.types import IPAMConfig, IPAMPool
+
+    pools = [
+        IPAMPool(
+            subnet=one.get("subnet"),
+            iprange=one.get("ip_range"),
+            gateway=one.get("gateway"),
+            aux_addresses=one.get("aux_addresses"),
+        )
+        for one in ipam.get("config") or ()
+    ]
+    return IPAMConfig(driver=ipam.get("driver") or "default", pool_configs=pools) if pools else None
+
+
+def _gateway(key: str, pool: Mapping[str, str]) -> str:
+    """The address of this machine in a network; engines do not tell it of a subnet that was given: its first then."""
+    if pool.get("Gateway"):
+        return pool["Gateway"].partition("/")[0]
+    if pool.get("IPRange"):
+        msg = f"network {key!r}: ipam: ip_range without a gateway: give one, as services in otlp= export to it"
+        raise DeploymentError(msg)
+    return str(next(ipaddress.ip_network(pool["Subnet"]).hosts()))
 
 
 def trace_servers(deploys: ComposeFiles) -> dict[str, tuple[str, int, str]]:

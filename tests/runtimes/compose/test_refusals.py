@@ -19,6 +19,7 @@ from pytest_anomod.runtimes.compose import refusals
         (with_service(pid="container:other"), ["service 'web': pid: container 'other'"]),
         (with_service(volumes_from=["container:other:ro"]), ["service 'web': volumes_from: container:other:ro"]),
         (with_service(provider={"type": "model"}), ["service 'web': provider: what 'model' provides"]),
+        (with_service(models={"llm": None}), ["service 'web': models: llm needs a model runner"]),
         (with_service(volumes=[{"type": "npipe", "target": "x"}]), ["service 'web': volumes: type npipe of x"]),
         (
             {**with_service(), "secrets": {"key": {"name": "key", "external": True}}},

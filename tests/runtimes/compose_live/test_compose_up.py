@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from pytest_anomod.faults import DnsFailure
 from pytest_anomod.host import processes
-from pytest_anomod.model.capability import NetNamespace
-from pytest_anomod.model.source import EngineOutput, ResourceFigures
+from pytest_anomod.host.engine import output as engine_output
+from pytest_anomod.modalities.metrics import Metrics
+from pytest_anomod.model import clock
+from pytest_anomod.model.capability import NetNamespace, Resolver
+from pytest_anomod.model.source import EngineOutput, MetricsPage, OtlpInbox, ResourceFigures
 from pytest_anomod.runtimes.compose import ComposeRuntime
 from pytest_anomod.runtimes.docker import engine as docker_engine
+from pytest_anomod.sources.otlp.receiver import receiver_in
 
 
 def get(deployment, path: str) -> str:
@@ -103,29 +108,82 @@ def test_the_entry_can_be_given_a_port(defined, compose_session, port):
         runtime.down(deployment)
 
 
-def test_a_service_that_exports_is_told_to_export_to_us(tiny, compose_session, monkeypatch):
-    """On the address of this machine in the private network; what comes there is in the inbox of the sources."""
+@pytest.fixture
+def fixed(tiny, compose_session, monkeypatch):
+    """The tiny system in a network whose addresses its file fixes, with telemetry of two kinds asked for."""
     from pytest_anomod import compose_system
     from pytest_anomod.model import catalog
-    from pytest_anomod.model.source import OtlpInbox
-    from pytest_anomod.sources.otlp.receiver import receiver_in
 
     monkeypatch.setattr(catalog, "_registered", {})
     monkeypatch.setenv(catalog.DEFINED_IN, "")
+    (tiny / "fixed.yaml").write_text(FIXED)
     runtime = ComposeRuntime()
-    deployment = runtime.up(compose_system(tiny / "compose.yaml", otlp=["middle"]), compose_session)
+    files = tiny / "compose.yaml", tiny / "fixed.yaml"
+    system = compose_system(*files, otlp=["middle"], metrics={"front": "/metrics", "middle": "/metrics"})
+    deployment = runtime.up(system, compose_session)
+    yield deployment
+    runtime.down(deployment)
     catalog.offers.cache_clear()
-    try:
-        environment = deployment.seen("middle").environment
-        url = environment["OTEL_EXPORTER_OTLP_ENDPOINT"]
-        assert environment["OTEL_SERVICE_NAME"] == "middle"
-        assert "OTEL_SERVICE_NAME" not in deployment.seen("front").environment
-        (inbox,) = [source for source in deployment.sources() if isinstance(source, OtlpInbox)]
-        assert receiver_in(inbox.directory).url == url
-        host, _, port = url.removeprefix("http://").partition(":")
-        assert deployment.spared_ports == (int(port),)
-        space = deployment.capability(NetNamespace, "middle")
-        assert space is None or space.reaches((host, int(port)), 2.0)
-    finally:
-        runtime.down(deployment)
-    assert receiver_in(inbox.directory) is None
+    assert receiver_in(deployment.directory / "otlp") is None
+
+
+FIXED = """
+name: fixed
+networks:
+  default: {ipam: {config: [{subnet: 10.213.77.0/24}]}}
+  inner: {}
+services:
+  front: {image: tiny-front}
+  middle: {networks: {default: {ipv4_address: 10.213.77.9}, inner: }, tty: true}
+  back: {networks: [inner]}
+"""
+
+
+def test_a_service_that_exports_is_told_to_export_to_us(fixed):
+    """On the address of this machine in the private network; what comes there is in the inbox of the sources."""
+    environment = fixed.seen("middle").environment
+    url = environment["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    assert environment["OTEL_SERVICE_NAME"] == "middle"
+    assert "OTEL_SERVICE_NAME" not in fixed.seen("front").environment
+    (inbox,) = [source for source in fixed.sources() if isinstance(source, OtlpInbox)]
+    assert receiver_in(inbox.directory).url == url
+    host, _, port = url.removeprefix("http://").partition(":")
+    assert fixed.spared_ports == (int(port),)
+    space = fixed.capability(NetNamespace, "middle")
+    assert space is None or space.reaches((host, int(port)), 2.0)
+
+    # addresses are as the file has them, and so it is up alone
+    assert fixed.seen("middle").address == "10.213.77.9"
+    assert host == "10.213.77.1"
+    assert [note for note in fixed.notes if "only one of it at a time" in note and "its address is fixed" in note]
+
+    # what the front never knew is no sign of a name that is hidden, nor of one that is known again
+    if fixed.capability(Resolver, "middle") is not None:
+        fault = DnsFailure(peers=("back",))
+        fault.inject(fixed, "middle")
+        try:
+            seen = fault.active(fixed, "middle")
+            assert (bool(seen), seen.evidence["unresolved"]) == (True, ["back"]), seen
+        finally:
+            fault.recover(fixed, "middle")
+        assert not fault.active(fixed, "middle")
+        assert get(fixed, "/x") == "hello /x\n"
+
+    # a terminal's output is no stream in frames
+    (output,) = [one for one in fixed.sources() if isinstance(one, EngineOutput) and one.service == "middle"]
+    lines = [line for _, line in engine_output(output.engine, output.container, 0)]
+    assert any(b"listening on 8000" in line for line in lines)
+
+    # pages for Prometheus are read beside what the engine measures
+    pages = [source for source in fixed.sources() if isinstance(source, MetricsPage)]
+    collector = Metrics().collector(fixed, pages)
+    get(fixed, "/x")
+    began = clock.now_ns()
+    collector.start()
+    clock.wait_until(lambda: collector.readers[0]._scrapes, timeout_s=10, what="a scrape")
+    collector.stop()
+    columns = collector.columns(began, clock.now_ns())
+    rows = zip(columns["service_name"], columns["metric_name"], columns["value"], strict=True)
+    asked = {service: value for service, name, value in rows if name == "requests_total"}
+    assert set(asked) == {"front", "middle"}
+    assert min(asked.values()) >= 1

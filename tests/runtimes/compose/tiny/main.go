@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,7 @@ func main() {
 	}
 	fmt.Println("listening on " + port + " as told by " + os.Getenv("TOLD_PASSWORD"))
 	http.HandleFunc("/health", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "well\n") })
+	http.HandleFunc("/metrics", metrics)
 	http.HandleFunc("/", answer)
 	http.ListenAndServe(":"+port, nil)
 }
@@ -44,9 +46,18 @@ func run(words []string) int {
 	return 3
 }
 
+// A page for Prometheus: how often anything but health and metrics was asked for.
+func metrics(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+	fmt.Fprintf(w, "# TYPE requests_total counter\nrequests_total %d\n", asked.Load())
+}
+
+var asked atomic.Int64
+
 var client = http.Client{Timeout: 3 * time.Second}
 
 func answer(w http.ResponseWriter, r *http.Request) {
+	asked.Add(1)
 	for _, peer := range strings.FieldsFunc(os.Getenv("PEERS"), func(c rune) bool { return c == ',' }) {
 		got, err := client.Get(peer + r.URL.Path)
 		if err == nil {

@@ -1,0 +1,86 @@
+"""SocialNetwork, the campaign: every fault at several services and severities, so that neither tells the other."""
+
+from pytest_anomod import anomalies, scenario
+from pytest_anomod.faults import (
+    CodeDelay,
+    CodeException,
+    CpuContention,
+    DnsFailure,
+    HttpAbort,
+    HttpDelay,
+    KillService,
+    NetworkBandwidth,
+    NetworkDelay,
+    NetworkLoss,
+    NetworkPartition,
+    PauseService,
+    PoolExhaustion,
+    RedisMemoryLimit,
+    StopService,
+)
+
+from .cells import cells, in_code
+
+SYSTEM = "social_network"
+
+BUSY = ("home-timeline-service", "post-storage-service", "social-graph-service", "user-timeline-service")
+"""Services that every reading user passes through."""
+WRITING = ("compose-post-service", "media-service", "text-service", "unique-id-service", "user-service")
+"""Services that only new posts pass through."""
+STORED = ("post-storage-service", "social-graph-service", "url-shorten-service", "user-timeline-service")
+"""Services with connections to a database."""
+CACHES = ("home-timeline-redis", "post-storage-memcached", "social-graph-redis", "user-timeline-redis")
+CALLERS = {
+    "compose-post-service": "unique-id-service",
+    "home-timeline-service": "post-storage-service",
+    "text-service": "user-mention-service",
+    "user-timeline-service": "post-storage-service",
+}
+"""Services, and one that each calls."""
+
+HANDLERS = {
+    "media-service": (
+        "media_service:MediaHandler.compose_media",
+        "ComposeMedia",
+        {"req_id": 1, "media_types": [], "media_ids": []},
+    ),
+    "post-storage-service": (
+        "post_storage_service:PostStorageHandler.read_posts",
+        "ReadPosts",
+        {"req_id": 1, "post_ids": []},
+    ),
+    "text-service": ("text_service:TextHandler.compose_text", "ComposeText", {"req_id": 1, "text": "hello"}),
+    "unique-id-service": (
+        "unique_id_service:UniqueIdHandler.compose_unique_id",
+        "ComposeUniqueId",
+        {"req_id": 1, "post_type": 0},
+    ),
+}
+
+MATRIX = [
+    (CpuContention(), BUSY),
+    (NetworkDelay(), (*BUSY, "text-service")),
+    (NetworkLoss(), BUSY),
+    (NetworkBandwidth(), BUSY),
+    (HttpAbort(), (*BUSY, "text-service")),
+    (HttpDelay(), (*BUSY, "user-service")),
+    (KillService(), WRITING),
+    (PauseService(), WRITING),
+    (StopService(), WRITING),
+    (PoolExhaustion(), STORED),
+    (RedisMemoryLimit(), CACHES),
+    *((DnsFailure(peers=(peer,)), [target]) for target, peer in CALLERS.items()),
+    *((NetworkPartition(peers=(peer,)), [target]) for target, peer in CALLERS.items()),
+]
+
+
+@anomalies([*cells(SYSTEM, MATRIX), *in_code(SYSTEM, HANDLERS, (CodeException, CodeDelay))])
+def test_cell(case):
+    """The fault was in and over, whatever users felt of it."""
+    case.run()
+
+
+@anomalies(scenario(system=SYSTEM, name=f"normal-{number}") for number in range(1, 11))
+def test_control(case):
+    """Nothing is broken: what a detector says here is a false alarm."""
+    case.run()

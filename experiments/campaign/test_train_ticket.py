@@ -1,0 +1,79 @@
+"""TrainTicket, the campaign: every fault at several services and severities, so that neither tells the other."""
+
+from pytest_anomod import anomalies, scenario
+from pytest_anomod.faults import (
+    CodeDelay,
+    CodeException,
+    CpuContention,
+    DnsFailure,
+    HttpAbort,
+    HttpDelay,
+    KillService,
+    NetworkBandwidth,
+    NetworkDelay,
+    NetworkLoss,
+    NetworkPartition,
+    PauseService,
+    PoolExhaustion,
+    StopService,
+)
+
+from .cells import cells, in_code
+
+SYSTEM = "train_ticket"
+
+INNER = ("ts-basic-service", "ts-order-service", "ts-route-service", "ts-seat-service")
+"""Services that most journeys pass through, far behind the gateway."""
+OUTER = ("ts-contacts-service", "ts-preserve-service", "ts-travel-service", "ts-user-service")
+"""Services that the gateway asks for users."""
+STORED = ("ts-order-service", "ts-price-service", "ts-station-service", "ts-train-service")
+"""Services with connections to the database."""
+CALLERS = {
+    "ts-basic-service": "ts-price-service",
+    "ts-preserve-service": "ts-order-service",
+    "ts-seat-service": "ts-config-service",
+    "ts-travel-service": "ts-basic-service",
+}
+"""Services, and one that each calls."""
+
+ENDPOINTS = {
+    "ts-price-service": ("ts_price_service:PriceService.query", "GET /api/v1/priceservice/prices/none/none", {}),
+    "ts-route-service": ("ts_route_service:RouteService.query_by_id", "GET /api/v1/routeservice/routes/none", {}),
+    "ts-station-service": (
+        "ts_station_service:StationService.query_for_station_id",
+        "GET /api/v1/stationservice/stations/id/none",
+        {},
+    ),
+    "ts-train-service": (
+        "ts_train_service:TrainService.retrieve_by_name",
+        "GET /api/v1/trainservice/trains/byName/none",
+        {},
+    ),
+}
+
+MATRIX = [
+    (CpuContention(), (*INNER, *OUTER[1:2])),
+    (NetworkDelay(), (*INNER, *OUTER)),
+    (NetworkLoss(), INNER),
+    (NetworkBandwidth(), INNER),
+    (HttpAbort(method=""), (*INNER, *OUTER)),
+    (HttpDelay(method=""), (*INNER, *OUTER)),
+    (KillService(), OUTER),
+    (PauseService(), OUTER),
+    (StopService(), OUTER),
+    (PoolExhaustion(), STORED),
+    *((DnsFailure(peers=(peer,)), [target]) for target, peer in CALLERS.items()),
+    *((NetworkPartition(peers=(peer,)), [target]) for target, peer in CALLERS.items()),
+]
+
+
+@anomalies([*cells(SYSTEM, MATRIX), *in_code(SYSTEM, ENDPOINTS, (CodeException, CodeDelay))])
+def test_cell(case):
+    """The fault was in and over, whatever users felt of it."""
+    case.run()
+
+
+@anomalies(scenario(system=SYSTEM, name=f"normal-{number}") for number in range(1, 11))
+def test_control(case):
+    """Nothing is broken: what a detector says here is a false alarm."""
+    case.run()
