@@ -15,7 +15,7 @@ from pytest_anomod.model.propagation import Propagation
 from pytest_anomod.model.scenario import Scenario
 from pytest_anomod.model.standing import split_of, unusable_because
 from pytest_anomod.model.timeline import Phase
-from pytest_anomod.model.verdict import CaseView, Finding, Verdict
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome, Verdict
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,8 @@ def make_label(
     done = inject.output if inject is not None and isinstance(inject.output, Mapping) else {}
     code = done.get("location") or {}
     held = hold.output.get("held_ratio") if hold is not None and isinstance(hold.output, Mapping) else None
+    if any(one.question == "mechanism" and one.outcome is Outcome.NOT_ASKED for one in findings):
+        held = None  # nobody could look: not seen is not the same as not held
     control = scenario.is_control
 
     def start_of(phase: Phase) -> int | None:

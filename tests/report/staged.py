@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_anomod.case import Case, CaseResult
-from pytest_anomod.run import cases, deployments
+from pytest_anomod.run import cases
 
 
 @functools.cache
@@ -43,5 +43,5 @@ class StagedCase(Case):
 
 @pytest.fixture(autouse=True)
 def _staged(monkeypatch):
-    monkeypatch.setattr(deployments.Deployments, "of", lambda config: config)
+    monkeypatch.setattr("pytest_anomod.run.deployments.Deployments.of", lambda config: config)
     monkeypatch.setattr(cases, "begin_case", lambda config, declaration, test, *, repetition: StagedCase(test, config))
