@@ -23,7 +23,7 @@ from pytest_anomod.model.propagation import Propagation
 from pytest_anomod.model.quiet import quietly
 from pytest_anomod.model.source import ResponseRecord
 from pytest_anomod.model.timeline import Timeline
-from pytest_anomod.model.verdict import CaseView, Finding, Verdict, is_expected
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome, Verdict, is_expected
 
 if TYPE_CHECKING:
     from pytest_anomod.collecting import Collecting
@@ -56,8 +56,9 @@ class CaseResult:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the one that the scenario declares."""
-        return is_expected(str(self.verdict), self.scenario.expects)
+        """Whether the verdict is the one that the scenario declares; see `is_expected`."""
+        unasked = any(one.question == "mechanism" and one.outcome is Outcome.NOT_ASKED for one in self.findings)
+        return is_expected(self.verdict, self.scenario.expects, unasked=unasked)
 
     def explain(self) -> str:
         """The verdict with its numbers, one line per question."""

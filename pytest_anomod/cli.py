@@ -11,9 +11,11 @@ from pathlib import Path
 from pytest_anomod import judge_again
 from pytest_anomod.audit import command as auditing
 from pytest_anomod.evaluation import command as evaluation
+from pytest_anomod.exporters import command as exporting
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
+from pytest_anomod.publishing import command as publishing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,9 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("path", type=Path, help="root of the dataset")
     validate.set_defaults(run=_validate)
 
+    index = commands.add_parser("index", help="write the index anew, as after copying cases of other machines together")
+    index.add_argument("path", type=Path, help="root of the dataset")
+    index.set_defaults(run=_index)
+
     evaluation.add_parser(commands)
     judge_again.add_parser(commands)
     auditing.add_parser(commands)
+    exporting.add_parser(commands)
+    publishing.add_parser(commands)
 
     catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)
@@ -69,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
 
     importing.add_to(commands, lambda line: print(line, flush=True))
     export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
+
+    check = commands.add_parser(
+        "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.set_defaults(run=_check)
 
     clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
     clean.set_defaults(run=_clean)
@@ -123,6 +137,14 @@ def _validate(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def _index(arguments: argparse.Namespace) -> int:
+    from pytest_anomod.dataset.index import write_index
+
+    document = write_index(arguments.path)
+    print(f"{document['cases']} cases; {len(document['incomplete'])} incomplete, which dataset.json lists")
+    return 0
+
+
 def _list(_: argparse.Namespace) -> int:
     for group in catalog.GROUPS:
         print(f"{group}:")
@@ -150,6 +172,25 @@ def _image(arguments: argparse.Namespace) -> int:
     client = docker_engine.connect(docker_engine.engine_url())
     docker_image.build(client, lambda line: print(line, flush=True), base=arguments.base)
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    """A table a file; exit code 1 when something in them is refused."""
+    from pytest_anomod import importers
+    from pytest_anomod.chaos.imported import checking
+    from pytest_anomod.importers import table
+    from pytest_anomod.model.remark import Says, worst
+
+    verdicts = []
+    for path in arguments.files:
+        remarks = importers.check(path) if path.is_file() else None
+        if remarks is None:
+            remarks = checking.check_file(path)
+        print(table.render(path, remarks), end="\n\n")
+        verdicts.append(worst(remarks))
+    counts = ", ".join(f"{verdicts.count(says)} {says}" for says in Says if says in verdicts)
+    print(f"{len(verdicts)} files: {counts}" if len(verdicts) > 1 else counts)
+    return 1 if Says.REFUSED in verdicts else 0
 
 
 def _clean(_: argparse.Namespace) -> int:

@@ -37,7 +37,7 @@ class Declaration:
     expects: str
     runtime: str | None
     injector: str | None
-    severity: int | None
+    severity: int | None = None
     name: str = ""
     """Name of the scenario; "" for that of its test."""
     is_original: bool = False

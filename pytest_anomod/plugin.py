@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_anomod.run.command_line import (
     DECLARED,
+    EXPERIMENTS,
     REPETITION,
     add_options,
     declaration_of,
@@ -17,15 +19,12 @@ from pytest_anomod.run.command_line import (
     given_options,
     repetition_of,
 )
+from pytest_anomod.run.keys import case_key, deployments_key
 
 if TYPE_CHECKING:
     from pytest_anomod.case import Case
-    from pytest_anomod.run.deployments import Deployments
 
 pytest_plugins = ("pytest_anomod.distribution",)
-
-_session_key = pytest.StashKey["Deployments"]()
-_case_key = pytest.StashKey["Case"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keep a place for the summary, the report and the baseline; nothing else happens without an anomaly."""
     config.pluginmanager.register(Summary(config), "anomod-summary")
     option = config.option
+    if config.getini("anomod_experiments"):
+        from pytest_anomod.run.experiment_files import add_patterns
+
+        add_patterns(config)
     if option.anomod_report and not hasattr(config, "workerinput"):
         from pytest_anomod.run.run_report import RunReport
 
@@ -66,6 +69,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         from pytest_anomod.run.originals import originals
 
         originals(session.config)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Chaos Toolkit experiments are tests where the user names them, on the command line or by a pattern."""
+    if file_path.suffix not in EXPERIMENTS:
+        return None
+    from pytest_anomod.run import experiment_files
+
+    return experiment_files.collect(file_path, parent)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -146,6 +158,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 def case(request: pytest.FixtureRequest) -> Case:
     """The case of this scenario; `case.run()` deploys, breaks, watches, heals, writes and judges."""
     from pytest_anomod.run.cases import begin_case
+    from pytest_anomod.run.deployments import Deployments
 
     declaration = declaration_of(request.node)
     if declaration is None:
@@ -155,15 +168,15 @@ def case(request: pytest.FixtureRequest) -> Case:
             pytrace=False,
         )
     test, repetition = request.function.__name__, repetition_of(request.node)
-    begun = begin_case(_session(request.config), declaration, test, repetition=repetition)
-    request.node.stash[_case_key] = begun
+    begun = begin_case(Deployments.of(request.config), declaration, test, repetition=repetition)
+    request.node.stash[case_key] = begun
     return begun
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """After a scenario's body: its case must have been run, and its verdict must be the expected one."""
-    begun = pyfuncitem.stash.get(_case_key, None)
+    begun = pyfuncitem.stash.get(case_key, None)
     if begun is None:
         return (yield)
     from pytest_anomod.run.outcomes import settle
@@ -181,19 +194,19 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Carry the case's headline into the report, and so into JUnit XML and over to the xdist controller."""
     report = yield
-    begun = item.stash.get(_case_key, None)
+    begun = item.stash.get(case_key, None)
     if report.when == "call" and begun is not None:
         from pytest_anomod.run.carrying import carry
 
         carry(item, begun, report)
     if report.when == "teardown" and begun is not None:
-        del item.stash[_case_key]  # its tables are tens of megabytes
+        del item.stash[case_key]  # its tables are tens of megabytes
     return report
 
 
 def pytest_fixture_post_finalizer(request: pytest.FixtureRequest) -> None:
     """Keep a tear-down that can't end off a case's Allure page."""
-    if _case_key in request.node.stash and request.config.getoption("allure_report_dir", None):
+    if case_key in request.node.stash and request.config.getoption("allure_report_dir", None):
         from pytest_anomod.report.allure import drop_unended
 
         drop_unended(request.config)
@@ -202,7 +215,7 @@ def pytest_fixture_post_finalizer(request: pytest.FixtureRequest) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Take down what this process brought up."""
-    cases = session.config.stash.get(_session_key, None)
+    cases = session.config.stash.get(deployments_key, None)
     if cases is not None:
         cases.close()
 
@@ -255,11 +268,3 @@ def _runtime_taken(config: pytest.Config) -> str:
     option = config.option
     took = getattr(option, "anomod_runtime_took", "")
     return f"runtime: {took}, for {option.anomod_runtime_why}" if took else ""
-
-
-def _session(config: pytest.Config) -> Deployments:
-    if _session_key not in config.stash:
-        from pytest_anomod.run.deployments import Deployments
-
-        config.stash[_session_key] = Deployments(config)
-    return config.stash[_session_key]

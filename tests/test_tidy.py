@@ -125,7 +125,7 @@ def test_functions_fit_on_a_screen():
     assert not broken, "\n".join(broken)
 
 
-@pytest.mark.parametrize("group", ["faults", "systems", "modalities", "runtimes", "injectors", "methods"])
+@pytest.mark.parametrize("group", ["faults", "systems", "modalities", "runtimes", "injectors", "methods", "exporters"])
 def test_everything_on_offer_has_a_line_in_the_docs(group):
     """What is not in the docs does not exist for a newcomer."""
     from pytest_anomod.model import catalog

@@ -108,7 +108,13 @@ def seen(
     """Look until the fault was there for `streak_s` and `looks` looks without a break; else InjectionError."""
     with runs.step(records, names.SEEN) as run:
         observe, failure = _observer(ref, injector, fault, target), f"{fault['name']} was not seen on {target}"
-        found = looking.streak(observe, streak_s, looks, every_s, timeout_s, failure, run.patience)
+        try:
+            found = looking.streak(observe, streak_s, looks, every_s, timeout_s, failure, run.patience)
+        except InjectionError:
+            carrier = catalog.find("injectors", injector)
+            if why := getattr(carrier, "blind", lambda _: "")(_fault(fault)):
+                return {"not_asked": why}
+            raise
         return {"evidence": found["evidence"], "first_seen_unix_nano": found["first_ns"], "looks": found["looks"]}
 
 

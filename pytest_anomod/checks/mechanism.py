@@ -42,6 +42,8 @@ def _judge(view: CaseView, inject: Activity | None, seen: Activity | None, ratio
         return Outcome.ABSENT, f"injecting {what} failed: {inject.error or 'no reason was recorded'}"
     if seen is None and names.HOLD in view.journal.planned and names.SEEN not in view.journal.planned:
         return Outcome.NOT_ASKED, f"{what} was injected, but the experiment has no probe that could see it"
+    if seen is not None and isinstance(seen.output, Mapping) and (why := seen.output.get("not_asked")):
+        return Outcome.NOT_ASKED, f"nobody could see {what}: {why}"
     if seen is None or not seen.succeeded or not _active(seen.output):
         why = (seen.error if seen is not None else "") or "the probe did not see it"
         return Outcome.ABSENT, f"{what} was injected but not seen: {why}"

@@ -21,22 +21,33 @@ ROWS_APART = 3.0
 
 
 class Onset(NamedTuple):
-    """A moment in UTC nanoseconds, and by how much it may be wrong."""
+    """When something began to be bad, in UTC nanoseconds.
+
+    `time_ns` is the end of the first bad row, when it was there to be seen; `begin_ns` is when the first bad row began;
+    either may be wrong by `give_ns`.
+    """
 
     time_ns: int
+    begin_ns: int
     give_ns: int
 
-    def before(self, other: Onset) -> bool:
-        """Whether this was earlier than the other, however wrong both may be."""
-        return self.time_ns + self.give_ns + other.give_ns < other.time_ns
+    def before(self, cause: Onset) -> bool:
+        """Whether this was over before the cause began, however wrong both may be.
+
+        Who waits for a cause is done after it, or gives up while it is under way: never before it has begun.
+        """
+        return self.time_ns + self.give_ns + cause.give_ns < cause.begin_ns
+
+    def earlier(self, cause: Onset) -> bool:
+        """Whether this was there to be seen before the cause was."""
+        return self.time_ns + self.give_ns + cause.give_ns < cause.time_ns
 
 
 def onset(cut: Cut, rows: Rows, bad: np.ndarray) -> Onset | None:
-    """The end of the first of the bad rows that stay, of rows from the baseline to the end of the second window.
+    """When the bad rows began that stayed, of rows from the baseline to the end of the second window.
 
-    A row's effect is there when it ends, and a caller's call ends after that of whom it waits for. The change point is
-    the minimum of the cumulative sum of what is more than half-way between the shares of bad rows in both windows
-    (Page 1954). None when the share did not rise.
+    A row's effect is there when it ends. The change point is the minimum of the cumulative sum, in order of end, of
+    what is more than half-way between the shares of bad rows in both windows (Page 1954). None when no share rose.
     """
     import numpy as np
 
@@ -51,9 +62,13 @@ def onset(cut: Cut, rows: Rows, bad: np.ndarray) -> Onset | None:
     order = np.argsort(ends, kind="stable")
     sums = np.cumsum(bad[order] - (low + high) / 2)
     place = int(np.argmin(np.concatenate(([0.0], sums))[:-1]))
+    later = order[place:]
     spacing_ns = (cut.after.end_ns - cut.before.start_ns) / len(rows)
     give_ns = ROWS_APART / (high - low) ** 2 * spacing_ns
-    return Onset(int(ends[order][place]), max(LEAST_GIVE_NS, round(give_ns)))
+    return Onset(
+        time_ns=int(ends[order][place]), begin_ns=int(starts[later][bad[later]].min()),
+        give_ns=max(LEAST_GIVE_NS, round(give_ns)),
+    )  # fmt: skip
 
 
 def bad_rows(cut: Cut, rows: Rows, shift: Shift, multiples: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """How the fault of a case spread from service to service, with the evidence: the propagation path of the label.
 
 A step leads from a cause to one who calls it, and is proven if three things hold (as in OpenRCA 2.0): there are such
-calls, the caller's own requests in which it makes them are answered worse than in the baseline (the statistics of the
-verdict), and that began no earlier than at the cause. Who is looked at next are the callers of those who were reached,
-so the figures of one round are corrected for their number together.
+calls; the caller's own requests in which it makes them are answered worse than in the baseline, by the statistics of
+the verdict; and no such answer was there before the first bad one at the cause had begun. Looked at next are the
+callers of those who were reached, so the figures of one round are corrected for their number together.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_anomod.checks.call_graph import DECLARED, SPANS, CallGraph, Edge, call_graph
 from pytest_anomod.checks.cut import Cut, fault_cut
 from pytest_anomod.checks.onset import bad_rows, onset
-from pytest_anomod.checks.propagation_ends import EFFECTS, fault_edges, filled, onset_of, root_hop, telling, user_hops
+from pytest_anomod.checks.propagation_ends import (
+    EFFECTS,
+    began,
+    fault_edges,
+    filled,
+    onset_of,
+    root_hop,
+    telling,
+    user_hops,
+)
 from pytest_anomod.checks.series import answered_series, asked_series, log_series
 from pytest_anomod.checks.shifts import Series, Shift
 from pytest_anomod.checks.statistics import MIN_ROWS, compare
@@ -96,9 +105,7 @@ class _Spread:
             return dataclasses.replace(hop, propagated=Known.UNKNOWN, why="the calls are answered as before")
         moved = [shift for shift in shifts if shift.moved]
         hop = self._with_evidence(hop, telling(moved), self.graph.calls[edge])
-        return dataclasses.replace(
-            hop, effect="state", onset_unix_nano=root.onset_unix_nano, onset_give_ns=root.onset_give_ns
-        )
+        return began(dataclasses.replace(hop, effect="state"), onset_of(root))
 
     def to_callers(self) -> None:
         """Round by round from those that were reached to their callers."""
@@ -165,13 +172,15 @@ class _Spread:
         hop = self._with_evidence(hop, telling(moved), self.graph.made_in.get(edge))
         mine, its = onset_of(hop), onset_of(came)
         if mine is not None and its is not None and mine.before(its):
-            lead_s = (its.time_ns - mine.time_ns) / 1e9
-            return dataclasses.replace(hop, why=f"it began {lead_s:.1f} s before it did at {cause}")
+            lead_s = (its.begin_ns - mine.time_ns) / 1e9
+            return dataclasses.replace(hop, why=f"it was there {lead_s:.1f} s before it began at {cause}")
         if came.propagated is Known.UNKNOWN:
             return dataclasses.replace(hop, propagated=Known.UNKNOWN, why=f"whether {cause} was reached is unknown")
         if mine is None and its is not None and hop.modality == "traces":
             return dataclasses.replace(hop, propagated=Known.UNKNOWN, why="when it began can't be said")
-        return dataclasses.replace(hop, propagated=Known.YES)
+        gave_up = mine is not None and its is not None and came.cause is not None and mine.earlier(its)
+        why = f"it does not wait for the end of it at {cause}" if gave_up else ""
+        return dataclasses.replace(hop, propagated=Known.YES, why=why)
 
     def _not_seen(self, edge: Edge, shifts: Sequence[Shift]) -> tuple[Known, str]:
         """Whether figures that did not move say that the service was not reached, or nothing."""
@@ -250,7 +259,4 @@ class _Spread:
         rows = Rows(self.graph.table, at[(times >= self.cut.before.start_ns) & (times < self.cut.after.end_ns)])
         bad = bad_rows(self.cut, rows, shift, self.multiples)
         hop = dataclasses.replace(hop, weight=int(bad[rows["time_unix_nano"] >= self.cut.after.start_ns].sum()))
-        began = onset(self.cut, rows, bad)
-        if began is None:
-            return hop
-        return dataclasses.replace(hop, onset_unix_nano=began.time_ns, onset_give_ns=began.give_ns)
+        return began(hop, onset(self.cut, rows, bad))

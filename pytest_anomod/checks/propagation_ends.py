@@ -63,7 +63,8 @@ def root_hop(view: CaseView, findings: Sequence[Finding]) -> Hop:
     hop = Hop(
         hop=0, cause=None, service=view.scenario.target, propagated=known, effect="state",
         why=mechanism.message if mechanism is not None else "nobody asked whether the fault was in",
-        onset_unix_nano=window and window.start_ns, onset_give_ns=window and 0,
+        onset_unix_nano=window and window.start_ns, onset_begin_unix_nano=window and window.start_ns,
+        onset_give_ns=window and 0,
     )  # fmt: skip
     moved = [shift for shift in _shown(findings) if shift.get("moved")]
     if not moved:
@@ -78,7 +79,7 @@ def root_hop(view: CaseView, findings: Sequence[Finding]) -> Hop:
 
 
 def user_hops(cut: Cut, reached: Mapping[str, Hop]) -> list[Hop]:
-    """From each service that users ask, and that was reached, to the users; without one what users felt all the same."""
+    """From each service that users ask, and that was reached, to the users; else what users felt all the same."""
     if "api_responses" not in cut.view.frames:
         why = "what users were answered was not recorded"
         return [Hop(hop=1, cause=None, service=USER, propagated=Known.UNKNOWN, why=why)]
@@ -105,9 +106,12 @@ def _to_users(cut: Cut, service: str, came: Hop, moved: Sequence[Shift]) -> Hop:
     mine, its = onset_of(hop), onset_of(came)
     if came.propagated is not Known.YES:
         return dataclasses.replace(hop, propagated=Known.UNKNOWN, why=f"whether {service} was reached is unknown")
-    if mine is not None and its is not None and mine.before(its):
-        return dataclasses.replace(hop, propagated=Known.UNKNOWN, why=f"it began before it did at {service}")
-    return hop
+    if mine is None or its is None:
+        return hop
+    if mine.before(its):
+        return dataclasses.replace(hop, propagated=Known.UNKNOWN, why=f"it was there before it began at {service}")
+    gave_up = f"; they do not wait for the end of it at {service}" if mine.earlier(its) else ""
+    return dataclasses.replace(hop, why=hop.why + gave_up)
 
 
 def filled(hop: Hop, shift: Shift) -> Hop:
@@ -120,7 +124,18 @@ def filled(hop: Hop, shift: Shift) -> Hop:
 
 def onset_of(hop: Hop) -> Onset | None:
     """When the step's effect began."""
-    return None if hop.onset_unix_nano is None else Onset(hop.onset_unix_nano, hop.onset_give_ns or 0)
+    if hop.onset_unix_nano is None or hop.onset_begin_unix_nano is None:
+        return None
+    return Onset(hop.onset_unix_nano, hop.onset_begin_unix_nano, hop.onset_give_ns or 0)
+
+
+def began(hop: Hop, found: Onset | None) -> Hop:
+    """The step with its onset, if there is one."""
+    if found is None:
+        return hop
+    return dataclasses.replace(
+        hop, onset_unix_nano=found.time_ns, onset_begin_unix_nano=found.begin_ns, onset_give_ns=found.give_ns
+    )
 
 
 def telling(moved: Sequence[Shift]) -> Shift:
@@ -156,11 +171,8 @@ def _felt(cut: Cut, hop: Hop, shift: Shift) -> Hop:
     rows = through if len(through) >= MIN_ROWS else rows
     kinds = [OUTCOMES.index(kind) for kind in BAD[effect]]
     bad = np.isin(labels.outcomes[rows.at], kinds)
-    weight = int(bad[rows["time_unix_nano"] >= cut.after.start_ns].sum())
-    began = onset(cut, rows, bad)
-    if began is None:
-        return dataclasses.replace(hop, weight=weight)
-    return dataclasses.replace(hop, weight=weight, onset_unix_nano=began.time_ns, onset_give_ns=began.give_ns)
+    hop = dataclasses.replace(hop, weight=int(bad[rows["time_unix_nano"] >= cut.after.start_ns].sum()))
+    return began(hop, onset(cut, rows, bad))
 
 
 def _shown(findings: Sequence[Finding]) -> Sequence[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""The index of a dataset: dataset.json says what is there, cases.parquet has one row a complete case."""
+"""The index of a dataset: dataset.json says what is there, cases.parquet has a row a complete case; and README.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.dataset import files, layout
+from pytest_anomod.dataset import card, files, layout
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def write_index(out: Path) -> dict[str, Json]:
-    """Write dataset.json and cases.parquet for all cases below `out`; return the content of dataset.json.
+    """Write dataset.json, cases.parquet and README.md for all cases below `out`; return the content of dataset.json.
 
     Files that are right already are left alone. Any number of processes may do this at once: they take turns,
     and each looks anew, so that the last one to write has seen all cases. Cases that are incomplete or damaged are
@@ -36,6 +36,7 @@ def write_index(out: Path) -> dict[str, Json]:
             tables.write_parquet(out / layout.CASES_FILE, table)
         if stored_document(out) != document:
             files.write_json(out / layout.DATASET_FILE, document)
+        card.write_readme(out, table.to_pylist())
     return document
 
 

@@ -161,7 +161,7 @@ def _case_row(case: DatasetCase) -> dict[str, Json]:
         "level": label.level,
         "target": label.target,
         "verdict": label.verdict
-        if is_expected(label.verdict, label.expects)
+        if is_expected(label.verdict, label.expects, unasked=True)
         else f"{label.verdict} (not {label.expects})",
         "held": label.held_ratio,
         "seen s": _seconds(label, "inject_start_unix_nano", "seen_unix_nano"),

@@ -19,6 +19,7 @@ __all__ = ["Problem", "validate"]
 
 COMPANIONS = frozenset(
     {"README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "croissant.json", ".git", ".gitattributes", ".gitignore"}
+    | {"SHA256SUMS", "versions.json", "splits.csv", "sample"}
 )
 """What may lie beside a dataset's own files."""
 
@@ -60,7 +61,7 @@ def _foreign(root: Path) -> Iterator[Problem]:
             for entry in sorted(parent.iterdir()) if parent.is_dir() else ():
                 if entry.is_dir() and entry.name.startswith(prefix):
                     continue
-                if parent == root and entry.name in own:
+                if parent == root and (entry.name in own or entry.suffix == ".zip"):
                     continue
                 yield _stray(entry, root)
 
@@ -92,7 +93,7 @@ def _duplicate(case_id: str, directory: Path, root: Path, seen: dict[str, Path])
 
 def _index(root: Path) -> Iterator[Problem]:
     """Whether dataset.json and cases.parquet say what is there."""
-    todo = "write it anew with pytest_anomod.dataset.write.write_index; pytest does at the end of each run"
+    todo = "write it anew with `anomod index`; pytest does at the end of each run"
     table, document = index.build_index(root)
     for name, stored, wanted in (
         (layout.CASES_FILE, index.stored_table(root), table),

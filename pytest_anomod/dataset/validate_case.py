@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pytest_anomod.dataset import files, label_rows, layout, tables
+from pytest_anomod.dataset import files, label_rows, label_tables, layout, tables
 from pytest_anomod.dataset.problem import Problem
 from pytest_anomod.dataset.read_case import read_case_journal, read_timeline
 from pytest_anomod.model import timeline as timelines
@@ -218,6 +218,24 @@ class CaseChecker:
         if again is not None and label.gone_unix_nano is not None and again < label.gone_unix_nano:
             yield self.problem(layout.LABEL_FILE, f"says steady again at {again}, before the fault was gone")
         yield from self._declared(label)
+        yield from self._label_tables(label)
+
+    def _label_tables(self, label: Label) -> Iterator[Problem]:
+        """Whether the label's own tables are of this case, and say the same as the label and the responses."""
+        files_of = label_tables.FILES
+        spread = label_tables.read(label_tables.PROPAGATION, self.directory)
+        proven = [row for row in spread.to_pylist() if row["propagated"] == "yes" and row["effect"] != "load"]
+        edges = [f"{row['cause']}->{row['service']}" for row in proven if row["cause"] is not None]
+        if len(spread) and edges != list(label.propagation_edges or ()):
+            what = f"proves the steps {edges}, the label has {list(label.propagation_edges or ())}"
+            yield self.problem(files_of[label_tables.PROPAGATION], what)
+        requests = label_tables.read(label_tables.REQUEST_LABELS, self.directory)
+        if len(requests) and "api_responses" in self.readable:
+            for name in ("time_unix_nano", "trace_id"):
+                if requests[name].to_pylist() != self.table("api_responses")[name].to_pylist():
+                    what = f"is no row for each row of api_responses: {name} differs"
+                    yield self.problem(files_of[label_tables.REQUEST_LABELS], what)
+                    break
 
     def _declared(self, label: Label) -> Iterator[Problem]:
         scenario = layout.read_json(self.directory / layout.SCENARIO_FILE)
@@ -231,6 +249,7 @@ class CaseChecker:
             "level": scenario.get("level"),
             "seed": scenario.get("seed"),
             "expects": scenario.get("expects"),
+            "severity": scenario.get("severity"),
         }.items():
             if getattr(label, key) != declared:
                 what = f"says {key}={getattr(label, key)!r}, {layout.SCENARIO_FILE} {declared!r}"

@@ -1,4 +1,4 @@
-"""Finds faults, systems, modalities, runtimes, injectors and methods by name: our own folders first, then entry points.
+"""Finds what is on offer by name (faults, systems, exporters ...): our own folders first, then entry points.
 
 A module of `pytest_anomod/<group>/` offers what its `OFFERS` tuple names; third parties offer the same objects through
 the entry point group `pytest_anomod.<group>`; a conftest.py or test file offers its own by `register`.
@@ -20,9 +20,14 @@ from typing import Any
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.injector import verify
 
-GROUPS = ("faults", "systems", "modalities", "runtimes", "injectors", "methods")
+GROUPS = ("faults", "systems", "modalities", "runtimes", "injectors", "methods", "exporters")
 _PACKAGES = {"methods": "evaluation.methods"}
 """Where a group's own folder is, when it is not called after the group."""
+_UNLISTED = {
+    ("faults", "experiment"): "faults._experiment",
+    ("injectors", "chaostoolkit"): "injectors._chaostoolkit",
+}
+"""What is found by its name and not on offer: it takes a file that the user names, so no test can declare it."""
 DEFINED_IN = "ANOMOD_DEFINED_IN"
 """Environment variable: the files that registered something, so that processes we start can find it there too."""
 _SINGULAR = {"modalities": "modality"}
@@ -80,6 +85,8 @@ def register(group: str, offer: Any) -> None:
 
 def find(group: str, name: str) -> Any:
     """The offer of that name; ScenarioError with the nearest names when there is none."""
+    if (group, name) in _UNLISTED:
+        return importlib.import_module(f"pytest_anomod.{_UNLISTED[group, name]}").OFFER
     known = offers(group)
     if name not in known and _look_into_definitions():
         known = offers(group)

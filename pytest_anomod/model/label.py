@@ -58,7 +58,7 @@ class Label:
     fault_edges: tuple[str, ...] | None = None
     """Calls that the fault lies on, as caller->callee, where it is in no service but between two."""
     propagation_path: tuple[str, ...] | None = None
-    """Services from the root cause on over which most of the bad answers went; last "@users", if it was proven so far."""
+    """Services from the root cause on over which most of the bad answers went; "@users" last, if proven so far."""
     propagation_edges: tuple[str, ...] | None = None
     """Every proven step that made answers worse, as cause->effect (which is callee->caller)."""
     reaches_user: str | None = None

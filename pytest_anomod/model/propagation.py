@@ -44,6 +44,9 @@ class Hop:
     after: float | None = None
     p: float | None = None
     onset_unix_nano: int | None = None
+    """When the first bad answer was there; who does not wait for a slow cause has it before the cause has."""
+    onset_begin_unix_nano: int | None = None
+    """When the first request that was answered badly began."""
     onset_give_ns: int | None = None
     weight: int = 0
     """Calls (of users: requests) that failed or were slow on this step during the anomaly window."""

@@ -32,12 +32,17 @@ PROVING = (Verdict.EFFECTIVE, Verdict.TOLERATED, Verdict.SILENT)
 """Verdicts on a fault that was proven to be in, and out again."""
 
 ANY = "any"
-"""Expects any of PROVING."""
+"""Expects any valid verdict: of a fault one of PROVING."""
 
 
-def is_expected(verdict: str, expects: str) -> bool:
-    """Whether a verdict is what a scenario expects."""
-    return verdict == expects or (expects == ANY and verdict in PROVING)
+def is_expected(verdict: str, expects: str, *, unasked: bool = False) -> bool:
+    """Whether a verdict is what a scenario expects.
+
+    `unasked`: nobody could look for the fault (as in an experiment of a file), so that not having seen it is no mistake.
+    """
+    if expects != ANY:
+        return verdict == expects
+    return verdict in (*PROVING, Verdict.NORMAL) or (unasked and verdict == Verdict.INEFFECTIVE)
 
 
 class Outcome(StrEnum):

@@ -63,10 +63,11 @@ def draw(view: CaseView, spread: Propagation) -> bytes:
     lines = [line for hop in spread.hops for line in _line(hop, boxes, spread.path)]
     body = [*lines, *(part for name, box in boxes.items() for part in _box(view, name, box, name in spread.path))]
     caption = f"<text x='{MARGIN_PX}' y='{height - 8}' class='soft'>{html.escape(_caption(spread, hidden))}</text>"
+    heading = html.escape(" → ".join(spread.path).replace(USER, "users"))
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}' "
-        f"font-family='system-ui,sans-serif' font-size='11' fill='{INK}'>"
-        f"<title>{html.escape(' → '.join(spread.path).replace(USER, 'users'))}</title><style>.soft{{fill:{SOFT}}}.b{{font-weight:600}}</style>"
+        f"font-family='system-ui,sans-serif' font-size='11' fill='{INK}'><title>{heading}</title>"
+        f"<style>.soft{{fill:{SOFT}}}.b{{font-weight:600}}</style>"
         f"<rect width='100%' height='100%' fill='{PAPER}'/>{''.join(body)}{caption}</svg>"
     ).encode()
 

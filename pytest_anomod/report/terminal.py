@@ -26,7 +26,7 @@ def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> N
         cells = "  ".join(cell.ljust(width) for cell, width in zip(table[index], widths, strict=True)).rstrip()
         verdict, expected = rows[index].get("anomod_verdict", ""), rows[index].get("anomod_expects", "")
         baseline = rows[index].get("anomod_baseline", "")
-        note = "" if is_expected(verdict, expected) else f"  (expected {expected})"
+        note = "" if is_expected(verdict, expected, unasked=True) else f"  (expected {expected})"
         if baseline and (note or verdict != baseline):
             note += f"  (in the baseline {baseline})"
         if (attempt := rows[index].get("anomod_attempt", "1")) != "1":

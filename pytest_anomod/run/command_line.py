@@ -73,12 +73,39 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "the verdicts of today: a test with the verdict that stands in this file does not fail, but is an "
         "expected failure at worst; one with another verdict fails",
     },
+    "allow": {
+        "metavar": "KINDS",
+        "default": "shell,python,http",
+        "help": "what Chaos Toolkit experiments that you name may run: any of shell, python, http (%(default)s)",
+    },
+    "base": {
+        "metavar": "OLD=NEW",
+        "action": "append",
+        "help": "put NEW wherever OLD stands in Chaos Toolkit experiments: for hosts that do not exist any more; may "
+        "be given more than once",
+    },
+    "var-file": {
+        "metavar": "FILE",
+        "action": "append",
+        "help": "configuration and secrets of Chaos Toolkit experiments, as for `chaos run --var-file`",
+    },
+    "system": {
+        "metavar": "NAME",
+        "help": "the system that Chaos Toolkit experiments act on: each becomes a case with windows, verdict and label",
+    },
+    "target": {"metavar": "SERVICE", "help": "the service of that system that they hit"},
     "baseline-update": {"action": "store_true", "help": "write the verdicts of this run to that file"},
 }
 """What each option of ours is for argparse, by its name without `--anomod-`."""
 
-CHECKED = ("scale", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector")
+CHECKED = (
+    *("scale", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
+    *("allow", "base", "var-file"),
+)
 """Options whose values are looked at before the run, when they are not their defaults."""
+
+EXPERIMENTS = (".json", ".yaml", ".yml")
+"""Endings of files that may be Chaos Toolkit experiments."""
 
 REPETITION = "_anomod_repetition"
 """The parameter that --anomod-repeat adds to a scenario's test."""
@@ -94,6 +121,17 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("anomod", "chaos scenarios and their dataset (pytest-anomod)")
     for name, words in OPTIONS.items():
         group.addoption(f"--anomod-{name}", **words)
+    parser.addini(
+        "anomod_experiments",
+        "patterns of files, from the root directory, that are Chaos Toolkit experiments: each becomes a test",
+        type="args",
+        default=[],
+    )
+
+
+def dest(name: str) -> str:
+    """Where argparse keeps an option of ours."""
+    return f"anomod_{name.replace('-', '_')}"
 
 
 def declared_by(function: Any) -> Any:
@@ -115,4 +153,4 @@ def repetition_of(item: Any) -> int:
 
 def given_options(option: Any) -> list[str]:
     """Those of CHECKED that are not their defaults."""
-    return [name for name in CHECKED if getattr(option, f"anomod_{name}") != OPTIONS[name].get("default")]
+    return [name for name in CHECKED if getattr(option, dest(name)) != OPTIONS[name].get("default")]

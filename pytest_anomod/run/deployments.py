@@ -11,6 +11,7 @@ import pytest
 from pytest_anomod.declare import Declaration
 from pytest_anomod.model import catalog
 from pytest_anomod.run.choosing import runtime_name
+from pytest_anomod.run.keys import deployments_key
 from pytest_anomod.run.options import out_directory
 from pytest_anomod.run.telling import tell_once
 
@@ -37,6 +38,13 @@ class Deployments:
         ensure_guardian(self.session.directory)
         self._up: dict[tuple[str, str], Deployment] = {}
         self._swept: set[str] = set()
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Deployments:
+        """Those of this process, made when first asked for."""
+        if deployments_key not in config.stash:
+            config.stash[deployments_key] = cls(config)
+        return config.stash[deployments_key]
 
     def runtime(self, declaration: Declaration) -> Runtime:
         """The runtime a test runs on; what dead sessions left on it is swept away the first time."""

@@ -18,6 +18,7 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError, ScenarioError
 from pytest_anomod.model.scenario import PROFILES
 from pytest_anomod.model.workload import OpenLoop
+from pytest_anomod.run.command_line import dest
 from pytest_anomod.run.options import shard
 from pytest_anomod.run.originals import by_system
 from pytest_anomod.run.telling import NOTES
@@ -40,15 +41,39 @@ def check_options(option: Any, given: Iterable[str]) -> None:
         "runtime": lambda name: catalog.find("runtimes", name),
         "compose": by_system,
         "injector": lambda name: catalog.find("injectors", name),
+        "allow": _check_allowed,
+        "base": _check_bases,
+        "var-file": _check_files,
     }
     for name in given:
-        value = getattr(option, f"anomod_{name}")
+        value = getattr(option, dest(name))
         try:
             checks[name](value)
         except ScenarioError as error:
             said = " ".join(value) if isinstance(value, list) else value
             msg = f"--anomod-{name}={said}: {error}"
             raise pytest.UsageError(msg) from None
+
+
+def _check_allowed(kinds: str) -> None:
+    for word in kinds.split(","):
+        if word.strip() not in ("shell", "python", "http", ""):
+            msg = f"{word.strip()!r} is none of shell, python, http"
+            raise ScenarioError(msg)
+
+
+def _check_bases(pairs: list[str]) -> None:
+    for pair in pairs:
+        if not all(pair.partition("=")[::2]):
+            msg = f"{pair!r}: write OLD=NEW, such as http://shop.example=http://localhost:8080"
+            raise ScenarioError(msg)
+
+
+def _check_files(files: list[str]) -> None:
+    for file in files:
+        if not os.path.isfile(file):
+            msg = f"there is no file {file!r}"
+            raise ScenarioError(msg)
 
 
 def _check_least(value: float, least: int, unit: str) -> None:

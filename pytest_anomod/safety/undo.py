@@ -7,6 +7,7 @@ Entries are data, so that any process can undo them:
     {"op": "injector", "injector": name, "entry": ...}                              undone by that injector's `undo`
     {"op": "deployment", "ref": ...}                                                taken down by its runtime
     {"op": "tree", "path": ...}                                                     a directory or file, removed
+    {"op": "experiment", "directory": ...}                                          its rollbacks are played, once
 
 An entry may have "deadline_s": so many seconds after it was recorded the guardian undoes it even if the owner lives.
 """
@@ -117,6 +118,10 @@ def _undo(entry: Mapping[str, Any], faults_until: float) -> str:
             return _take_down(entry["ref"])
         case "tree":
             return f"removed {entry['path']}" if remove_tree(Path(entry["path"])) else ""
+        case "experiment":
+            from pytest_anomod.safety.experiments import play_rollbacks
+
+            return play_rollbacks(Path(entry["directory"]))
     msg = f"no way to undo {entry['op']!r}; a newer version wrote it: run its `anomod clean`"
     raise SafetyError(msg)
 
@@ -187,6 +192,8 @@ def _describe(entry: Mapping[str, Any]) -> str:
             return f"fault {entry['fault']['name']!r} in {entry['target']!r}"
         case "injector":
             return f"what injector {entry['injector']!r} had begun"
+        case "experiment":
+            return f"experiment {entry['title']!r}"
         case "deployment":
             return f"deployment of {entry['ref'].get('system')!r} in {entry['ref'].get('directory')}"
     return f"{entry['op']} {entry.get('path', '')}".strip()

@@ -77,9 +77,26 @@ def test_who_shifts_before_the_cause_was_not_reached_by_it(slow_posts):
     found = spread(with_traces(slow_posts, early))
     hop = step(found, "posts", "home")
     assert (hop.propagated, hop.effect) == (Known.NO, "latency")
-    assert "before it did at posts" in hop.why
+    assert "before it began at posts" in hop.why
     assert "home" not in found.affected
     assert step(found, "posts", "user").propagated is Known.YES
+
+
+def test_who_gives_up_before_the_cause_is_done_is_reached_all_the_same(slow_posts):
+    """Posts answer after a minute, home waits for a fifth of a second: its bad answers are there first."""
+    inject_ns = slow_posts.timeline.window(Phase.ONSET).start_ns
+
+    def patience(traces):
+        late = traces["time_unix_nano"] > inject_ns + SECOND // 2
+        served = traces["span_kind"] == "SERVER"
+        traces.loc[late & served & (traces["service_name"] == "posts"), "duration_ns"] = 6 * SECOND
+        traces.loc[late & served & (traces["service_name"] == "home"), "duration_ns"] = SECOND // 5
+        return traces
+
+    found = spread(with_traces(slow_posts, patience))
+    hop = step(found, "posts", "home")
+    assert hop.propagated is Known.YES
+    assert hop.onset_begin_unix_nano < hop.onset_unix_nano < inject_ns + 2 * SECOND
 
 
 def test_of_who_sends_no_spans_it_is_unknown(slow_posts):

@@ -214,6 +214,7 @@ def _scenario(truth: Label) -> dict[str, Any]:
         "level": truth.level,
         "seed": truth.seed,
         "expects": truth.expects,
+        "severity": truth.severity,
         "workload": {"rate_rps": truth.rate_rps, "mix": None, "timeout_s": 5.0},
         "durations": {"warmup_s": WARMUP_S, "baseline_s": 4.0, "anomaly_s": 4.0, "recovery_s": 2.0},
     }

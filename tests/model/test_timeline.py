@@ -147,3 +147,34 @@ def test_a_baseline_that_began_anew_counts_from_there():
         (Phase.BASELINE, 13, 20),
         (Phase.ONSET, 20, 25),
     ]
+
+
+def _with_recovery(again_s: float | None, *, control: bool = False) -> Timeline:
+    phases = [Phase.BASELINE, Phase.CONTROL if control else Phase.ANOMALY, Phase.RECOVERY]
+    windows = [
+        Window(phase=phase, start_ns=number * 10_000_000_000, end_ns=(number + 1) * 10_000_000_000)
+        for number, phase in enumerate(phases)
+    ]
+    return Timeline(tuple(windows), steady_again_ns=None if again_s is None else int(again_s * 1e9))
+
+
+@pytest.mark.parametrize(
+    ("again_s", "control", "parts"),
+    [
+        (23.0, False, [("recovering", 20, 23), ("recovered", 23, 30)]),
+        (20.0, False, [("recovered", 20, 30)]),
+        (None, False, [("recovering", 20, 30)]),
+        (None, True, [("recovered", 20, 30)]),
+    ],
+)
+def test_a_recovery_is_split_where_users_are_served_again(again_s, control, parts):
+    timeline = _with_recovery(again_s, control=control)
+    fine = timeline.fine.windows
+    assert [(str(w.phase), w.start_ns // 10**9, w.end_ns // 10**9) for w in fine[2:]] == parts
+    assert fine[:2] == timeline.windows[:2]
+
+
+def test_the_moment_says_nothing_of_the_windows():
+    """What the journal gives is compared with what was written, and it does not know the moment."""
+    assert _with_recovery(23.0) == _with_recovery(None)
+    assert [row.get("steady_again_unix_nano") for row in _with_recovery(23.0).to_json()] == [None, None, 23 * 10**9]

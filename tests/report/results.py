@@ -8,7 +8,7 @@ from pathlib import Path
 from synthetic import make_case
 
 from pytest_anomod.case import CaseResult
-from pytest_anomod.checks import judge, run_checks
+from pytest_anomod.checks import judge, run_checks, spread_of
 from pytest_anomod.model.label import Label
 from pytest_anomod.model.verdict import Verdict
 
@@ -21,6 +21,7 @@ def make_result(view=None, **arguments) -> CaseResult:
     return CaseResult(
         view=view, label=_label(view.scenario, verdict), findings=findings, verdict=verdict,
         directory=Path("dataset/case=case-1"), experiment={"title": "t"}, raw_journal={"run": []},
+        spread=spread_of(view, findings),
     )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""A dataset as others get it: archives, card, licence, citation, checksums, a sample. For `anomod publish`."""
