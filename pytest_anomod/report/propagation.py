@@ -173,9 +173,5 @@ def _since(view: CaseView, hop: Hop) -> str:
 def _caption(spread: Propagation, hidden: int) -> str:
     load = {hop.service for hop in spread.hops if hop.is_load}
     no = {hop.service for hop in spread.hops if hop.propagated is Known.NO} - {*spread.affected, *spread.unknown, USER}
-    said = [
-        f"{len(load)} more are only asked more or less often" if load else "",
-        f"{len(no)} that call one of these were not reached" if no else "",
-        f"{hidden} more are not drawn" if hidden else "",
-    ]
-    return "; ".join(filter(None, said)) or "nobody else that calls one of these"
+    counts = {"only asked more or less often": len(load), "callers that were not reached": len(no), "not drawn": hidden}
+    return "; ".join(f"{what}: {count}" for what, count in counts.items() if count)
