@@ -113,11 +113,10 @@ def _box(view: CaseView, name: str, box: Box, on_path: bool) -> Iterator[str]:
 
 def _line(hop: Hop, boxes: Mapping[str, Box], path: Sequence[str]) -> Iterator[str]:
     """The line of a step, with a head at the effect's end."""
-    ends = boxes.get(hop.cause or ""), boxes.get(hop.service)
-    if hop.propagated is Known.NO or hop.is_load or ends[0] is None or ends[1] is None:
+    cause, effect = boxes.get(hop.cause or ""), boxes.get(hop.service)
+    if hop.propagated is Known.NO or hop.is_load or cause is None or effect is None:
         return
-    cause, effect = ends
-    thick = (hop.cause, hop.service) in itertools.pairwise(path)
+    thick = (str(hop.cause), hop.service) in [*itertools.pairwise(path)]
     unknown = hop.propagated is Known.UNKNOWN
     style = f"stroke='{SOFT if unknown else BLUE}' stroke-width='{3 if thick else 1.2}' fill='none'"
     style += " stroke-dasharray='4 3'" if unknown else ""
