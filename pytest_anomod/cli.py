@@ -21,6 +21,7 @@ from pytest_anomod.publishing import command as publishing
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; errors of ours end in one line on stderr and exit code 2."""
     arguments = _parser().parse_args(argv)
+    _know_definitions()
     try:
         return int(arguments.run(arguments))
     except AnomodError as error:
@@ -45,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     validate = commands.add_parser("validate", help="find incomplete, foreign and inconsistent cases; exit 1 if any")
     validate.add_argument("path", type=Path, help="root of the dataset")
     validate.set_defaults(run=_validate)
+
+    index = commands.add_parser("index", help="write the index anew, as after copying cases of other machines together")
+    index.add_argument("path", type=Path, help="root of the dataset")
+    index.set_defaults(run=_index)
 
     evaluation.add_parser(commands)
     judge_again.add_parser(commands)
@@ -88,9 +93,13 @@ DEFINITIONS = ("conftest.py", "anomod_system.py")
 """Files of the current directory in which a team's own systems are looked for."""
 
 
-def _up(arguments: argparse.Namespace) -> int:
+def _know_definitions() -> None:
+    """Have the catalog look for what it does not know in the files of this directory that may define it."""
     here = [str(Path(name).resolve()) for name in DEFINITIONS if Path(name).is_file()]
     os.environ[catalog.DEFINED_IN] = os.pathsep.join(filter(None, [os.environ.get(catalog.DEFINED_IN), *here]))
+
+
+def _up(arguments: argparse.Namespace) -> int:
     system = catalog.find("systems", arguments.system)
     runtime = catalog.find("runtimes", _runtime_name(arguments.runtime, system))
     return runtime.up_in_foreground(system, port=arguments.port, say=lambda line: print(line, flush=True))
@@ -126,6 +135,14 @@ def _validate(arguments: argparse.Namespace) -> int:
         print(problem)
     print(f"{len(problems)} problems" if problems else "no problems found")
     return 1 if problems else 0
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    from pytest_anomod.dataset.index import write_index
+
+    document = write_index(arguments.path)
+    print(f"{document['cases']} cases; {len(document['incomplete'])} incomplete, which dataset.json lists")
+    return 0
 
 
 def _list(_: argparse.Namespace) -> int:

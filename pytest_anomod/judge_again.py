@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from pytest_anomod.model.verdict import Finding, Outcome, Verdict
 if TYPE_CHECKING:
     from pytest_anomod.dataset.read_case import DatasetCase
 
+WIDTH = 118
 REFUSED = 2
 """Exit code when no verdict changed and some case could not be judged."""
 
@@ -41,8 +44,8 @@ class Judged:
         for question in dict.fromkeys([*then, *now]):
             old, new = then.get(question, []), now.get(question, [])
             if sorted(found.outcome for found in old) != sorted(found.outcome for found in new):
-                yield f"{question}: was {_said(old)}"
-                yield f"{' ' * len(question)}  now {_said(new)}"
+                yield f"{question} was {_said(old)}"
+                yield f"{question} is now {_said(new)}"
 
 
 def judge_case(case: DatasetCase) -> Judged:
@@ -104,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stdout.write(f"{case.case_id}  {case.label.scenario}: {case.verdict}, not judged again\n    {error}\n")
             continue
         judged.append(one)
-        sys.stdout.write("\n    ".join(lines_of(one)) + "\n")
+        sys.stdout.write("\n".join(lines_of(one)) + "\n")
     changed = sum(one.changed for one in judged)
     others = f", {refused} could not be judged" if refused else ""
     sys.stdout.write(f"{len(judged)} cases judged again, {changed} with another verdict{others}\n")
@@ -114,7 +117,11 @@ def run(arguments: argparse.Namespace) -> int:
 def lines_of(judged: Judged) -> list[str]:
     """What is printed of a case: its verdict, and what changed."""
     verdict = f"was {judged.before}, now {judged.verdict}" if judged.changed else f"{judged.verdict}, as stored"
-    return [f"{judged.case_id}  {judged.scenario}: {verdict}", *judged.changes()]
+    told = (
+        textwrap.wrap(line, WIDTH, initial_indent="    ", subsequent_indent=" " * 8, break_on_hyphens=False)
+        for line in judged.changes()
+    )
+    return [f"{judged.case_id}  {judged.scenario}: {verdict}", *itertools.chain.from_iterable(told)]
 
 
 def _all(paths: Sequence[Path]) -> Iterator[DatasetCase]:

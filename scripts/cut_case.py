@@ -1,7 +1,7 @@
 """Cuts a stored case down to some kilobytes for tests/data: a share of its requests, short ids, no headers, no bodies.
 
-Usage: python scripts/cut_case.py CASE OUT SHARE, where SHARE of the requests is kept, such as 0.3. The verdict is that of
-the checks on what is left; `anomod judge OUT` then holds later checks against it.
+Usage: python scripts/cut_case.py CASE OUT SHARE, where SHARE of the requests is kept, such as 0.3. The verdict is that
+of the checks on what is left; `anomod judge OUT` then holds later checks against it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cases of AnoMod's published form: a folder a modality, in it a folder a case, files of Git LFS fetched or not.
 
-Layout (EvoTestOps/AnoMod): SN_data/<modality>/<Case>_<stamp>_<kind>_<stamp>/, TT_data/<modality>/<case>/. What is there is
-read; of a file that is only a pointer of Git LFS its size and digest are known, and nothing else.
+Layout (EvoTestOps/AnoMod): SN_data/<modality>/<Case>_<stamp>_<kind>_<stamp>/, TT_data/<modality>/<case>/. What is there
+is read; of a file that is only a pointer of Git LFS its size and digest are known, and nothing else.
 """
 
 from __future__ import annotations

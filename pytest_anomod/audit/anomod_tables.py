@@ -19,7 +19,7 @@ _TIMES = (
     (re.compile(r"(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?)"), "ISO8601"),
 )
 """How lines begin, or where in them the time stands."""
-_SEVERITY = re.compile(r"<(error|fatal)>|\[error\]|\bERROR\b")
+_SEVERITY = re.compile(r"<(?:error|fatal)>|\[error\]|\bERROR\b")
 _GCOV = re.compile(r"^\s*([^:\s]+)\*?:\s*([1-9]\d*):", re.MULTILINE)
 _ZONE = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
 _SERVICE_COLUMNS = ("container_label_com_docker_compose_service", "service", "pod", "container", "instance")

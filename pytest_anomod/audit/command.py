@@ -32,9 +32,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Audit and print; 1 when anything but notes was found."""
     from pytest_anomod.audit.audit import audit
 
-    audited = audit(arguments.path, only=arguments.rule)
+    audited = audit(arguments.path, only=arguments.rule, say=_progress)
     sys.stdout.write((_json(audited) if arguments.json else render(audited)) + "\n")
     return 1 if audited.findings else 0
+
+
+def _progress(name: str) -> None:
+    """Say on a terminal which rule is asked: large datasets take minutes."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\rasking {name:30}\r")
+        sys.stderr.flush()
 
 
 def render(audited: Audited) -> str:

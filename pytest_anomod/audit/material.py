@@ -38,8 +38,8 @@ class AuditCase:
     """One case. `read` gives a modality's rows, or None where there are none; the last KEPT frames are kept.
 
     Rows have `time_unix_nano` and `service_name`, and columns named as ours where the dataset has the like. `windows`
-    are empty where the dataset does not say when its fault was in. `facts` gives size and digest of files, or of what is
-    in tables, named without what differs by case.
+    are empty where the dataset does not say when its fault was in. `facts` gives size and digest of files, or of what
+    is in tables, named without what differs by case.
     """
 
     case_id: str
@@ -48,6 +48,8 @@ class AuditCase:
     target: str
     is_control: bool
     level: str = ""
+    verdict: str = ""
+    """What the dataset says itself of how the case went; "" where it says nothing."""
     modalities: tuple[str, ...]
     read: Callable[[str], pd.DataFrame | None]
     windows: Mapping[str, Edges] = dataclasses.field(default_factory=dict)

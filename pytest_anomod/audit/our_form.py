@@ -42,6 +42,7 @@ def _case(case: DatasetCase) -> AuditCase:
         target=label.root_cause_service or "",
         is_control=label.level == Level.NORMAL,
         level=label.level,
+        verdict=label.verdict,
         modalities=case.modalities,
         read=read_table,
         windows={str(window.phase): (window.start_ns, window.end_ns) for window in case.timeline.windows},

@@ -27,6 +27,7 @@ SLOW_P95S = 3.0
 BODIES_MOST = 3_000
 """Bodies read per window; longer windows are thinned evenly."""
 
+_ANSWER_SIZE = Bar(ratio=1.5, delta=0.4, floor=4.0)
 _SIZE = re.compile(r'"http\.response(?:\.body\.size|_content_length)": ?"?(\d+)')
 """Size of an answer among the attributes of a span, as OpenTelemetry names it today and did before."""
 
@@ -66,7 +67,7 @@ def content_series(cut: Cut, subject: str, before: Rows, after: Rows) -> Iterato
     sizes = body_sizes(cut.view)
     bodies = left.codes("response_body"), right.codes("response_body")
     yield Series(
-        subject=subject, figure="body size", kind="level", unit="characters", bar=Bar(ratio=1.5, delta=0.4, floor=4.0),
+        subject=subject, figure="body size", kind="level", unit="characters", bar=_ANSWER_SIZE,
         before=left.stretch(sizes[bodies[0]], cut.before), after=right.stretch(sizes[bodies[1]], cut.after),
     )  # fmt: skip
     new = [np.array(part) for part in novel(*(body_shapes(cut.view, column) for column in bodies))]
@@ -143,15 +144,20 @@ def size_series(cut: Cut, service: str) -> Iterator[Series]:
     """Sizes of what the service answers, by its own spans: a value that its code got wrong may show only there."""
     import numpy as np
 
-    rows = [part.where(~part["failed"]) for part in cut.served(service)]
-    if "attributes" not in rows[0].table:
+    earlier, later = (part.where(~part["failed"]) for part in cut.served(service))
+    if "attributes" not in earlier.table:
         return
-    for name in _largest(*rows, "span_name"):
-        before, after = (part.named("span_name", name) for part in rows)
+    for name in _largest(earlier, later, "span_name"):
+        before, after = (part.named("span_name", name) for part in (earlier, later))
         sizes = [[_SIZE.search(str(text)) for text in part["attributes"]] for part in (before, after)]
         if not all(sizes[0] + sizes[1]):
             continue
-        new = novel(*([found[1] for found in part if found] for part in sizes))
+        said = [[found[1] for found in part if found] for part in sizes]
+        yield Series(
+            subject=f"{service} {name}", figure="answer size", kind="level", unit="bytes", bar=_ANSWER_SIZE,
+            before=before.stretch(np.array(said[0]), cut.before), after=after.stretch(np.array(said[1]), cut.after),
+        )  # fmt: skip
+        new = novel(*said)
         yield Series(
             subject=f"{service} {name}", figure="answers of a new size", kind="share", bar=Bar(floor=0.1),
             before=before.stretch(np.array(new[0]), cut.before), after=after.stretch(np.array(new[1]), cut.after),

@@ -62,7 +62,7 @@ def target_shifts(cut: Cut) -> tuple[Shift, ...]:
         *gauge_series(cut, target),
         *answer_series(cut, target),
         # code alone changes what is answered and nothing else; sizes grow in healthy services, too
-        *(size_series(cut, target) if hasattr(cut.view.scenario.fault, "function") else ()),
+        *(size_series(cut, target) if getattr(cut.view.scenario.fault, "function", "") else ()),
     ]
     tested = compare(series, pace=cut.pace)
     sets = [*instance_shifts(cut, target), *setting_shifts(cut, target), *line_shifts(cut, target)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
 from pytest_anomod.model.errors import DatasetError
@@ -26,6 +28,25 @@ REQUIRED_FILES = (SCENARIO_FILE, EXPERIMENT_FILE, JOURNAL_FILE, TIMELINE_FILE, L
 """What a case holds besides the tables of its modalities and case.json."""
 
 CASE_PATTERN = "system=*/scenario=*/case=*"
+
+
+def place(path: str | os.PathLike[str]) -> Path:
+    """A dataset's root: a directory of this machine, or of an object store where `path` is a URL such as s3://...
+
+    Stores are for reading. DatasetError when the extra that knows of them is not installed.
+    """
+    if "://" not in str(path):
+        return Path(path)
+    try:
+        from upath import UPath
+    except ImportError as error:
+        msg = f"{path} is a URL: to read it, pip install 'pytest-anomod[remote]' (and the store's own package, as s3fs)"
+        raise DatasetError(msg) from error
+    try:
+        return cast(Path, UPath(path))  # it answers to all that readers ask of a Path
+    except (ImportError, ValueError) as error:
+        msg = f"{path} can't be read: {error}"
+        raise DatasetError(msg) from error
 
 
 def case_path(system: str, scenario: str, case_id: str) -> Path:

@@ -79,7 +79,7 @@ def load_dataset(
     superseded: bool = False,
     blind: bool = False,
 ) -> Dataset | BlindDataset:
-    """The dataset below `path`, narrowed to some systems, scenarios or verdicts; tables are read when asked for.
+    """The dataset below `path` (or a URL, see layout.place), narrowed; tables are read when asked for.
 
     `phases` keeps only rows of these phases (recovering and recovered are the two parts of a recovery), `columns` only
     these columns of each table (case_id, time_unix_nano, phase and the label's columns come along always). An attempt
@@ -88,7 +88,7 @@ def load_dataset(
     it is up to date and done without when not. DatasetError when there is no dataset at `path`, when it is of a newer
     format, when a file is damaged, or when a filter names what can't be.
     """
-    root = Path(path)
+    root = layout.place(path)
     check_root(root)
     rows = _rows(root)
     replaced = {row.get("replaces") for row in rows}
@@ -309,7 +309,7 @@ def check_root(root: Path) -> None:
     if document.exists():
         layout.check_version(layout.read_json(document), document)
     elif not any(root.glob("system=*")):
-        inside = next((parent for parent in root.resolve().parents if (parent / layout.DATASET_FILE).exists()), None)
+        inside = next((parent for parent in root.absolute().parents if (parent / layout.DATASET_FILE).exists()), None)
         hint = (
             f"it lies inside the dataset {inside}, name that" if inside else "name the root that cases were written to"
         )

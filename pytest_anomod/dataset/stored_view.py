@@ -32,7 +32,7 @@ def stored_view(case: DatasetCase) -> CaseView:
         system = catalog.find("systems", scenario.system)
         system.service(scenario.target)
     except ScenarioError as error:
-        msg = f"case {case.case_id}: {error}; install the package that defines it"
+        msg = f"case {case.case_id}: {error}; go where its conftest.py is, or install the package that defines it"
         raise DatasetError(msg) from error
     return CaseView(
         case_id=case.case_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -135,20 +136,36 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 def read_parquet(path: Path, columns: Sequence[str] | None = None, as_dictionary: Sequence[str] = ()) -> pa.Table:
     """Read a Parquet file (only those of `columns` it has); DatasetError when it is missing or damaged."""
     try:
-        footer = pq.read_metadata(path)
-        names = footer.schema.to_arrow_schema().names
-        if columns is not None:
-            columns = [name for name in names if name in set(columns)]
-        dictionaries = [name for name in as_dictionary if name in names]
-        # not pq.read_table: that may add the path's system=, scenario= and case= as columns
-        with pq.ParquetFile(path, metadata=footer, read_dictionary=dictionaries) as file:
-            return file.read(columns=columns)
+        with _opened(path) as source:
+            footer = pq.read_metadata(source)
+            names = footer.schema.to_arrow_schema().names
+            if columns is not None:
+                columns = [name for name in names if name in set(columns)]
+            dictionaries = [name for name in as_dictionary if name in names]
+            # not pq.read_table: that may add the path's system=, scenario= and case= as columns
+            with pq.ParquetFile(source, metadata=footer, read_dictionary=dictionaries) as file:
+                return file.read(columns=columns)
     except FileNotFoundError as error:
         msg = f"{path} is missing; fetch the dataset again, or remove the case it belongs to"
         raise DatasetError(msg) from error
     except (pa.ArrowException, OSError) as error:
         msg = f"{path} can't be read as Parquet ({error}); fetch it again, or remove the case it belongs to"
         raise DatasetError(msg) from error
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """The schema of a Parquet file, of which only the footer is read; DatasetError when it is missing or damaged."""
+    try:
+        with _opened(path) as source:
+            return pq.read_schema(source)
+    except (pa.ArrowException, OSError) as error:
+        msg = f"{path} can't be read as Parquet ({error}); fetch it again, or remove the case it belongs to"
+        raise DatasetError(msg) from error
+
+
+def _opened(path: Path) -> Any:
+    """Arrow's own file for one of this machine, which reads without holding Python up; else the store's."""
+    return pa.OSFile(os.fspath(path)) if isinstance(path, Path) else path.open("rb")
 
 
 def to_frame(table: pa.Table) -> Any:

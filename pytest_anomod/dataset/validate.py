@@ -93,7 +93,7 @@ def _duplicate(case_id: str, directory: Path, root: Path, seen: dict[str, Path])
 
 def _index(root: Path) -> Iterator[Problem]:
     """Whether dataset.json and cases.parquet say what is there."""
-    todo = "write it anew with pytest_anomod.dataset.write.write_index; pytest does at the end of each run"
+    todo = "write it anew with `anomod index`; pytest does at the end of each run"
     table, document = index.build_index(root)
     for name, stored, wanted in (
         (layout.CASES_FILE, index.stored_table(root), table),

@@ -50,9 +50,8 @@ def compose_system(
     service that publishes a port and is no store. Without journeys users get the page that the entry's health check
     asks for, else "/". Services named in `otlp` export over OTLP already, and are told to export to us; `metrics` has
     the paths of pages that services have for Prometheus; `jaeger` and `zipkin` are the services of the files that keep
-    the traces of the others. `deploys` are further ways to bring the same system up.
-
-    ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
+    the traces of the others. `deploys` are further ways to bring the same system up. ScenarioError for what can't work.
+    Secrets of the files are kept out of all that is recorded.
     """
     asked = ComposeFiles(
         files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)),
@@ -73,14 +72,10 @@ def compose_system(
     listed = tuple(_service(one, _told_of(one, told)) for one in found)
     chosen = entry or _entry_of(found)
     system = System(
-        name=name or resolved.project,
-        services=listed,
-        entry=chosen,
-        journeys=tuple(journeys) or (_default_journey(listed, chosen),),
-        rate_rps=rate_rps,
-        deploys=(asked, *deploys),
-        telemetry=tuple(telemetry),
-    )
+        name=name or resolved.project, services=listed, entry=chosen,
+        journeys=tuple(journeys) or (_default_journey(listed, chosen),), rate_rps=rate_rps,
+        deploys=(asked, *deploys), telemetry=tuple(telemetry),
+    )  # fmt: skip
     system.service(chosen)
     catalog.register("systems", system)
     return system

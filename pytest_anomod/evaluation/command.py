@@ -12,7 +12,7 @@ from typing import Any
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands of `anomod`."""
     parser = commands.add_parser("evaluate", help="score methods that rank causes or detect, on a dataset")
-    parser.add_argument("path", type=Path, help="root of the dataset")
+    parser.add_argument("path", help="root of the dataset, a URL too")
     parser.add_argument(
         "--method",
         action="append",

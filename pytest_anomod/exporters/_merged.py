@@ -57,7 +57,7 @@ def schemas(data: Dataset) -> dict[str, pa.Schema]:
 def _schema(data: Dataset, name: str) -> pa.Schema:
     """All columns that the table has in any case; only footers are read."""
     having = [row for row in data.rows if row.get(f"rows_{name}") is not None]
-    footers: Iterator[pa.Schema] = (pq.read_schema(data.path / row["path"] / f"{name}.parquet") for row in having)
+    footers: Iterator[pa.Schema] = (tables.read_schema(data.path / row["path"] / f"{name}.parquet") for row in having)
     try:
         return functools.reduce(lambda left, right: pa.unify_schemas([left, right]), footers)
     except pa.ArrowException as error:

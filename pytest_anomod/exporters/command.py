@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands of `anomod`."""
     parser = commands.add_parser("export", help="write a dataset in other people's format")
-    parser.add_argument("path", help="root of the dataset")
+    parser.add_argument("path", help="root of the dataset, a URL too")
     parser.add_argument("--to", required=True, metavar="FORMAT", help="its name; `anomod list` has them all")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="directory to make")
     parser.add_argument(

@@ -28,7 +28,7 @@ class Croissant:
             objects.append(_croissant.parquet(path, files.sha256(out / path), (out / path).stat().st_size))
             records.append(_croissant.record_set(name, schema, {"fileObject": {"@id": path}}))
         head = _croissant.metadata(
-            data.path.resolve().name,
+            data.path.absolute().name,
             f"{losses.written} labelled cases of anomalies in microservices: {', '.join(data.modalities)}.",
         )
         files.write_json(out / "croissant.json", {**head, "distribution": objects, "recordSet": records})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_anomod.dataset.read import Dataset
     from pytest_anomod.exporters._graph_arrays import Graphs
 
-TU_FILES = ("A", "graph_indicator", "graph_labels", "node_labels", "node_attributes", "edge_attributes")
+TU_FILES = ("A", "graph_indicator", "graph_labels", "node_roots", "node_attributes", "edge_attributes")
 SUMMED = "figures a second of each service and call; single spans, lines and samples are not kept"
 NO_AFFECTED = "the label does not say which services were affected (y_affected is -1)"
 
@@ -71,7 +71,10 @@ def _write_mat(graphs: Graphs, path: Path) -> None:
 
 
 def _append_tu(graphs: Graphs, out: Path, system: str, written: Counter[str]) -> None:
-    """Add to <SYSTEM>_A.txt and so on; numbers count from 1 over all graphs of the system, as the format wants."""
+    """Add to <SYSTEM>_A.txt and so on; numbers count from 1 over all graphs of the system, as the format wants.
+
+    Root causes are in <SYSTEM>_node_roots.txt, a name that TUDataset passes over: it makes features of labels.
+    """
     import numpy as np
 
     folder = out / "tu" / system / "raw"
@@ -86,7 +89,7 @@ def _append_tu(graphs: Graphs, out: Path, system: str, written: Counter[str]) ->
             _rows(files["edge_attributes"], graphs.edge_attr[window, there], "%.6g")
             _rows(files["graph_indicator"], np.full((nodes, 1), written["graphs"] + 1), "%d")
             _rows(files["graph_labels"], graphs.y_window[window : window + 1, None], "%d")
-            _rows(files["node_labels"], graphs.y_root[window, :, None], "%d")
+            _rows(files["node_roots"], graphs.y_root[window, :, None], "%d")
             _rows(files["node_attributes"], graphs.x[window], "%.6g")
             written["nodes"] += nodes
             written["graphs"] += 1

@@ -26,7 +26,7 @@ class HuggingFace:
         from pytest_anomod.exporters import _merged
 
         found = _merged.write(data, out, losses, by_split=True)
-        lines = ["---", *card.configs(found), "---", "", f"# {data.path.resolve().name}", ""]
+        lines = ["---", *card.configs(found), "---", "", f"# {data.path.absolute().name}", ""]
         (out / card.README).write_text("\n".join(lines), encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class CodeException(CodeFault):
     """Every call of the function raises `exception` (a built-in one, or one the module knows) with `message`.
 
-    It does so where it could first have returned: what stands before that has been done.
+    It does so where it would have returned: what stands before that has been done.
     """
 
     name: ClassVar[str] = "code_exception"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAbort(RequestFault):
-    """`percent` of the requests that are meant (`RequestFault`) get `status` and go no further."""
+    """`percent` of the requests with that method, path prefix and header ("": any) get `status` and go no further."""
 
     name: ClassVar[str] = "http_abort"
     level: ClassVar[Level] = Level.SERVICE

@@ -21,7 +21,7 @@ _AT_ONCE = 16
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HttpDelay(RequestFault):
-    """`percent` of the requests that are meant (`RequestFault`) reach the target `delay_ms` later."""
+    """`percent` of the requests with that method, path prefix and header ("": any) come `delay_ms` later."""
 
     name: ClassVar[str] = "http_delay"
     level: ClassVar[Level] = Level.PERFORMANCE

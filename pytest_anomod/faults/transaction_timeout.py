@@ -7,13 +7,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pytest_anomod.faults import _postgres
+from pytest_anomod.faults import _mysql, _mysql_locks, _postgres
 from pytest_anomod.faults._parameters import check_engine, one_of, refuse, whole, within
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import StoreLogin
 from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.runtime import need
+from pytest_anomod.model.runtime import instance_of, need
 from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ class TransactionTimeout(FaultDefaults):
     held for three times the time-out, then free for the rest. The session runs within the server and needs no client;
     it ends itself after eight hours at most. Where the server has another `lock_timeout`, that is changed for all of
     it, as its other locks are short; the server writes so to its log. TrainTicket's has the usual 500 ms all the time.
+
+    MySQL and MariaDB (with the extra `mysql`) count in whole seconds, and a session keeps the time-outs with which it
+    began: the services' sessions are ended when the fault comes and when it goes.
     """
 
     name: ClassVar[str] = "transaction_timeout"
@@ -84,10 +87,16 @@ class TransactionTimeout(FaultDefaults):
         return _HELD_FOR_TIMEOUTS * self.lock_timeout_ms * 100 / self.held_percent / 1e3
 
     def check(self, system: System, target: str) -> None:
-        check_engine(self, system, target, _postgres.ENGINE)
+        check_engine(self, system, target, _postgres.ENGINE, _mysql.ENGINE)
+        if system.service(target).engine == _mysql.ENGINE and self.lock_timeout_ms % 1_000:
+            # turns of so long waits are refused anyhow, so the locks are held all the time
+            refuse(self, "lock_timeout_ms", "must be 1000 or 2000: MySQL counts in whole seconds")
 
     def prepare(self, deployment: Deployment, target: str) -> None:
         """See that the tables are there; the client is loaded by that, too."""
+        if _is_mysql(deployment, target):
+            _mysql_locks.prepare(deployment, target, self.tables)
+            return
 
         async def look(session: Any) -> None:
             rows = await session.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
@@ -101,6 +110,9 @@ class TransactionTimeout(FaultDefaults):
         _postgres.look(deployment, target, look, inside=True)
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        if _is_mysql(deployment, target):
+            wait_s, reads = self.lock_timeout_ms // 1_000, self.blocks == "all"
+            return _mysql_locks.inject(deployment, target, self.tables, wait_s=wait_s, reads=reads)
         wanted = {"lock_timeout": _as_shown(self.lock_timeout_ms)}
 
         async def put_in(session: Any) -> dict[str, Json]:
@@ -155,11 +167,13 @@ class TransactionTimeout(FaultDefaults):
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether a transaction of ours that wants to write is ended by the server for waiting, and all are locked."""
+        if _is_mysql(deployment, target):
+            return _mysql_locks.look(deployment, target, self.tables, wait_s=self.lock_timeout_ms // 1_000)
         observation: Observation = _postgres.look(deployment, target, self._look, inside=True)
         return observation
 
     async def _look(self, session: Any) -> Observation:
-        """Attempts that fail share a transaction with those of the next look: each one counts in the store's figures."""
+        """Attempts that fail share a transaction with those of the next look: each counts in the store's figures."""
         if not session.is_in_transaction():
             await session.execute("BEGIN")
         setting = int(await session.fetchval("SELECT setting FROM pg_settings WHERE name = 'lock_timeout'"))
@@ -195,6 +209,9 @@ class TransactionTimeout(FaultDefaults):
 
     def recover(self, deployment: Deployment, target: str) -> None:
         """End the session that holds the locks, see that it is gone, set the time-out back to what it was."""
+        if _is_mysql(deployment, target):
+            _mysql_locks.recover(deployment, target)
+            return
         before = deployment.originals.recall(_key(target))
 
         async def take_out(session: Any) -> None:
@@ -204,6 +221,10 @@ class TransactionTimeout(FaultDefaults):
 
         _postgres.ask(deployment, target, take_out)
         deployment.originals.forget(_key(target))
+
+
+def _is_mysql(deployment: Deployment, target: str) -> bool:
+    return instance_of(deployment, target).engine == _mysql.ENGINE
 
 
 def _key(target: str) -> str:

@@ -244,7 +244,7 @@ def _stress_ng(raw: Lined, reading: Reading, target: str) -> list[Fault]:
         words = shlex.split(raw.word)
     except ValueError as error:
         raise reading.refusal(raw, "stressngStressors", f"can't be read: {error}") from None
-    after = dict(zip(words, [*words[1:], ""], strict=True))
+    after = dict(zip(words, [*words[1:], ""], strict=False))
     found: list[Fault] = []
     if "--cpu" in after:
         found.append(_cpu(raw, after["--cpu"], reading))

@@ -29,6 +29,7 @@ class _Going:
 
     played: Played
     before: dict[str, float | None]
+    is_begun: bool = False
     was_seen: bool = False
     is_released: bool = False
 
@@ -70,6 +71,7 @@ class ChaosToolkitInjector:
     def inject(self, fault: Fault, deployment: Deployment, target: str) -> Json:
         """Begin the method, and wait until it is seen, is over, or its first action has begun a while ago."""
         going = self._of(fault)
+        going.is_begun = True
         going.played.go()
         begun_s = None
         while not going.played.wait("method_completed", "rollbacks", timeout_s=LOOK_S):
@@ -86,11 +88,10 @@ class ChaosToolkitInjector:
         going = self._of(fault)
         assert isinstance(fault, Experiment)
         looked = _look(fault, going, deployment, target)
-        if going.is_released:
-            return looked
         going.was_seen = going.was_seen or looked.active
-        if fault.seen_by in ("restarted", "hypothesis") and going.was_seen:
-            return Observation(active=True, evidence={**looked.evidence, "seen_before": not looked.active})
+        is_event = fault.seen_by in ("restarted", "hypothesis") and not going.is_released
+        if is_event and going.was_seen and not looked.active:
+            return Observation(active=True, evidence={**looked.evidence, "seen_before": True})
         return looked
 
     def blind(self, fault: Fault) -> str:
@@ -105,6 +106,11 @@ class ChaosToolkitInjector:
         file = _file(fault)
         going = self._going.get(file)
         if going is None:
+            return
+        if "method" in going.played.at and not going.is_begun:
+            going.played.abandon()  # it waits to begin its method: nothing was done
+            self.results[file] = {"error": "its method was never begun", "journal": None}
+            del self._going[file]
             return
         if going.is_released:
             going.played.go()

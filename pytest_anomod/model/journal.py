@@ -127,16 +127,20 @@ _REFUSAL = f"{NotPlayedError.__module__}.{NotPlayedError.__qualname__}: "
 
 def _activities(entries: Iterable[Mapping[str, Json]]) -> Iterator[Activity]:
     for entry in entries:
-        if not entry.get("start"):
-            continue
-        yield Activity(
-            name=entry["activity"]["name"],
-            start_ns=iso_to_ns(entry["start"]),
-            end_ns=iso_to_ns(entry.get("end") or entry["start"]),
-            succeeded=entry.get("status") == "succeeded" and entry.get("tolerance_met", True) is not False,
-            output=entry.get("output"),
-            error=_error(entry),
-        )
+        if entry.get("start"):
+            yield activity_of(entry)
+
+
+def activity_of(entry: Mapping[str, Json]) -> Activity:
+    """An entry of Chaos Toolkit's journal that has a start."""
+    return Activity(
+        name=str(entry["activity"].get("name") or ""),
+        start_ns=iso_to_ns(entry["start"]),
+        end_ns=iso_to_ns(entry.get("end") or entry["start"]),
+        succeeded=entry.get("status") == "succeeded" and entry.get("tolerance_met", True) is not False,
+        output=entry.get("output"),
+        error=_error(entry),
+    )
 
 
 def _error(entry: Mapping[str, Json]) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.model.journal import Activity
+from pytest_anomod.chaos.imported.outcome import entries
+from pytest_anomod.model.clock import iso_to_ns
+from pytest_anomod.model.journal import Activity, activity_of
 from pytest_anomod.report import page
 from pytest_anomod.report.categories import categories
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_anomod.case import CaseResult
 
 JOURNAL = "What was done, and when"
+EXPERIMENT = "What the experiment did, and when"
 # of what Allure 3 shows above the description
 HIDDEN_LABELS = ("thread", "framework", "language", "package")
 
@@ -41,6 +44,28 @@ def attach_case(config: pytest.Config, result: CaseResult, drawn: page.Drawn) ->
     _parameters(test, result)
     _steps(listener.allure_logger, result)
     _attachments(listener.allure_logger, drawn)
+
+
+def attach_experiment(config: pytest.Config, result: Mapping[str, Any]) -> None:
+    """Show what an experiment of a file did: its activities as steps with their own times, and its journal."""
+    from allure_commons.model2 import Status, TestStepResult
+    from allure_commons.types import AttachmentType
+    from allure_commons.utils import uuid4
+
+    listener: Any = config.pluginmanager.get_plugin("allure_listener")
+    journal = result.get("journal")
+    if listener is None or journal is None or listener.allure_logger.get_test(None) is None:
+        return
+    logger, key = listener.allure_logger, uuid4()
+    found = [(when, activity_of(entry)) for when, entry in entries(journal, result.get("again")) if "start" in entry]
+    logger.start_step(None, key, TestStepResult(name=EXPERIMENT, start=_ms(iso_to_ns(journal["start"]))))
+    for when, activity in found:
+        _step(logger, key, f"{when}: {activity.name}", activity)
+    good = all(activity.succeeded for _, activity in found)
+    end_ns = max([iso_to_ns(journal.get("end") or journal["start"]), *(activity.end_ns for _, activity in found)])
+    logger.stop_step(key, stop=_ms(end_ns), status=Status.PASSED if good else Status.FAILED)
+    text = json.dumps(journal, indent=1, ensure_ascii=False)
+    logger.attach_data(uuid4(), text, name="Journal of the experiment", attachment_type=AttachmentType.JSON)
 
 
 def drop_unended(config: pytest.Config) -> None:

@@ -81,8 +81,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "base": {
         "metavar": "OLD=NEW",
         "action": "append",
-        "help": "put NEW wherever OLD stands in Chaos Toolkit experiments: for hosts that do not exist any more; may be "
-        "given more than once",
+        "help": "put NEW wherever OLD stands in Chaos Toolkit experiments: for hosts that do not exist any more; may "
+        "be given more than once",
     },
     "var-file": {
         "metavar": "FILE",

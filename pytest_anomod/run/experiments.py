@@ -67,6 +67,10 @@ class ExperimentItem(pytest.Item):
         for name, text in sections.items():
             if text:
                 self.add_report_section("call", f"experiment {name}", text)
+        if self.config.getoption("allure_report_dir", None):
+            from pytest_anomod.report.allure import attach_experiment
+
+            attach_experiment(self.config, self.played)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """The file, and the title of the experiment."""

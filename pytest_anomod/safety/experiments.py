@@ -147,13 +147,15 @@ class Played:
         return said
 
     def _send(self, line: Mapping[str, Any]) -> None:
+        self._socket.settimeout(None)  # what `_hear` has left may be shorter than a busy machine takes to send
         with contextlib.suppress(OSError):  # its process is dead: the next `_hear` says so
             self._socket.sendall(json.dumps(line).encode() + b"\n")
 
     def _hear(self, timeout_s: float | None) -> bool:
         """Take in the next line; False when none comes in time."""
         while b"\n" not in self._buffer:
-            self._socket.settimeout(timeout_s)
+            # 0 would mean: don't wait at all, and say so by another error
+            self._socket.settimeout(None if timeout_s is None else max(timeout_s, 0.001))
             try:
                 more = self._socket.recv(1 << 16)
             except TimeoutError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from small_system import QUIET, Dummy, Effect, Noise
 from synthetic import make_case
@@ -229,6 +230,19 @@ def test_a_code_fault_shows_in_the_lines_of_its_function():
     named = make_case(13, effect=Effect(lost_lines=4), noise=QUIET, fault=Dummy(function="text:Handler.part_0"))
     assert verdict_of(named) is Verdict.TOLERATED
     assert "lines changed" in finding(named, "symptom").message
+
+
+@pytest.mark.parametrize("usual", [(75,), (420, 700, 1021, 1186, 1298)], ids=["all alike", "all kinds"])
+@pytest.mark.parametrize(("function", "moved"), [("text:Handler.part_0", True), ("", False)], ids=["code", "another"])
+def test_a_wrong_value_shows_in_the_size_of_the_targets_answers(usual, function, moved):
+    """Its lines run as ever; a fault that names no function is not sought there, as healthy answers grow, too."""
+    view = make_case(13, effect=Effect(), noise=QUIET, fault=Dummy(function=function))
+    spans = view.frames["traces"]
+    sizes = np.where(spans["phase"] == Phase.ANOMALY, 89, np.resize(usual, len(spans)))
+    spans["attributes"] = [f'{{"http.response.body.size":{size}}}' for size in sizes]
+    found = finding(view, "symptom")
+    assert (found.outcome is Outcome.PROVEN) is moved
+    assert (" size " in found.message.split("nearest")[0]) is moved
 
 
 def test_the_explanation_names_verdicts_and_nearest_misses():

@@ -123,3 +123,17 @@ def test_a_table_of_a_third_party_has_its_count_in_the_index(tmp_path):
     assert [row["rows_events"] for row in rows] == [None, 15]
     shutil.rmtree(writer.directory)
     assert write_index(tmp_path)["cases"] == 1
+
+
+def test_cases_of_several_machines_are_merged_without_writing_one_again(tmp_path, capsys):
+    """Directories are copied below one root; the command writes the index and nothing else."""
+    from pytest_anomod.cli import main
+
+    for number in range(2):
+        build.build_case(tmp_path / f"machine_{number}", f"scenario_{number}", per_s=2)
+        shutil.copytree(tmp_path / f"machine_{number}", tmp_path / "all", dirs_exist_ok=True)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "all").rglob("*") if path.is_file()}
+    assert main(["index", str(tmp_path / "all")]) == 0
+    assert capsys.readouterr().out.startswith("2 cases; 0 incomplete")
+    assert pq.read_table(tmp_path / "all" / "cases.parquet").num_rows == 2
+    assert before == {path: path.stat().st_mtime_ns for path in before}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fake_compose import FakeCompose
 
-from pytest_anomod import plugin
+from pytest_anomod.declare import ATTRIBUTE
 from pytest_anomod.define.originals import original_of
 from pytest_anomod.faults import DnsFailure
 from pytest_anomod.model import redact
@@ -193,7 +193,7 @@ def test_what_the_original_cant_have_is_skipped_with_the_reason(checkout, pytest
         @pytest.hookimpl(tryfirst=True)
         def pytest_runtestloop(self, session):
             for item in session.items:
-                declaration = getattr(item.function, plugin._DECLARATION)
+                declaration = getattr(item.function, ATTRIBUTE)
                 reasons = [mark.kwargs["reason"] for mark in item.iter_markers("skip")]
                 seen.append((item.name, declaration.target, " ".join(reasons)))
             return True

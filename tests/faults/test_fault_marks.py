@@ -1,4 +1,4 @@
-"""What faults and their probes do to a store is not in its telemetry: on real stores, by the replicas' own exporters."""
+"""What faults and their probes do to a store is not in its telemetry: on real stores, by the replicas' exporters."""
 
 from __future__ import annotations
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from without_engine import no_container_engine
 
-from pytest_anomod.importers import fit
 from pytest_anomod.importers.found import Aims
 from pytest_anomod.model import catalog
 
-FILES = Path(__file__).parent / "files"
-
 
 @pytest.fixture(autouse=True)
-def no_engine(monkeypatch):
+def no_engine():
     """Runtimes of containers are not there."""
-    monkeypatch.setattr(fit, "_absent", lambda name: "no engine answers" if name in fit.CONTAINERS else "")
+    with no_container_engine():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from outcomes import OUTCOMES
+from file_outcomes import OUTCOMES
 
 from pytest_anomod.importers import check, reading, table
 from pytest_anomod.importers.found import Aims
@@ -115,3 +115,11 @@ def test_damaged_files_end_in_a_remark_or_an_error_of_ours(tmp_path, aims_for):
         aims = chance.choice((Aims(), aims_for(name)))
         outcomes.add(str(worst(table.remarks_of(reading.read(path, aims)))))
     assert outcomes == {"does", "partly", "refused"}
+
+
+@pytest.mark.parametrize("width", [80, 130])
+def test_the_table_fits_its_terminal(width, aims_for):
+    for name in OUTCOMES:
+        remarks = table.remarks_of(reading.read(FILES / name, aims_for(name)))
+        longest = max(table.render(Path(name), remarks, width).splitlines(), key=len)
+        assert len(longest) <= width, longest

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from without_engine import no_container_engine
 
 from pytest_anomod import cli
+from pytest_anomod.model import catalog
 
 FILES = Path(__file__).parent / "files"
 ROOT = Path(__file__).parents[2]
@@ -21,14 +25,17 @@ def run_import(capsys, *words):
     return code, said.out + said.err
 
 
-@pytest.fixture
-def written(tmp_path, capsys):
-    """All files of Chaos Mesh, Litmus and AnoMod, imported into a directory."""
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """All files of Chaos Mesh, Litmus and AnoMod, imported into a directory; and what was said."""
+    out, said = tmp_path_factory.mktemp("imported") / "chaos", io.StringIO()
     files = [path for kind in ("chaos_mesh", "litmus", "anomod") for path in sorted((FILES / kind).iterdir())]
     files.append(FILES / "toxiproxy/toxicity_half.json")
-    code, said = run_import(capsys, *files, "--system", "train_ticket", "-o", tmp_path / "chaos")
-    assert code == 1, "some of them are refused"
-    return tmp_path / "chaos", said
+    with no_container_engine(), contextlib.redirect_stdout(said):
+        assert cli.main(["import", *map(str, files), "--system", "train_ticket", "-o", str(out)]) == 1, (
+            "some are refused"
+        )
+    return out, said.getvalue()
 
 
 def test_what_is_written_is_collected_and_formatted(written, pytester):
@@ -137,3 +144,28 @@ def test_an_unknown_system_is_said_with_the_nearest(tmp_path, capsys):
     code, said = run_import(capsys, FILES / "chaos_mesh/paused.yaml", "--system", "train_tiket", "-o", tmp_path)
     assert code == 2
     assert "train_ticket" in said
+
+
+OWN = """
+from pytest_anomod import running_system
+
+shop = running_system(
+    "shop_of_importers",
+    entry="http://127.0.0.1:9",
+    entry_service="ts-order-service",
+    pids={"ts-order-service": 1},
+    ports={"ts-order-service": 9},
+)
+"""
+
+
+def test_a_system_of_the_users_own_is_found_in_their_conftest(tmp_path, capsys, monkeypatch):
+    (tmp_path / "conftest.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(catalog.DEFINED_IN, "")
+    files = [FILES / "chaosblade/two_on_one.yaml", FILES / "chaos_mesh/duration.yaml"]
+    code, said = run_import(capsys, *files, "--system", "shop_of_importers", "-o", "chaos")
+    assert code == 1, "a process that we did not start is not stopped"
+    assert "a process that we did not start we can't start again" in " ".join(said.split())
+    text = (tmp_path / "chaos/test_two_on_one.py").read_text()
+    assert '@anomaly(system="shop_of_importers", fault=PauseService(), target="ts-order-service")' in text

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import re
-import runpy
 from pathlib import Path
 
 import pytest
@@ -96,10 +96,11 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 def _declared():
     """Every scenario of the experiments, as a run of them makes it."""
     for path in sorted(EXPERIMENTS.rglob("test_*.py")):
-        for name, item in runpy.run_path(str(path)).items():
-            declaration = getattr(item, ATTRIBUTE, None)
-            if declaration is not None:
-                yield declaration.scenario(name, durations=PROFILES["quick"], rate_rps=None, seed=1)
+        module = importlib.import_module(".".join(path.relative_to(EXPERIMENTS.parent).with_suffix("").parts))
+        for name, item in vars(module).items():
+            declared = getattr(item, ATTRIBUTE, ())
+            for one in declared if isinstance(declared, tuple) else (declared,):
+                yield one.scenario(one.name or name, durations=PROFILES["quick"], rate_rps=None, seed=1)
 
 
 def test_every_scenario_of_the_experiments_comes_back_from_json():

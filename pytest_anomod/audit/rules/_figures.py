@@ -10,14 +10,15 @@ import numpy as np
 from pytest_anomod.audit.finding import Finding, Severity, note
 
 ALPHA = 0.01
+AHEAD = 1.8
 LEAST_CASES = 5
 """A share of fewer cases than these says nothing."""
 
 
 def stands_out(values: Mapping[str, float], name: str, *, floor: float, times: float = 4.0) -> bool:
-    """Whether a service's figure is the highest and lies far above the others': `times` spreads and floors above."""
+    """Whether a figure is AHEAD times the next service's, and `times` spreads and floors above the others' median."""
     others = np.array([value for other, value in values.items() if other != name])
-    if name not in values or not len(others) or values[name] <= others.max():
+    if name not in values or not len(others) or values[name] <= AHEAD * max(0.0, others.max()):
         return False
     middle = float(np.median(others))
     spread = 1.4826 * float(np.median(np.abs(others - middle)))

@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 KEYS = ["service_name", "file", "function"]
 MODULE = "<module>"
+USUAL_LINES = 3
+"""Where so many lines used to run, a defect of the function's own would hardly stop it at the first of them."""
 FEW = 3
 """A footprint tells something while no more functions than these have it."""
 
 
 def find(material: Material) -> Iterator[Finding]:
-    """Functions with a single line left, and functions that are there only while a fault is in."""
+    """Functions with a single line left, and functions that are there only while a fault is in.
+
+    One of two lines is told as a note: a defect in the first of them looks the same.
+    """
     elsewhere: set[tuple[str, ...]] = set()
     only: dict[str, set[tuple[str, ...]]] = {}
     asked = in_controls = 0
@@ -48,8 +53,8 @@ def find(material: Material) -> Iterator[Finding]:
         yield note(f"{asked} cases with a fault have coverage; in controls {in_controls} functions have a footprint")
 
 
-def footprints(case: AuditCase, frame: pd.DataFrame, phase: str) -> list[tuple[str, ...]]:
-    """Functions of which more than the first line ran in the baseline, and only the first in a window."""
+def footprints(case: AuditCase, frame: pd.DataFrame, phase: str) -> dict[tuple[str, ...], int]:
+    """Functions of which more than one line ran in the baseline, with how many, and only the first does in a window."""
     ran = frame[frame["covered"].astype(bool) & (frame["function"] != MODULE)]
     if "truncated" in ran:  # a killed process loses what it counted
         ran = ran[~ran["truncated"].astype(bool)]
@@ -57,19 +62,26 @@ def footprints(case: AuditCase, frame: pd.DataFrame, phase: str) -> list[tuple[s
     after = ran[case.within(ran, phase)].groupby(KEYS, observed=True)["line"].agg(["min", "nunique"])
     both = before.add_suffix("_before").join(after.add_suffix("_after"), how="inner")
     single = (both["nunique_before"] > 1) & (both["nunique_after"] == 1) & (both["min_before"] == both["min_after"])
-    return [tuple(map(str, key)) for key in both.index[single]]
+    return {tuple(map(str, key)): int(count) for key, count in both["nunique_before"][single].items()}
 
 
-def _single_lines(case: AuditCase, found: list[tuple[str, ...]]) -> Iterator[Finding]:
-    mine = [function for function in found if function[0] == case.target]
-    if mine and len(found) <= FEW:
-        yield Finding(
-            severity=Severity.LEAK, cases=(case.case_id,), service=case.target,
-            what=f"of {mine[0][2]} only the first line runs while the fault is in, more ran before: "
-            f"{len(found)} of all functions look so, {len(mine)} at the root cause",
-            todo="let the patched function run its own lines up to the point of the fault",
-            figures={"functions": len(found), "at_target": len(mine)},
-        )  # fmt: skip
+def _single_lines(case: AuditCase, found: dict[tuple[str, ...], int]) -> Iterator[Finding]:
+    mine = {function: lines for function, lines in found.items() if function[0] == case.target}
+    if not mine or len(found) > FEW:
+        return
+    function = max(mine, key=lambda one: mine[one])
+    what = (
+        f"of {function[2]} only the first line runs while the fault is in, {mine[function]} lines ran before: "
+        f"{len(found)} of all functions look so, {len(mine)} at the root cause"
+    )
+    if mine[function] < USUAL_LINES:
+        yield note(f"{case.case_id}, {case.target}: {what}")
+        return
+    yield Finding(
+        severity=Severity.LEAK, cases=(case.case_id,), service=case.target, what=what,
+        todo="let the patched function run its own lines up to the point of the fault",
+        figures={"functions": len(found), "at_target": len(mine), "lines_before": mine[function]},
+    )  # fmt: skip
 
 
 def _functions(frame: pd.DataFrame) -> set[tuple[str, ...]]:

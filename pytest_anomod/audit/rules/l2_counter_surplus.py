@@ -12,7 +12,7 @@ from pytest_anomod.evaluation.methods.counter_minus_spans import CounterMinusSpa
 
 FLOOR = 0.5
 """Requests a second that counter and spans may differ by: they are not read at the same moment."""
-TODO = "probe in every window of every case, controls too, or leave neither counters nor spans"
+ADVICE = "probe in every window of every case, controls too, or leave neither counters nor spans"
 
 
 def find(material: Material) -> Iterator[Finding]:
@@ -32,9 +32,9 @@ def find(material: Material) -> Iterator[Finding]:
                 severity=Severity.LEAK, cases=(case.case_id,), service=case.target,
                 what=f"counts {rises[case.target]:+.1f} requests a second more than it has spans once the fault is in; "
                 f"the next service {others:+.1f}",
-                todo=TODO, figures={"target": rises[case.target], "next": others},
+                todo=ADVICE, figures={"target": rises[case.target], "next": others},
             )  # fmt: skip
-    said = at_chance("the surplus of counters over spans", firsts, TODO)
+    said = at_chance("the surplus of counters over spans", firsts, ADVICE)
     yield said or note("no case has counters of requests and spans of its root cause")
 
 

@@ -19,7 +19,7 @@ ASKED = re.compile(r".*(commands_processed|xact_commit|queries|questions|opcount
 """Counters of what was asked of a store, and of what it refused."""
 FLOOR = 0.4
 """Commands a second; less is the jitter of windows."""
-TODO = "probe stores in every window of every case, controls too, at one pace"
+ADVICE = "probe stores in every window of every case, controls too, at one pace"
 
 
 def find(material: Material) -> Iterator[Finding]:
@@ -37,9 +37,9 @@ def find(material: Material) -> Iterator[Finding]:
                     severity=Severity.LEAK, cases=(case.case_id,), service=case.target,
                     what=f"{metric} rises by {surplus[case.target]:.1f} a second beyond what calls to it explain; "
                     f"at the next store by {others:.1f}",
-                    todo=TODO, figures={"metric": metric, "target": surplus[case.target], "next": others},
+                    todo=ADVICE, figures={"metric": metric, "target": surplus[case.target], "next": others},
                 )  # fmt: skip
-    said = at_chance("the surplus of a store's commands over calls to it", firsts, TODO)
+    said = at_chance("the surplus of a store's commands over calls to it", firsts, ADVICE)
     yield said or note("no root cause is a store that counts its commands and whose callers send spans")
 
 

@@ -44,7 +44,7 @@ def _strays(case: AuditCase, modality: str, frame: pd.DataFrame, known: set[str]
     if faulty.sum() >= LEAST and now > RATIO * usual:
         yield Finding(
             severity=Severity.LEAK, cases=(case.case_id,), service=case.target,
-            what=f"{int(faulty.sum())} {KINDS[modality]} begin at the root cause while the fault is in and belong to no "
+            what=f"{int(faulty.sum())} {KINDS[modality]} begin at the root cause while the fault is in, of no "
             f"request of the workload; {int(before.sum())} in the baseline",
             todo="leave what the tool asks of a service out of traces and logs, or ask it in every window",
             figures={"while_in": int(faulty.sum()), "baseline": int(before.sum())},

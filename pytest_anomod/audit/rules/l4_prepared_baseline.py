@@ -18,7 +18,7 @@ ODD = 4.0
 SMALL = 0.05
 AHEAD = 1.5
 """The oddest service is told by its baseline when it is so many times odder than the next."""
-TODO = "bring every service into that state in every case, controls too, before the warm-up"
+ADVICE = "bring every service into that state in every case, controls too, before the warm-up"
 
 
 def find(material: Material) -> Iterator[Finding]:
@@ -38,10 +38,12 @@ def find(material: Material) -> Iterator[Finding]:
             worst = odd.groupby(level=0).max().sort_values(ascending=False)
             if case.target not in worst or len(worst) < 2:
                 continue
-            firsts.append((case.case_id, is_first(worst.to_dict(), case.target), len(worst)))
+            firsts.append(
+                (case.case_id, is_first({str(name): value for name, value in worst.items()}, case.target), len(worst))
+            )
             if worst.index[0] == case.target and worst.iloc[0] >= max(ODD, AHEAD * worst.iloc[1]):
                 yield _told(case, values, odd, place, others)
-    said = at_chance("how odd a service's baseline is among other cases'", firsts, TODO)
+    said = at_chance("how odd a service's baseline is among other cases'", firsts, ADVICE)
     yield said or note("no case with a fault could be held against enough others")
 
 
@@ -68,11 +70,12 @@ def levels(case: AuditCase) -> pd.DataFrame | None:
 def oddness(table: pd.DataFrame, error: pd.Series, place: int, others: Sequence[int]) -> pd.Series:
     """How many spreads a case's figures lie from the median of other cases'.
 
-    The spread is 1.4826 times the median deviation, a tenth of the median, the figure's own error, and SMALL times the highest value that any
-    service has of the metric in any case: what is small beside that is no preparation.
+    The spread is 1.4826 times the median deviation, a tenth of the median, the figure's own error, and SMALL times the
+    highest value that any service has of the metric in any case: what is small beside that is no preparation. Metrics
+    that fewer than LEAST_OTHERS others have are left out.
     """
-    values = table.iloc[:, list(others)].fillna(0.0)
-    mine = table.iloc[:, place]
+    values = table.iloc[:, list(others)]
+    mine = table.iloc[:, place].where(values.notna().sum(axis=1) >= LEAST_OTHERS)
     middle = values.median(axis=1)
     deviation = values.sub(middle, axis=0).abs().median(axis=1)
     highest = table.abs().max(axis=1).groupby(level=1).transform("max")
@@ -88,7 +91,8 @@ def _told(case: AuditCase, table: pd.DataFrame, odd: pd.Series, place: int, othe
         severity=Severity.LEAK, cases=(case.case_id,), service=case.target,
         what=f"its baseline tells the root cause: {metric} is {value:.4g} before the fault, {usual.min():.4g} to "
         f"{usual.max():.4g} in {len(others)} other cases; {int((mine >= ODD).sum())} of its metrics are as odd",
-        todo=TODO, figures={"metric": metric, "value": float(value), "others": [float(usual.min()), float(usual.max())]},
+        todo=ADVICE,
+        figures={"metric": metric, "value": float(value), "least": float(usual.min()), "most": float(usual.max())},
     )  # fmt: skip
 
 

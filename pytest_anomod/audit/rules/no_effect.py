@@ -9,10 +9,15 @@ from pytest_anomod.audit.finding import Finding, Rule, Severity, note
 from pytest_anomod.audit.material import AuditCase, Material
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.failure import failed_rows
+from pytest_anomod.model.verdict import Verdict
 
+SEEN = (Verdict.EFFECTIVE, Verdict.TOLERATED)
+"""Verdicts by which a dataset says that an effect was seen."""
 LINES_SHARE = 0.01
 """Counts of log lines that differ by no more than this are the same."""
-TODO = "prove each fault while it is in (a probe of its own), and leave cases without effect out, or call them silent"
+ERROR = 17
+"""OpenTelemetry's severity number from which a line is an error."""
+ADVICE = "prove each fault while it is in (a probe of its own), and leave cases without effect out, or call them silent"
 
 
 def find(material: Material) -> Iterator[Finding]:
@@ -41,10 +46,13 @@ def _by_windows(case: AuditCase) -> Iterator[Finding]:
     assert case.stored is not None
     shifts = top_shifts(stored_view(case.stored), most=10**6)
     if shifts and not any(shift["moved"] for shift in shifts):
+        if case.verdict not in SEEN:
+            yield note(f"{case.case_id} has no effect, as its verdict says: {case.verdict}")
+            return
         yield Finding(
             severity=Severity.DEFECT, cases=(case.case_id,), service=case.target,
             what=f"none of {len(shifts)} figures of any service differs between baseline and anomaly window",
-            todo=TODO, figures={"figures": len(shifts)},
+            todo=ADVICE, figures={"figures": len(shifts)},
         )  # fmt: skip
 
 
@@ -62,21 +70,23 @@ def _by_control(system: str, cases: list[AuditCase], control: AuditCase) -> Iter
             yield Finding(
                 severity=Severity.DEFECT, cases=(case.case_id,), service=case.target,
                 what=f"{case.scenario} had no effect: {', '.join(compared)} are as in the control {control.case_id}",
-                todo=TODO, figures={"compared": compared},
+                todo=ADVICE, figures={"compared": compared},
             )  # fmt: skip
     for name, found in same.items():
         yield Finding(
             severity=Severity.DEFECT, cases=tuple(found),
-            what=f"{system}: {WHAT[name]} the same as in the control in {len(found)} of {len(cases)} cases with a fault",
-            todo="look whether the fault was in while this was recorded", figures={"same": len(found), "of": len(cases)},
+            what=f"{system}: {WHAT[name]} the same as in the control in {len(found)} of {len(cases)} with a fault",
+            todo="look whether the fault was in while this was recorded",
+            figures={"same": len(found), "of": len(cases)},
         )  # fmt: skip
     felt = [case.case_id for case in cases if _fails(case) > _fails(control)]
     unfelt = tuple(case.case_id for case in cases if case.case_id not in felt)
     if unfelt:
         yield Finding(
             severity=Severity.DEFECT, cases=unfelt,
-            what=f"{system}: only {len(felt)} of {len(cases)} faults make a request fail; in the others the entry logs no "
-            "more errors and answers no worse than in the control", todo=TODO, figures={"felt": len(felt)},
+            what=f"{system}: only {len(felt)} of {len(cases)} faults make a request fail; in the others the entry logs "
+            "no more errors and answers no worse than in the control",
+            todo=ADVICE, figures={"felt": len(felt), "of": len(cases)},
         )  # fmt: skip
 
 
@@ -126,7 +136,7 @@ def _fails(case: AuditCase) -> float:
     failed = float(failed_rows(answers).sum()) if answers is not None and "error_kind" in answers else 0.0
     if logs is None:
         return failed + sum(count for name, count in case.lines.items() if name in ENTRIES)
-    return failed + float(logs["service_name"].isin(ENTRIES).sum())
+    return failed + float((logs["service_name"].isin(ENTRIES) & (logs["severity_number"] >= ERROR)).sum())
 
 
 RULE = Rule(name="no-effect", looks_for="faults without effect", find=find)

@@ -1,4 +1,4 @@
-"""Labels that are missing or can't be right: no label file, no times of the fault, no baseline, a level without a place."""
+"""Labels that are missing or can't be right: no label file, no times of the fault, no baseline, a wrong level."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from pytest_anomod.audit.finding import Finding, Rule, Severity
 from pytest_anomod.audit.material import AuditCase, Material
 from pytest_anomod.model.fault import Level
 from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.verdict import Verdict
+
+NOTHING = (Verdict.INEFFECTIVE, Verdict.CONTAMINATED, Verdict.BROKEN)
+"""Verdicts by which a dataset says itself that a case holds no anomaly that can be relied on."""
 
 
 def find(material: Material) -> Iterator[Finding]:
@@ -15,7 +19,7 @@ def find(material: Material) -> Iterator[Finding]:
     for system, cases in material.systems.items():
         labelled = [case for case in cases if not case.is_control]
         for lacks, what, todo in DEFECTS:
-            if found := tuple(case.case_id for case in labelled if lacks(case)):
+            if found := tuple(case.case_id for case in labelled if case.verdict not in NOTHING and lacks(case)):
                 yield Finding(
                     severity=Severity.DEFECT, cases=found,
                     what=f"{system}: {len(found)} of {len(labelled)} cases with a fault {what}",

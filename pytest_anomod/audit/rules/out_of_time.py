@@ -1,11 +1,15 @@
-"""Modalities that were not recorded while the others were, or not cut to the case, or in a time zone that nobody knows."""
+"""Modalities that were recorded after the others, or not cut to the case, or in a time zone that nobody knows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pytest_anomod.audit.finding import Finding, Rule, Severity
 from pytest_anomod.audit.material import AuditCase, Material
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OLDER_SHARE = 0.5
 """Share of rows from before the case from which on a modality was not cut to it."""
@@ -40,26 +44,27 @@ def find(material: Material) -> Iterator[Finding]:
 
 
 def _late(case: AuditCase) -> Iterator[str]:
-    """Modalities that begin after the last trace did, or after the last line where there are no traces."""
-    ends = {}
-    for name in STORED:
-        frame = case.table(name)
-        if frame is not None and len(frame):
-            ends[name] = int(frame["time_unix_nano"].max())
-    for name in case.modalities:
-        frame = case.table(name)
-        if ends and name not in STORED and name != "coverage" and frame is not None and len(frame):
-            if int(frame["time_unix_nano"].min()) > max(ends.values()):
-                yield name
+    """Modalities that begin after the last trace and the last line."""
+    times = dict(_times(case))
+    last = max((int(times[name].max()) for name in STORED if name in times), default=None)
+    for name in times:
+        if last is not None and name not in STORED and int(times[name].min()) > last:
+            yield name
 
 
 def _older(case: AuditCase) -> Iterator[str]:
     yield from case.uncut
-    for name in set(case.modalities) - set(case.uncut):
+    for name, times in _times(case):
+        if name not in case.uncut and case.started_ns and float((times < case.started_ns).mean()) > OLDER_SHARE:
+            yield name
+
+
+def _times(case: AuditCase) -> Iterator[tuple[str, pd.Series]]:
+    """The times of each modality that has rows; coverage has those of its windows only."""
+    for name in case.modalities:
         frame = case.table(name)
-        if case.started_ns and frame is not None and len(frame) and name != "coverage":
-            if float((frame["time_unix_nano"] < case.started_ns).mean()) > OLDER_SHARE:
-                yield name
+        if frame is not None and len(frame) and name != "coverage":
+            yield name, frame["time_unix_nano"]
 
 
 RULE = Rule(name="out-of-time", looks_for="modalities that were not recorded while the fault was in", find=find)

@@ -102,9 +102,9 @@ class Watch(RunEventHandler):
 
     def start_method(self, experiment: Any) -> None:
         assert self.parent is not None
+        self.parent.ask("method")
         kept = json.loads(json.dumps(self.configuration, default=str))
         append_line(self.directory / experiments.PROGRESS, {"configuration": kept})
-        self.parent.ask("method")
         self._in_method = True
 
     def start_activity(self, activity: Any) -> None:

@@ -30,7 +30,7 @@ class PatchError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """A defect of a function: it raises an exception in mid-course, does its work and returns another value, is late."""
+    """A defect of a function: it raises where it would return, does its work and returns another value, is late."""
 
     action: Literal["raise", "return", "delay"]
     exception: str = "RuntimeError"
@@ -124,7 +124,7 @@ def _with(code: CodeType, act: Callable[..., Any]) -> tuple[Any, ...]:
 
 
 def _raising(function: FunctionType, original: CodeType, patch: Patch) -> CodeType:
-    """The function with an exception at the first statement after which it could have returned.
+    """The function with an exception where it would return, before what it returns is worked out.
 
     What stands before that runs as ever. It is compiled from its source, each statement on its own line.
     """
@@ -152,14 +152,45 @@ def _source(code: CodeType) -> ast.FunctionDef | ast.AsyncFunctionDef:
     if definition is None:
         raise PatchError(f"{code.co_qualname} is no function with a name; an exception can't be put into it")
     definition.decorator_list.clear()
-    body = definition.body
-    at = next((number for number, statement in enumerate(body) if _may_return(statement)), len(body) - 1)
-    call = ast.parse(f"{_ACT!r}.__call__()").body[0]
-    for node in ast.walk(call):  # on one line: a call that spans several is counted to its last
-        ast.copy_location(node, body[at])
-        node.end_lineno, node.end_col_offset = body[at].lineno, body[at].col_offset  # type: ignore[attr-defined]
-    body.insert(at, call)
+    definition.body = _ending_early(definition.body)
     return definition
+
+
+def _ending_early(body: list[ast.stmt]) -> list[ast.stmt]:
+    """A function's statements with the marker called at each return; before the last one where there is no return.
+
+    A `try` with a return in it is not entered: it could catch what is raised there.
+    """
+    if not any(map(_may_return, body)):
+        return [*body[:-1], _call_at(body[-1]), body[-1]]
+    for number, statement in enumerate(body):
+        if _may_return(statement) and any(isinstance(node, ast.Try | ast.TryStar) for node in ast.walk(statement)):
+            return [*body[:number], _call_at(statement), *body[number:]]
+        body[number] = _AtReturns().visit(statement)
+    flat = [each for part in body for each in (part if isinstance(part, list) else [part])]
+    return flat if isinstance(flat[-1], ast.Return) else [*flat, _call_at(flat[-1])]
+
+
+class _AtReturns(ast.NodeTransformer):
+    """Calls the marker before each return, those of functions inside left aside."""
+
+    def visit_Return(self, node: ast.Return) -> Any:
+        return [_call_at(node), node]
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        return node
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> Any:
+        return node
+
+
+def _call_at(statement: ast.stmt) -> ast.stmt:
+    """A call of the marker on the first line of a statement: one that spans several is counted to its last."""
+    call = ast.parse(f"{_ACT!r}.__call__()").body[0]
+    for node in ast.walk(call):
+        ast.copy_location(node, statement)
+        node.end_lineno, node.end_col_offset = statement.lineno, statement.col_offset  # type: ignore[attr-defined]
+    return call
 
 
 def _may_return(statement: ast.stmt) -> bool:

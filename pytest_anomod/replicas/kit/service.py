@@ -32,11 +32,16 @@ from pytest_anomod.replicas.kit.pools import PoolFigures
 from pytest_anomod.replicas.kit.postgres_client import PostgresClient
 from pytest_anomod.replicas.kit.redis_client import RedisClient
 from pytest_anomod.replicas.kit.rpc import RpcPeer, error_response, result_response
-from pytest_anomod.replicas.kit.spans import incoming_context, process_context
+from pytest_anomod.replicas.kit.spans import Span, incoming_context, process_context
 from pytest_anomod.replicas.kit.telemetry import Telemetry
 
 _SIZE = "http.response.body.size"
 """Attribute of SERVER spans, as OpenTelemetry's semantic conventions have it."""
+
+
+def _note_size(span: Span, response: Response) -> None:
+    if isinstance(response.body, bytes):
+        span.attributes[_SIZE] = len(response.body)
 
 
 def method(name: str, *, span: str = "") -> Callable:
@@ -204,7 +209,7 @@ class ServiceApp:
                 if not isinstance(arguments, dict):
                     raise TypeError(f"{name}: arguments must be a JSON object")
                 response = result_response(await handler(inner, **arguments))
-                inner.attributes[_SIZE] = len(response.body)
+                _note_size(inner, response)
             status = "ok"
         except ServiceException as error:
             status, response = "declared", error_response(error)
@@ -229,8 +234,7 @@ class ServiceApp:
                 span.fail(str(error) or type(error).__name__)
                 response = await service.crashed(request, error)
             span.attributes["http.status_code"] = response.status
-            if isinstance(response.body, bytes):
-                span.attributes[_SIZE] = len(response.body)
+            _note_size(span, response)
             if response.status >= 500 and span.status != "ERROR":
                 span.fail(f"HTTP {response.status}")
         if ctx.sampled:

@@ -85,7 +85,7 @@ class ComposeDeployment(ContainersDeployment):
             for number, one in self._numbered(name)
         ]
         names = tuple((reported, service) for reported, service in self.document["reported_as"])
-        makers = {"jaeger": Jaeger, "zipkin": Zipkin}
+        makers: Mapping[str, type[Jaeger | Zipkin]] = {"jaeger": Jaeger, "zipkin": Zipkin}
         traces = [makers[kind](url=url, names=names) for kind, url in self.document["traces"].items()]
         inbox = self.document["inbox"]
         own = [OtlpInbox(directory=self.directory / inbox)] if inbox else []

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import docker
 
 C = TypeVar("C")
-ENGINES_WITH_LOGIN = ("redis", "postgresql")
+ENGINES_WITH_LOGIN = ("redis", "postgresql", "mysql")
 KEPT_S = 0.05
 """How long what was seen of the containers counts as now."""
 

@@ -20,7 +20,11 @@ _POSTGRES = {
     "database": ("POSTGRES_DB", "POSTGRESQL_DATABASE", "PGDATABASE"),
 }
 _REDIS_PASSWORD = ("REDIS_PASSWORD", "VALKEY_PASSWORD")
-_SCHEMES = {"postgresql": ("postgres", "postgresql"), "redis": ("redis",)}
+_MYSQL = {
+    "password": ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD"),
+    "database": ("MYSQL_DATABASE", "MARIADB_DATABASE"),
+}
+_SCHEMES = {"postgresql": ("postgres", "postgresql"), "redis": ("redis",), "mysql": ("mysql", "mariadb")}
 _OWN = "anomod"
 """Directory of ours beside what a container writes, on the same disk: the container does not see it."""
 
@@ -36,7 +40,10 @@ class ContainerLogin:
 
 
 def login_of(deployment: ContainersDeployment, service: str) -> ContainerLogin | None:
-    """Of a Redis or PostgreSQL that runs and whose login can be found out; None else."""
+    """Of a Redis, PostgreSQL or MySQL that runs and whose login can be found out; None else.
+
+    Settings of a MySQL are its root's, whose password only the store itself is told.
+    """
     engine, instance = deployment.described[service]["engine"], deployment.first(service)
     if engine not in _SCHEMES or not instance.address[1] or instance.state != "running":
         return None
@@ -45,6 +52,11 @@ def login_of(deployment: ContainersDeployment, service: str) -> ContainerLogin |
     if engine == "redis":
         password = _first(seen, _REDIS_PASSWORD) or _required(seen)
         return ContainerLogin(f"redis://{_login('', password)}{where}/0")
+    if engine == "mysql":
+        named = [database for _, _, database in _told_to_callers(deployment, service, _SCHEMES[engine])]
+        database = _first(seen, _MYSQL["database"]) or "".join(named[:1])
+        login = _login("root", _first(seen, _MYSQL["password"]))
+        return ContainerLogin(f"mysql://{login}{where}/{quote(database, safe='')}")
     if _first(seen, _POSTGRES["password"]) or _first(seen, _POSTGRES["user"]):
         user = _first(seen, _POSTGRES["user"]) or "postgres"
         password, database = _first(seen, _POSTGRES["password"]), _first(seen, _POSTGRES["database"]) or user

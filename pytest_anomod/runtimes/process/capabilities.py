@@ -68,7 +68,8 @@ class OwnFiles(OfReplica):
     def paths(self) -> Sequence[Path]:
         directory, described = self.deployment.directory, self.deployment.described(self.service)
         if described["agent_url"] is None:
-            return (directory / "stores" / self.service / "cluster" / "pg_wal",)
+            journal = directory / "stores" / self.service / "cluster" / "pg_wal"
+            return (journal,) if journal.exists() else ()
         return tuple(directory / described[key] for key in ("log_file", "span_file") if described[key])
 
 

@@ -42,9 +42,10 @@ def refusal_of_fault(system: System, service: str, fault: str) -> str:
     """Why a fault is not put into a service of a system that is not ours; "" when it may be."""
     if fault == "stop_service" and service in running_of(system).pids:
         return f"{fault!r} can't be put into {service!r}: a process that we did not start we can't start again"
-    if fault in REVERSIBLE or fault in running_of(system).allow:
+    ends_sessions = fault == "transaction_timeout" and system.service(service).engine == "mysql"
+    if (fault in REVERSIBLE and not ends_sessions) or fault in running_of(system).allow:
         return ""
-    why = WHY_NOT.get(fault, "it is not known to leave no trace")
+    why = "sessions of others are ended" if ends_sessions else WHY_NOT.get(fault, "it is not known to leave no trace")
     return (
         f"{fault!r} is not put into system {system.name!r}, which is not ours: {why}; "
         f"allow it by running_system(..., allow=({fault!r},))"

@@ -43,6 +43,24 @@ class Child(Base):
 def numbers():
     yield 1
 held = Child.add
+def guarded(items):
+    """Catches all there is."""
+    first = items[:1]
+    try:
+        return first[0]
+    except Exception:
+        return None
+def searched(items):
+    """Finds, or ends without a word."""
+    def inner():
+        return 1
+    for item in items:
+        if item:
+            return item
+    items.append(inner())
+def silent(items):
+    items.append(1)
+    items.append(2)
 '''
 
 
@@ -143,18 +161,45 @@ def lines_of(function: Callable[[], object], name: str) -> list[int]:
     return sorted(lines)
 
 
-def test_an_exception_comes_in_mid_course_and_leaves_the_lines_of_a_defect(
+def test_an_exception_comes_where_it_would_return_and_leaves_the_lines_of_a_defect(
     module: ModuleType, patches: CodePatches
 ) -> None:
-    """What stands before the first statement that could return has run, with its effects; nothing after it has."""
+    """On every way out of the function; what stands before that has run, with its effects."""
     child = module.Child()
-    healthy = lines_of(lambda: asyncio.run(child.store([1, 0])), "store")
+    lines = {}
+    for name, items in (("long", [1, 0]), ("short", [])):
+        lines[name] = lines_of(lambda items=items: asyncio.run(child.store(items)), "store")
     patches.patch("kinds:Child.store", Patch(action="raise", message="x"))
-    assert lines_of(lambda: asyncio.run(child.store([2])), "store") == healthy[: healthy.index(24) + 1]
+    for name, items, last in (("long", [3, 4], 27), ("short", [], 25)):
+        assert lines_of(lambda items=items: asyncio.run(child.store(items)), "store") == lines[name]
+        with pytest.raises(RuntimeError, match="x") as caught:
+            asyncio.run(child.store(items))
+        assert [entry.lineno + 1 for entry in caught.traceback if entry.name == "store"] == [last]
+        assert child._Child__kept == items
+
+
+@pytest.mark.parametrize(("name", "line"), [("guarded", 34), ("searched", 45), ("silent", 48)])
+def test_no_way_out_of_a_function_is_left(module: ModuleType, patches: CodePatches, name: str, line: int) -> None:
+    """What would catch the exception is not entered; a function without a return ends at its last statement."""
+    patches.patch(f"kinds:{name}", Patch(action="raise", message="x"))
     with pytest.raises(RuntimeError, match="x") as caught:
-        asyncio.run(child.store([3, 4]))
-    assert [entry.lineno + 1 for entry in caught.traceback if entry.name == "store"] == [24]
-    assert child._Child__kept == [3, 4]
+        getattr(module, name)([])
+    assert [entry.lineno + 1 for entry in caught.traceback if entry.name == name] == [line]
+
+
+@pytest.mark.parametrize("name", ["store", "wait", "greet"])
+def test_another_value_leaves_the_lines_of_the_healthy_function(
+    module: ModuleType, patches: CodePatches, name: str
+) -> None:
+    """It does its work, with its effects, and only what comes of it is another."""
+    child = module.Child()
+    call = {"store": lambda: asyncio.run(child.store([1, 0])), "wait": lambda: asyncio.run(child.wait(1))}
+    run = call.get(name, lambda: child.greet())
+    healthy = lines_of(run, name)
+    patches.patch(f"kinds:Child.{name}", Patch(action="return", value="other"))
+    assert run() == "other"
+    assert lines_of(run, name) == healthy
+    assert name != "store" or child._Child__kept == [1]
 
 
 def test_patched_code_carries_the_place_of_the_original(module: ModuleType, patches: CodePatches) -> None:

@@ -64,17 +64,16 @@ def test_trace_context_joins_spans_and_logs(deployment: Any) -> None:
 
 
 def test_log_and_spans_may_wait_for_the_disk_at_each_write(deployment: Any) -> None:
-    """While it is told to; how often it did and for how long is counted."""
+    """While it is told to; how often it writes and for how long it waits is counted at all times."""
     before = deployment.agent("front", "/log/durable", {"on": True})[1]
     deployment.note("seeded")
     asked = deployment.agent("front", "/log/durable", {})[1]
     assert asked["on"] is True
-    assert asked["syncs"] > before["syncs"]
+    assert asked["writes"] > before["writes"]
     assert asked["waited_s"] > before["waited_s"]
     assert deployment.agent("front", "/log/durable", {"on": False})[1]["on"] is False
-    counted = deployment.agent("front", "/log/durable", {})[1]["syncs"]
     deployment.note("seeded")
-    assert deployment.agent("front", "/log/durable", {})[1]["syncs"] == counted
+    assert deployment.agent("front", "/log/durable", {})[1]["writes"] > asked["writes"]
     assert deployment.agent("front", "/log/durable", {"on": "yes"})[0] == 400
 
 

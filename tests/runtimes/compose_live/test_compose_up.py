@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from pytest_anomod.faults import DnsFailure
 from pytest_anomod.host import processes
 from pytest_anomod.host.engine import output as engine_output
 from pytest_anomod.modalities.metrics import Metrics
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import NetNamespace
+from pytest_anomod.model.capability import NetNamespace, Resolver
 from pytest_anomod.model.source import EngineOutput, MetricsPage, OtlpInbox, ResourceFigures
 from pytest_anomod.runtimes.compose import ComposeRuntime
 from pytest_anomod.runtimes.docker import engine as docker_engine
@@ -128,10 +129,13 @@ def fixed(tiny, compose_session, monkeypatch):
 
 FIXED = """
 name: fixed
-networks: {default: {ipam: {config: [{subnet: 10.213.77.0/24}]}}}
+networks:
+  default: {ipam: {config: [{subnet: 10.213.77.0/24}]}}
+  inner: {}
 services:
   front: {image: tiny-front}
-  middle: {networks: {default: {ipv4_address: 10.213.77.9}}, tty: true}
+  middle: {networks: {default: {ipv4_address: 10.213.77.9}, inner: }, tty: true}
+  back: {networks: [inner]}
 """
 
 
@@ -152,6 +156,18 @@ def test_a_service_that_exports_is_told_to_export_to_us(fixed):
     assert fixed.seen("middle").address == "10.213.77.9"
     assert host == "10.213.77.1"
     assert [note for note in fixed.notes if "only one of it at a time" in note and "its address is fixed" in note]
+
+    # what the front never knew is no sign of a name that is hidden, nor of one that is known again
+    if fixed.capability(Resolver, "middle") is not None:
+        fault = DnsFailure(peers=("back",))
+        fault.inject(fixed, "middle")
+        try:
+            seen = fault.active(fixed, "middle")
+            assert (bool(seen), seen.evidence["unresolved"]) == (True, ["back"]), seen
+        finally:
+            fault.recover(fixed, "middle")
+        assert not fault.active(fixed, "middle")
+        assert get(fixed, "/x") == "hello /x\n"
 
     # a terminal's output is no stream in frames
     (output,) = [one for one in fixed.sources() if isinstance(one, EngineOutput) and one.service == "middle"]

@@ -28,6 +28,7 @@ from pytest_anomod.model.capability import (
     Resolver,
     StoreLogin,
     Volume,
+    WrittenFiles,
 )
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import instance_of, need
@@ -40,7 +41,7 @@ from pytest_anomod.runtimes.process.runtime import ProcessRuntime
 def test_it_is_on_offer():
     """By its name, with everything a fault may need but what containers alone have."""
     runtime = catalog.find("runtimes", "process")
-    anything = {Agent, Lifecycle, Listener, LocalProcess, Programs, Resolver, StoreLogin, Volume}
+    anything = {Agent, Lifecycle, Listener, LocalProcess, Programs, Resolver, StoreLogin, Volume, WrittenFiles}
     assert runtime.capabilities == anything
 
 
@@ -55,6 +56,15 @@ def test_every_service_has_sources_of_its_telemetry(demo):
     assert (logs["back"].format, logs["notes"].format) == ("json", "postgres")
     assert logs["back"].path.exists()
     assert [one.engine for one in demo.instances("notes")] == ["postgresql"]
+
+
+def test_what_a_service_writes_to_is_there(demo):
+    """What may be had to wait for the disk: a log and spans, a store's journal; nothing of a cache."""
+    written = {name: list(need(demo, WrittenFiles, name).paths()) for name in ("back", "notes", "cache")}
+    assert [path.name for path in written["back"]] == ["back.log", "back.jsonl"]
+    assert all(path.exists() for name in ("back", "notes") for path in written[name])
+    assert any(path.is_file() for path in written["notes"][0].iterdir())
+    assert written["cache"] == []
 
 
 def test_users_are_served_once_it_is_up(demo):

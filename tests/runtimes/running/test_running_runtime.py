@@ -110,6 +110,15 @@ def test_a_fault_that_leaves_a_trace_must_be_allowed(runtime):
     stopping = runtime.refusal_of_fault(system, "stock", "stop_service")
     assert "a process that we did not start we can't start again" in stopping
     assert "it is not known to leave no trace" in runtime.refusal_of_fault(system, "stock", "melt")
+    stores = running_system(
+        "stores",
+        entry="http://127.0.0.1:1",
+        pids={"my": 1, "pg": 1},
+        entry_service="my",
+        engines={"my": "mysql", "pg": "postgresql"},
+    )
+    assert "sessions of others are ended" in runtime.refusal_of_fault(stores, "my", "transaction_timeout")
+    assert runtime.refusal_of_fault(stores, "pg", "transaction_timeout") == ""
     others = running_system("others", entry="http://127.0.0.1:1", containers={"stock": "x"})
     assert "may not come back; allow it by" in runtime.refusal_of_fault(others, "stock", "stop_service")
 

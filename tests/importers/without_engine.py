@@ -1,0 +1,18 @@
+"""A machine without a container engine, wherever the tests run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_anomod.importers import fit
+
+
+@contextlib.contextmanager
+def no_container_engine() -> Iterator[None]:
+    """Runtimes of containers are not there meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "_absent", lambda name: "no engine answers" if name in fit.CONTAINERS else "")
+        yield
