@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,9 @@ def _records(rows: list[Any]) -> Iterator[Json]:
             "attributes": _pairs(json.loads(str(row.attributes))),
         }
         ids = {"traceId": row.trace_id, "spanId": row.span_id}
+        observed = getattr(row, "observed_unix_nano", None)
+        if isinstance(observed, Integral):  # else null, which pandas has several words for
+            record["observedTimeUnixNano"] = str(observed)
         yield record | {key: value for key, value in ids.items() if _is_text(value)}
 
 
