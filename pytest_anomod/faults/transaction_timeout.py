@@ -52,17 +52,12 @@ class TransactionTimeout(FaultDefaults):
     So every transaction that wants such a table ends with "canceling statement due to lock timeout". writes: those
     that only read go on. all: they time out as well. With `held_percent` below 100 the locks are let go in between:
     held for three times the time-out, then free for the rest. The session runs within the server and needs no client;
-<<<<<<< HEAD
-    it ends itself after eight hours at most. Where the server has another `lock_timeout`, that is changed for all of
-    it, as its other locks are short; the server writes so to its log. TrainTicket's has the usual 500 ms all the time.
-
-    MySQL and MariaDB (with the extra `mysql`) count in whole seconds, and a session keeps the time-outs with which it
-    began: the services' sessions are ended when the fault comes and when it goes.
-=======
     it ends itself after eight hours at most. Where the server has another `lock_timeout` than that (replicas have 500
     ms), it is changed for all sessions, as their other locks are short: where the server's processes are our user's
     without a word in its log, and sessions that begin later keep the server's own.
->>>>>>> w-marks
+
+    MySQL and MariaDB (with the extra `mysql`) count in whole seconds, and a session keeps the time-outs with which it
+    began: the services' sessions are ended when the fault comes and when it goes.
     """
 
     name: ClassVar[str] = "transaction_timeout"
@@ -174,22 +169,14 @@ class TransactionTimeout(FaultDefaults):
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether a transaction of ours that wants to write is ended by the server for waiting, and all are locked."""
-<<<<<<< HEAD
         if _is_mysql(deployment, target):
             return _mysql_locks.look(deployment, target, self.tables, wait_s=self.lock_timeout_ms // 1_000)
-        observation: Observation = _postgres.look(deployment, target, self._look, inside=True)
-        return observation
-
-    async def _look(self, session: Any) -> Observation:
-        """Attempts that fail share a transaction with those of the next look: each counts in the store's figures."""
-=======
         server = _server(deployment, target)
         seen: Observation = _postgres.look(deployment, target, lambda session: self._look(session, server), inside=True)
         return seen
 
     async def _look(self, session: Any, server: int | None) -> Observation:
         """Attempts that fail share a transaction with those of later looks: each one counts in the store's figures."""
->>>>>>> w-marks
         if not session.is_in_transaction():
             await session.execute("BEGIN")
         setting = int(await session.fetchval(_SETTING))
@@ -242,15 +229,14 @@ class TransactionTimeout(FaultDefaults):
         deployment.originals.forget(_key(target))
 
 
-<<<<<<< HEAD
 def _is_mysql(deployment: Deployment, target: str) -> bool:
     return instance_of(deployment, target).engine == _mysql.ENGINE
-=======
+
+
 def _server(deployment: Deployment, target: str) -> int | None:
     """The server's process, where it is one of this machine."""
     local = deployment.capability(LocalProcess, target)
     return None if local is None else local.pid()
->>>>>>> w-marks
 
 
 def _key(target: str) -> str:

@@ -42,8 +42,6 @@ def make_label(
     done = inject.output if inject is not None and isinstance(inject.output, Mapping) else {}
     code = done.get("location") or {}
     held = hold.output.get("held_ratio") if hold is not None and isinstance(hold.output, Mapping) else None
-    if any(one.question == "mechanism" and one.outcome is Outcome.NOT_ASKED for one in findings):
-        held = None  # nobody could look: not seen is not the same as not held
     control = scenario.is_control
 
     def start_of(phase: Phase) -> int | None:
@@ -71,7 +69,8 @@ def make_label(
         recover_start_unix_nano=start_of(Phase.RELEASE),
         gone_unix_nano=start_of(Phase.RECOVERY),
         steady_again_unix_nano=None if control else steady_again_ns,
-        held_ratio=None if control else held,
+        # nobody could look: not seen is not the same as not held
+        held_ratio=None if control or _unasked(findings) else held,
         seed=scenario.seed,
         rate_rps=float(scenario.workload.rate_rps or 0),
         target_rps=_through_target(findings),
@@ -83,18 +82,16 @@ def make_label(
         replaces=made.replaces,
         absent=dict(view.absent),
         severity=scenario.severity,
-        root_cause_kind=None
-        if control
-        else "code"
-        if code
-        else "edge"
-        if getattr(scenario.fault, "edges", "")
-        else "service",
+        root_cause_kind=_kind(scenario, bool(code)),
         **_spread(spread),
         usable=not unusable_because(verdict),
         unusable_because=unusable_because(verdict),
         split=split_of(scenario.system, scenario.fault.name, "" if control else scenario.target, scenario.seed),
     )
+
+
+def _unasked(findings: Sequence[Finding]) -> bool:
+    return any(one.question == "mechanism" and one.outcome is Outcome.NOT_ASKED for one in findings)
 
 
 def _kind(scenario: Scenario, in_code: bool) -> str | None:
