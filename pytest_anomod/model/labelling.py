@@ -15,7 +15,7 @@ from pytest_anomod.model.propagation import Propagation
 from pytest_anomod.model.scenario import Scenario
 from pytest_anomod.model.standing import split_of, unusable_because
 from pytest_anomod.model.timeline import Phase
-from pytest_anomod.model.verdict import CaseView, Finding, Verdict
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome, Verdict
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,8 @@ def make_label(
         recover_start_unix_nano=start_of(Phase.RELEASE),
         gone_unix_nano=start_of(Phase.RECOVERY),
         steady_again_unix_nano=None if control else steady_again_ns,
-        held_ratio=None if control else held,
+        # nobody could look: not seen is not the same as not held
+        held_ratio=None if control or _unasked(findings) else held,
         seed=scenario.seed,
         rate_rps=float(scenario.workload.rate_rps or 0),
         target_rps=_through_target(findings),
@@ -80,6 +81,10 @@ def make_label(
         unusable_because=unusable_because(verdict),
         split=split_of(scenario.system, scenario.fault.name, "" if control else scenario.target, scenario.seed),
     )
+
+
+def _unasked(findings: Sequence[Finding]) -> bool:
+    return any(one.question == "mechanism" and one.outcome is Outcome.NOT_ASKED for one in findings)
 
 
 def _root_cause(scenario: Scenario, done: Mapping[str, Any]) -> dict[str, Any]:
