@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -83,6 +83,7 @@ class Player(Collected):
         self._state_path = state_path(records)
         self._records = Records(records)
         self._wake = threading.Event()
+        self._state_lock = threading.Lock()
         self.wire = Wire(
             Addresses({name: url.rstrip("/") for name, url in urls.items()}, bases),
             self._records,
@@ -128,7 +129,10 @@ class Player(Collected):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run all tests, again and again unless once is enough; each round sets its fixtures up anew."""
+        """Run all tests, again and again unless once is enough; each round sets its fixtures up anew.
+
+        Files of generated tests are sorted by status: each round has its own order, so that windows see the same mix.
+        """
         if self.errors or not session.items:
             return True
         self.wire.install()  # what the suite has imported by now is recorded, too
@@ -137,8 +141,8 @@ class Player(Collected):
         self._start_ns, self._start_s = clock.now_ns(), clock.monotonic_s()
         threading.Thread(target=self._watch_over, daemon=True, name="watch").start()
         while not self._end_reason:
-            following = [*session.items[1:], None]
-            for item, nextitem in zip(session.items, following, strict=True):
+            items = Random(f"{self._spec['seed']} {self._loops}").sample(session.items, len(session.items))
+            for item, nextitem in zip(items, [*items[1:], None], strict=True):
                 self._wait_for_turn()
                 self._play(item, nextitem, names[item.nodeid])
             self._loops += 1
@@ -147,6 +151,12 @@ class Player(Collected):
             elif self._spec.get("once"):
                 self.end("the suite is over")
         return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+        """What a fixture of several tests sends (setUpClass, too) is no step of the test that happens to come first."""
+        with self.wire.outside() if fixturedef.scope != "function" else contextlib.nullcontext():
+            return (yield)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """The worst of a test's parts is its outcome."""
@@ -240,8 +250,9 @@ class Player(Collected):
             "elsewhere": self.wire.elsewhere,
             "refused": dict(refused),
         }
-        with contextlib.suppress(RuntimeError) if state == "sending" else contextlib.nullcontext():
-            write_json(self._state_path, document)
+        with self._state_lock:  # both threads write, and the last word is that it ended
+            if state == "ended" or not self._is_over:
+                write_json(self._state_path, document)
 
 
 def journey_names(tests: Sequence[str]) -> dict[str, str]:

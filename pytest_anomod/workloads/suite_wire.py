@@ -63,6 +63,18 @@ class Wire:
         with self._lock:
             self._test, self._test_id, self._step = journey, journey_id, 0
 
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """What is sent in the block belongs to no test."""
+        with self._lock:
+            test = self._test, self._test_id, self._step
+            self._test, self._test_id, self._step = _OUTSIDE, -1, 0
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._test, self._test_id, self._step = test
+
     def begin(self, method: str, target: str, host: str, port: int) -> Exchange | None:
         """An exchange with the system; None for anywhere else. WorkloadOver when nothing may be sent any more."""
         service = self.addresses.service(host, port)

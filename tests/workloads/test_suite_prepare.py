@@ -6,8 +6,11 @@ import textwrap
 
 import pytest
 
+from pytest_anomod import anomaly
+from pytest_anomod.declare import ATTRIBUTE
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.scenario import PROFILES
 from pytest_anomod.model.workload import Suite
 from pytest_anomod.workloads.suite import prepare
 from pytest_anomod.workloads.suite_address import Addresses, is_loopback, place_of
@@ -156,3 +159,13 @@ def test_names_of_journeys_are_distinct():
     assert names["a.py::A::test_0"] == "A.test_0"
     assert names["a.py::test_1"] == "test_1"
     assert len(set(names.values())) == 4
+
+
+@pytest.mark.parametrize(("ordered", "own", "rate"), [(None, None, 60), (20.0, None, 20), (20.0, 5.0, 5)])
+def test_sixty_tests_a_second_unless_the_command_line_or_the_test_says_so(ordered, own, rate):
+    @anomaly(system="train_ticket", workload=Suite(path="/somewhere/suite.py", rate_rps=own))
+    def test_normal(case): ...
+
+    declared = getattr(test_normal, ATTRIBUTE)
+    scenario = declared.scenario("normal", durations=PROFILES["quick"], rate_rps=ordered, seed=1)
+    assert scenario.workload.rate_rps == rate
