@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,16 +11,18 @@ import pytest
 from small_system import Effect
 from synthetic import SECOND, make_case
 
+from pytest_anomod.checks import explain, judge, run_checks
 from pytest_anomod.checks.affected import answers
 from pytest_anomod.checks.complete import check_complete
 from pytest_anomod.checks.cut import fault_cut
 from pytest_anomod.checks.healed import check_healed
 from pytest_anomod.checks.impact import check_impact
 from pytest_anomod.checks.steady import check_steady
+from pytest_anomod.checks.suite import check_suite
 from pytest_anomod.checks.symptom import check_symptom
 from pytest_anomod.model.journal import END_WORKLOAD, Activity
 from pytest_anomod.model.timeline import Phase
-from pytest_anomod.model.verdict import CaseView, Outcome
+from pytest_anomod.model.verdict import CaseView, Outcome, Verdict
 from pytest_anomod.model.workload import OpenLoop, Suite
 
 SUITE = Suite(path="/somewhere/suite.py", rate_rps=30.0)
@@ -106,6 +109,55 @@ def test_whether_a_step_that_the_baseline_never_saw_was_affected_is_unknown():
     assert set(labels.affected[inside]) == {-1}
 
 
+def warnings(view: CaseView) -> list[str]:
+    return [found.message for found in check_suite(view)]
+
+
+def with_summary(view: CaseView, **summary) -> CaseView:
+    end = view.timeline.end_ns
+    ended = Activity(name=END_WORKLOAD, start_ns=end, end_ns=end, succeeded=True, output={"summary": summary})
+    return dataclasses.replace(view, journal=dataclasses.replace(view.journal, played=(*view.journal.played, ended)))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        ([401, 403, 200], r"over half of the answers are 401 or 403 \(\d{3} of \d{3} in the baseline\): no login\?"),
+        ([404, 401, 200], r"over half of the answers are errors \(\d{3} of \d{3} in the baseline: "),
+    ],
+)
+def test_a_normal_control_of_a_suite_that_is_mostly_refused_says_so(statuses, said):
+    view = make_case(13)
+    rows = view.frames["api_responses"]
+    number = pd.Series(range(len(rows)), index=rows.index) % 3
+    replayed = driven_by(view, SUITE, rows.assign(
+        step=number + 1, status_code=number.map(dict(enumerate(statuses))),
+    ))  # fmt: skip
+    findings = run_checks(replayed)
+    verdict = judge(replayed, findings)
+    assert verdict is Verdict.NORMAL
+    assert re.search(f"suite: absent: {said}", explain(replayed, findings, verdict))
+    assert not warnings(driven_by(view, OpenLoop(rate_rps=30.0), replayed.frames["api_responses"]))
+
+
+def test_a_suite_that_half_of_its_answers_refuse_on_purpose_is_not_warned_of():
+    view = make_case(3)
+    assert not warnings(driven_by(view, SUITE, provoking(view, 403)))
+
+
+def test_tests_that_fail_with_nothing_broken_are_warned_of():
+    control = driven_by(make_case(3), SUITE, provoking(make_case(3), 200))
+    mostly = {"failed": 1049, "passed": 492}
+    assert (
+        "tests failed with nothing broken (1,049 of 1,541): no login?"
+        in warnings(with_summary(control, outcomes=mostly))[0]
+    )
+    assert not warnings(with_summary(control, outcomes={"failed": 492, "passed": 1049}))
+    broken = make_case(4, effect=Effect(errors=1.0), target="gateway")
+    faulty = driven_by(broken, SUITE, provoking(broken, 200))
+    assert not warnings(with_summary(faulty, outcomes=mostly))
+
+
 def test_no_answer_is_always_a_failure():
     view = make_case(5)
     rows = provoking(view, 0)
@@ -151,9 +203,7 @@ def test_a_workload_that_was_over_too_early_is_what_empty_windows_are_put_down_t
     rows = provoking(view, 200)
     replayed = driven_by(view, SUITE, rows[rows["phase"] == "baseline"])
     summary = {"end_reason": "the suite is over", "elapsed_s": 4.2}
-    end = view.timeline.end_ns
-    over = Activity(name=END_WORKLOAD, start_ns=end, end_ns=end, succeeded=True, output={"summary": summary})
-    journal = dataclasses.replace(view.journal, played=(*view.journal.played, over))
-    message = check_complete(dataclasses.replace(replayed, journal=journal)).message
+    replayed = with_summary(replayed, **summary)
+    message = check_complete(replayed).message
     assert "the workload ended by itself 4.2 s after it began (the suite is over)" in message
     assert "no rows of api_responses in the control window" in message
