@@ -22,6 +22,7 @@ from pytest_anomod.model.redact import redact_text
 from pytest_anomod.workloads.plan import BODY_LIMIT_BYTES
 from pytest_anomod.workloads.record import Records, state_path, write_json
 from pytest_anomod.workloads.suite_address import Addresses
+from pytest_anomod.workloads.suite_login import log_in
 from pytest_anomod.workloads.suite_wire import Wire, WorkloadOver
 
 FILES = "test_*.py *_test.py *_Test.py *Test.py"
@@ -76,6 +77,7 @@ class Player(Collected):
     def __init__(self, spec: Mapping[str, Json], records: Path) -> None:
         super().__init__()
         system = catalog.find("systems", spec["system"])
+        self._system = system
         urls = {system.entry: str(spec["entry_url"]), **(spec.get("urls") or {})}
         bases = {base: service or system.entry for base, service in (spec.get("bases") or {}).items()}
         self.suite = Path(spec["suite"])
@@ -105,14 +107,16 @@ class Player(Collected):
     def run(self) -> None:
         """Play until the end, and never return: threads that a suite leaves behind must not hold the process up."""
         self.wire.addresses.guard()
-        self.wire.install()
         signal.signal(signal.SIGTERM, self._asked_to_end)
         try:
+            sources = self.suite.rglob("*.py") if self.suite.is_dir() else [self.suite]
+            self.wire.login = log_in(self._system, str(self._spec["entry_url"]), sources)
+            self.wire.install()
             code: int | str = pytest.main(pytest_arguments(self.suite), plugins=[self])
             if not self._end_reason:
                 self.end(f"error: {self._why_not(int(code))}")
         except BaseException as error:  # the suite may raise anything, and our own way out is an interrupt
-            self.end(f"error: {type(error).__name__}: {error}")
+            self.end(redact_text(f"error: {type(error).__name__}: {error}"))
         self._is_over = True
         for exchange in list(self.wire.in_flight):
             exchange.message.error_kind = "cancelled"
