@@ -53,6 +53,8 @@ STAGES = {
     "pytest_anomod.checks:run_checks": "checks",
     "pytest_anomod.checks:judge": "checks",
     "pytest_anomod.checks:steady_again": "checks",
+    "pytest_anomod.checks:spread_of": "labels",
+    "pytest_anomod.checks:request_labels": "labels",
     "pytest_anomod.report.allure:attach_case": "drawing",
     "pytest_anomod.report.page:draw": "drawing",
 }

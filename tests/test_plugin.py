@@ -133,7 +133,8 @@ def test_a_suite_that_only_has_the_plugin_installed_pays_nothing_for_it(pytester
     """No library of ours is imported, nor any of our own parts but the hooks."""
     monkeypatch.delenv("PYTEST_ADDOPTS")
     ours = {"pytest_anomod"} | {
-        f"pytest_anomod.{name}" for name in ("distribution", "hookspecs", "plugin", "run", "run.command_line")
+        f"pytest_anomod.{name}"
+        for name in ("distribution", "hookspecs", "plugin", "run", "run.command_line", "run.keys")
     }
     look = f"    assert {{name for name in sys.modules if name.startswith('pytest_anomod')}} == {ours}\n"
     pytester.makepyfile(ORDINARY + look)

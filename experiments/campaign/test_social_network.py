@@ -1,5 +1,6 @@
 """SocialNetwork, the campaign: every fault at several services and severities, so that neither tells the other."""
 
+from experiments.campaign.cells import cells, in_code
 from pytest_anomod import anomalies, scenario
 from pytest_anomod.faults import (
     CodeDelay,
@@ -18,8 +19,6 @@ from pytest_anomod.faults import (
     RedisMemoryLimit,
     StopService,
 )
-
-from .cells import cells, in_code
 
 SYSTEM = "social_network"
 

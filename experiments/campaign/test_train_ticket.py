@@ -1,5 +1,6 @@
 """TrainTicket, the campaign: every fault at several services and severities, so that neither tells the other."""
 
+from experiments.campaign.cells import cells, in_code
 from pytest_anomod import anomalies, scenario
 from pytest_anomod.faults import (
     CodeDelay,
@@ -17,8 +18,6 @@ from pytest_anomod.faults import (
     PoolExhaustion,
     StopService,
 )
-
-from .cells import cells, in_code
 
 SYSTEM = "train_ticket"
 

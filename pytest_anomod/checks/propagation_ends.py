@@ -63,9 +63,9 @@ def root_hop(view: CaseView, findings: Sequence[Finding]) -> Hop:
     hop = Hop(
         hop=0, cause=None, service=view.scenario.target, propagated=known, effect="state",
         why=mechanism.message if mechanism is not None else "nobody asked whether the fault was in",
-        onset_unix_nano=window and window.start_ns, onset_begin_unix_nano=window and window.start_ns,
-        onset_give_ns=window and 0,
     )  # fmt: skip
+    if window is not None:
+        hop = began(hop, Onset(window.start_ns, window.start_ns, 0))
     moved = [shift for shift in _shown(findings) if shift.get("moved")]
     if not moved:
         return hop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -139,7 +140,8 @@ def _put_metrics(x: np.ndarray, metrics: pd.DataFrame, starts: np.ndarray, servi
     table = metric_table(mine, mine["time_unix_nano"].to_numpy()).ffill().fillna(0.0)
     rows = np.searchsorted(table.index.to_numpy(), starts + WINDOW_S * NS_PER_S) - 1
     values = np.where((rows >= 0)[:, None], table.to_numpy()[np.maximum(rows, 0)], 0.0)
-    for place, (service, metric) in enumerate(table.columns):
+    columns: Any = table.columns  # pairs, which the stubs take for text
+    for place, (service, metric) in enumerate(columns):
         x[:, services.index(service), NODE_FEATURES.index(METRICS[metric])] += values[:, place]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -41,7 +43,8 @@ def metrics_wide(metrics: pd.DataFrame, stretch: Stretch) -> pd.DataFrame:
     table = metric_table(metrics, seconds(metrics["time_unix_nano"], stretch) * NS_PER_S)
     table.index = table.index // NS_PER_S
     table = table.reindex(range(int(table.index.min()), int(table.index.max()) + 1))
-    table.columns = pd.Index([f"{service}_{metric}" for service, metric in table.columns])
+    columns: Any = table.columns  # pairs, which the stubs take for text
+    table.columns = pd.Index([f"{service}_{metric}" for service, metric in columns])
     return table.rename_axis("time").copy().reset_index()  # the copy is in one piece, which pandas asks for
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.exporters import Losses
 from pytest_anomod.exporters._stretch import without_slot
@@ -58,7 +58,7 @@ def _lines(case: DatasetCase, losses: Losses) -> pd.DataFrame:
     taken = ("case_id", "phase", "time_unix_nano", "service_name", "severity_number", "severity_text", "body")
     losses.columns("logs", frame, (*taken, "trace_id"))
     anomaly = frame["phase"] == str(Phase.ANOMALY)
-    made = {
+    made: dict[str, Any] = {
         "time_unix_nano": frame["time_unix_nano"],
         "seq_id": [_sequence(case.case_id, *key) for key in zip(frame["service_name"], anomaly, strict=True)],
         "case_id": frame["case_id"],

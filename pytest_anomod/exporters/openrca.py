@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.exporters import Losses
 from pytest_anomod.exporters._days import append, in_time_order
@@ -82,7 +82,7 @@ def _metrics(case: DatasetCase, stretch: Stretch, folder: Path, losses: Losses) 
     frame = stretch.cut(case, "metrics", losses)
     losses.columns("metrics", frame, set(frame.columns) - {"unit", "kind"})
     labels = frame["attributes"].where(frame["attributes"] != "{}", "")
-    made = {
+    made: dict[str, Any] = {
         "timestamp": frame["time_unix_nano"] // NS_PER_S,
         "cmdb_id": _component(frame),
         "kpi_name": frame["metric_name"].astype(str) + labels,
@@ -95,7 +95,7 @@ def _traces(case: DatasetCase, stretch: Stretch, folder: Path, losses: Losses) -
     """trace_span.csv: start in milliseconds, duration in microseconds."""
     frame = stretch.cut(case, "traces", losses)
     losses.columns("traces", frame, set(frame.columns) - {"attributes", "peer"})
-    made = {
+    made: dict[str, Any] = {
         "timestamp": frame["time_unix_nano"] // 1_000_000,
         "cmdb_id": _component(frame),
         "span_id": frame["span_id"],
@@ -114,7 +114,7 @@ def _logs(case: DatasetCase, stretch: Stretch, folder: Path, losses: Losses) -> 
     frame = stretch.cut(case, "logs", losses)
     taken = ("case_id", "phase", "time_unix_nano", "service_name", "service_instance_id", "severity_number")
     losses.columns("logs", frame, (*taken, "severity_text", "body"))
-    made = {
+    made: dict[str, Any] = {
         "log_id": case.case_id + "-" + frame.index.astype(str),
         "timestamp": frame["time_unix_nano"] // NS_PER_S,
         "cmdb_id": _component(frame),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,19 +59,20 @@ def _requests(
 ) -> Iterator[str]:
     """Lines of up to BATCH records, within each a resource for every instance of a service."""
     for start in range(0, len(frame), BATCH):
+        instances: dict[tuple[str, str], list[Any]] = {}
+        for row in frame.iloc[start : start + BATCH].itertuples():
+            instance = row.service_instance_id
+            instances.setdefault((str(row.service_name), str(instance) if _is_text(instance) else ""), []).append(row)
         made = []
-        batch = frame.iloc[start : start + BATCH]
-        instances = batch["service_instance_id"].fillna("")
-        for (service, instance), part in batch.groupby([batch["service_name"], instances], observed=True, sort=False):
+        for (service, instance), rows in instances.items():
             named = {"service.name": service, "service.instance.id": instance}
             resource = {"attributes": _pairs({key: value for key, value in named.items() if value})}
-            scope = {"scope": {}, records: list(make(part))}
-            made.append({"resource": resource, scopes: [scope]})
+            made.append({"resource": resource, scopes: [{"scope": {}, records: list(make(rows))}]})
         yield json.dumps({resources: made}, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _spans(frame: pd.DataFrame) -> Iterator[Json]:
-    for row in frame.itertuples():
+def _spans(rows: list[Any]) -> Iterator[Json]:
+    for row in rows:
         attributes = dict(json.loads(str(row.attributes)))
         if row.peer:
             attributes.setdefault("peer.service", row.peer)
@@ -80,37 +82,44 @@ def _spans(frame: pd.DataFrame) -> Iterator[Json]:
             "name": row.span_name,
             "kind": KINDS.get(str(row.span_kind), 0),
             "startTimeUnixNano": str(row.time_unix_nano),
-            "endTimeUnixNano": str(int(row.time_unix_nano) + int(row.duration_ns)),  # type: ignore[arg-type,call-overload]
+            "endTimeUnixNano": str(int(row.time_unix_nano) + int(row.duration_ns)),
             "attributes": _pairs(attributes),
             "status": {"code": STATUSES.get(str(row.status_code), 0)},
         }
         yield span | ({"parentSpanId": row.parent_span_id} if _is_text(row.parent_span_id) else {})
 
 
-def _records(frame: pd.DataFrame) -> Iterator[Json]:
-    for row in frame.itertuples():
+def _records(rows: list[Any]) -> Iterator[Json]:
+    for row in rows:
         record: dict[str, Json] = {
             "timeUnixNano": str(row.time_unix_nano),
-            "severityNumber": int(row.severity_number),  # type: ignore[arg-type,call-overload]
+            "severityNumber": int(row.severity_number),
             "severityText": row.severity_text,
             "body": {"stringValue": row.body},
             "attributes": _pairs(json.loads(str(row.attributes))),
         }
         ids = {"traceId": row.trace_id, "spanId": row.span_id}
+        observed = getattr(row, "observed_unix_nano", None)
+        if isinstance(observed, Integral):  # else null, which pandas has several words for
+            record["observedTimeUnixNano"] = str(observed)
         yield record | {key: value for key, value in ids.items() if _is_text(value)}
 
 
-def _metrics(frame: pd.DataFrame) -> Iterator[Json]:
-    attributes = cache(lambda text: _pairs(json.loads(text)))
-    for (name, unit, kind), part in frame.groupby(["metric_name", "unit", "kind"], observed=True, sort=False):
-        points = [
-            {"timeUnixNano": str(time), "asDouble": value, "attributes": attributes(text)}
-            for time, value, text in zip(part["time_unix_nano"], part["value"], part["attributes"], strict=True)
-        ]
+def _metrics(rows: list[Any]) -> Iterator[Json]:
+    points: dict[tuple[str, str, str], list[Json]] = {}
+    for row in rows:
+        point = {"timeUnixNano": str(row.time_unix_nano), "asDouble": row.value, "attributes": _labels(row.attributes)}
+        points.setdefault((row.metric_name, row.unit, row.kind), []).append(point)
+    for (name, unit, kind), found in points.items():
         counts = kind in ("counter", "histogram")
-        data = {"dataPoints": points}
-        counter = {"sum": {**data, "aggregationTemporality": CUMULATIVE, "isMonotonic": True}}
-        yield {"name": name, "unit": unit, **(counter if counts else {"gauge": data})}
+        kept = {"aggregationTemporality": CUMULATIVE, "isMonotonic": True} if counts else {}
+        yield {"name": name, "unit": unit, "sum" if counts else "gauge": {"dataPoints": found, **kept}}
+
+
+@lru_cache(maxsize=10_000)
+def _labels(text: str) -> list[Json]:
+    """Labels of a metric, which recur with each sample."""
+    return _pairs(json.loads(text))
 
 
 def _pairs(attributes: Mapping[str, Json]) -> list[Json]:

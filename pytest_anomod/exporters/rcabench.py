@@ -139,13 +139,14 @@ def _write_documents(case: DatasetCase, stretch: Stretch, place: Path, losses: L
 def causal_graph(case: DatasetCase, name: str, stretch: Stretch, losses: Losses) -> dict[str, Json]:
     """The platform's CausalGraph: the steps of the label's propagation, or the root cause alone."""
     label = case.label
-    root = {"component": label.root_cause_service, "timestamp": stretch.alarm_ns, "state": [label.fault]}
+    root: dict[str, Json] = {"component": label.root_cause_service, "timestamp": stretch.alarm_ns}
+    root["state"] = [label.fault]
     steps = [str(edge).split("->") for edge in getattr(label, "propagation_edges", None) or ()]
     path = [str(service) for service in getattr(label, "propagation_path", None) or ()]
     if not steps:
         losses.note(NO_PATH)
     others = dict.fromkeys(service for step in steps for service in step if service != label.root_cause_service)
-    nodes = [root, *({"component": service, "state": []} for service in others)]
+    nodes: list[dict[str, Json]] = [root, *({"component": service, "state": []} for service in others)]
     alarms = [{"component": path[-1], "state": []}] if len(path) > 1 else []
     return {
         "case_name": name,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -141,29 +142,34 @@ async def originals(session: Any, names: Mapping[str, str]) -> dict[str, Json]:
     return found
 
 
-async def set_all(session: Any, values: Mapping[str, str]) -> None:
-    """Set by ALTER SYSTEM, and wait until every setting is in force."""
+async def set_all(session: Any, values: Mapping[str, str], server: int | None = None) -> None:
+    """Set by ALTER SYSTEM, and wait until every setting is in force.
+
+    With the pid of a `server` whose processes we may signal its sessions are told one by one, which nobody logs: each
+    that is there has the new values then, those that begin later the old ones. Else the server is told, and logs it.
+    """
     for name, value in values.items():
         await session.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-    await _reload(session, values)
+    await _reload(session, values, server)
 
 
-async def put_back(session: Any, before: Mapping[str, Json]) -> None:
-    """Undo set_all by what `originals` found before it."""
+async def put_back(session: Any, before: Mapping[str, Json], server: int | None = None) -> None:
+    """Undo set_all by what `originals` found before it, in the same way."""
     for name, was in before.items():
         if was["altered"] is None:
             await session.execute(f"ALTER SYSTEM RESET {name}")
         else:
             await session.execute(f"ALTER SYSTEM SET {name} = '{was['altered']}'")
-    await _reload(session, {name: was["value"] for name, was in before.items()})
+    await _reload(session, {name: was["value"] for name, was in before.items()}, server)
 
 
-async def _reload(session: Any, wanted: Mapping[str, str]) -> None:
+async def _reload(session: Any, wanted: Mapping[str, str], server: int | None) -> None:
     import asyncio
 
     until = clock.monotonic_s() + 5.0
     while True:
-        await session.execute("SELECT pg_reload_conf()")
+        if server is None or not _tell_sessions(server, session.get_server_pid()):
+            await session.execute("SELECT pg_reload_conf()")
         await asyncio.sleep(0.02)  # the server takes a new file in when it gets round to it
         now = {name: await session.fetchval("SELECT current_setting($1)", name) for name in wanted}
         if now == dict(wanted):
@@ -173,6 +179,31 @@ async def _reload(session: Any, wanted: Mapping[str, str]) -> None:
                 f"PostgreSQL runs with {now} although {dict(wanted)} was set; is it given on the server's command line?"
             )
             raise InjectionError(msg)
+
+
+async def read_anew(session: Any, server: int) -> None:
+    """Have a session itself read the settings of its server anew."""
+    import asyncio
+
+    if _tell_sessions(server, session.get_server_pid(), only=True):
+        await asyncio.sleep(0.05)
+
+
+def _tell_sessions(server: int, own: int, *, only: bool = False) -> bool:
+    """Have the processes of a server read its settings anew, as it has them do itself; not if ours is none of them."""
+    import psutil
+
+    try:
+        children = psutil.Process(server).children()
+        ours = [child for child in children if child.pid == own]
+        if not ours:
+            return False
+        for child in ours if only else children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.send_signal(signal.SIGHUP)
+    except psutil.Error:  # none of ours to be signalled
+        return False
+    return True
 
 
 async def commit_times_s(session: Any, count: int, every_s: float = 0.0) -> list[float]:

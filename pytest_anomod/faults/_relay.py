@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
@@ -43,9 +44,9 @@ class RelayedFault(FaultDefaults):
         """Options of helpers/proxy.py."""
         return {}
 
+    @abc.abstractmethod
     def look(self, deployment: Deployment, target: str) -> Observation:
         """Whether the traffic is treated so at this moment."""
-        raise NotImplementedError
 
     def active(self, deployment: Deployment, target: str) -> Observation:
         """What a look sees; of a fault that comes and goes, whether one look within a turn sees it.

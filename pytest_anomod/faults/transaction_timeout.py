@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_anomod.faults import _mysql, _mysql_locks, _postgres
 from pytest_anomod.faults._parameters import check_engine, one_of, refuse, whole, within
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import StoreLogin
+from pytest_anomod.model.capability import LocalProcess, StoreLogin
 from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of, need
@@ -38,6 +38,7 @@ _DEADLINE_S = 4 * 7_200
 _WITHIN_S = 5.0
 _LONGEST_TURN_S = 3.0
 _TURNS_LOOKED_AT = 2
+_SETTING = "SELECT setting FROM pg_settings WHERE name = 'lock_timeout'"
 _LOCKED = (
     "SELECT DISTINCT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
     "WHERE l.granted AND l.mode = $1 AND c.relkind = 'r' ORDER BY 1"
@@ -51,8 +52,9 @@ class TransactionTimeout(FaultDefaults):
     So every transaction that wants such a table ends with "canceling statement due to lock timeout". writes: those
     that only read go on. all: they time out as well. With `held_percent` below 100 the locks are let go in between:
     held for three times the time-out, then free for the rest. The session runs within the server and needs no client;
-    it ends itself after eight hours at most. Where the server has another `lock_timeout`, that is changed for all of
-    it, as its other locks are short; the server writes so to its log. TrainTicket's has the usual 500 ms all the time.
+    it ends itself after eight hours at most. Where the server has another `lock_timeout` than that (replicas have 500
+    ms), it is changed for all sessions, as their other locks are short: where the server's processes are our user's
+    without a word in its log, and sessions that begin later keep the server's own.
 
     MySQL and MariaDB (with the extra `mysql`) count in whole seconds, and a session keeps the time-outs with which it
     began: the services' sessions are ended when the fault comes and when it goes.
@@ -119,7 +121,7 @@ class TransactionTimeout(FaultDefaults):
             before = await _postgres.originals(session, wanted)
             if before["lock_timeout"]["value"] != wanted["lock_timeout"]:
                 deployment.originals.remember(_key(target), before)
-                await _postgres.set_all(session, wanted)
+                await _postgres.set_all(session, wanted, _server(deployment, target))
             locker = await self._lock(session, need(deployment, StoreLogin, target).dsn())
             return {"originals": before, "lock_timeout_ms": self.lock_timeout_ms, "session": locker}
 
@@ -169,14 +171,18 @@ class TransactionTimeout(FaultDefaults):
         """Whether a transaction of ours that wants to write is ended by the server for waiting, and all are locked."""
         if _is_mysql(deployment, target):
             return _mysql_locks.look(deployment, target, self.tables, wait_s=self.lock_timeout_ms // 1_000)
-        observation: Observation = _postgres.look(deployment, target, self._look, inside=True)
-        return observation
+        server = _server(deployment, target)
+        seen: Observation = _postgres.look(deployment, target, lambda session: self._look(session, server), inside=True)
+        return seen
 
-    async def _look(self, session: Any) -> Observation:
-        """Attempts that fail share a transaction with those of the next look: each counts in the store's figures."""
+    async def _look(self, session: Any, server: int | None) -> Observation:
+        """Attempts that fail share a transaction with those of later looks: each one counts in the store's figures."""
         if not session.is_in_transaction():
             await session.execute("BEGIN")
-        setting = int(await session.fetchval("SELECT setting FROM pg_settings WHERE name = 'lock_timeout'"))
+        setting = int(await session.fetchval(_SETTING))
+        if setting != self.lock_timeout_ms and server is not None:  # our session may have begun since
+            await _postgres.read_anew(session, server)
+            setting = int(await session.fetchval(_SETTING))
         evidence: dict[str, Json] = {"lock_timeout_ms": setting}
         if setting != self.lock_timeout_ms:
             await session.execute("COMMIT")
@@ -217,7 +223,7 @@ class TransactionTimeout(FaultDefaults):
         async def take_out(session: Any) -> None:
             await _end_sessions(session, target)
             if before is not None:
-                await _postgres.put_back(session, before)
+                await _postgres.put_back(session, before, _server(deployment, target))
 
         _postgres.ask(deployment, target, take_out)
         deployment.originals.forget(_key(target))
@@ -225,6 +231,12 @@ class TransactionTimeout(FaultDefaults):
 
 def _is_mysql(deployment: Deployment, target: str) -> bool:
     return instance_of(deployment, target).engine == _mysql.ENGINE
+
+
+def _server(deployment: Deployment, target: str) -> int | None:
+    """The server's process, where it is one of this machine."""
+    local = deployment.capability(LocalProcess, target)
+    return None if local is None else local.pid()
 
 
 def _key(target: str) -> str:

@@ -15,7 +15,7 @@ from pytest_anomod.model.propagation import Propagation
 from pytest_anomod.model.scenario import Scenario
 from pytest_anomod.model.standing import split_of, unusable_because
 from pytest_anomod.model.timeline import Phase
-from pytest_anomod.model.verdict import CaseView, Finding, Verdict
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome, Verdict
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,6 @@ def make_label(
     scenario, journal = view.scenario, view.journal
     inject, hold = journal.activity(names.INJECT), journal.activity(names.HOLD)
     done = inject.output if inject is not None and isinstance(inject.output, Mapping) else {}
-    code = done.get("location") or {}
     held = hold.output.get("held_ratio") if hold is not None and isinstance(hold.output, Mapping) else None
     control = scenario.is_control
 
@@ -58,18 +57,14 @@ def make_label(
         fault=scenario.fault.name,
         parameters=parameters(scenario.fault),
         target=scenario.target,
-        root_cause_service=None if control else scenario.target,
-        root_cause_instances=tuple(done.get("instances") or ()),
-        root_cause_code_file=code.get("file"),
-        root_cause_code_function=code.get("function"),
-        root_cause_code_first_line=code.get("first_line"),
-        root_cause_code_last_line=code.get("last_line"),
+        **_root_cause(scenario, done),
         inject_start_unix_nano=start_of(Phase.ONSET),
         seen_unix_nano=start_of(Phase.ANOMALY),
         recover_start_unix_nano=start_of(Phase.RELEASE),
         gone_unix_nano=start_of(Phase.RECOVERY),
         steady_again_unix_nano=None if control else steady_again_ns,
-        held_ratio=None if control else held,
+        # nobody could look: not seen is not the same as not held
+        held_ratio=None if control or _unasked(findings) else held,
         seed=scenario.seed,
         rate_rps=float(scenario.workload.rate_rps or 0),
         target_rps=_through_target(findings),
@@ -81,13 +76,6 @@ def make_label(
         replaces=made.replaces,
         absent=dict(view.absent),
         severity=scenario.severity,
-        root_cause_kind=None
-        if control
-        else "code"
-        if code
-        else "edge"
-        if getattr(scenario.fault, "edges", "")
-        else "service",
         **_spread(spread),
         usable=not unusable_because(verdict),
         unusable_because=unusable_because(verdict),
@@ -95,12 +83,20 @@ def make_label(
     )
 
 
-def _kind(scenario: Scenario, in_code: bool) -> str | None:
-    """Where the root cause lies: in a function, on calls between services, or in a service as a whole."""
-    if scenario.is_control:
-        return None
-    on_calls = bool(getattr(scenario.fault, "edges", ""))
-    return "code" if in_code else "edge" if on_calls else "service"
+def _unasked(findings: Sequence[Finding]) -> bool:
+    return any(one.question == "mechanism" and one.outcome is Outcome.NOT_ASKED for one in findings)
+
+
+def _root_cause(scenario: Scenario, done: Mapping[str, Any]) -> dict[str, Any]:
+    """The label's fields on where the root cause lies: in a function, on calls between services, or in a service."""
+    code = done.get("location") or {}
+    kind = "code" if code else "edge" if getattr(scenario.fault, "edges", "") else "service"
+    return {
+        "root_cause_service": None if scenario.is_control else scenario.target,
+        "root_cause_instances": tuple(done.get("instances") or ()),
+        **{f"root_cause_code_{name}": code.get(name) for name in ("file", "function", "first_line", "last_line")},
+        "root_cause_kind": None if scenario.is_control else kind,
+    }
 
 
 def _spread(spread: Propagation | None) -> dict[str, Any]:

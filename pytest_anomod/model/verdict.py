@@ -38,7 +38,7 @@ ANY = "any"
 def is_expected(verdict: str, expects: str, *, unasked: bool = False) -> bool:
     """Whether a verdict is what a scenario expects.
 
-    `unasked`: nobody could look for the fault (as in an experiment of a file), so that not having seen it is no mistake.
+    `unasked`: nobody could look for the fault (as in an experiment of a file): not having seen it is no mistake.
     """
     if expects != ANY:
         return verdict == expects

@@ -113,11 +113,10 @@ def _box(view: CaseView, name: str, box: Box, on_path: bool) -> Iterator[str]:
 
 def _line(hop: Hop, boxes: Mapping[str, Box], path: Sequence[str]) -> Iterator[str]:
     """The line of a step, with a head at the effect's end."""
-    ends = boxes.get(hop.cause or ""), boxes.get(hop.service)
-    if hop.propagated is Known.NO or hop.is_load or ends[0] is None or ends[1] is None:
+    cause, effect = boxes.get(hop.cause or ""), boxes.get(hop.service)
+    if hop.propagated is Known.NO or hop.is_load or cause is None or effect is None:
         return
-    cause, effect = ends
-    thick = (hop.cause, hop.service) in itertools.pairwise(path)
+    thick = (str(hop.cause), hop.service) in [*itertools.pairwise(path)]
     unknown = hop.propagated is Known.UNKNOWN
     style = f"stroke='{SOFT if unknown else BLUE}' stroke-width='{3 if thick else 1.2}' fill='none'"
     style += " stroke-dasharray='4 3'" if unknown else ""
@@ -173,9 +172,5 @@ def _since(view: CaseView, hop: Hop) -> str:
 def _caption(spread: Propagation, hidden: int) -> str:
     load = {hop.service for hop in spread.hops if hop.is_load}
     no = {hop.service for hop in spread.hops if hop.propagated is Known.NO} - {*spread.affected, *spread.unknown, USER}
-    said = [
-        f"{len(load)} more are only asked more or less often" if load else "",
-        f"{len(no)} that call one of these were not reached" if no else "",
-        f"{hidden} more are not drawn" if hidden else "",
-    ]
-    return "; ".join(filter(None, said)) or "nobody else that calls one of these"
+    counts = {"only asked more or less often": len(load), "callers that were not reached": len(no), "not drawn": hidden}
+    return "; ".join(f"{what}: {count}" for what, count in counts.items() if count)

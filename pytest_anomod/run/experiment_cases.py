@@ -150,7 +150,8 @@ def run_case(item: ExperimentItem, declaration: Declaration) -> None:
     from pytest_anomod.run.keys import case_key
     from pytest_anomod.run.outcomes import settle
 
-    document, fault = item.document, declaration.fault
+    document = item.document
+    fault: Any = declaration.fault
     case = begin_case(Deployments.of(item.config), declaration, scenario_of(document), repetition=0)
     item.stash[case_key] = case
     if fault.name != "experiment":

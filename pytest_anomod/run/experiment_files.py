@@ -7,7 +7,7 @@ import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -126,9 +126,3 @@ class ExperimentFile(pytest.File):
             reason = f"{place}: {why}, which --anomod-allow={self.config.option.anomod_allow} leaves out"
             item.add_marker(pytest.mark.skip(reason=reason))
         return item
-
-    def repr_failure(self, excinfo: Any) -> Any:
-        """A mistake in the file as its one line."""
-        if isinstance(excinfo.value, self.CollectError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo)

@@ -40,7 +40,8 @@ class ExperimentItem(pytest.Item):
 
     def runtest(self) -> None:
         """Play it, and fail with one line where `chaos run` fails, or where it leaves something behind."""
-        missing = [f"line {remark.line}: {remark.why}" for remark in checking.lacks(self.document)]
+        lacking = checking.lacks(self.document, variables=not self.config.option.anomod_var_file)
+        missing = [f"line {remark.line}: {remark.why}" for remark in lacking]
         if missing:
             pytest.fail(f"{self.document.path.name}: {'; '.join(missing)}", pytrace=False)
         if self.declaration is None or not self.document.data["method"]:

@@ -16,7 +16,7 @@ baseline_key = pytest.StashKey[Baseline]()
 """The baseline of this run, in the stash of the configuration; there is none without --anomod-baseline."""
 
 
-def settle(item: pytest.Function, case: Case, failure: BaseException | None) -> None:
+def settle(item: pytest.Item, case: Case, failure: BaseException | None) -> None:
     """After the body of a scenario's test: raise what pytest is to report; return when the body has said it all.
 
     `failure` is the failed assertion that the body ended with. Where the verdict is not the declared one but is the

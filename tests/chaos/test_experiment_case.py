@@ -150,3 +150,39 @@ def test_an_experiment_that_never_began_is_not_begun_to_be_undone(tmp_path):
         OFFER.recover(fault, deployment, "app")
     assert OFFER.results[FILE]["error"] == "its method was never begun"
     assert not any((tmp_path / name).exists() for name in ("on.txt", "off.txt"))
+
+
+@pytest.mark.parametrize("seen_by", ["down", "restarted"])
+def test_known_actions_are_seen_by_looks_of_ours(tmp_path, seen_by):
+    """A stopped service is down, and none of its processes is there; a restart stays seen until the rollbacks."""
+    from pytest_anomod.injectors._chaostoolkit import ChaosToolkitInjector, _Going, _running
+
+    deployment, injector = fake_deployment(tmp_path / "deployment"), ChaosToolkitInjector()
+    fault = Experiment(file=FILE, title="a switch", seen_by=seen_by)
+    going = injector._going[FILE] = _Going(played=None, before=_running(deployment, "app"))
+    assert not injector.active(fault, deployment, "app")
+    deployment.world.write(stopped=["app"])
+    assert injector.active(fault, deployment, "app")
+    deployment.world.write(stopped=[])
+    assert injector.active(fault, deployment, "app").active is (seen_by == "restarted")
+    going.is_released = True
+    assert not injector.active(fault, deployment, "app")
+
+
+def test_a_probe_that_the_file_names_is_within_its_tolerance_while_the_fault_is_in(tmp_path):
+    """It is asked by the experiment's own process, while its method is held."""
+    spec_document = document(tmp_path, "elsewhere.txt")
+    probe = {"type": "python", "module": "os.path", "func": "exists", "arguments": {"path": "on.txt"}}
+    spec_document["method"].append({"type": "probe", "name": "is-on", "tolerance": True, "provider": probe})
+    deployment = fake_deployment(tmp_path / "deployment")
+    OFFER.offer(FILE, {"document": spec_document, "folder": str(tmp_path), "var_files": [], "framed": True})
+    fault = Experiment(file=FILE, title="a switch", seen_by="probe:is-on")
+    OFFER.prepare(fault, deployment, "app")
+    try:
+        assert not OFFER.active(fault, deployment, "app")
+        OFFER.inject(fault, deployment, "app")
+        assert OFFER.active(fault, deployment, "app").evidence == {"is-on": True}
+    finally:
+        OFFER.recover(fault, deployment, "app")
+        OFFER.recover(fault, deployment, "app")
+    assert OFFER.results[FILE]["again"]["steady_state_met"] is True

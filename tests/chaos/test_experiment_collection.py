@@ -105,6 +105,8 @@ CHECKED = {
     "tolerance_on_action.yaml": (8, "partly", "the tolerance of an action is evaluated by nobody"),
     "dollar_parenthesis.yaml": (13, "partly", "$(port) is not replaced: write ${port}"),
     "strategies.yaml": (5, "partly", "here rollbacks are always played"),
+    "strategy_continous.yaml": (4, "partly", "what deviates during the method alone is recorded, and fails nothing"),
+    "configuration_from_environment.yaml": (3, "refused", "ANOMOD_TEST_NEVER_SET is not set, and there is no default"),
     "configuration_from_probe.yaml": (4, "partly", "${count} is what a probe answers at the start"),
     "control_reads_input.yaml": (4, "partly", "a control is code that chaoslib lets fail in silence"),
     "only_load.yaml": (8, "does", "load: an anomaly of its own"),

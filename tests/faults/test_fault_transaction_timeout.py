@@ -12,6 +12,7 @@ from programs import until
 
 from pytest_anomod.faults import TransactionTimeout
 from pytest_anomod.model import catalog
+from pytest_anomod.model.capability import LocalProcess
 from pytest_anomod.model.errors import InjectionError, ScenarioError
 from pytest_anomod.model.fault import parameters
 
@@ -20,6 +21,7 @@ if importlib.util.find_spec("asyncpg") is None or importlib.util.find_spec("pixe
 import asyncpg
 
 WRITE, READ = "INSERT INTO orders VALUES (2)", "SELECT count(*) FROM orders"
+OWN = "500ms"
 QUICK = {"tables": ("orders",), "lock_timeout_ms": 50}
 
 
@@ -32,11 +34,12 @@ def database(tmp_path_factory):
 
 @pytest.fixture
 def deployment(database, tmp_path):
-    """A deployment of it; whatever a test has put in is out afterwards."""
+    """A deployment of it whose server is told of settings; whatever a test has put in is out afterwards."""
     deployment = database.deployment(tmp_path / "deployment")
+    del deployment.offers[LocalProcess]  # else it would be the sessions that are told, and new ones not
     yield deployment
     TransactionTimeout(**QUICK).recover(deployment, TARGET)
-    assert database.ask("SHOW lock_timeout") == "0"
+    assert database.ask("SHOW lock_timeout") == OWN
 
 
 def times_out(database, statement: str) -> bool:
@@ -90,7 +93,7 @@ def test_neither_the_setting_nor_the_lock_alone_is_seen(database, deployment):
     fault.recover(deployment, TARGET)
     fault.inject(deployment, TARGET)
     database.ask("ALTER SYSTEM RESET lock_timeout", "SELECT pg_reload_conf()")
-    until(lambda: database.ask("SHOW lock_timeout") == "0", seconds=30)
+    until(lambda: database.ask("SHOW lock_timeout") == OWN, seconds=30)
     assert not fault.active(deployment, TARGET)
 
 
@@ -107,7 +110,7 @@ def test_a_setting_of_the_administrator_comes_back(database, deployment):
         assert [database.ask("SHOW lock_timeout"), database.ask(altered)] == ["7s", "7s"]
     finally:
         database.ask("ALTER SYSTEM RESET lock_timeout", "SELECT pg_reload_conf()")
-        until(lambda: database.ask("SHOW lock_timeout") == "0", seconds=30)
+        until(lambda: database.ask("SHOW lock_timeout") == OWN, seconds=30)
 
 
 def test_nothing_of_it_is_left(database, deployment):

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from pytest_anomod import plugin
 from pytest_anomod.case import Case, CaseResult
 from pytest_anomod.run import cases
 
@@ -44,5 +43,5 @@ class StagedCase(Case):
 
 @pytest.fixture(autouse=True)
 def _staged(monkeypatch):
-    monkeypatch.setattr(plugin, "_session", lambda config: config)
+    monkeypatch.setattr("pytest_anomod.run.deployments.Deployments.of", lambda config: config)
     monkeypatch.setattr(cases, "begin_case", lambda config, declaration, test, *, repetition: StagedCase(test, config))

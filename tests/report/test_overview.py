@@ -229,7 +229,8 @@ def test_a_case_has_its_picture_its_answers_and_its_samples(played):
     page, directory = played.page, played.directory / "report" / "cases" / "id-test-passes"
     assert page.all("img", "src").count("cases/id-test-passes/picture.png") == 1
     assert (directory / "picture.png").read_bytes()[:4] == b"\x89PNG"
-    assert {path.suffix for path in directory.iterdir()} == {".png", ".txt", ".csv", ".json"}
+    assert page.all("img", "src").count("cases/id-test-passes/how-it-spread.svg") == 1
+    assert {path.suffix for path in directory.iterdir()} == {".png", ".svg", ".txt", ".csv", ".json"}
     assert json.loads((directory / "label.json").read_text())["case_id"] == "case-1"
     for text in ("Was it broken?", "Did it matter to users?", "Did it heal?", "Wheretext of synthetic"):
         assert text in page.said

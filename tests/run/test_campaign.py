@@ -133,6 +133,8 @@ def test_a_scenario_is_called_by_what_tells_it_from_others():
     assert [one.name for one in getattr(test, ATTRIBUTE)] == ["normal", "normal-2", "http_delay-text-service-s2"]
 
 
-def test_any_is_any_proof_of_the_fault_and_nothing_else():
-    assert {verdict for verdict in Verdict if is_expected(verdict, "any")} == {"effective", "tolerated", "silent"}
+def test_any_is_any_valid_verdict():
+    valid = {"effective", "tolerated", "silent", "normal"}
+    assert {verdict for verdict in Verdict if is_expected(verdict, "any")} == valid
+    assert {verdict for verdict in Verdict if is_expected(verdict, "any", unasked=True)} == {*valid, "ineffective"}
     assert {verdict for verdict in Verdict if is_expected(verdict, "normal")} == {"normal"}

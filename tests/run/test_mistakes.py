@@ -101,7 +101,7 @@ IN_A_TEST_FILE = {
     f"@anomaly({TEXT}DiskThrottle(), runtime='process')": "test_it: fault 'disk_throttle' needs ControlGroup, which*",
     "@anomaly(system='social_network', runtime='dokcer')": "no runtime named 'dokcer'; did you mean docker?",
     "from pytest_anomod.faults import NetworkLos": "pytest_anomod.faults has no 'NetworkLos'; did you mean Network*",
-    "from pytest_anomod import anomalie": "pytest_anomod has no 'anomalie'; did you mean anomaly?",
+    "from pytest_anomod import anomali": "pytest_anomod has no 'anomali'; did you mean *",
     "import pytest_anomod.fautls": "No module named 'pytest_anomod.fautls'",
 }
 

@@ -31,17 +31,17 @@ def is_first(values: Mapping[str, float], name: str) -> float:
     return (values[name] == best) / sum(value == best for value in values.values()) if name in values else 0.0
 
 
-def at_chance(rule: str, firsts: Sequence[tuple[str, float, int]], todo: str) -> Finding | None:
-    """Whether a ranking names the root cause first more often than lots would; (case, 1 if first, candidates) each.
+def at_chance(rule: str, firsts: Sequence[tuple[str, float, float]], todo: str) -> Finding | None:
+    """Whether a ranking names the root cause first more often than lots would; (case, 1 if first, chance of it) each.
 
-    One-sided binomial test against the mean of 1/candidates.
+    One-sided binomial test against the mean chance.
     """
     from scipy import stats
 
     if not firsts:
         return None
     count, hits = len(firsts), sum(first for _, first, _ in firsts)
-    chance = float(np.mean([1 / candidates for *_, candidates in firsts]))
+    chance = float(np.mean([one for *_, one in firsts]))
     test = stats.binomtest(round(hits), count, chance, alternative="greater")
     low, high = stats.binomtest(round(hits), count).proportion_ci(0.95, "wilson")
     figures = {"first": hits, "cases": count, "chance": chance, "p": float(test.pvalue), "interval": [low, high]}

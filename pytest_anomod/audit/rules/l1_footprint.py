@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.audit.finding import Finding, Rule, Severity, note
 from pytest_anomod.audit.material import LABELLED, AuditCase, Material
@@ -62,7 +62,8 @@ def footprints(case: AuditCase, frame: pd.DataFrame, phase: str) -> dict[tuple[s
     after = ran[case.within(ran, phase)].groupby(KEYS, observed=True)["line"].agg(["min", "nunique"])
     both = before.add_suffix("_before").join(after.add_suffix("_after"), how="inner")
     single = (both["nunique_before"] > 1) & (both["nunique_after"] == 1) & (both["min_before"] == both["min_after"])
-    return {tuple(map(str, key)): int(count) for key, count in both["nunique_before"][single].items()}
+    lines: dict[Any, int] = both["nunique_before"][single].to_dict()
+    return {tuple(map(str, key)): int(count) for key, count in lines.items()}
 
 
 def _single_lines(case: AuditCase, found: dict[tuple[str, ...], int]) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ def find(material: Material) -> Iterator[Finding]:
         rises = method.rank(alarm_evidence(case.stored))
         if case.target not in rises or len(rises) < 2:
             continue
-        firsts.append((case.case_id, is_first(rises, case.target), len(rises)))
+        firsts.append((case.case_id, is_first(rises, case.target), 1 / len(rises)))
         if stands_out(rises, case.target, floor=FLOOR):
             others = max(value for name, value in rises.items() if name != case.target)
             yield Finding(

@@ -30,7 +30,7 @@ def find(material: Material) -> Iterator[Finding]:
             if case.target not in surplus or len(surplus) < 2:
                 continue
             if "error" not in metric:  # that the store refuses more is the fault itself
-                firsts.append((case.case_id, is_first(surplus, case.target), len(surplus)))
+                firsts.append((case.case_id, is_first(surplus, case.target), 1 / len(surplus)))
             if stands_out(surplus, case.target, floor=FLOOR) and "error" not in metric:
                 others = max(value for name, value in surplus.items() if name != case.target)
                 yield Finding(

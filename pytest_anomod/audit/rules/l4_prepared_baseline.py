@@ -8,7 +8,7 @@ import pandas as pd
 
 from pytest_anomod.audit.finding import Finding, Rule, Severity, note
 from pytest_anomod.audit.material import AuditCase, Material
-from pytest_anomod.audit.rules._figures import at_chance, growth, is_first
+from pytest_anomod.audit.rules._figures import at_chance, growth
 from pytest_anomod.model.modality import HOST
 from pytest_anomod.model.timeline import Phase
 
@@ -23,28 +23,42 @@ ADVICE = "bring every service into that state in every case, controls too, befor
 
 def find(material: Material) -> Iterator[Finding]:
     """Cases in which the root cause's baseline is the oddest of all services' baselines."""
-    firsts = []
+    firsts: list[tuple[str, float, float]] = []
     for system, cases in material.systems.items():
         known = [(case, level) for case in cases if (level := levels(case)) is not None]
         if len(known) <= LEAST_OTHERS:
             yield note(f"{system}: {len(known)} cases with a baseline in metrics; {LEAST_OTHERS + 1} are needed")
             continue
         values, errors = (pd.concat([level[key] for _, level in known], axis=1) for key in ("value", "error"))
+        oddest: list[tuple[AuditCase, str]] = []
         for place, (case, _) in enumerate(known):
             others = [at for at, (other, _) in enumerate(known) if at != place and other.target != case.target]
-            if case.is_control or not case.target or len(others) < LEAST_OTHERS:
+            if len(others) < LEAST_OTHERS:
                 continue
             odd = oddness(values, errors.iloc[:, place], place, others)
             worst = odd.groupby(level=0).max().sort_values(ascending=False)
-            if case.target not in worst or len(worst) < 2:
+            if len(worst) < 2:
                 continue
-            firsts.append(
-                (case.case_id, is_first({str(name): value for name, value in worst.items()}, case.target), len(worst))
-            )
-            if worst.index[0] == case.target and worst.iloc[0] >= max(ODD, AHEAD * worst.iloc[1]):
+            oddest.append((case, str(worst.index[0])))
+            told = worst.iloc[0] >= max(ODD, AHEAD * worst.iloc[1])
+            if told and not case.is_control and worst.index[0] == case.target:
                 yield _told(case, values, odd, place, others)
+        firsts += _firsts(oddest, len(values.index.unique(level=0)))
     said = at_chance("how odd a service's baseline is among other cases'", firsts, ADVICE)
     yield said or note("no case with a fault could be held against enough others")
+
+
+def _firsts(oddest: Sequence[tuple[AuditCase, str]], services: int) -> Iterator[tuple[str, float, float]]:
+    """By case with a fault whether its root cause is the oddest, and the chance of it.
+
+    The chance is the share of cases without a fault there in which that service is the oddest, and 1/services at least:
+    a database that all use is odd more often than others, whatever is broken.
+    """
+    for case, service in oddest:
+        if case.target and not case.is_control:
+            elsewhere = [one == case.target for other, one in oddest if other.target != case.target]
+            usual = sum(elsewhere) / len(elsewhere) if elsewhere else 0.0
+            yield case.case_id, float(service == case.target), max(usual, 1 / services)
 
 
 def levels(case: AuditCase) -> pd.DataFrame | None:

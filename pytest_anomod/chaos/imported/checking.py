@@ -193,13 +193,13 @@ def not_allowed(document: Document, allowed: Collection[str]) -> str:
     return ""
 
 
-def lacks(document: Document) -> Iterator[Remark]:
-    """What is not there now on this machine: variables, programs, modules."""
+def lacks(document: Document, *, variables: bool = True) -> Iterator[Remark]:
+    """What is not there now on this machine: variables (unless files may set them), programs, modules."""
 
     def lack(text: str, where: Where) -> Remark:
         return _remark(document, Says.REFUSED, text, where)
 
-    for where, entry in _variables(document.data):
+    for where, entry in _variables(document.data) if variables else ():
         if entry.get("key") not in os.environ and ("default" not in entry or where[0] == "secrets"):
             yield lack(f"the environment variable {entry.get('key')} is not set, and there is no default", where)
     for placed in reading.activities(document.data):
@@ -246,6 +246,9 @@ def shortcomings(document: Document) -> Iterator[Remark]:
     if strategy not in (None, "always"):
         text = f"rollbacks strategy {strategy!r}: here rollbacks are always played, or a fault would stay in"
         yield partly(text, "runtime", "rollbacks")
+    when = ((data.get("runtime") or {}).get("hypothesis") or {}).get("strategy")
+    if when in ("during-method-only", "continuously", "continously"):
+        yield partly("what deviates during the method alone is recorded, and fails nothing", "runtime", "hypothesis")
     for placed in reading.activities(data):
         if placed.part in ("method", "rollbacks") and "tolerance" in placed.activity:
             what = "an action" if placed.activity.get("type") == "action" else f"a probe of the {placed.part}"

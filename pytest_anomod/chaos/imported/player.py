@@ -141,12 +141,11 @@ def play(directory: Path, spec: dict[str, Any], descriptor: int, output: Path) -
     try:
         variables = merge_vars({}, spec["var_files"])
         ensure_experiment_is_valid(document)
-        strategy = (document.get("runtime") or {}).get("hypothesis", {}).get("strategy", "default")
         run_experiment(
             document,
             settings=_ALWAYS,
             experiment_vars=variables,
-            strategy=Strategy.from_string(strategy),
+            strategy=strategy_of(document),
             schedule=Schedule(),
             event_handlers=[watch],
         )
@@ -160,6 +159,12 @@ def play(directory: Path, spec: dict[str, Any], descriptor: int, output: Path) -
         parent.ask("end")
     journal = {**watch.journal, "experiment": {**document, "secrets": scrubbing.names_only(document.get("secrets"))}}
     parent.say({"done": {**result, "journal": journal if watch.journal else None, "output": _tail(output)}})
+
+
+def strategy_of(document: dict[str, Any]) -> Strategy:
+    """When the hypothesis is to be looked at, as `chaos run` reads it, in the spelling that it had once, too."""
+    strategy = (document.get("runtime") or {}).get("hypothesis", {}).get("strategy", "default")
+    return Strategy.from_string("continuously" if strategy == "continously" else strategy)
 
 
 def finish(directory: Path, watch: Watch, result: dict[str, Any]) -> None:
@@ -200,8 +205,7 @@ def hypothesis_again(watch: Watch) -> dict[str, Any] | None:
     from chaoslib.hypothesis import run_steady_state_hypothesis
     from chaoslib.run import has_steady_state_hypothesis_with_probes
 
-    strategy = (watch.document.get("runtime") or {}).get("hypothesis", {}).get("strategy", "default")
-    if strategy == "skip" or not has_steady_state_hypothesis_with_probes(watch.document):
+    if strategy_of(watch.document) is Strategy.SKIP or not has_steady_state_hypothesis_with_probes(watch.document):
         return None
     cache_activities(watch.document)
     try:

@@ -57,6 +57,7 @@ DEFAULTS = {
     "synchronous_commit": "on",  # off loses committed rows on an immediate stop
     "full_page_writes": "off",
     "autovacuum": "off",
+    "lock_timeout": "500ms",  # many times what a transaction takes here
     "shared_buffers": "8MB",
     "dynamic_shared_memory_type": "mmap",  # files of the cluster: nothing in /dev/shm outlives a kill
     "max_connections": "40",

@@ -53,7 +53,8 @@ def _store_call(ctx: Context, metrics: Metrics, span: str, store: str, system: s
             yield
         status = "ok"
     finally:
-        metrics.client_call(store, status, time.perf_counter() - started)
+        if ctx.sampled:
+            metrics.client_call(store, status, time.perf_counter() - started)
 
 
 class Documents:

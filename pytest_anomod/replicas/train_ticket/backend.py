@@ -147,7 +147,8 @@ class Backend(Service):
             status = "declared"
             return self._failed(request, failure)
         finally:
-            self.metrics.server_call(method, status, time.perf_counter() - started)
+            if context_of(request).sampled:
+                self.metrics.server_call(method, status, time.perf_counter() - started)
 
     async def fallback(self, request: Request, allowed: list[str]) -> Response:
         """No operation: 403 when the rules say so, else 404, or 405 for a path that takes other methods."""

@@ -131,7 +131,8 @@ class Call:
             status = error.kind
             raise TransportError(error.kind, lost_text(error, verb, peer, target)) from error
         finally:
-            service.metrics.client_call(peer, status, time.perf_counter() - started)
+            if span.sampled:
+                service.metrics.client_call(peer, status, time.perf_counter() - started)
         return answer
 
 

@@ -9,7 +9,6 @@ DATABASE_SETTINGS = {
     "max_connections": "300",
     "shared_buffers": "32MB",
     "statement_timeout": "10s",
-    "lock_timeout": "500ms",  # many times what a transaction takes here
     "idle_in_transaction_session_timeout": "30s",
     "deadlock_timeout": "200ms",
     "default_toast_compression": "pglz",

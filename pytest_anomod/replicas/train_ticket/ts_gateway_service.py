@@ -81,7 +81,8 @@ class GatewayService(Service):
             ctx.log.error(f"{peer} cannot be reached: {error}")
             return failed(request, STATUS_OF_LOSS.get(error.kind, 500))
         finally:
-            self.metrics.client_call(peer, status, time.perf_counter() - started)
+            if ctx.sampled:
+                self.metrics.client_call(peer, status, time.perf_counter() - started)
         return Response(
             answer.status, answer.body, [header for header in answer.headers if header[0] not in HOP_BY_HOP]
         )

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tt_order_examples import ORDER
-from tt_system import USER_ID, System
+from tt_system import USER_ID, System, new_trace
 
 CHECK = f"/api/v1/securityservice/securityConfigs/{USER_ID}"
 
@@ -27,6 +27,21 @@ def test_the_security_check_returns_a_refusal(system: System) -> None:
         assert place["function"] == "SecurityService.check"
         assert 0 < place["first_line"] < place["last_line"]
     assert system.get(CHECK, token="user").json()["status"] == 1
+
+
+def test_a_request_that_is_not_sampled_is_not_counted(system: System) -> None:
+    """Neither at the service that is asked nor on its calls to others, nor at those: a probe is no part of the data."""
+
+    def counted() -> list[str]:
+        pages = [system.metrics(f"ts-{name}-service") for name in ("gateway", "security", "order", "order-other")]
+        return [line for page in pages for line in page.splitlines() if "requests_total{" in line]
+
+    _, headers = new_trace()
+    before = counted()
+    assert system.get(CHECK, token="user", headers={"traceparent": headers["traceparent"][:-2] + "00"}).json()["status"]
+    assert counted() == before
+    assert system.get(CHECK, token="user", headers=headers).json()["status"]
+    assert len([line for line in counted() if line not in before]) >= 6
 
 
 def test_the_creation_of_orders_raises(system: System) -> None:
