@@ -191,9 +191,7 @@ def _tap_http_client(wire: Wire) -> None:
 
     def tapped_putheader(self: Any, header: Any, *values: Any) -> None:
         if self._exchange is not None:
-            said = ", ".join(map(_text, values))
-            sent = self._exchange.message.headers[_text(header)] = wire.header(_text(header), said)
-            values = (sent,) if sent != said else values
+            values = _sent(wire, self._exchange, _text(header), values)
         putheader(self, header, *values)
 
     def tapped_endheaders(self: Any, *arguments: Any, **options: Any) -> None:
@@ -236,6 +234,13 @@ def _tap_http_client(wire: Wire) -> None:
         tapped_putrequest, tapped_putheader, tapped_endheaders,
     )  # fmt: skip
     connection.send, connection.getresponse = tapped_send, tapped_getresponse
+
+
+def _sent(wire: Wire, exchange: Exchange, header: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values with which a header goes out, which are recorded."""
+    said = ", ".join(map(_text, values))
+    sent = exchange.message.headers[header] = wire.header(header, said)
+    return values if sent == said else (sent,)
 
 
 def _give_up(wire: Wire, connection: Any) -> None:
