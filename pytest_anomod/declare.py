@@ -54,7 +54,7 @@ class Declaration:
         """
         workload = workload or self.workload
         if workload.rate_rps is None:
-            workload = dataclasses.replace(workload, rate_rps=rate_rps or self.system.rate_rps)
+            workload = dataclasses.replace(workload, rate_rps=rate_rps or workload.usual_rps or self.system.rate_rps)
         return Scenario(
             name=name,
             system=self.system.name,

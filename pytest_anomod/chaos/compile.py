@@ -134,7 +134,7 @@ def _spec(scenario: Scenario, tempo: Tempo) -> dict[str, Json]:
     workload, durations = scenario.workload, scenario.durations
     return {
         "system": scenario.system,
-        "rate_rps": workload.rate_rps or catalog.find("systems", scenario.system).rate_rps,
+        "rate_rps": workload.rate_rps or workload.usual_rps or catalog.find("systems", scenario.system).rate_rps,
         **workload.spec(),
         "seed": scenario.seed,
         "deadline_s": sum(dataclasses.astuple(durations)) + tempo.patience_s + SLACK_S,

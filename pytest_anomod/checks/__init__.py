@@ -19,6 +19,7 @@ from pytest_anomod.checks.mechanism import check_mechanism
 from pytest_anomod.checks.propagation import propagation
 from pytest_anomod.checks.ranking import top_shifts
 from pytest_anomod.checks.steady import check_steady
+from pytest_anomod.checks.suite import check_suite
 from pytest_anomod.checks.symptom import check_symptom
 from pytest_anomod.model.propagation import Propagation
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
@@ -46,7 +47,7 @@ CHECKS: dict[str, Check] = {
 
 def run_checks(view: CaseView) -> tuple[Finding, ...]:
     """Answer every question about a case; a check that crashes gives a broken finding, never a valid case."""
-    checks = [*CHECKS.items(), *_added()]
+    checks = [*CHECKS.items(), ("suite", check_suite), *_added()]
     return tuple(finding for name, check in checks for finding in _run(name, check, view))
 
 

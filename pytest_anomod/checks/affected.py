@@ -36,7 +36,7 @@ class Answer(StrEnum):
     FAILED = "failed"
     SLOW = "slow"
     CONTENT = "content"
-    UNKNOWN = "unknown"  # its endpoint has too few requests in the baseline, or the workload ended under way
+    UNKNOWN = "unknown"  # the baseline has too few requests like it, or the workload ended under way
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,6 +91,7 @@ def _answers(view: CaseView) -> Answers:
     outcomes = np.where(np.isnan(bounds), OUTCOMES.index(Answer.UNKNOWN), OUTCOMES.index(Answer.OK))
     outcomes[rows["ms"] > bounds] = OUTCOMES.index(Answer.SLOW)
     outcomes[_other_content(view, rows)] = OUTCOMES.index(Answer.CONTENT)
+    outcomes[_unseen(view, rows)] = OUTCOMES.index(Answer.UNKNOWN)
     outcomes[rows["failed"]] = OUTCOMES.index(Answer.FAILED)
     kinds = rows.labels("error_kind")
     outcomes[(kinds.codes == kinds.code("cancelled")) & (rows["ms"] < CUT_OFF_S * 1e3)] = OUTCOMES.index(Answer.UNKNOWN)
@@ -102,6 +103,14 @@ def _answers(view: CaseView) -> Answers:
     return Answers(
         table=rows, outcomes=outcomes, bounds_ms=bounds, bounds_of=whose, affected=affected, reaches=reaches
     )  # fmt: skip
+
+
+def _unseen(view: CaseView, rows: Table) -> np.ndarray:
+    """Which requests are of a suite's step that the baseline never saw."""
+    import numpy as np
+
+    cut = fault_cut(view)
+    return np.zeros(len(rows), dtype=bool) if cut is None else ~np.isin(rows.all.at, cut.known(rows.all).at)
 
 
 def _bounds(view: CaseView, rows: Table) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import dataclasses
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_anomod.checks.spans import responses, spans
+from pytest_anomod.checks.spans import put_asked, responses, spans
 from pytest_anomod.checks.statistics import MIN_ROWS
 from pytest_anomod.checks.tables import Rows, group_medians, kept, table
 from pytest_anomod.model.timeline import Phase, Window
@@ -61,6 +61,18 @@ class Cut:
         """CLIENT spans of both windows."""
         return self._spans("CLIENT")
 
+    def known(self, rows: Rows) -> Rows:
+        """The rows without those of a suite's steps that the first window never saw: nobody knows what is usual there.
+
+        They count in rates alone, for a suite whose round is longer than a window is asked all the while.
+        """
+        import numpy as np
+
+        if not self.view.scenario.workload.closed_loop or "asked" not in rows.table:
+            return rows
+        asked = rows["asked"]
+        return rows.where((asked < 0) | np.isin(asked, self._seen))
+
     def served(self, service: str) -> tuple[Rows, Rows]:
         """SERVER spans of one service in both windows."""
         return _part(self._served, service, self.servers)
@@ -80,7 +92,8 @@ class Cut:
 
         if self.view.scenario.fault.host_wide:
             return 1.0
-        sides = [self._own_times(server, client) for server, client in zip(self.servers, self.clients, strict=True)]
+        known = [tuple(map(self.known, rows)) for rows in zip(self.servers, self.clients, strict=True)]
+        sides = [self._own_times(server, client) for server, client in known]
         enough = (sides[0][1] >= MIN_ROWS) & (sides[1][1] >= MIN_ROWS) & (sides[0][0] > 0)
         if int(enough.sum()) < LEAST_KINDS:
             return 1.0
@@ -90,6 +103,7 @@ class Cut:
     @cached_property
     def error_lines(self) -> tuple[Rows, Rows]:
         """Log lines of severity ERROR and above in both windows."""
+        put_asked(self.view, table(self.view, "logs"))
         before, after = self.pair("logs")
         return before.where(before["severity_number"] >= ERROR), after.where(after["severity_number"] >= ERROR)
 
@@ -107,6 +121,13 @@ class Cut:
     def client_multiples(self) -> np.ndarray:
         """The same of each CLIENT span and its kind."""
         return self._multiples(self.clients[0], spans(self.view)["kind"])
+
+    @cached_property
+    def _seen(self) -> np.ndarray:
+        """Numbers of the suite's steps that were asked in the first window, and answered there."""
+        import numpy as np
+
+        return np.unique(self.responses[0]["asked"])
 
     @cached_property
     def _served(self) -> tuple[dict[str, Rows], dict[str, Rows]]:

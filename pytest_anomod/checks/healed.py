@@ -63,7 +63,10 @@ def steady_again(view: CaseView) -> int | None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Recovery:
-    """Requests of the recovery: start in seconds, failed or not, duration in multiples of their kind's baseline."""
+    """Requests of the recovery: start in seconds, failed or not, duration in multiples of their kind's baseline.
+
+    The multiple is NaN for what the baseline does not know.
+    """
 
     window: Window
     asked_s: float
@@ -92,7 +95,7 @@ class _Recovery:
             if start + BLOCK_S <= last_bad or not inside.any():
                 continue
             since = max(float(start), last_bad + 1e-6)
-            rows = self.slow[inside & (self.times_s >= since)]
+            rows = self.slow[inside & (self.times_s >= since) & ~np.isnan(self.slow)]
             if len(rows) and float(np.median(rows)) <= LATENCY_RATIO:
                 return self.window.start_ns + int(since * 1e9)
         return None
@@ -104,6 +107,8 @@ def _recovery(view: CaseView) -> _Recovery | None:
 
 
 def _read_recovery(view: CaseView) -> _Recovery | None:
+    import numpy as np
+
     window, baseline = view.timeline.window(Phase.RECOVERY), view.timeline.window(Phase.BASELINE)
     if window is None or baseline is None or window.length_s <= 0:
         return None
@@ -114,6 +119,7 @@ def _read_recovery(view: CaseView) -> _Recovery | None:
     keys = before.table.labels("key")
     usual, _ = group_medians(before.codes("key"), before["ms"], len(keys.names))
     slow = after["ms"] / (usual[after.codes("key")] + SPARE_MS) / max(1.0, cut.pace)
+    slow[~np.isin(after.at, cut.known(after).at)] = np.nan
     return _Recovery(
         window=window,
         asked_s=view.scenario.durations.recovery_s,

@@ -229,7 +229,8 @@ class _Spread:
         if rows[0]["silent"].mean() < SILENT_MOST:
             whole = dataclasses.replace(
                 series[0], figure="unanswered",
-                before=rows[0].stretch("silent", self.cut.before), after=rows[1].stretch("silent", self.cut.after),
+                before=rows[0].stretch("silent", self.cut.before),
+                after=self.cut.known(rows[1]).stretch("silent", self.cut.after),
             )  # fmt: skip
             series.append(whole)
         return series

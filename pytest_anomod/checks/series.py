@@ -1,4 +1,7 @@
-"""Which figures are compared: extraction of series from two windows of a case, at the gateway and around a service."""
+"""Which figures are compared: extraction of series from two windows of a case, at the gateway and around a service.
+
+Levels and shares are of steps that both windows can know (`Cut.known`); rates count every row.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +64,7 @@ def content_series(cut: Cut, subject: str, before: Rows, after: Rows) -> Iterato
     """Size and shape of answers that are no errors: a fault that makes answers wrong may show only here."""
     import numpy as np
 
+    after = cut.known(after)
     left, right = _thinned(before.where(~before["failed"])), _thinned(after.where(~after["failed"]))
     if not len(left) or "response_body" not in left.table:
         return
@@ -122,9 +126,9 @@ def log_series(cut: Cut, service: str) -> Iterator[Series]:
     before, after = cut.error_lines
     bar = Bar(ratio=3.0, delta=0.5, floor=0.3, direction=1)
     own = [rows.named("service_name", service) for rows in (before, after)]
-    yield _rate(cut, service, "error lines", own[0], own[1], bar)
+    yield _rate(cut, service, "error lines", own[0], cut.known(own[1]), bar)
     about = [_about(rows, service) for rows in (before, after)]
-    yield _rate(cut, f"others about {service}", "error lines", about[0], about[1], bar)
+    yield _rate(cut, f"others about {service}", "error lines", about[0], cut.known(about[1]), bar)
 
 
 def answer_series(cut: Cut, service: str) -> Iterator[Series]:
@@ -144,7 +148,8 @@ def size_series(cut: Cut, service: str) -> Iterator[Series]:
     """Sizes of what the service answers, by its own spans: a value that its code got wrong may show only there."""
     import numpy as np
 
-    earlier, later = (part.where(~part["failed"]) for part in cut.served(service))
+    before, after = cut.served(service)
+    earlier, later = (part.where(~part["failed"]) for part in (before, cut.known(after)))
     if "attributes" not in earlier.table:
         return
     for name in _largest(earlier, later, "span_name"):
@@ -217,7 +222,7 @@ def _level(
 ) -> Series:  # fmt: skip
     return Series(
         subject=subject, figure=figure, kind="level", unit=unit, bar=bar,
-        before=before.stretch(column, cut.before), after=after.stretch(column, cut.after),
+        before=before.stretch(column, cut.before), after=cut.known(after).stretch(column, cut.after),
     )  # fmt: skip
 
 
@@ -227,7 +232,7 @@ def _bad_share(
 ) -> Series:  # fmt: skip
     return Series(
         subject=subject, figure=figure, kind="share", bar=Bar(floor=floor), reference=reference,
-        before=before.stretch(column, cut.before), after=after.stretch(column, cut.after),
+        before=before.stretch(column, cut.before), after=cut.known(after).stretch(column, cut.after),
     )  # fmt: skip
 
 
@@ -249,7 +254,7 @@ def _relative(
     """Durations as multiples of their kind's baseline median, pooled over kinds; and the share of slow ones."""
     import numpy as np
 
-    left, right = (rows.where(~np.isnan(multiples[rows.at])) for rows in (before, after))
+    left, right = (rows.where(~np.isnan(multiples[rows.at])) for rows in (before, cut.known(after)))
     if not len(left):
         return
     slower = left.stretch(multiples[left.at], cut.before), right.stretch(multiples[right.at], cut.after)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def responses(view: CaseView) -> Table:
-    """The API responses with `ms`, `failed` and `key`.
+    """The API responses with `ms`, `failed` and `key`; of a suite also `asked`, a number for each step of each test.
 
     A suite has many small tests that meet on few routes: there the key is the route. Else it is the journey, and the
     route too if the journey has several.
@@ -22,7 +22,7 @@ def responses(view: CaseView) -> Table:
 
 
 def spans(view: CaseView) -> Table:
-    """The spans with `ms`, `failed`, `kind`, `peer` and `owner`, `own_ms`, `silent`.
+    """The spans with `ms`, `failed`, `kind`, `peer` and `owner`, `own_ms`, `silent`; of a suite also `asked`.
 
     `peer` is whom a CLIENT span calls, `owner` who spends its time: the peer of a call, else the service. `own_ms` is
     the time outside the spans below; NaN for failed spans, calls with a span below them, and spans whose children
@@ -43,6 +43,8 @@ def _responses(view: CaseView) -> Table:
         asked |= {"step": rows["step"], "phase": rows.text("phase")}
     rows.put("failed", failed_rows(asked, replayed=replayed))
     rows.put("ms", rows["duration_ns"] / 1e6)
+    if replayed:
+        rows.put("asked", combined(rows.labels("journey").codes, rows["step"]))
     triples = list(zip(columns["journey"], columns["method"], columns["route"], strict=True))
     names = _route_names(dict.fromkeys(triples), by_route=replayed)
     known = list(dict.fromkeys(names.values()))
@@ -78,7 +80,23 @@ def _spans(view: CaseView) -> Table:
     rows.put("own_ms", _own_ms(rows["duration_ns"], own, above, count, client, failed | ~(server | client)))
     answers = np.unique(above[server] * len(peer.names) + services.codes[server])
     rows.put("silent", ~np.isin(own * len(peer.names) + peer.codes, answers))
+    put_asked(view, rows)
     return rows
+
+
+def put_asked(view: CaseView, rows: Table) -> None:
+    """In a case of a suite add `asked` to a table with trace ids: the step that the trace is of, -1 for none."""
+    import numpy as np
+
+    if not view.scenario.workload.closed_loop or "trace_id" not in rows or "asked" in rows:
+        return
+    answers = responses(view)
+    if "trace_id" not in answers:
+        return
+    steps = dict(zip(reversed(answers.text("trace_id")), reversed(answers["asked"].tolist()), strict=True))
+    traces = rows.labels("trace_id")
+    numbers = [steps.get(name, -1) if name else -1 for name in traces.names]
+    rows.put("asked", np.array([*numbers, -1], dtype=np.int64)[traces.codes])
 
 
 def ids(view: CaseView) -> tuple[list[np.ndarray], int]:

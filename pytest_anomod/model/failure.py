@@ -14,6 +14,8 @@ ERROR_STATUS = 400
 
 SERVER_STATUS = 500
 
+UNSEEN, NONE = -2, -1
+
 Step = tuple[str, int]
 """A journey and the number of the request in it."""
 
@@ -30,7 +32,8 @@ def failed_rows(responses: Any, *, replayed: bool = False) -> np.ndarray:
     """`has_failed` of each row of a table of API responses (a frame, an Arrow table, a mapping of columns).
 
     `replayed` says that a suite drove the system: then what a request usually gets is what the same step of the same
-    test got in over half of the baseline's rounds. The journeys of an open loop expect success.
+    test got in over half of the baseline's rounds. A status of a step that the baseline never saw says nothing, and is
+    no failure. The journeys of an open loop expect success, and so does a suite without any baseline.
     """
     import numpy as np
 
@@ -39,7 +42,8 @@ def failed_rows(responses: Any, *, replayed: bool = False) -> np.ndarray:
     unanswered = (status == 0) | ((kinds != "") & (kinds != None))  # noqa: E711 - compared value by value
     failed = status >= ERROR_STATUS
     if replayed and failed.any():
-        failed &= status != _usual_of_rows(responses, status)
+        usual = _usual_of_rows(responses, status)
+        failed &= (status != usual) & (usual != UNSEEN)
     return np.asarray(unanswered | failed, dtype=bool)
 
 
@@ -55,16 +59,17 @@ def usual_errors(steps: Iterable[Step], statuses: Iterable[int]) -> Mapping[Step
 
 
 def _usual_of_rows(responses: Any, status: np.ndarray) -> np.ndarray:
-    """For each row the error status that its step usually gets in the baseline; -1 where it gets none."""
+    """For each row the error status that its step usually gets in the baseline.
+
+    NONE where it gets none, UNSEEN where a baseline has other steps only.
+    """
     import numpy as np
 
     steps = list(zip(_listed(responses["journey"]), _listed(responses["step"]), strict=True))
     inside = [phase == "baseline" for phase in _listed(responses["phase"])]
-    usual = usual_errors(
-        [step for step, is_inside in zip(steps, inside, strict=True) if is_inside],
-        status[inside].astype(int).tolist(),
-    )
-    return np.array([usual.get(step, -1) for step in steps])
+    seen = [step for step, is_inside in zip(steps, inside, strict=True) if is_inside]
+    usual = dict.fromkeys(seen, NONE) | dict(usual_errors(seen, status[inside].astype(int).tolist()))
+    return np.array([usual.get(step, UNSEEN if seen else NONE) for step in steps])
 
 
 def _listed(column: Any) -> Sequence[Any]:

@@ -172,7 +172,9 @@ class System:
     `deploys` says what can bring it up; a runtime takes the one that it understands. `telemetry` are sources of its
     own beside those that a runtime offers (a Zipkin server, say). `probe_headers` makes the headers with which a probe
     may ask a service directly (an administrator's token, say); they are made when they are needed and written nowhere.
-    `original` is for replicas: what they stand for.
+    `login` takes the entry's URL and gives the headers that let a user in (a bearer, a cookie), for suites whose files
+    have an old one in them; it is asked for each play, and what it gives is written nowhere. `login_variables` are the
+    variables of the environment that suites read a token from. `original` is for replicas: what they stand for.
     """
 
     name: str
@@ -183,6 +185,8 @@ class System:
     deploys: tuple[Deployable, ...] = ()
     telemetry: tuple[Source, ...] = ()
     probe_headers: Callable[[], Mapping[str, str]] = dict
+    login: Callable[[str], Mapping[str, str]] | None = None
+    login_variables: tuple[str, ...] = ()
     original: Original | None = None
 
     def service(self, name: str) -> Service:

@@ -24,6 +24,9 @@ class OpenLoop:
     closed_loop: ClassVar[bool] = False
     """Whether a slow answer holds up what would be sent next."""
 
+    usual_rps: ClassVar[float | None] = None
+    """The rate where none is set; None is the system's own."""
+
     rate_rps: float | None = None
     mix: Mapping[str, float] | None = None
     timeout_s: float = 5.0
@@ -47,12 +50,14 @@ class Suite:
 
     `path` is the absolute path of a file or folder that pytest can collect. `bases` are URLs that the tests have
     written into them, each with the public service that is meant ("" is the entry): requests there go to the
-    deployment. A closed loop: a test begins when the one before is over, and at most `rate_rps` begin a second. No
-    request waits longer than `timeout_s` for the next byte.
+    deployment. A closed loop: a test begins when the one before is over, and at most `rate_rps` (60 unless set) begin a
+    second. The order is another one each round. No request waits longer than `timeout_s` for the next byte.
     """
 
     module: ClassVar[str] = "pytest_anomod.workloads.suite"
     closed_loop: ClassVar[bool] = True
+    usual_rps: ClassVar[float | None] = 60.0
+    """Tests are of one call or few: a system's rate of journeys would leave too few of them in a window."""
 
     path: str
     once: bool = False

@@ -13,7 +13,7 @@ MARKUP = {"passed": {"green": True}, "failed": {"red": True}, "xfailed": {"yello
 
 
 def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> None:
-    """Write one line per case, sorted by system and scenario, and where the dataset lies.
+    """Write one line per case, sorted by system and scenario, one more for a mostly failing suite; and the dataset.
 
     target_rps is how many requests a second passed through the target in the baseline.
     """
@@ -32,6 +32,8 @@ def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> N
         if (attempt := rows[index].get("anomod_attempt", "1")) != "1":
             note += f"  (attempt {attempt}; earlier attempts were contaminated and are kept)"
         reporter.write_line(cells + note, **MARKUP.get(rows[index].get("outcome", ""), {}))
+        if warning := rows[index].get("anomod_suite"):
+            reporter.write_line(f"  warning: {warning}", yellow=True)
     waited_s = sum(float(row.get("anomod_waited_s") or 0) for row in rows)
     if waited_s >= 1:
         reporter.write_line(f"cases waited {waited_s:.0f} s for each other, all together")

@@ -18,7 +18,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "lengths of the windows: quick (10 s), standard (60 s) or paper (300 s); default %(default)s",
     },
     "scale": {"metavar": "F", "type": float, "default": 1.0, "help": "factor on all window lengths (%(default)s)"},
-    "rate": {"metavar": "RPS", "type": float, "help": "journeys a second; default: the system's own rate"},
+    "rate": {
+        "metavar": "RPS",
+        "type": float,
+        "help": "journeys a second; default: the system's own, of a suite 60 tests",
+    },
     "suite": {
         "metavar": "PATH",
         "help": "replay this Python HTTP test suite (a file or folder) as the workload of every scenario",

@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from pytest_anomod.model.system import Journey, Original, Replica, Service, ServiceKind, System
+from pytest_anomod.systems._logins import social_network_login
 
 if TYPE_CHECKING:
     from pytest_anomod.model.workload import Client, Response
@@ -148,6 +149,7 @@ SOCIAL_NETWORK = System(
         port=9_090,
         reported_as=(("nginx-web-server", "nginx-thrift"),),
     ),
+    login=social_network_login,
 )
 
 OFFERS = (SOCIAL_NETWORK,)

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from pytest_anomod.model.system import Journey, Original, Replica, Service, ServiceKind, System
 from pytest_anomod.systems import _train_ticket_journeys as journeys
+from pytest_anomod.systems._logins import train_ticket_login
 from pytest_anomod.systems._train_ticket_token import administrator_headers
 from pytest_anomod.systems._train_ticket_users import sign_up
 
@@ -145,6 +146,8 @@ TRAIN_TICKET = System(
         own_stores=("-mysql", "-mongo"),
     ),
     probe_headers=administrator_headers,
+    login=train_ticket_login,
+    login_variables=("TT_AUTH_TOKEN",),
 )
 
 OFFERS = (TRAIN_TICKET,)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib.util
 import json
 import os
 import re
@@ -28,12 +29,17 @@ __all__ = ["BASE_URL", "is_running", "prepare", "start", "stop", "summary"]
 BASE_URL = "ANOMOD_BASE_URL"
 """Environment variable with the entry's URL, for suites that ask."""
 
+INSTALLED_BY = {"timeout_decorator": "timeout-decorator", "rfc3986": "rfc3986"}
+"""Modules that EvoMaster's suites import, and the packages of the extra [suites] that have them."""
+
 AUTO = "auto"
 COLLECT_TIMEOUT_S = 120.0
 _BASE_NAME = re.compile(
     r"(base|host|root|sut|api|server|target|gateway).*ur[il]|ur[il].*(base|host|root|sut)|^(base|host|url)$", re.I
 )
 _BASE = re.compile(r"https?://[^/\s:]+(:\d+)?(?=/|$)")
+EVOMASTER_UTILS = "em_test_utils"
+_NO_MODULE = re.compile(r"No module named '(\w+)")
 _DROPPED = re.compile(r"(?i)(all|https?|ftp)_proxy|pytest_.*|anomod_.*")
 
 
@@ -105,6 +111,8 @@ def _collected(path: Path, changed: tuple[int, ...]) -> int:
             msg = f"--anomod-suite {path}: pytest can't read it: {(done.stderr or done.stdout)[-1000:].strip()}"
             raise ScenarioError(msg)
         found = json.loads(out.read_text(encoding="utf-8"))
+    if missing := _missing(path, found["errors"]):
+        raise ScenarioError(f"--anomod-suite {path}: {missing}")
     if found["errors"]:
         msg = f"--anomod-suite {path}: {found['errors'][0]}"
         raise ScenarioError(msg)
@@ -112,6 +120,38 @@ def _collected(path: Path, changed: tuple[int, ...]) -> int:
         msg = f"--anomod-suite {path}: no tests in it: pytest finds neither test functions nor unittest classes"
         raise ScenarioError(msg)
     return len(found["tests"])
+
+
+def _missing(path: Path, errors: Sequence[str]) -> str:
+    """The modules that a suite lacks, and what to do; "" when no error is about one.
+
+    An error names the first one of a file only, so the other imports of the suite are looked at, too.
+    """
+    named = {name for error in errors for name in _NO_MODULE.findall(error)}
+    if not named:
+        return ""
+    sources = _sources(path)
+    beside = {source.stem for source in sources} | {source.parent.name for source in sources}
+    imported = {name for source in sources for name in _imported(source)} - beside
+    missing = sorted(named | {name for name in imported if importlib.util.find_spec(name) is None})
+    advice = []
+    packages = [name for name in missing if name != EVOMASTER_UTILS]
+    if packages and INSTALLED_BY.keys() >= {*packages}:
+        advice.append("pip install 'pytest-anomod[suites]'")
+    elif packages:
+        advice.append(f"pip install {' '.join(INSTALLED_BY.get(name, name) for name in packages)}")
+    if EVOMASTER_UTILS in missing:
+        advice.append(f"copy {EVOMASTER_UTILS}.py beside the tests, from the folder that EvoMaster wrote them to")
+    return f"it imports what is not there: {', '.join(missing)}; {'; '.join(advice)}"
+
+
+def _imported(source: Path) -> Iterator[str]:
+    """The top-level modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(source.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module.partition(".")[0]
 
 
 def _checked(url: str, where: str) -> str:

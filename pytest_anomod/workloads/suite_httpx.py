@@ -58,6 +58,9 @@ def _begin(wire: Wire, request: httpx.Request) -> Exchange | None:
 def _readdressed(wire: Wire, exchange: Exchange, request: httpx.Request) -> httpx.Request:
     """The request as it goes out: to the deployment, with its trace, and with bounded waits."""
     headers = request.headers.copy()
+    for name in ("authorization", "cookie"):
+        if name in headers:
+            headers[name] = wire.header(name, headers[name])
     header = wire.traceparent(exchange)
     if header is not None:
         headers["traceparent"] = exchange.message.headers["traceparent"] = header

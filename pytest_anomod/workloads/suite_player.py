@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +22,7 @@ from pytest_anomod.model.redact import redact_text
 from pytest_anomod.workloads.plan import BODY_LIMIT_BYTES
 from pytest_anomod.workloads.record import Records, state_path, write_json
 from pytest_anomod.workloads.suite_address import Addresses
+from pytest_anomod.workloads.suite_login import log_in
 from pytest_anomod.workloads.suite_wire import Wire, WorkloadOver
 
 FILES = "test_*.py *_test.py *_Test.py *Test.py"
@@ -76,6 +77,7 @@ class Player(Collected):
     def __init__(self, spec: Mapping[str, Json], records: Path) -> None:
         super().__init__()
         system = catalog.find("systems", spec["system"])
+        self._system = system
         urls = {system.entry: str(spec["entry_url"]), **(spec.get("urls") or {})}
         bases = {base: service or system.entry for base, service in (spec.get("bases") or {}).items()}
         self.suite = Path(spec["suite"])
@@ -83,6 +85,7 @@ class Player(Collected):
         self._state_path = state_path(records)
         self._records = Records(records)
         self._wake = threading.Event()
+        self._state_lock = threading.Lock()
         self.wire = Wire(
             Addresses({name: url.rstrip("/") for name, url in urls.items()}, bases),
             self._records,
@@ -104,14 +107,16 @@ class Player(Collected):
     def run(self) -> None:
         """Play until the end, and never return: threads that a suite leaves behind must not hold the process up."""
         self.wire.addresses.guard()
-        self.wire.install()
         signal.signal(signal.SIGTERM, self._asked_to_end)
         try:
+            sources = self.suite.rglob("*.py") if self.suite.is_dir() else [self.suite]
+            self.wire.login = log_in(self._system, str(self._spec["entry_url"]), sources)
+            self.wire.install()
             code: int | str = pytest.main(pytest_arguments(self.suite), plugins=[self])
             if not self._end_reason:
                 self.end(f"error: {self._why_not(int(code))}")
         except BaseException as error:  # the suite may raise anything, and our own way out is an interrupt
-            self.end(f"error: {type(error).__name__}: {error}")
+            self.end(redact_text(f"error: {type(error).__name__}: {error}"))
         self._is_over = True
         for exchange in list(self.wire.in_flight):
             exchange.message.error_kind = "cancelled"
@@ -128,7 +133,10 @@ class Player(Collected):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run all tests, again and again unless once is enough; each round sets its fixtures up anew."""
+        """Run all tests, again and again unless once is enough; each round sets its fixtures up anew.
+
+        Files of generated tests are sorted by status: each round has its own order, so that windows see the same mix.
+        """
         if self.errors or not session.items:
             return True
         self.wire.install()  # what the suite has imported by now is recorded, too
@@ -137,8 +145,8 @@ class Player(Collected):
         self._start_ns, self._start_s = clock.now_ns(), clock.monotonic_s()
         threading.Thread(target=self._watch_over, daemon=True, name="watch").start()
         while not self._end_reason:
-            following = [*session.items[1:], None]
-            for item, nextitem in zip(session.items, following, strict=True):
+            items = Random(f"{self._spec['seed']} {self._loops}").sample(session.items, len(session.items))
+            for item, nextitem in zip(items, [*items[1:], None], strict=True):
                 self._wait_for_turn()
                 self._play(item, nextitem, names[item.nodeid])
             self._loops += 1
@@ -147,6 +155,12 @@ class Player(Collected):
             elif self._spec.get("once"):
                 self.end("the suite is over")
         return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+        """What a fixture of several tests sends (setUpClass, too) is no step of the test that happens to come first."""
+        with self.wire.outside() if fixturedef.scope != "function" else contextlib.nullcontext():
+            return (yield)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """The worst of a test's parts is its outcome."""
@@ -240,8 +254,9 @@ class Player(Collected):
             "elsewhere": self.wire.elsewhere,
             "refused": dict(refused),
         }
-        with contextlib.suppress(RuntimeError) if state == "sending" else contextlib.nullcontext():
-            write_json(self._state_path, document)
+        with self._state_lock:  # both threads write, and the last word is that it ended
+            if state == "ended" or not self._is_over:
+                write_json(self._state_path, document)
 
 
 def journey_names(tests: Sequence[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import Any
 from pytest_anomod.model import clock
 from pytest_anomod.workloads.record import Message, Records, empty_record
 from pytest_anomod.workloads.suite_address import Addresses
+from pytest_anomod.workloads.suite_login import Login
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _ID = re.compile(r"\d+|[0-9a-fA-F-]{32,36}|[0-9a-f]{16,}|\d{4}-\d\d-\d\d.*")
@@ -50,6 +51,7 @@ class Wire:
         self.counts: Counter[str] = Counter()
         self.elsewhere = 0
         self.is_open = True
+        self.login: Login | None = None
         self.in_flight: set[Exchange] = set()
         self._records = records
         self._body_limit = body_limit
@@ -62,6 +64,18 @@ class Wire:
         """What is sent from now on belongs to this run of this test."""
         with self._lock:
             self._test, self._test_id, self._step = journey, journey_id, 0
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """What is sent in the block belongs to no test."""
+        with self._lock:
+            test = self._test, self._test_id, self._step
+            self._test, self._test_id, self._step = _OUTSIDE, -1, 0
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._test, self._test_id, self._step = test
 
     def begin(self, method: str, target: str, host: str, port: int) -> Exchange | None:
         """An exchange with the system; None for anywhere else. WorkloadOver when nothing may be sent any more."""
@@ -97,6 +111,10 @@ class Wire:
             message.trace_id, message.span_id = own.groups()
             return None
         return f"00-{message.trace_id}-{message.span_id}-01"
+
+    def header(self, name: str, value: str) -> str:
+        """The value with which a header of the suite goes out to the system: a fresh login for a written one."""
+        return self.login.replaced(name, value) if self.login is not None else value
 
     def end(self, exchange: Exchange) -> None:
         """Write down an exchange that is over, once."""
@@ -173,7 +191,7 @@ def _tap_http_client(wire: Wire) -> None:
 
     def tapped_putheader(self: Any, header: Any, *values: Any) -> None:
         if self._exchange is not None:
-            self._exchange.message.headers[_text(header)] = ", ".join(map(_text, values))
+            values = _sent(wire, self._exchange, _text(header), values)
         putheader(self, header, *values)
 
     def tapped_endheaders(self: Any, *arguments: Any, **options: Any) -> None:
@@ -216,6 +234,13 @@ def _tap_http_client(wire: Wire) -> None:
         tapped_putrequest, tapped_putheader, tapped_endheaders,
     )  # fmt: skip
     connection.send, connection.getresponse = tapped_send, tapped_getresponse
+
+
+def _sent(wire: Wire, exchange: Exchange, header: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values with which a header goes out, which are recorded."""
+    said = ", ".join(map(_text, values))
+    sent = exchange.message.headers[header] = wire.header(header, said)
+    return values if sent == said else (sent,)
 
 
 def _give_up(wire: Wire, connection: Any) -> None:

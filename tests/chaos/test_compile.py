@@ -11,6 +11,7 @@ from chaoslib.experiment import ensure_experiment_is_valid
 from pytest_anomod.chaos.compile import compile_experiment
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.workload import Suite
 from pytest_anomod.testing import FakeFault, FakeLoad, fake_scenario
 
 
@@ -58,6 +59,7 @@ def test_the_workload_gets_the_rate_of_the_system_unless_the_scenario_has_its_ow
 
     assert rate() == 300.0
     assert rate(workload=FakeLoad(rate_rps=12)) == 12
+    assert rate(workload=Suite(path="/somewhere/suite.py")) == 60
 
 
 @pytest.mark.parametrize("text", ["$HOME", "${name}", "$$", "5 $", "${anomod_dollar}"])

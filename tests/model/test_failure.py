@@ -60,8 +60,9 @@ def test_a_suite_is_judged_by_what_each_step_mostly_gets_in_the_baseline(made):
         *[("test_a", 2, 404, "", "baseline")] * 2, *[("test_a", 2, 200, "", "baseline")] * 2,
         ("test_a", 1, 404, "", "anomaly"), ("test_a", 1, 500, "", "anomaly"), ("test_a", 1, 0, "timeout", "anomaly"),
         ("test_a", 2, 404, "", "anomaly"), ("test_b", 1, 404, "", "anomaly"),
+        ("test_b", 1, 0, "timeout", "anomaly"),
     ]  # fmt: skip
-    expected = [*[False] * 4, *[True] * 2, *[False] * 2, False, True, True, True, True]
+    expected = [*[False] * 4, *[True] * 2, *[False] * 2, False, True, True, True, False, True]
     assert failed_rows(made(table(rows, names)), replayed=True).tolist() == expected
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+import tomllib
+from pathlib import Path
 
 import pytest
 
+from pytest_anomod import anomaly
+from pytest_anomod.declare import ATTRIBUTE
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.scenario import PROFILES
 from pytest_anomod.model.workload import Suite
+from pytest_anomod.workloads import suite
 from pytest_anomod.workloads.suite import prepare
 from pytest_anomod.workloads.suite_address import Addresses, is_loopback, place_of
 from pytest_anomod.workloads.suite_player import journey_names
 from pytest_anomod.workloads.suite_wire import route_of
+
+ROOT = Path(__file__).parents[2]
 
 GOOD = """
     import os, unittest
@@ -42,12 +51,42 @@ def prepared(tmp_path):
     [
         ("def test_it(:\n    pass\n", r"suite\.py:1: .*syntax"),
         ("x = 1\n\ndef helper(): ...\n", "no tests in it"),
-        ("import not_there_at_all\ndef test_it(): ...\n", r"suite\.py: .*No module named 'not_there_at_all'"),
+        ("raise OSError('no config')\ndef test_it(): ...\n", r"suite\.py: .*OSError: no config"),
     ],
 )
 def test_a_suite_that_can_not_be_played_is_refused(prepared, text, message):
     with pytest.raises(ScenarioError, match=message):
         prepared(text)
+
+
+@pytest.mark.parametrize(
+    ("modules", "message"),
+    [
+        (
+            "timeout_not_there, requests, also_not_there",
+            "also_not_there, timeout_not_there; pip install also_not_there t",
+        ),
+        (
+            "em_test_utils",
+            "em_test_utils; copy em_test_utils.py beside the tests, from the folder that EvoMaster wrote",
+        ),
+    ],
+)
+def test_missing_modules_are_one_line_with_what_to_install(prepared, modules, message):
+    with pytest.raises(ScenarioError, match=f": it imports what is not there: {message}") as caught:
+        prepared(f"import {modules}\ndef test_it(): ...\n")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_evomaster_s_suites_import_is_the_extra_s(prepared, monkeypatch):
+    monkeypatch.setattr(suite, "INSTALLED_BY", {"not_there_one": "not-there-one", "not_there_two": "not-there-two"})
+    with pytest.raises(ScenarioError, match=re.escape("pip install 'pytest-anomod[suites]'")):
+        prepared("import not_there_one\ndef test_it(): ...\n")
+
+
+def test_the_extra_has_the_packages_that_the_hint_promises():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert {need.partition(">=")[0] for need in extras["suites"]} == {*suite.INSTALLED_BY.values()}
 
 
 def test_a_missing_file_is_refused(tmp_path):
@@ -156,3 +195,13 @@ def test_names_of_journeys_are_distinct():
     assert names["a.py::A::test_0"] == "A.test_0"
     assert names["a.py::test_1"] == "test_1"
     assert len(set(names.values())) == 4
+
+
+@pytest.mark.parametrize(("ordered", "own", "rate"), [(None, None, 60), (20.0, None, 20), (20.0, 5.0, 5)])
+def test_sixty_tests_a_second_unless_the_command_line_or_the_test_says_so(ordered, own, rate):
+    @anomaly(system="train_ticket", workload=Suite(path="/somewhere/suite.py", rate_rps=own))
+    def test_normal(case): ...
+
+    declared = getattr(test_normal, ATTRIBUTE)
+    scenario = declared.scenario("normal", durations=PROFILES["quick"], rate_rps=ordered, seed=1)
+    assert scenario.workload.rate_rps == rate

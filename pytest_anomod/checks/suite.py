@@ -1,0 +1,75 @@
+"""Does a suite do what it is for, or is it refused: without a login nearly every answer is an error, each as usual."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_anomod.checks.spans import responses
+from pytest_anomod.model import journal as names
+from pytest_anomod.model.failure import ERROR_STATUS
+from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.verdict import CaseView, Finding, Outcome, needs
+
+UNKNOWN_USER = (401, 403)
+LEAST = 10
+"""Answers or tests below which a share says nothing."""
+
+
+@needs("api_responses")
+def check_suite(view: CaseView) -> Iterator[Finding]:
+    """A warning where over half of a suite's answers are errors, or over half of its tests fail with nothing broken.
+
+    It decides no verdict: bad requests may be meant, and what is usual is what the fault is compared with.
+    """
+    if not view.scenario.workload.closed_loop:
+        return
+    statuses, outcomes = _statuses(view), _outcomes(view)
+    message = _errors(statuses) or (_failures(outcomes) if view.scenario.is_control else "")
+    if message:
+        evidence: dict[str, Any] = {
+            "statuses": {str(status): count for status, count in statuses.most_common()},
+            "outcomes": dict(outcomes),
+        }
+        yield Finding(check="suite", question="suite", outcome=Outcome.ABSENT, message=message, evidence=evidence)
+
+
+def _statuses(view: CaseView) -> Counter[int]:
+    """How often each status came in the baseline; what was never answered has none."""
+    window = view.timeline.window(Phase.BASELINE)
+    if window is None:
+        return Counter()
+    rows = responses(view).inside(window)
+    return Counter(status for status in rows["status_code"].astype(int).tolist() if status)
+
+
+def _outcomes(view: CaseView) -> Mapping[str, int]:
+    """How many test runs passed, failed, were skipped, by the workload's own summary."""
+    ending = view.journal.activity(names.END_WORKLOAD)
+    output = ending.output if ending is not None and isinstance(ending.output, Mapping) else {}
+    return (output.get("summary") or {}).get("outcomes") or {}
+
+
+def _errors(statuses: Counter[int]) -> str:
+    total, refused = statuses.total(), sum(statuses[status] for status in UNKNOWN_USER)
+    errors = Counter({status: count for status, count in statuses.items() if status >= ERROR_STATUS})
+    if total < LEAST or 2 * errors.total() <= total:
+        return ""
+    if 2 * refused > total:
+        return f"over half of the answers are 401 or 403 ({refused:,} of {total:,} in the baseline): no login?"
+    most = ", ".join(f"{count:,} with {status}" for status, count in errors.most_common(3))
+    return (
+        f"over half of the answers are errors ({errors.total():,} of {total:,} in the baseline: {most}): "
+        "does the suite fit this system, its data and its login?"
+    )
+
+
+def _failures(outcomes: Mapping[str, int]) -> str:
+    failed, total = int(outcomes.get("failed", 0)), sum(map(int, outcomes.values()))
+    if total < LEAST or 2 * failed <= total:
+        return ""
+    return (
+        f"over half of the suite's tests failed with nothing broken ({failed:,} of {total:,}): no login? "
+        "the first messages are in journal.json, end-workload"
+    )
