@@ -22,6 +22,7 @@ from pytest_anomod.model.modality import MODALITIES
 
 FILES = {
     "scenario.json", "experiment.json", "journal.json", "timeline.json", "label.parquet", "case.json",
+    "propagation.parquet", "request_labels.parquet",
     *(f"{modality}.parquet" for modality in MODALITIES),
 }  # fmt: skip
 PHASES = {

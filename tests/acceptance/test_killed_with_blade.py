@@ -13,7 +13,7 @@ from pytest_anomod.model import clock
 
 WITHIN_S = 10.0
 EXAMPLES = {
-    "kill_service": ("KillService()", "user-timeline-service", "injectors.helpers.repeat"),
+    "kill_service": ("KillService()", "user-timeline-service", "injectors.chaosblade.helpers.repeat"),
     "pause_service": ("PauseService()", "text-service", "destroy"),
     "redis_memory_limit": ("RedisMemoryLimit(percent_of_used=50)", "user-timeline-redis", "redis-server"),
 }

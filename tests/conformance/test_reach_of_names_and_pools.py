@@ -7,11 +7,12 @@ import itertools
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+import asyncpg
 import pytest
 
 from pytest_anomod.faults import DnsFailure, PoolExhaustion, _postgres, _speak
 from pytest_anomod.model import catalog, clock
-from pytest_anomod.model.capability import Lifecycle, Resolver
+from pytest_anomod.model.capability import Lifecycle, Resolver, StoreLogin
 from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.runtime import instance_of, need
 
@@ -163,15 +164,25 @@ def test_a_busy_pool_is_not_taken_for_a_used_up_one(deployment):
         pool = seen[-1].evidence[store]
         return pool["waiting"] == 2 and not pool["idle_sessions"]
 
-    async def lock(session, pool):
-        async with session.transaction():
-            await session.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
-            asked = [pool.submit(look_up, deployment) for _ in range(6)]
-            await asyncio.to_thread(clock.wait_until, is_full, timeout_s=ANSWER_S, what="requests that wait")
+    async def lock(pool):
+        session = await asyncpg.connect(need(deployment, StoreLogin, store).dsn())
+        try:
+            async with session.transaction():
+                await session.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+                asked = [pool.submit(look_up, deployment) for _ in range(6)]
+                await asyncio.to_thread(clock.wait_until, is_full, timeout_s=ANSWER_S, what="requests that wait")
+        finally:
+            await session.close()
         return asked
 
+    async def wait_longer(session, how):
+        await session.execute(f"ALTER SYSTEM {how}")
+        await session.execute("SELECT pg_reload_conf()")
+
+    _postgres.ask(deployment, store, lambda session: wait_longer(session, "SET lock_timeout = '30s'"))
     with ThreadPoolExecutor(6) as pool:
-        asked = _postgres.ask(deployment, store, lambda session: lock(session, pool))
+        asked = asyncio.run(lock(pool))
         assert all(one.result() for one in asked)
     assert seen[-1].evidence[store]["in_use"] == seen[-1].evidence[store]["size"]
+    _postgres.ask(deployment, store, lambda session: wait_longer(session, "RESET lock_timeout"))
     assert not seen[-1]

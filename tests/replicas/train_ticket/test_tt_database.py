@@ -33,19 +33,36 @@ def locked(system: System, table: str) -> Iterator[None]:
         loop.close()
 
 
+@contextmanager
+def patient(system: System) -> Iterator[None]:
+    """Locks are waited for ten times as long, so that connections stay in use."""
+
+    async def tell(statement: str) -> None:
+        connection = await system.connect("superuser")
+        await connection.execute(statement)
+        await connection.execute("SELECT pg_reload_conf()")
+        await connection.close()
+
+    asyncio.run(tell("ALTER SYSTEM SET lock_timeout = '5s'"))
+    try:
+        yield
+    finally:
+        asyncio.run(tell("ALTER SYSTEM RESET lock_timeout"))
+
+
 def _figure(system: System, name: str) -> float:
     return next(
         float(line.split()[1]) for line in system.metrics(SERVICE).splitlines() if line.startswith(f"{name}{{store=")
     )
 
 
-def test_a_lock_is_waited_for_for_5_seconds(system: System) -> None:
+def test_a_lock_is_waited_for_for_half_a_second(system: System) -> None:
     """Then the statement fails, the client sees 500, and the log says why."""
     with locked(system, "config"):
         started = time.monotonic()
         answer = system.get(CONFIGS)
     assert answer.status_code == 500
-    assert time.monotonic() - started > 4.5
+    assert time.monotonic() - started > 0.4
     assert any("lock timeout" in line["body"] for line in system.logs(SERVICE))
     assert system.get(CONFIGS).status_code == 200
 
@@ -54,7 +71,7 @@ def test_a_pool_that_is_used_up_refuses_after_a_while(system: System) -> None:
     """More requests than connections: the rest wait POOL_WAIT_S and fail; afterwards everything works again."""
     url = system.url + CONFIGS
     before = _figure(system, "db_pool_timeouts_total")
-    with locked(system, "config"), ThreadPoolExecutor(POOL_SIZE + 4) as pool:
+    with patient(system), locked(system, "config"), ThreadPoolExecutor(POOL_SIZE + 4) as pool:
         asked = [pool.submit(requests.get, url, timeout=20) for _ in range(POOL_SIZE + 4)]
         wait_for(lambda: _figure(system, "db_pool_waiting") == 4, "four requests to wait")
         assert _figure(system, "db_pool_in_use") == POOL_SIZE == _figure(system, "db_pool_size")

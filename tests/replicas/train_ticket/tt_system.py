@@ -101,11 +101,12 @@ class System:
         """The metrics page of a service or store."""
         return requests.get(self.services[service]["metrics_url"], timeout=10).text
 
-    async def connect(self) -> asyncpg.Connection:
-        """A connection to the database, with the services' login."""
+    async def connect(self, role: str = "user") -> asyncpg.Connection:
+        """A connection to the database, with the services' login or that of the superuser."""
         secret = json.loads((self.directory / "secret" / "tsdb-mysql.json").read_text())
-        login = {name: secret[name] for name in ("host", "port", "user", "password", "database")}
-        return await asyncpg.connect(**login)
+        place = {name: secret[name] for name in ("host", "port", "database")}
+        password = secret["password" if role == "user" else f"{role}_password"]
+        return await asyncpg.connect(user=secret[role], password=password, **place)
 
     def sql(self, statement: str, *arguments: Any) -> list[Any]:
         """All rows of a statement on the database."""
