@@ -45,7 +45,9 @@ def test_what_is_written_is_collected_and_formatted(written, pytester):
     for command in (["check", *config], ["format", "--check", *config]):
         done = subprocess.run([*ruff, *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
-    collected = pytester.runpytest_inprocess("--collect-only", "-q", "-p", "no:cacheprovider", directory)
+    # tests of ours that are loaded in this process may be called the same
+    words = ("--collect-only", "-q", "-p", "no:cacheprovider", "--import-mode=importlib")
+    collected = pytester.runpytest_inprocess(*words, directory)
     collected.assert_outcomes()
     tests = [line for line in collected.outlines if "::test_" in line]
     assert len(tests) == sum(path.read_text().count("\ndef test_") for path in directory.glob("test_*.py"))
