@@ -44,6 +44,18 @@ def blade_home(tmp_path, monkeypatch):
     return home
 
 
+@pytest.fixture
+def nothing_registered(monkeypatch):
+    """What a test registers, or a conftest.py that it has read, is forgotten after it."""
+    from pytest_anomod.model import catalog
+
+    monkeypatch.setattr(catalog, "_registered", {})
+    monkeypatch.setattr(catalog, "_looked_into", set())
+    monkeypatch.setenv(catalog.DEFINED_IN, "")
+    yield
+    catalog.offers.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _calm_machine(request, monkeypatch):
     """What is tested here is our code, not the machine: to cases played in this process it looks calm."""

@@ -12,7 +12,6 @@ import pytest
 from without_engine import no_container_engine
 
 from pytest_anomod import cli
-from pytest_anomod.model import catalog
 
 FILES = Path(__file__).parent / "files"
 ROOT = Path(__file__).parents[2]
@@ -161,10 +160,10 @@ shop = running_system(
 """
 
 
+@pytest.mark.usefixtures("nothing_registered")
 def test_a_system_of_the_users_own_is_found_in_their_conftest(tmp_path, capsys, monkeypatch):
     (tmp_path / "conftest.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(catalog.DEFINED_IN, "")
     files = [FILES / "chaosblade/two_on_one.yaml", FILES / "chaos_mesh/duration.yaml"]
     code, said = run_import(capsys, *files, "--system", "shop_of_importers", "-o", "chaos")
     assert code == 1, "a process that we did not start is not stopped"

@@ -64,17 +64,7 @@ def test_a_fault_is_made_from_json():
             catalog.make_fault("fake_fault", {"size": 1})
 
 
-@pytest.fixture
-def _nothing_registered(monkeypatch):
-    """What a test registers is forgotten after it."""
-    monkeypatch.setattr(catalog, "_registered", {})
-    monkeypatch.setattr(catalog, "_looked_into", set())
-    monkeypatch.setenv(catalog.DEFINED_IN, "")
-    yield
-    catalog.offers.cache_clear()
-
-
-@pytest.mark.usefixtures("_nothing_registered")
+@pytest.mark.usefixtures("nothing_registered")
 def test_what_a_file_registers_is_on_offer(folder):
     catalog.register("modalities", SimpleNamespace(name="sounds", first=True))
     again = SimpleNamespace(name="sounds")
@@ -82,14 +72,14 @@ def test_what_a_file_registers_is_on_offer(folder):
     assert catalog.find("modalities", "sounds") is again
 
 
-@pytest.mark.usefixtures("_nothing_registered")
+@pytest.mark.usefixtures("nothing_registered")
 def test_a_registered_name_must_be_new(folder, tmp_path):
     folder.append(SimpleNamespace(name="sounds"))
     with pytest.raises(ScenarioError, match=r"two modalities are named 'sounds': .*test_catalog.py defines"):
         catalog.register("modalities", SimpleNamespace(name="sounds"))
 
 
-@pytest.mark.usefixtures("_nothing_registered")
+@pytest.mark.usefixtures("nothing_registered")
 def test_another_process_finds_what_a_file_registers(tmp_path):
     (tmp_path / "neighbour.py").write_text('NAME = "sounds"\n')
     definitions = tmp_path / "conftest.py"
@@ -119,7 +109,7 @@ class Whole:
     inject = active = recover = prepare
 
 
-@pytest.mark.usefixtures("_nothing_registered")
+@pytest.mark.usefixtures("nothing_registered")
 def test_the_injector_of_the_docs_is_on_offer_and_refuses_what_it_says():
     """The smallest one there is."""
     section = DOCS.read_text("utf-8").split("## An injector\n")[1]
@@ -165,14 +155,14 @@ class Nameless(Whole):
         (Whole, "is a class; offer an instance of it"),
     ],
 )
-@pytest.mark.usefixtures("_nothing_registered")
+@pytest.mark.usefixtures("nothing_registered")
 def test_an_injector_that_lacks_something_is_refused_when_it_is_offered(offer, what):
     """And not in the middle of a case."""
     with pytest.raises(ScenarioError, match=what):
         catalog.register("injectors", offer)
 
 
-@pytest.mark.usefixtures("_nothing_registered")
+@pytest.mark.usefixtures("nothing_registered")
 def test_an_injector_of_ones_own_is_on_offer():
     """Beside ours."""
     catalog.register("injectors", Whole())
