@@ -135,5 +135,7 @@ def test_ctrl_c_ends_the_method_and_plays_them(playing):
     assert run.process.wait(60) == pytest.ExitCode.INTERRUPTED
     assert run.rolled_back()
     assert run.times() == 1
-    assert run.is_gone(run.sleeper)
-    assert not any((run.state / "sessions").iterdir())
+    clock.wait_until(lambda: run.is_gone(run.sleeper), timeout_s=WITHIN_S, what="the method's process to be gone")
+    clock.wait_until(
+        lambda: not any((run.state / "sessions").iterdir()), timeout_s=WITHIN_S, what="the guardian to end"
+    )
