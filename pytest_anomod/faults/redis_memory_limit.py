@@ -121,14 +121,24 @@ def _policy(redis: Any) -> str:
 
 
 def _set_unsaid(redis: Any, values: Mapping[str, Json]) -> None:
-    """Set all at once, and have it write nothing to its log meanwhile; a Redis before 7.2 knows no such level."""
+    """Set all at once, and have it write nothing to its log meanwhile; a Redis before 7.2 knows no such level.
+
+    Beyond its limit some take no command of a transaction at all: then the settings are set one by one.
+    """
+    from redis.exceptions import ExecAbortError, OutOfMemoryError
+
     level = redis.config_get("loglevel")["loglevel"]
     steps = redis.pipeline(transaction=True)
     steps.config_set("loglevel", "nothing")
     for name, value in values.items():
         steps.config_set(name, value)
     steps.config_set("loglevel", level)
-    _, *answers = steps.execute(raise_on_error=False)
+    try:
+        _, *answers = steps.execute(raise_on_error=False)
+    except (ExecAbortError, OutOfMemoryError):
+        for name, value in values.items():
+            redis.config_set(name, value)
+        return
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer

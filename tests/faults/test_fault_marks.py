@@ -16,7 +16,14 @@ import pytest
 from databases import TARGET, running_database
 from programs import free_port, until
 
-from pytest_anomod.faults import DatabaseMemoryLimit, RedisMemoryLimit, TransactionTimeout, _durable, _postgres
+from pytest_anomod.faults import (
+    DatabaseMemoryLimit,
+    RedisMemoryLimit,
+    TransactionTimeout,
+    _durable,
+    _postgres,
+    redis_memory_limit,
+)
 from pytest_anomod.host import waiting_files
 from pytest_anomod.model.capability import StoreLogin, Volume, WrittenFiles
 from pytest_anomod.replicas.kit.net import Login
@@ -226,3 +233,32 @@ def test_a_store_that_waits_for_the_disk_is_told_nothing(database, tmp_path, cou
     grown, said = counted()
     assert [grown[f"pg_xact_{kind}_total"] for kind in USE] == [0, 0]
     assert said == ""
+
+
+def test_a_redis_that_takes_no_transaction_beyond_its_limit_is_set_all_the_same():
+    """Redis 7.0 refuses every command of a transaction then, CONFIG SET too, and the limit has to go."""
+    from redis.exceptions import OutOfMemoryError
+
+    class Pipeline:
+        def config_set(self, name, value):
+            return None
+
+        def execute(self, raise_on_error):
+            raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
+
+    class Full:
+        def __init__(self):
+            self.settings = {"loglevel": "notice", "maxmemory": "1000"}
+
+        def config_get(self, name):
+            return {name: self.settings[name]}
+
+        def config_set(self, name, value):
+            self.settings[name] = value
+
+        def pipeline(self, transaction):
+            return Pipeline()
+
+    full = Full()
+    redis_memory_limit._set_unsaid(full, {"maxmemory": "0"})
+    assert full.settings == {"loglevel": "notice", "maxmemory": "0"}
