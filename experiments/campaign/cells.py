@@ -1,4 +1,4 @@
-"""From a table of faults and targets to the scenarios of a matrix: fault x target x severity."""
+"""From tables of faults, targets and functions to the scenarios of a campaign: fault x target x severity."""
 
 from __future__ import annotations
 
@@ -6,27 +6,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_anomod import scenario
+from pytest_anomod.faults import CodeDelay, CodeException, DnsFailure, NetworkPartition
 from pytest_anomod.model.fault import Fault
 
 STEPS = (1, 3, 5)
 """Severities that are played of a fault that has them."""
-
-Matrix = Sequence[tuple[Fault, Sequence[str]]]
-"""Faults, and the services into which each is put."""
+CONTROLS = 10
 
 
-def cells(system: str, matrix: Matrix, **more: Any) -> Iterator[Any]:
-    """A scenario for each fault, target and severity; whatever users feel of it, the proof must stand."""
-    for fault, targets in matrix:
-        for target in targets:
-            for severity in STEPS:
-                if severity in fault.dial:
-                    yield scenario(system=system, fault=fault, target=target, severity=severity, expects="any", **more)
+def cells(
+    system: str,
+    matrix: Sequence[tuple[Fault, Sequence[str]]],
+    callers: Mapping[str, str],
+    functions: Mapping[str, tuple[str, str, Any]],
+) -> Iterator[Any]:
+    """A scenario for each fault, target and severity; whatever users feel of it, the proof must stand.
 
-
-def in_code(system: str, functions: Mapping[str, tuple[str, str, Any]], kinds: Sequence[Any]) -> Iterator[Any]:
-    """The same for faults in code: of each target the function, and a request or RPC (with arguments) through it."""
+    `matrix` has faults and the services into which each is put; `callers` services and one that each calls, which it
+    then can't find or reach; `functions` of services a function, and a request or RPC with arguments that runs it.
+    """
+    pairs = [(fault, target) for fault, targets in matrix for target in targets]
+    for target, peer in callers.items():
+        pairs += [(DnsFailure(peers=(peer,)), target), (NetworkPartition(peers=(peer,)), target)]
     for target, (function, probe, arguments) in functions.items():
-        for kind in kinds:
-            fault = kind(function=function, probe=probe, arguments=arguments)
-            yield from cells(system, [(fault, [target])])
+        code = {"function": function, "probe": probe, "arguments": arguments}
+        pairs += [(CodeException(**code), target), (CodeDelay(**code), target)]
+    for fault, target in pairs:
+        for severity in STEPS:
+            if severity in fault.dial:
+                yield scenario(system=system, fault=fault, target=target, severity=severity, expects="any")
+
+
+def controls(system: str) -> Iterator[Any]:
+    """Scenarios in which nothing is broken."""
+    return (scenario(system=system, name=f"normal-{number}") for number in range(1, CONTROLS + 1))

@@ -1,19 +1,15 @@
 """SocialNetwork, the campaign: every fault at several services and severities, so that neither tells the other."""
 
-from experiments.campaign.cells import cells, in_code
-from pytest_anomod import anomalies, scenario
+from experiments.campaign.cells import cells, controls
+from pytest_anomod import anomalies
 from pytest_anomod.faults import (
-    CodeDelay,
-    CodeException,
     CpuContention,
-    DnsFailure,
     HttpAbort,
     HttpDelay,
     KillService,
     NetworkBandwidth,
     NetworkDelay,
     NetworkLoss,
-    NetworkPartition,
     PauseService,
     PoolExhaustion,
     RedisMemoryLimit,
@@ -68,18 +64,16 @@ MATRIX = [
     (StopService(), WRITING),
     (PoolExhaustion(), STORED),
     (RedisMemoryLimit(), CACHES),
-    *((DnsFailure(peers=(peer,)), [target]) for target, peer in CALLERS.items()),
-    *((NetworkPartition(peers=(peer,)), [target]) for target, peer in CALLERS.items()),
 ]
 
 
-@anomalies([*cells(SYSTEM, MATRIX), *in_code(SYSTEM, HANDLERS, (CodeException, CodeDelay))])
+@anomalies(cells(SYSTEM, MATRIX, CALLERS, HANDLERS))
 def test_cell(case):
     """The fault was in and over, whatever users felt of it."""
     case.run()
 
 
-@anomalies(scenario(system=SYSTEM, name=f"normal-{number}") for number in range(1, 11))
+@anomalies(controls(SYSTEM))
 def test_control(case):
     """Nothing is broken: what a detector says here is a false alarm."""
     case.run()

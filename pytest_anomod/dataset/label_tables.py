@@ -12,14 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 from pytest_anomod.dataset import tables
-from pytest_anomod.dataset.arrays import ARROW_TYPES
-from pytest_anomod.dataset.layout import FORMAT_VERSION
+from pytest_anomod.dataset.tables import CASE_ID
 from pytest_anomod.model.modality import Column
 from pytest_anomod.model.propagation import Hop, Propagation
 
 PROPAGATION, REQUEST_LABELS = "propagation", "request_labels"
-
-CASE_ID = Column(name="case_id", type="string", doc="the case this row belongs to")
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
     PROPAGATION: (
@@ -89,11 +86,7 @@ FILES = {name: f"{name}.parquet" for name in COLUMNS}
 
 def schema(name: str) -> pa.Schema:
     """The schema of a label table."""
-    fields = [
-        pa.field(one.name, ARROW_TYPES[one.type], nullable=one.nullable, metadata={"doc": one.doc, "type": one.type})
-        for one in COLUMNS[name]
-    ]
-    return pa.schema(fields, metadata={"label": name, "format_version": str(FORMAT_VERSION)})
+    return tables.schema_of(COLUMNS[name], label=name)
 
 
 def propagation_table(case_id: str, spread: Propagation) -> pa.Table:

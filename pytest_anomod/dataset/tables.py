@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ from pytest_anomod.model.timeline import Timeline
 
 ROW_GROUP_ROWS = 131_072
 
+CASE_ID = Column(name="case_id", type="string", doc="the case this row belongs to")
 COMMON = (
-    Column(name="case_id", type="string", doc="the case this row belongs to"),
+    CASE_ID,
     Column(name="time_unix_nano", type="int64", doc="UTC nanoseconds since the Unix epoch; the start, for what lasts"),
     Column(name="service_name", type="string", doc="logical service, the same name in all modalities"),
     Column(
@@ -73,19 +74,17 @@ def table_columns(modality: Modality) -> tuple[Column, ...]:
 
 
 def table_schema(modality: Modality) -> pa.Schema:
-    """The Arrow schema of a modality's table; every field carries its doc, JSON text is marked by type=json."""
-    return pa.schema(
-        [
-            pa.field(
-                column.name,
-                ARROW_TYPES[column.type],
-                nullable=column.nullable,
-                metadata={"doc": column.doc, "type": column.type},
-            )
-            for column in table_columns(modality)
-        ],
-        metadata={"modality": modality.name, "format_version": str(FORMAT_VERSION)},
-    )
+    """The Arrow schema of a modality's table."""
+    return schema_of(table_columns(modality), modality=modality.name)
+
+
+def schema_of(columns: Iterable[Column], **named: str) -> pa.Schema:
+    """An Arrow schema whose fields carry their doc, JSON text marked by type=json; `named` says what the table is."""
+    fields = [
+        pa.field(one.name, ARROW_TYPES[one.type], nullable=one.nullable, metadata={"doc": one.doc, "type": one.type})
+        for one in columns
+    ]
+    return pa.schema(fields, metadata={**named, "format_version": str(FORMAT_VERSION)})
 
 
 def without_rows(name: str) -> pa.Table | None:
