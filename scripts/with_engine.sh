@@ -23,8 +23,14 @@ if ! timeout 20 docker info >/dev/null 2>&1; then
   place=$(mktemp -d)
   had_bridge=$(test -e /sys/class/net/docker0 && echo yes || echo no)
   end_engine() {
+    # networks that a command which was ended left: their bridges would outlive the engine
+    local networks
+    networks=$(timeout 10 docker network ls --quiet --filter driver=bridge --filter type=custom 2>/dev/null || true)
     if kill "$engine" 2>/dev/null; then wait "$engine" || true; fi
     if [ "$had_bridge" = no ] && [ -e /sys/class/net/docker0 ]; then ip link delete docker0 || true; fi
+    for network in $networks; do
+      if [ -e "/sys/class/net/br-$network" ]; then ip link delete "br-$network" || true; fi
+    done
     # an engine that ended may leave namespaces and layers mounted
     awk -v below="$place/" 'index($2, below) == 1 {print $2}' /proc/self/mounts | sort -r | while read -r mount; do
       umount -l "$mount" || true
