@@ -60,10 +60,9 @@ def compose_system(
     all that is recorded.
     """
     asked = ComposeFiles(
-        files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)),
-        profiles=tuple(profiles), env_files=tuple(str(beside_caller(file)) for file in env_files),
-        services=tuple(services), otlp=tuple(otlp), metrics=tuple((metrics or {}).items()),
-        jaeger=jaeger, zipkin=zipkin,
+        files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)), profiles=tuple(profiles),
+        env_files=tuple(str(beside_caller(file)) for file in env_files), services=tuple(services), otlp=tuple(otlp),
+        metrics=tuple((metrics or {}).items()), jaeger=jaeger, zipkin=zipkin,
     )  # fmt: skip
     resolved = _resolved(asked)
     redact.know(secrets.secrets_of(resolved.document))
