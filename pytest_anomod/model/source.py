@@ -77,8 +77,8 @@ class NoSource:
 class OtlpInbox:
     """A directory in which a receiver of ours keeps what services export over OTLP.
 
-    `ours` are services that export by agents of ours, which don't know which instance they are in. `probes` are services
-    and the paths of their health checks, whose spans no user caused.
+    `ours` are services that export by agents of ours, which don't know which instance they are in. `probes` are
+    services and the paths of their health checks, whose spans no user caused.
     """
 
     directory: Path
