@@ -44,7 +44,7 @@ _LINES = ("anomod-lines.jar", "jacoco-core.jar", "asm.jar", "asm-tree.jar", "asm
 _NOT_OWN = (
     "java", "javax", "jakarta", "jdk", "sun", "com.sun", "org.springframework", "org.apache", "org.eclipse",
     "org.hibernate", "org.jboss", "org.slf4j", "org.postgresql", "org.aspectj", "org.glassfish", "org.mongodb",
-    "org.jetbrains", "org.yaml", "org.redisson", "org.bouncycastle", "com.fasterxml", "com.google", "com.mysql",
+    "org.jacoco", "org.jetbrains", "org.yaml", "org.redisson", "org.bouncycastle", "com.fasterxml", "com.google", "com.mysql",
     "com.mongodb", "com.rabbitmq", "com.zaxxer", "com.netflix", "com.squareup", "com.github.benmanes", "ch.qos", "io.grpc",
     "io.lettuce", "io.micrometer", "io.micronaut", "io.netty", "io.opentelemetry", "io.quarkus", "io.reactivex",
     "io.smallrye", "io.undertow", "io.vertx", "kotlin", "kotlinx", "groovy", "scala", "net.bytebuddy", "okhttp3", "okio",
@@ -82,6 +82,7 @@ class Java:
 
     name = "java"
     gives = frozenset({TRACES, COVERAGE, FAULTS})
+    also: tuple[tuple[str, Path], ...] = ()
 
     @property
     def artefacts(self) -> tuple[Artefact, ...]:  # type: ignore[override]
@@ -160,7 +161,7 @@ class JavaAgent(SocketAgent):
     def ask(self, path: str, payload: Json = None) -> Json:
         if path == "/coverage/lines":
             return self._lines_of(payload["snapshots"])
-        return super().ask(path, urlencode(_flat(payload or {})))
+        return super().ask(path, urlencode(list(_flat(payload or {}))))
 
     def _lines_of(self, snapshots: Sequence[Mapping[str, Json]]) -> Json:
         """FILES of each snapshot; what several processes say, one after the other, is a file of JaCoCo as well."""
@@ -214,8 +215,7 @@ def _excluded() -> str:
 
 def _lean(own: Mapping[str, str]) -> dict[str, str]:
     """Variables for OpenTelemetry in Java; what the service sets itself is left to it."""
-    told = {"OTEL_JAVAAGENT_LOGGING": "none", "OTEL_LOGS_EXPORTER": "otlp", "OTEL_BLRP_SCHEDULE_DELAY": "250"}
-    told[_DEFAULT] = "false"
+    told = {"OTEL_JAVAAGENT_LOGGING": "none", _DEFAULT: "false"}
     told |= {f"OTEL_INSTRUMENTATION_{one.upper().replace('-', '_')}_ENABLED": "true" for one in _TRACED}
     return {key: value for key, value in told.items() if key not in own}
 

@@ -3,23 +3,26 @@ package anomod.inside;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.instrument.Instrumentation;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Field;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jboss.byteman.agent.Retransformer;
 import org.jboss.byteman.modules.NonModuleSystem;
 import org.jboss.byteman.objectweb.asm.Type;
 
 /** Changes of functions by rules of Byteman, which is driven directly: nothing listens for rules. */
 final class Faults {
-  private static final String ALWAYS = "IF true%nDO ".formatted();
   private static final Map<String, String> BOXES = Map.of(
       "byte", "java.lang.Byte", "short", "java.lang.Short", "int", "java.lang.Integer", "long", "java.lang.Long",
       "float", "java.lang.Float", "double", "java.lang.Double", "boolean", "java.lang.Boolean");
@@ -35,9 +38,38 @@ final class Faults {
 
   Faults(Instrumentation instrumentation) throws Exception {
     this.instrumentation = instrumentation;
+    keepRules();
     functions = new Functions(instrumentation);
     byteman = new Retransformer(instrumentation, new NonModuleSystem(), List.of(), List.of(), false);
     instrumentation.addTransformer(byteman, true);
+  }
+
+  /** Calls under way still ask for a rule that was taken out; one that is not found would fail them. */
+  private static void keepRules() throws ReflectiveOperationException {
+    Field rules = org.jboss.byteman.rule.Rule.class.getDeclaredField("ruleKeyMap");
+    rules.setAccessible(true);
+    rules.set(null, new Keeping());
+  }
+
+  /** Rules of Byteman by key, of which none is ever removed; all threads of the service may look at once. */
+  private static final class Keeping extends HashMap<Object, Object> {
+    private static final long serialVersionUID = 1L;
+    private final Map<Object, Object> all = new ConcurrentHashMap<>();
+
+    @Override
+    public Object get(Object key) {
+      return all.get(key);
+    }
+
+    @Override
+    public Object put(Object key, Object rule) {
+      return all.put(key, rule);
+    }
+
+    @Override
+    public Object remove(Object key) {
+      return all.get(key);
+    }
   }
 
   String locate(String asked) throws Refused {
@@ -58,11 +90,14 @@ final class Faults {
     String name = "pytest-anomod %06d".formatted(++made);
     String action = action(function, name, given);
     String where = "delay".equals(given.get("action")) ? "AT ENTRY" : "AT EXIT";
+    // compiled, what is thrown goes its way as it is; interpreted, types that others can't see may be returned
+    String how = "return".equals(given.get("action")) ? "NOCOMPILE" : "COMPILE";
     String method = "%s(%s)".formatted(function.name(), String.join(", ", function.parameters().split(",")));
-    String text = "RULE %s%nCLASS %s%nMETHOD %s%n%s%n%s%nENDRULE%n"
-        .formatted(name, function.owner().getName(), method, where, action);
+    String text = "RULE %s%nCLASS %s%nMETHOD %s%n%s%n%s%n%s%nENDRULE%n"
+        .formatted(name, function.owner().getName(), method, how, where, action);
     restore(asked);
     rules.put(asked, new Rule(name, text));
+    Act.COUNTING.add(name);
     String said = told(out -> byteman.installScript(List.of(text), List.of(name), out));
     String seen = told(byteman::listScripts);
     int from = seen.indexOf(name);
@@ -78,12 +113,12 @@ final class Faults {
     for (String each : asked == null ? patched() : List.of(asked)) {
       Rule rule = rules.get(each);
       if (rule != null) {
+        Act.COUNTING.remove(rule.name);
         told(out -> byteman.removeScripts(List.of(rule.text), out));
         if (told(byteman::listScripts).contains(rule.name)) {
           throw new Refused("Byteman did not take " + rule.name + " out");
         }
         rules.remove(each);
-        Act.HELD.remove(rule.name);
       }
     }
     return patched();
@@ -104,14 +139,18 @@ final class Faults {
         .formatted(Agent.text(function.path()), Agent.text(function.shown()), function.first(), function.last());
   }
 
+  /** An action that is done as long as the rule counts: calls that are under way as it is taken out end as they began. */
+  private static String doing(String rule, String action) {
+    return "IF anomod.inside.Act.counts(\"%s\")%nDO %s".formatted(rule, action);
+  }
+
   private String action(Functions.Function function, String rule, Map<String, String> given) throws Refused {
     switch (given.get("action")) {
       case "delay":
-        return ALWAYS + "anomod.inside.Act.pause(%d)".formatted(Math.round(Double.parseDouble(given.get("delay_s")) * 1000));
+        return doing(rule, "anomod.inside.Act.pause(%d)".formatted(Math.round(Double.parseDouble(given.get("delay_s")) * 1000)));
       case "raise":
-        String thrown = exception(function, given.get("exception")).getName();
-        Act.HELD.put(rule, given.get("message"));
-        return ALWAYS + "throw new %s(anomod.inside.Act.message(\"%s\"))".formatted(thrown, rule);
+        Act.HELD.put(rule, new Act.Made(exception(function, given.get("exception")), given.get("message")));
+        return doing(rule, "anomod.inside.Act.raise(\"%s\")".formatted(rule));
       case "return":
         return returning(function, rule, given.get("kind"), given.get("value"));
       default:
@@ -120,23 +159,24 @@ final class Faults {
   }
 
   /** An exception that the function may throw: unchecked, or of a kind that it declares. */
-  private Class<?> exception(Functions.Function function, String name) throws Refused {
+  private Constructor<? extends Throwable> exception(Functions.Function function, String name) throws Refused {
     Class<?> found = exceptionNamed(function, name.equals("RuntimeError") ? "RuntimeException" : name);
     if (!Throwable.class.isAssignableFrom(found)) {
       throw new Refused("'" + name + "' is " + found.getName() + ", which can't be thrown");
     }
+    Constructor<? extends Throwable> made;
     try {
-      found.getConstructor(String.class);
+      made = found.asSubclass(Throwable.class).getConstructor(String.class);
     } catch (NoSuchMethodException error) {
       throw new Refused(found.getName() + " has no public constructor that takes a message alone");
     }
     if (RuntimeException.class.isAssignableFrom(found) || Error.class.isAssignableFrom(found)) {
-      return found;
+      return made;
     }
     for (String each : function.declared()) {
       Class<?> declared = classNamed(each, function.owner().getClassLoader());
       if (declared != null && declared.isAssignableFrom(found)) {
-        return found;
+        return made;
       }
     }
     String may = function.declared().isEmpty() ? "nothing" : String.join(", ", function.declared());
@@ -183,14 +223,14 @@ final class Faults {
     var wrong = new Refused("%s returns %s: %s %s is none".formatted(function.shown(), type, kind, value).replace("null  is", "null is"));
     try {
       if (BOXES.containsKey(type) || type.equals("char")) {
-        return ALWAYS + "return " + primitive(type, kind, value, wrong);
+        return doing(rule, "return " + primitive(type, kind, value, wrong));
       }
       if (kind.equals("null")) {
-        return ALWAYS + "return null";
+        return doing(rule, "return null");
       }
       Act.HELD.put(rule, object(function, type, kind, value, wrong));
       String binary = binary(function.returns());
-      return "BIND value : %s = anomod.inside.Act.value(\"%s\")%n%sreturn value".formatted(binary, rule, ALWAYS);
+      return "BIND value : %s = anomod.inside.Act.value(\"%s\")%n%s".formatted(binary, rule, doing(rule, "return value"));
     } catch (IllegalArgumentException error) { // NumberFormatException, or no such constant of an enum
       throw wrong;
     }
