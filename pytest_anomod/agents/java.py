@@ -42,13 +42,13 @@ _OURS = INSIDE / "java"
 _INSIDE = ("Act", "Agent", "Faults", "Functions", "Refused")
 _LINES = ("anomod-lines.jar", "jacoco-core.jar", "asm.jar", "asm-tree.jar", "asm-commons.jar")
 _NOT_OWN = (
-    "java", "javax", "jakarta", "jdk", "sun", "com.sun", "org.springframework", "org.apache", "org.eclipse",
-    "org.hibernate", "org.jboss", "org.slf4j", "org.postgresql", "org.aspectj", "org.glassfish", "org.mongodb",
-    "org.jacoco", "org.jetbrains", "org.yaml", "org.redisson", "org.bouncycastle", "com.fasterxml", "com.google", "com.mysql",
-    "com.mongodb", "com.rabbitmq", "com.zaxxer", "com.netflix", "com.squareup", "com.github.benmanes", "ch.qos", "io.grpc",
-    "io.lettuce", "io.micrometer", "io.micronaut", "io.netty", "io.opentelemetry", "io.quarkus", "io.reactivex",
-    "io.smallrye", "io.undertow", "io.vertx", "kotlin", "kotlinx", "groovy", "scala", "net.bytebuddy", "okhttp3", "okio",
-    "reactor", "redis.clients", "anomod.inside",
+    "ch.qos", "com.fasterxml", "com.github.benmanes", "com.google", "com.mongodb", "com.mysql", "com.netflix",
+    "com.rabbitmq", "com.squareup", "com.sun", "com.zaxxer", "groovy", "io.grpc", "io.lettuce", "io.micrometer",
+    "io.micronaut", "io.netty", "io.opentelemetry", "io.quarkus", "io.reactivex", "io.smallrye", "io.undertow",
+    "io.vertx", "jakarta", "java", "javax", "jdk", "kotlin", "kotlinx", "net.bytebuddy", "okhttp3", "okio",
+    "org.apache", "org.aspectj", "org.bouncycastle", "org.eclipse", "org.glassfish", "org.hibernate", "org.jacoco",
+    "org.jboss", "org.jetbrains", "org.mongodb", "org.postgresql", "org.redisson", "org.slf4j", "org.springframework",
+    "org.yaml", "reactor", "redis.clients", "scala", "sun", "anomod.inside",
 )  # fmt: skip
 """Packages that are somebody's library: without `packages` all other classes count as the service's own."""
 _TRACED = (
@@ -94,7 +94,7 @@ class Java:
 
     def fetch(self, into: Path) -> None:
         """By mvn and javac, which must be there."""
-        for program, what in (("mvn", "Maven, which downloads them"), ("javac", "a JDK from 17 on, which compiles ours")):
+        for program, what in (("mvn", "Maven, which downloads"), ("javac", "a JDK from 17 on, which compiles ours")):
             if shutil.which(program) is None:
                 msg = f"the agents for Java need {program!r} ({what}): install it, or take them from another machine"
                 raise FetchError(msg)
@@ -122,7 +122,8 @@ class Java:
         pom = work / "pom.xml"
         pom.write_text(_pom(MAVEN))
         argv = ["mvn", "--batch-mode", "--quiet", "--file", str(pom), _COPY, "-DexcludeTransitive=true"]
-        _must(run([*argv, f"-DoutputDirectory={into}"], cwd=work, timeout_s=MAVEN_TIMEOUT_S), "Maven could not download")
+        ended = run([*argv, f"-DoutputDirectory={into}"], cwd=work, timeout_s=MAVEN_TIMEOUT_S)
+        _must(ended, "Maven could not download the agents for Java")
         for one in MAVEN:
             path = into / _downloaded(one)
             if not path.is_file():
@@ -168,7 +169,7 @@ class JavaAgent(SocketAgent):
         if not snapshots:
             return []
         if shutil.which("java") is None:
-            msg = f"coverage of {self._reach.service!r} needs 'java' on this machine: it makes lines of what JaCoCo counted"
+            msg = f"coverage of {self._reach.service!r} needs 'java' on this machine: it makes lines of JaCoCo's counts"
             raise CaptureError(msg)
         with tempfile.TemporaryDirectory(prefix="anomod-lines-") as temporary:
             work = Path(temporary)
@@ -202,7 +203,7 @@ def _flat(payload: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
 
 
 def _jacoco(place: Place) -> str:
-    """Options of JaCoCo: it writes nothing when the process ends, and lays the classes that it counts into a directory."""
+    """Options of JaCoCo: it writes no file when the process ends, and the classes that it counts as it sees them."""
     packages = place.asked.packages
     which = f"includes={':'.join(f'{one}.*' for one in packages)}" if packages else f"excludes={_excluded()}"
     loaders = "exclclassloader=sun.reflect.DelegatingClassLoader:io.opentelemetry.javaagent.*"

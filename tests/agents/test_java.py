@@ -111,7 +111,8 @@ def test_what_is_missing_for_a_fetch_is_named(tmp_path, monkeypatch):
 def test_an_artefact_other_than_the_pinned_one_is_refused(tmp_path, monkeypatch):
     names = " ".join(java._downloaded(one) for one in java.MAVEN)
     program(tmp_path, "javac", "exit 0")
-    program(tmp_path, "mvn", f'for last; do :; done; cd "${{last#*=}}"; for name in {names}; do echo other > $name; done')
+    written = f"for name in {names}; do echo other > $name; done"
+    program(tmp_path, "mvn", 'for last; do :; done; cd "${last#*=}"; ' + written)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     other = hashlib.sha256(b"other\n").hexdigest()
     with pytest.raises(FetchError, match=f"opentelemetry-javaagent 2.33.1 is not what is pinned: sha256 {other}"):
@@ -135,8 +136,7 @@ def test_lines_of_all_windows_are_made_at_once(tmp_path, monkeypatch):
     program(
         tmp_path,
         "java",
-        f'echo "$*" >> {tmp_path}/calls; for out; do case $out in *.json) break; esac; done; cat *.exec > {tmp_path}/seen; '
-        'echo "[{}, {}]" > $out',
+        f'echo "$*" >> {tmp_path}/calls; cat *.exec > {tmp_path}/seen; echo "[{{}}, {{}}]" > lines.json',
     )
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     raw = [{"a": {"exec": base64.b64encode(b"one ").decode()}}]
