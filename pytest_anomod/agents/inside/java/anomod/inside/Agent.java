@@ -46,7 +46,11 @@ public final class Agent {
 
   /** Listens until the process ends, on a socket with a name that no other process of the service has. */
   public static void serve(String run, Instrumentation instrumentation) throws IOException {
-    String name = "java-" + ProcessHandle.current().pid() + "-" + Long.toString(now(), 36) + ".sock";
+    ProcessHandle process = ProcessHandle.current();
+    if (process.parent().isEmpty() && process.pid() != 1) {
+      return; // run in the container from outside: a health check, say
+    }
+    String name = "java-" + process.pid() + "-" + Long.toString(now(), 36) + ".sock";
     Path place = Path.of(run, name);
     var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(UnixDomainSocketAddress.of(place));
     place.toFile().deleteOnExit();
