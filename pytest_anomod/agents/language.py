@@ -42,7 +42,8 @@ class Place:
 
     `ours` is inside/<language>, `library` what was fetched, `run` a directory for sockets that it can write to; all
     are there when the process starts. `otlp_url` is where spans go, "" for nowhere; `otlp_protocol` what is understood
-    there. `own` is the environment that the process has without us, that of its image too.
+    there. `own` is the environment that the process has without us, that of its image too; `also` has where the
+    directories of `Language.also` are.
     """
 
     service: str
@@ -53,6 +54,7 @@ class Place:
     otlp_url: str = ""
     otlp_protocol: str = "http/protobuf"
     own: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    also: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +79,11 @@ class Asked(Protocol):
     `ask` takes, and DeploymentError says what went wrong:
 
     "/hello" -> {"language": text, "version": text, "absent": {"coverage"|"traces"|"faults": why}}
-    "/coverage/snapshot" {"reset": true} -> {"since_unix_nano": X, "at_unix_nano": Y, "files": FILES}, or "raw": JSON
+    "/coverage/snapshot" {"reset": true, "full": whether a case begins} -> {"since_unix_nano": X, "at_unix_nano": Y, "files": FILES}, or "raw": JSON
         in place of "files" where making lines of it takes time. A window is exact where its X is the Y before it; both
         may be any JSON (a list with one entry for each process, say). FILES: {path below `source`: {"covered": [line],
-        "executable": [line], "functions": {name: [first, last]}}}; the latter two may come once, with the first.
+        "executable": [line], "functions": {name: [first, last]}}}; the latter two come with the first snapshot that
+        has the file, and of all files that are known with a full one.
     "/coverage/lines" {"snapshots": [raw]} -> [FILES], in that order: asked once, after the case
     "/code/locate" {"function": text} -> {"file", "function", "first_line", "last_line"}, file as FILES has it
     "/code/patch" {"function", "action": "raise", "exception", "message"} | {..., "action": "return", "value"} |
@@ -99,6 +102,8 @@ class Language(Protocol):
     gives: frozenset[str]
     """Of TRACES, COVERAGE and FAULTS what it can have at all."""
     artefacts: tuple[Artefact, ...]
+    also: tuple[tuple[str, Path], ...]
+    """Further directories of ours, by name, that the process needs to see; mostly ()."""
 
     def fetch(self, into: Path) -> None:
         """Download the artefacts, check their hashes and lay them out in a directory; FetchError says what failed."""
@@ -124,6 +129,12 @@ def language(name: str) -> Language:
     return found
 
 
+def given(of: Language, place: Place) -> list[str]:
+    """What a service is given, in a fixed order."""
+    wanted = {TRACES: bool(place.otlp_url) and place.asked.traces, COVERAGE: place.asked.coverage, FAULTS: True}
+    return [what for what, is_wanted in wanted.items() if is_wanted and what in of.gives]
+
+
 def merged_path(first: str, own: Mapping[str, str], variable: str, separator: str) -> str:
     """Ours before what a variable holds already."""
     return separator.join(filter(None, (first, own.get(variable, ""))))
@@ -144,8 +155,9 @@ def otel_environment(place: Place) -> dict[str, str]:
         "OTEL_EXPORTER_OTLP_PROTOCOL": place.otlp_protocol,
         "OTEL_TRACES_EXPORTER": "otlp",
         "OTEL_METRICS_EXPORTER": "none",
-        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "otlp",  # for the ids of traces, which lines of output get: see sources/joined_logs.py
         "OTEL_BSP_SCHEDULE_DELAY": "250",
-        "OTEL_TRACES_SAMPLER": "always_on",
+        "OTEL_BLRP_SCHEDULE_DELAY": "250",
+        "OTEL_TRACES_SAMPLER": "parentbased_always_on",  # our own probes say that they are not to be sampled
         "OTEL_PROPAGATORS": "tracecontext,baggage",
     }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CodeException(CodeFault):
-    """Every call of the function raises `exception` (a built-in one, or one the module knows) with `message`.
+    """Every call of the function raises `exception` (a built-in one, or one the module knows; Java's by its full name) with `message`.
 
     It does so where it would have returned: what stands before that has been done.
     """
@@ -28,7 +28,7 @@ class CodeException(CodeFault):
 
     def __post_init__(self) -> None:
         CodeFault.__post_init__(self)
-        matches(self, "exception", r"[A-Za-z_]\w*", "RuntimeError, the name of an exception")
+        matches(self, "exception", r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*", "RuntimeError, the name of an exception")
         unspoken(self, "message")
 
     def patch(self) -> Mapping[str, Json]:

@@ -66,6 +66,14 @@ class LineCounter:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NoSource:
+    """Why a service has no source of a modality that it was to have."""
+
+    modality: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OtlpInbox:
     """A directory in which a receiver of ours keeps what services export over OTLP."""
 
@@ -113,6 +121,7 @@ Source = (
     | MetricsPage
     | ResourceFigures
     | LineCounter
+    | NoSource
     | OtlpInbox
     | Zipkin
     | Jaeger

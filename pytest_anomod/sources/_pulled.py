@@ -53,7 +53,8 @@ class PulledReader(Reader):
         return to_columns(rows, self._fields, start_ns, end_ns)
 
     def _named(self, row: Row) -> Row:
+        """With the instance, where the backend does not say it, or knows no more than the service: our agents' word."""
         time_unix_nano, service, instance, *rest = row
-        return (
-            row if instance is not None else (time_unix_nano, service, self._watch.at(service, time_unix_nano), *rest)
-        )
+        if instance not in (None, service):
+            return row
+        return (time_unix_nano, service, self._watch.at(service, time_unix_nano), *rest)

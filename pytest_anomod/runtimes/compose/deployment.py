@@ -57,6 +57,12 @@ class ComposeDeployment(ContainersDeployment):
         """Ports of our own, which no rule over packets may touch: that of the receiver of telemetry."""
         return tuple(self.document["spared_ports"])
 
+    @property
+    def agents(self) -> Mapping[str, Mapping[str, Any]]:  # type: ignore[override]
+        """What was put into services, by name."""
+        rows: Mapping[str, Mapping[str, Any]] = self.document["agents"]
+        return rows
+
     def find(self) -> Mapping[str, tuple[str, ...]]:
         """By label; looked for once, as nobody but us makes or removes containers of the deployment."""
         return self._found
