@@ -37,7 +37,7 @@ class Sources {
       if (length !== undefined && length !== text.length) throw new Error("what runs is not this file but made of it");
       Object.assign(source, { text, ...lines.study(lines.parse(this.acorn, text)) });
     } catch (error) {
-      process.stderr.write(`pytest-anomod: no lines of ${source.file}: ${error.message}\n`);
+      process.stderr.write(`anomod: no lines of ${source.file}: ${error.message}\n`);
     }
   }
 
