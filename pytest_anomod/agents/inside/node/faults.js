@@ -7,7 +7,7 @@ const { Hook, insertsFor, refusal } = require("./hooks.js");
 const { inserted } = require("./lines.js");
 
 const GLOBAL = "$anomod";
-const PATIENCE_MS = 4000; // for calls under way: with all functions of a text, and again with the one alone
+const PATIENCE_MS = 3000; // for calls under way: with all functions of a text, and again with the one alone
 const EVERY_MS = 20;
 const MOST_LINES = 3000; // V8 compares each changed line with each
 
@@ -18,6 +18,7 @@ class Faults {
     this.collect = collect;
     this.hooks = Object.create(null);
     this.of = new Map(); // function of a source -> its hook
+    this.seen = new Set(); // functions that were seen to have one
     this.on = new Map(); // name of a fault's function -> its hook
     Object.defineProperty(globalThis, GLOBAL, { value: this.hooks });
   }
@@ -41,7 +42,8 @@ class Faults {
     if (why) throw new Error(`${name}: ${why}`);
     if (wanted.action === "raise") wanted.prototype = this.errorClass(wanted.exception, source).prototype;
     if (!this.of.has(entry)) await this.change(source, entry);
-    this.verify(source, entry);
+    if (!this.seen.has(entry)) this.verify(source, entry);
+    this.seen.add(entry);
     this.on.set(name, this.of.get(entry));
     this.of.get(entry).wanted = wanted;
     return this.locate(name);
