@@ -72,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
 
+    from pytest_anomod.agents import command as putting_in
+
+    putting_in.add_to(commands, lambda line: print(line, flush=True))
+
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
 

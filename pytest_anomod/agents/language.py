@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -79,11 +80,11 @@ class Asked(Protocol):
     `ask` takes, and DeploymentError says what went wrong:
 
     "/hello" -> {"language": text, "version": text, "absent": {"coverage"|"traces"|"faults": why}}
-    "/coverage/snapshot" {"reset": true, "full": whether a case begins} -> {"since_unix_nano": X, "at_unix_nano": Y, "files": FILES}, or "raw": JSON
-        in place of "files" where making lines of it takes time. A window is exact where its X is the Y before it; both
-        may be any JSON (a list with one entry for each process, say). FILES: {path below `source`: {"covered": [line],
-        "executable": [line], "functions": {name: [first, last]}}}; the latter two come with the first snapshot that
-        has the file, and of all files that are known with a full one.
+    "/coverage/snapshot" {"reset": true, "full": whether a case begins} -> {"since_unix_nano": X, "at_unix_nano": Y,
+        "files": FILES}, or "raw": JSON in place of "files" where making lines of it takes time. A window is exact
+        where its X is the Y before it; both may be any JSON (a list with one entry for each process, say). FILES:
+        {path below `source`: {"covered": [line], "executable": [line], "functions": {name: [first, last]}}}; the latter
+        two come with the first snapshot that has the file, and of all files that are known with a full one.
     "/coverage/lines" {"snapshots": [raw]} -> [FILES], in that order: asked once, after the case
     "/code/locate" {"function": text} -> {"file", "function", "first_line", "last_line"}, file as FILES has it
     "/code/patch" {"function", "action": "raise", "exception", "message"} | {..., "action": "return", "value"} |
@@ -119,10 +120,15 @@ class FetchError(ScenarioError):
     """An artefact can't be had; the message says which, from where, and what to do."""
 
 
+def offered() -> tuple[str, ...]:
+    """The languages that there are agents for."""
+    return tuple(name for name in NAMES if importlib.util.find_spec(f"{__package__}.{name}") is not None)
+
+
 def language(name: str) -> Language:
     """The language of that name; ScenarioError for one that there is none of."""
-    if name not in NAMES:
-        msg = f"there are no agents for language {name!r}: give one of {', '.join(NAMES)}"
+    if name not in offered():
+        msg = f"there are no agents for language {name!r}: give one of {', '.join(offered())}"
         raise ScenarioError(msg)
     module = importlib.import_module(f"{__package__}.{name}")
     found: Language = module.LANGUAGE

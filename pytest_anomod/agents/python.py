@@ -53,7 +53,8 @@ class Python:
             "ANOMOD_SOURCE": place.asked.source,
         }
         if place.asked.traces:
-            found |= otel_environment(place)
+            # its handler would be the only one of a program without any, whose warnings would then be printed no more
+            found |= otel_environment(place) | {"OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION": "false"}
         return found
 
     def agent(self, reach: Reach) -> Asked:

@@ -25,7 +25,7 @@ _PROGRAMS = {
 _IMAGES = {
     "python": ("python", "pypy", "uv"),
     "node": ("node",),
-    "java": ("openjdk", "eclipse-temurin", "amazoncorretto", "jre", "jdk", "maven", "gradle", "java", "liberica", "zulu"),
+    "java": ("openjdk", "temurin", "amazoncorretto", "jre", "jdk", "maven", "gradle", "java", "liberica", "zulu"),
     "go": ("golang",),
 }  # fmt: skip
 _ENDINGS = {".py": "python", ".js": "node", ".mjs": "node", ".cjs": "node", ".ts": "node", ".jar": "java"}

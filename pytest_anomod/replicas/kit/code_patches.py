@@ -274,7 +274,10 @@ def _late_async(untouched: FunctionType, delay_s: float) -> Callable[..., Any]:
 
 
 def _exception(function: FunctionType, name: str) -> type[Exception]:
-    found = getattr(builtins, name, None) or function.__globals__.get(name)
+    first, *rest = name.split(".")
+    found = getattr(builtins, first, None) or function.__globals__.get(first)
+    for part in rest:
+        found = getattr(found, part, None)
     if not (isinstance(found, type) and issubclass(found, Exception)):
         raise PatchError(f"exception {name!r} is neither built in nor known to {function.__module__}")
     return found

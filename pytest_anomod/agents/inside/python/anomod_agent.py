@@ -55,6 +55,7 @@ class Agent:
         from opentelemetry.instrumentation.auto_instrumentation import initialize
 
         initialize(swallow_exceptions=False)
+        _send_logs()
 
     def answer(self, path: str, payload: dict[str, Any]) -> Any:
         """What is said to one question; it raises what is wrong with it."""
@@ -140,6 +141,22 @@ def _listen(directory: str, name: str) -> socket:
         if opened is not None:
             os.close(opened)
     return listener
+
+
+def _send_logs() -> None:
+    """Send what is logged over OTLP, for its ids, and change nothing of how it is printed: there is no handler more."""
+    import logging
+
+    from opentelemetry.instrumentation.logging.handler import LoggingHandler
+
+    handler, print_it = LoggingHandler(), logging.Logger.callHandlers
+
+    def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+        if not record.name.startswith("opentelemetry"):
+            handler.handle(record)
+        print_it(logger, record)
+
+    logging.Logger.callHandlers = call_handlers
 
 
 def _module(name: str) -> ModuleType | None:
