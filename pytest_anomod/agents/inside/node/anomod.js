@@ -43,7 +43,11 @@ function start(env) {
     return part;
   };
   const answers = {
-    "/hello": () => ({ language: "node", version: process.versions.node, absent }),
+    "/hello": () => {
+      if (coverage && sources) learn();
+      const why = sources ? sources.absent() : "";
+      return { language: "node", version: process.versions.node, absent: { ...(why && { coverage: why }), ...absent } };
+    },
     "/coverage/snapshot": (asked) => need(sources && coverage, "coverage").snapshot(sources, asked),
     "/code/locate": (asked) => need(faults, "faults").locate(asked.function),
     "/code/patch": (asked) => need(faults, "faults").patch(asked),

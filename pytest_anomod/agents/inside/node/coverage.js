@@ -33,7 +33,7 @@ class Coverage {
     const answer = { files: {}, since_unix_nano: this.isExact ? this.since : null, at_unix_nano: now() };
     for (const source of sources.known.values()) {
       const covered = this.covered.get(source) || [];
-      const isNews = full || !source.told;
+      const isNews = (full || !source.told) && source.places.length > 0;
       if (isNews || covered.size) answer.files[source.file] = { covered: sorted(covered), ...(isNews && extent(source)) };
       source.told = true;
     }

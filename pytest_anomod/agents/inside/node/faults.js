@@ -69,6 +69,7 @@ class Faults {
       const files = all.map(({ file }) => bare(file)).sort().slice(0, 20).join(", ");
       throw new Error(`${name}: ${found.length ? "several files are" : "no loaded file is"} ${where}; there are ${files}`);
     }
+    if (found[0].why) throw new Error(`${name}: ${found[0].why}`);
     const entries = found[0].functions.filter((each) => each.name === wanted);
     if (entries.length !== 1) {
       const at = entries.map(({ node }) => node.loc.start.line).join(" and ");

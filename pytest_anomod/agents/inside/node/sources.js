@@ -13,6 +13,7 @@ class Sources {
     this.root = root;
     this.acorn = acorn;
     this.known = new Map(); // url -> source
+    this.why = ""; // of the first script that could not be read
     this.ids = new Map(); // url -> V8's id of the script, while the debugger is on
     session.on("Debugger.scriptParsed", ({ params: { url, scriptId } }) => {
       if (this.fileOf(url) && !this.ids.has(url)) this.ids.set(url, scriptId);
@@ -30,15 +31,22 @@ class Sources {
   /** Learn a script that is not known; `length` is that of the text which V8 runs, if it is known. */
   learn(url, length) {
     if (this.known.has(url) || !this.fileOf(url)) return;
-    const source = { url, file: this.fileOf(url), text: "", places: [], functions: [], inserts: [], told: false };
+    const source = { url, file: this.fileOf(url), text: "", places: [], functions: [], inserts: [], told: false, why: "" };
     this.known.set(url, source);
     try {
-      const text = textOf(placeOf(url));
-      if (length !== undefined && length !== text.length) throw new Error("what runs is not this file but made of it");
+      const text = textOf(url);
+      if (length !== undefined && length !== text.length) throw new Error("what runs is made of it, and source maps are not followed");
       Object.assign(source, { text, ...lines.study(lines.parse(this.acorn, text)) });
     } catch (error) {
-      process.stderr.write(`anomod: no lines of ${source.file}: ${error.message}\n`);
+      source.why = `no lines of ${source.file}: ${error.message}`;
+      if (!this.why) process.stderr.write(`anomod: ${source.why}\n`); // once: it may be so of hundreds
+      this.why ||= source.why;
     }
+  }
+
+  /** Why no script can be counted; "" if one can be, or nothing was loaded yet. */
+  absent() {
+    return [...this.known.values()].some(({ why }) => !why) ? "" : this.why;
   }
 
   /** Learn all scripts there are, by the debugger, which is then on. */
@@ -80,10 +88,11 @@ function placeOf(url) {
   }
 }
 
-/** The text of a file as Node runs it: types are blanks, of the same length. */
-function textOf(place) {
-  const text = fs.readFileSync(place, "utf8").replace(/^\uFEFF/, "");
-  return /\.[cm]?ts$/.test(place) && nodeModule.stripTypeScriptTypes ? nodeModule.stripTypeScriptTypes(text) : text;
+/** The text of a file as Node runs it: types become blanks, and a last line says whose text it is. */
+function textOf(url) {
+  const text = fs.readFileSync(placeOf(url), "utf8").replace(/^\uFEFF/, "");
+  if (!/\.[cm]?ts$/.test(url) || !nodeModule.stripTypeScriptTypes) return text;
+  return nodeModule.stripTypeScriptTypes(text, { sourceUrl: url });
 }
 
 module.exports = { Sources };
