@@ -25,7 +25,7 @@ pytestmark = [
 class Service:
     """A program in a process, and its agent."""
 
-    def __init__(self, run, program="shop.js", library=None):
+    def __init__(self, run, program="shop.js", library=None, options="--require own.js"):
         run.mkdir(exist_ok=True)
         self.run, self.library = run, library or cache.ready(LANGUAGE)
         asked = Agents("node", source=str(SERVICE))
@@ -35,7 +35,7 @@ class Service:
             ours=str(INSIDE / "node"),
             library=str(self.library),
             run=str(run),
-            own={"NODE_OPTIONS": f"--require {SERVICE / 'own.js'}"},
+            own={"NODE_OPTIONS": options.replace(" ", f" {SERVICE}/")},
         )
         self.process = subprocess.Popen(
             ["node", str(SERVICE / program)],
@@ -192,8 +192,8 @@ def test_what_can_t_be_changed_is_refused(unchanged, function, wanted, message):
         unchanged.patch(function, **wanted)
 
 
-def test_modules_are_counted_and_changed_too(start):
-    service = start("modules.mjs")
+def test_modules_are_counted_and_changed_too_and_a_loader_of_the_service_s_own_goes_on(start):
+    service = start("modules.mjs", options="--import loader.mjs")
     assert {"modules.mjs", "sizes.mjs"} <= set(service.window(full=True)["files"])
     assert service.call("size", 9) == {"gives": "many"}
     assert service.covered()["sizes.mjs"] == [3]
