@@ -48,9 +48,8 @@ def agents_answer(guess: Guess | None) -> Answer | None:
         return None
     language, source = guess.agents.language, guess.agents.source
     text = f'Agents("{language}", source="{source}")' if source else f'"{language}"'
-    return Answer(
-        value=text, why=f"{guess.why}; its own sources are {source or 'in its working directory'}: check that"
-    )
+    where = source or "its working directory"
+    return Answer(value=text, why=f"{guess.why}; its own sources are taken to be in {where}: check that")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,7 @@ def _look(
                 calls=calls,
                 env={**env, **more},
                 agents=agents_answer(guess_command(command, Path(commands.directory)) if _is_app(engine) else None),
-            )  # fmt: skip
+            )
         )
     return tuple(services)
 

@@ -33,7 +33,7 @@ class Python:
     name = "python"
     gives = frozenset({TRACES, COVERAGE, FAULTS})
     artefacts = by_pip.pins(PINS)
-    also = (("kit", KIT),)
+    also: tuple[tuple[str, Path], ...] = (("kit", KIT),)
 
     def fetch(self, into: Path) -> None:
         plain = [one for one in self.artefacts if one.name != COMPILED]

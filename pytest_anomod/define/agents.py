@@ -50,12 +50,14 @@ def agents_of_commands(
     return tuple((name, guess.agents) for name, guess in guesses if guess is not None)
 
 
-def agents_of_document(wanted: Wanted, document: Mapping[str, Any], where: str) -> tuple[tuple[str, Agents], ...]:
-    """The same of the services of a resolved compose document."""
+def agents_of_document(
+    wanted: Wanted, document: Mapping[str, Any], own: Sequence[str], where: str
+) -> tuple[tuple[str, Agents], ...]:
+    """The same of the services of a resolved compose document; `own` are those that are no stores and no tools."""
     services = document["services"]
     if wanted is not True:
         return _said(wanted or {}, services, where)
-    guesses = ((name, guess_service(service)) for name, service in services.items())
+    guesses = ((name, guess_service(services[name])) for name in own)
     return tuple((name, guess.agents) for name, guess in guesses if guess is not None)
 
 

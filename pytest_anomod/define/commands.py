@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -65,6 +66,7 @@ def procfile_system(
     return _system(
         name or file.parent.name, commands, entry=entry, kinds=kinds, engines=engines, probes=_probes(probes, ports),
         calls=calls, journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=str(file), common=env,
+        guessed=agents is True,
     )  # fmt: skip
 
 
@@ -95,6 +97,7 @@ def commands_system(
     return _system(
         name, made, entry=entry, kinds=kinds, engines=engines, probes=dict(probes or {}), calls=calls,
         journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=where, common=None,
+        guessed=agents is True,
     )  # fmt: skip
 
 
@@ -145,6 +148,7 @@ def _system(
     telemetry: Sequence[Source],
     where: str,
     common: Environment | None,
+    guessed: bool,
 ) -> System:
     names = {command.service: "" for command in commands.commands}
     _keep_secrets(commands)
@@ -174,6 +178,10 @@ def _system(
                 probe=probes.get(one, Probe()),
             )
         )
+    if guessed:  # a store is no program of the team's, whatever starts it
+        stores = {one.name for one in services if one.kind in KINDS.values()}
+        kept = tuple((one, asked) for one, asked in commands.agents if one not in stores)
+        commands = dataclasses.replace(commands, agents=kept)
     system = System(
         name=name,
         services=tuple(services),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_anomod.define import secrets
 from pytest_anomod.define.agents import agents_of_document
 from pytest_anomod.define.caller import beside_caller
+from pytest_anomod.define.engines import KINDS
 from pytest_anomod.define.found import Found, find_services
 from pytest_anomod.define.journeys import visit
 from pytest_anomod.model import catalog, redact
@@ -60,19 +61,15 @@ def compose_system(
     """
     asked = ComposeFiles(
         files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)),
-        profiles=tuple(profiles),
-        env_files=tuple(str(beside_caller(file)) for file in env_files),
-        services=tuple(services),
-        otlp=tuple(otlp),
-        metrics=tuple((metrics or {}).items()),
-        jaeger=jaeger,
-        zipkin=zipkin,
-    )
+        profiles=tuple(profiles), env_files=tuple(str(beside_caller(file)) for file in env_files),
+        services=tuple(services), otlp=tuple(otlp), metrics=tuple((metrics or {}).items()),
+        jaeger=jaeger, zipkin=zipkin,
+    )  # fmt: skip
     resolved = _resolved(asked)
-    given = agents_of_document(agents, resolved.document, resolved.project)
-    asked = dataclasses.replace(asked, agents=given)
     redact.know(secrets.secrets_of(resolved.document))
     found = find_services(resolved.document, frozenset(jobs))
+    own = [one.name for one in found if one.engine not in KINDS and not one.is_tool]
+    asked = dataclasses.replace(asked, agents=agents_of_document(agents, resolved.document, own, resolved.project))
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
     servers = {"jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
     _check_names({**told, "otlp": otlp, "metrics": metrics, **servers}, found, resolved.project)
@@ -112,8 +109,6 @@ def _service(found: Found, told: Mapping[str, object]) -> Service:
     assert isinstance(calls, Sequence)
     kind = found.kind
     if engine != found.engine:
-        from pytest_anomod.define.engines import KINDS
-
         kind = KINDS.get(engine, ServiceKind.GATEWAY if found.published else ServiceKind.APP)
     return Service(
         name=found.name,

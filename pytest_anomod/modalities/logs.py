@@ -51,10 +51,9 @@ class LogCollector(SourcedCollector):
         return {**super().noted, **own}
 
     def _as_one(self, parts: Sequence[Columns]) -> Columns:
-        sent = [part for part, reader in zip(parts, self.readers, strict=True) if isinstance(reader, InboxReader)]
-        printed = [
-            part for part, reader in zip(parts, self.readers, strict=True) if not isinstance(reader, InboxReader)
-        ]
+        both = list(zip(parts, self.readers, strict=True))
+        sent = [part for part, reader in both if isinstance(reader, InboxReader)]
+        printed = [part for part, reader in both if not isinstance(reader, InboxReader)]
         if not sent or not printed:
             return super()._as_one(parts)
         lines, rest, self._given = joined(merged(printed, self._fields), merged(sent, self._fields))

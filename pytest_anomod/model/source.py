@@ -75,9 +75,13 @@ class NoSource:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OtlpInbox:
-    """A directory in which a receiver of ours keeps what services export over OTLP."""
+    """A directory in which a receiver of ours keeps what services export over OTLP.
+
+    `ours` are services that export by agents of ours, which don't know which instance they are in.
+    """
 
     directory: Path
+    ours: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,7 @@ class Machine:
     blade_home: str
     blade_lacks: tuple[str, ...]
     go: str
-    agents: tuple[tuple[str, str], ...]
+    agents: tuple[tuple[str, str], ...] = ()
     """Languages, and where what runs in their services is; "" for what is not fetched."""
 
 

@@ -80,6 +80,11 @@ def are_put_in(rows: Rows) -> dict[str, Mapping[str, Json]]:
     return {service: row for service, row in rows.items() if "why" not in row}
 
 
+def traced(rows: Rows) -> list[str]:
+    """Services that are to export to us by agents that are put into them."""
+    return [service for service, row in are_put_in(rows).items() if row["traces"]]
+
+
 def give_way(rows: Mapping[str, dict[str, Json]], service: str, own: Mapping[str, str], otlp_url: str) -> None:
     """A service that is told already where to export, and not by us, keeps its exporter: its row says so."""
     if own.get(EXPORTER, otlp_url) != otlp_url:
@@ -162,11 +167,11 @@ def _missing(deployment: Deployment, rows: Rows, service: str) -> Mapping[str, s
     """What a service was to have and has not, and why."""
     row = rows[service]
     if "why" in row:
-        return dict.fromkeys(MODALITIES, row["why"])
+        return {what: str(row["why"]) for what in MODALITIES}
     found: Language = language(row["language"])
-    lacks = {what: f"there is none for {found.name}" for what in MODALITIES if what not in found.gives}
+    lacks: dict[str, str] = {what: f"there is none for {found.name}" for what in MODALITIES if what not in found.gives}
     agent: Any = agent_of(deployment, rows, service)
     try:
         return {**lacks, **agent.ask("/hello")["absent"]}
     except DeploymentError as error:
-        return {**lacks, **dict.fromkeys(MODALITIES, str(error))}
+        return {what: str(error) for what in MODALITIES}

@@ -15,8 +15,12 @@ from pytest_anomod.sources.collect import Reader
 class PulledReader(Reader):
     """Records of some backends, with the instance that was seen to run where a backend does not say it.
 
+    `renamed` are services whose records get that in any case: SDKs of ours have another id in each of their processes.
+
     Nobody can tell whether all that is on its way has come, so they are asked `settle_s` after the end.
     """
+
+    renamed: frozenset[str] = frozenset()
 
     def __init__(self, deployment: Deployment, fields: Sequence[str], backends: Sequence[read.Reader]) -> None:
         super().__init__()
@@ -53,8 +57,7 @@ class PulledReader(Reader):
         return to_columns(rows, self._fields, start_ns, end_ns)
 
     def _named(self, row: Row) -> Row:
-        """With the instance, where the backend does not say it, or knows no more than the service: our agents' word."""
         time_unix_nano, service, instance, *rest = row
-        if instance not in (None, service):
+        if instance is not None and service not in self.renamed:
             return row
-        return (time_unix_nano, service, self._watch.at(service, time_unix_nano), *rest)
+        return (time_unix_nano, service, self._watch.at(service, time_unix_nano) or instance, *rest)

@@ -136,7 +136,8 @@ class LineCounterReader(Reader):
         return window
 
     def _snapshot(self, service: str, answer: _Answer, full: bool) -> None:
-        asked = {"reset": True, "full": full}  # full: what is known of all files, not only of those that ran
+        # full: what is known of all files, not only of those that ran
+        asked = {"reset": True, "full": True} if full else {"reset": True}
         try:
             snapshot = need(self._deployment, Agent, service).ask("/coverage/snapshot", asked)
             answer.snapshot = {} if snapshot is None else snapshot

@@ -126,7 +126,8 @@ class CommandsDeployment(PlainDeployment):
         for name, described in self.document["services"].items():
             found += [LogFile(service=name, path=Path(described["log_file"])), ResourceFigures(service=name)]
         if self.document["otlp"]:
-            found.append(OtlpInbox(directory=self.directory / "otlp"))
+            ours = tuple(agents.traced(self.document["agents"]))
+            found.append(OtlpInbox(directory=self.directory / "otlp", ours=ours))
         return (*found, *agents.sources(self, self.document["agents"]))
 
     def states(self) -> dict[str, dict[str, Any]]:

@@ -160,7 +160,9 @@ class Boot:
         }
 
     def _ours(self) -> dict[str, Any]:
-        document, environment, mounts = self.resolved.document, {}, {}
+        document = self.resolved.document
+        environment: Mapping[str, Mapping[str, str]] = {}
+        mounts: inside.Mounts = {}
         if self.receiver is not None:
             environment = telemetry.told(document, self.deploys.otlp, self.receiver)
         if self.has_images:
@@ -204,7 +206,7 @@ class Boot:
     def run(self) -> None:
         """Start everything, wait until it is well, and write down what was found."""
         self.has_images = True
-        exporting = [*self.deploys.otlp, *inside.traced(self.agents)]
+        exporting = [*self.deploys.otlp, *agents.traced(self.agents)]
         if exporting:
             document, project = self.resolved.document, self.deployment.ref["id"]
             gateway = telemetry.make_network(self.client, document, project, exporting[0], self._labels)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_anomod.host.engine import translated
 from pytest_anomod.model.source import Jaeger, MetricsPage, OtlpInbox, Source, Zipkin
+from pytest_anomod.runtimes import agents
 from pytest_anomod.runtimes.containers.deployment import ContainersDeployment
 from pytest_anomod.runtimes.docker import engine
 from pytest_anomod.runtimes.written_down import read_document
@@ -94,7 +95,8 @@ class ComposeDeployment(ContainersDeployment):
         makers: Mapping[str, type[Jaeger | Zipkin]] = {"jaeger": Jaeger, "zipkin": Zipkin}
         traces = [makers[kind](url=url, names=names) for kind, url in self.document["traces"].items()]
         inbox = self.document["inbox"]
-        own = [OtlpInbox(directory=self.directory / inbox)] if inbox else []
+        ours = tuple(agents.traced(self.agents))
+        own = [OtlpInbox(directory=self.directory / inbox, ours=ours)] if inbox else []
         return (*super().sources(), *pages, *traces, *own)
 
     def _numbered(self, service: str) -> list[tuple[int, Any]]:

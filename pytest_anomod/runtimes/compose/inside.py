@@ -18,11 +18,6 @@ Environments = Mapping[str, Mapping[str, str]]
 Mounts = dict[str, tuple[tuple[str, str, bool], ...]]
 
 
-def traced(rows: agents.Rows) -> list[str]:
-    """Services that are to export to us, as agents are put into them."""
-    return [service for service, row in agents.are_put_in(rows).items() if row["traces"]]
-
-
 def put_in(
     rows: Mapping[str, dict[str, Json]],
     own: Callable[[str], Mapping[str, str]],

@@ -15,7 +15,7 @@ from pytest_anomod.model import capability as can
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.model.runtime import Instance, Stats
+from pytest_anomod.model.runtime import Deployment, Instance, Stats
 from pytest_anomod.model.source import EngineOutput, ResourceFigures, Source
 from pytest_anomod.model.system import Service, ServiceKind, System
 from pytest_anomod.runtimes import agents
@@ -231,7 +231,7 @@ class ContainersDeployment(abc.ABC):
                 for number, one in enumerate(ids, 1 if len(ids) > 1 else 0)
             ]
         figures = (ResourceFigures(service=name) for name in self.described)
-        return (*found, *figures, *agents.sources(self, self.agents))
+        return (*found, *figures, *agents.sources(cast("Deployment", self), self.agents))
 
     # what can be done to it
 
@@ -246,7 +246,7 @@ class ContainersDeployment(abc.ABC):
         """What can be done to a service now; None where it can't be, or not to a service that is down."""
         self._check_known(service)
         if kind is can.Agent:
-            return cast("C | None", agents.agent_of(self, self.agents, service))
+            return cast("C | None", agents.agent_of(cast("Deployment", self), self.agents, service))
         maker = self._makers.get(kind)
         return None if maker is None else maker(self, service)
 

@@ -68,8 +68,8 @@ class Agent:
             case "/code/locate" if self.patches is not None:
                 return self.patches.locate(payload["function"])
             case "/code/patch" if self.patches is not None:
-                what = {name: value for name, value in payload.items() if name != "function"}
-                return self.patches.patch(payload["function"], _kit("code_patches").Patch(**what))
+                patch = {name: value for name, value in payload.items() if name != "function"}
+                return self.patches.patch(payload["function"], _kit("code_patches").Patch(**patch))
             case "/code/restore" if self.patches is not None:
                 self.patches.restore(payload.get("function"))
                 return self.patches.patched()
@@ -156,7 +156,7 @@ def _send_logs() -> None:
             handler.handle(record)
         print_it(logger, record)
 
-    logging.Logger.callHandlers = call_handlers
+    logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign, assignment]
 
 
 def _module(name: str) -> ModuleType | None:

@@ -1,5 +1,6 @@
 """Which lines of a service's own sources ran since the question before, by coverage.py."""
 
+import glob
 import os
 import sys
 import sysconfig
@@ -17,6 +18,11 @@ def source_root(asked: str) -> str:
     return os.path.realpath(asked or os.getcwd())
 
 
+def _installed_into() -> list[str]:
+    """Directories on the path that pip has filled (`--target`): they may lie among the service's own sources."""
+    return [path for path in map(os.path.realpath, sys.path) if glob.glob(f"{glob.escape(path)}/*.dist-info")]
+
+
 class Meter:
     """Counts from its making on; `code_lines` is that file of the kit."""
 
@@ -28,7 +34,8 @@ class Meter:
         here = os.path.dirname(os.path.abspath(__file__))
         paths = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
         inside = [path for path in paths if path != self._root and not self._root.startswith(path + os.sep)]
-        omitted = [f"{path}/*" for path in (here, os.environ["ANOMOD_LIBRARY"], os.environ["ANOMOD_KIT"], *inside)]
+        not_own = (here, os.environ["ANOMOD_LIBRARY"], os.environ["ANOMOD_KIT"], *inside, *_installed_into())
+        omitted = [f"{path}/*" for path in not_own if path]
         self._coverage = coverage.Coverage(
             data_file=None,
             config_file=False,

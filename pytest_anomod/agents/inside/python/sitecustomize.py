@@ -27,7 +27,7 @@ def _say(text):
 def _begin():
     if not _is_wanted():
         return
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whatever the service runs on
         _say(f"no agent: Python {sys.version.split()[0]} is older than 3.11")
         return
     import anomod_agent
