@@ -69,7 +69,9 @@ def service(program, tmp_path, receiver):
 def test_a_line_is_counted_in_the_window_in_which_it_ran(service):
     get, ask = service
     lines = (SERVICE / "main.go").read_text().splitlines()
-    few, many = ({number for number, line in enumerate(lines, 1) if f'return "{one}"' in line} for one in ("few", "many"))
+    few, many = (
+        {number for number, line in enumerate(lines, 1) if f'return "{one}"' in line} for one in ("few", "many")
+    )
     first = ask("/coverage/snapshot", {"reset": True, "full": True})
     known = first["files"]["main.go"]
     assert few | many <= set(known["executable"])
