@@ -74,7 +74,8 @@ class Faults {
     if (entries.length !== 1) {
       const at = entries.map(({ node }) => node.loc.start.line).join(" and ");
       const names = found[0].functions.map((each) => each.name).slice(0, 40).join(", ");
-      throw new Error(`${name}: ${at ? `there is one each in lines ${at}` : `${found[0].file} has ${names || "no functions"}`}`);
+      const why = at ? `there is one each in lines ${at}` : `${found[0].file} has ${names || "no functions"}`;
+      throw new Error(`${name}: ${why}`);
     }
     return { source: found[0], entry: entries[0] };
   }
@@ -173,7 +174,8 @@ class Faults {
   /** Call a function with all objects alive below a prototype as `this`; its result. */
   alive(prototype, functionDeclaration, args) {
     const { result } = this.sources.post("Runtime.evaluate", { expression: prototype, objectGroup: GLOBAL });
-    const { objects } = this.sources.post("Runtime.queryObjects", { prototypeObjectId: result.objectId, objectGroup: GLOBAL });
+    const below = { prototypeObjectId: result.objectId, objectGroup: GLOBAL };
+    const { objects } = this.sources.post("Runtime.queryObjects", below);
     const asked = { objectId: objects.objectId, functionDeclaration, arguments: args, returnByValue: true };
     const answer = this.sources.post("Runtime.callFunctionOn", asked);
     this.sources.post("Runtime.releaseObjectGroup", { objectGroup: GLOBAL });

@@ -46,7 +46,8 @@ function ofStatement(node, inList, hook, mayRaise) {
   if (node.type === "ReturnStatement") return ofReturn(node, hook, mayRaise);
   const isList = node.type === "BlockStatement" || node.type === "SwitchCase";
   const isTry = mayRaise && node.type === "TryStatement" && returns(node);
-  const inside = children(node).flatMap(([, child]) => ofStatement(child, isList ? child : inList, hook, mayRaise && !isTry));
+  const mayInside = mayRaise && !isTry;
+  const inside = children(node).flatMap(([, child]) => ofStatement(child, isList ? child : inList, hook, mayInside));
   return isTry ? [{ at: inList.start, text: `${hook}.raise;` }, ...inside] : inside;
 }
 
