@@ -79,6 +79,7 @@ def shop(tmp_path_factory):
         yield deployment
         runtime.down(deployment)
         assert sessions.end_session(session) == ()
+    catalog.offers.cache_clear()
 
 
 def get(deployment, path):
