@@ -72,10 +72,12 @@ def _parser() -> argparse.ArgumentParser:
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
 
+    from pytest_anomod.agents import command as agents
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
 
-    importing.add_to(commands, lambda line: print(line, flush=True))
+    for group in (agents, importing):
+        group.add_to(commands, lambda line: print(line, flush=True))
     export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
 
     check = commands.add_parser(

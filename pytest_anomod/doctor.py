@@ -44,7 +44,7 @@ def examine() -> Machine:
 
 def rows(machine: Machine) -> tuple[Row, ...]:
     """Everything that is looked at, what the default needs first."""
-    return (*_default(machine), *_containers(machine), *_extras(machine))
+    return (*_default(machine), *_containers(machine), *_extras(machine), *_agents(machine))
 
 
 def works(found: Sequence[Row]) -> bool:
@@ -215,6 +215,17 @@ def _extras(machine: Machine) -> Iterator[Row]:
         found=", ".join(machine.pythons) or "none",
         cost=f"tox skips the tests on {', '.join(absent)}",
     )
+
+
+def _agents(machine: Machine) -> Iterator[Row]:
+    """What is put into other people's services, by language."""
+    for name, place in machine.agents:
+        yield Row(
+            thing=f"agents: {name}",
+            there=bool(place),
+            found=place or "not fetched",
+            cost=f"traces, coverage and code faults of {name} services of yours: anomod agents fetch {name}",
+        )
 
 
 def _line(cells: Sequence[str]) -> list[str]:

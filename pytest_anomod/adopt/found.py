@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from pytest_anomod.define.agents import Guess
 from pytest_anomod.define.services import KINDS
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.system import ServiceKind
@@ -32,11 +33,23 @@ class FoundService:
     """Services that it calls, each with where that was seen."""
     env: Mapping[str, Answer] = dataclasses.field(default_factory=dict)
     """Variables to be given to it, with {NAME} for ports."""
+    agents: Answer | None = None
+    """What may be put into it for traces, coverage and faults in code: Python text; None where nothing tells."""
 
     @property
     def kind(self) -> ServiceKind:
         """What it is for, by what it runs."""
         return KINDS.get(self.engine.value, ServiceKind.APP)
+
+
+def agents_answer(guess: Guess | None) -> Answer | None:
+    """A guess of a service's language and source, as Python text."""
+    if guess is None:
+        return None
+    language, source = guess.agents.language, guess.agents.source
+    text = f'Agents("{language}", source="{source}")' if source else f'"{language}"'
+    where = source or "its working directory"
+    return Answer(value=text, why=f"{guess.why}; its own sources are taken to be in {where}: check that")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

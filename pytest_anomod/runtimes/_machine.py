@@ -18,6 +18,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_anomod.agents import cache
+from pytest_anomod.agents.language import language, offered
 from pytest_anomod.host import cgroups
 from pytest_anomod.host.state import state_root
 from pytest_anomod.model.errors import SafetyError
@@ -64,6 +66,8 @@ class Machine:
     blade_home: str
     blade_lacks: tuple[str, ...]
     go: str
+    agents: tuple[tuple[str, str], ...] = ()
+    """Languages, and where what runs in their services is; "" for what is not fetched."""
 
 
 def survey(*, blade_home: str = "", blade_lacks: Sequence[str] = ()) -> Machine:
@@ -101,7 +105,13 @@ def survey(*, blade_home: str = "", blade_lacks: Sequence[str] = ()) -> Machine:
         blade_home=blade_home,
         blade_lacks=tuple(blade_lacks),
         go=_first_line(["go", "version"]),
+        agents=_agents(),
     )
+
+
+def _agents() -> tuple[tuple[str, str], ...]:
+    found = [language(name) for name in offered()]
+    return tuple((one.name, str(cache.ready(one) or "")) for one in found if one.artefacts)
 
 
 def find_python(version: str) -> str:
