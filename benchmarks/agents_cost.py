@@ -1,6 +1,6 @@
 """What agents cost a service, for each language: CPU and memory at the start, and requests a second of one busy core.
 
-    python benchmarks/agents_cost.py [java ...] [--seconds 8] [--warm 20]
+    python benchmarks/agents_cost.py [java node go ...] [--seconds 8] [--warm 20]
 
 Starts a service of examples/shop (after examples/shop/build.sh) as it is, with lines counted alone, and with all that
 agents give, which is what a case puts in. The service has the last core of this machine to itself; clients, and what
@@ -10,10 +10,12 @@ takes its spans, have the others. Needs `anomod agents fetch`.
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import dataclasses
 import http.server
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -38,9 +40,13 @@ PROBE = "GET /health"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A service: what starts it in the shop's directory, and the request that it is asked again and again."""
+    """A service: what starts it in the shop's directory, and the request that it is asked again and again.
+
+    `with_agents` starts it where they are built in.
+    """
 
     argv: tuple[str, ...]
+    with_agents: tuple[str, ...] = ()
     request: str
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
     asked: Agents
@@ -52,7 +58,29 @@ def java() -> Subject:
     return Subject(argv=argv, request="POST /orders?price=300&count=0", asked=Agents("java"))
 
 
-SUBJECTS: Mapping[str, Callable[[], Subject]] = {"java": java}
+def node() -> Subject:
+    """The gateway, with an order that is no JSON: an async function reads it and raises."""
+    return Subject(argv=("node", "gateway/server.js"), request="POST /orders", asked=Agents("node"))
+
+
+def go() -> Subject:
+    """Pricing, with a price that is no number: no store is asked. It is built a second time, with the overlay."""
+    built = Path(tempfile.mkdtemp(prefix="anomod-go-"))
+    atexit.register(shutil.rmtree, built)
+    overlay = ["go", "run", str(INSIDE / "go" / "overlay.go"), str(built / "overlay")]
+    flags = subprocess.run(overlay, check=True, capture_output=True, text=True).stdout.strip()
+    build = ["go", "build", "-o", str(built / "pricing"), "."]
+    env = {**os.environ, "GOFLAGS": flags, "CGO_ENABLED": "0"}
+    subprocess.run(build, check=True, cwd=SHOP / "pricing", env=env)
+    return Subject(
+        argv=("build/pricing",),
+        with_agents=(str(built / "pricing"),),
+        request="GET /quotes?price=none&count=1",
+        asked=Agents("go"),
+    )
+
+
+SUBJECTS: Mapping[str, Callable[[], Subject]] = {"java": java, "node": node, "go": go}
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -73,11 +101,13 @@ def measure(subject: Subject, way: str, warm_s: float, seconds: float, otlp_url:
     core = max(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="anomod-cost-") as run, _Client(subject.request, port) as client:
         env = {**os.environ, **subject.env, "PORT": str(port), "HOST": "127.0.0.1"}
+        argv = subject.argv
         if way != "plain":
+            argv = subject.with_agents or argv
             env |= _agents(subject, env, Path(run), otlp_url if way == "all" else "")
         began = clock.monotonic_s()
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *subject.argv],
+            ["taskset", "-c", str(core), *argv],
             cwd=SHOP, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
@@ -207,6 +237,10 @@ class _Sink(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        while self.headers.get("Transfer-Encoding") == "chunked" and (size := int(self.rfile.readline(), 16)):
+            self.rfile.read(size + 2)
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            self.rfile.readline()
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -234,8 +268,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     with _receiver() as url:
         for name in given.languages or SUBJECTS:
+            subject = SUBJECTS[name]()
             for way in WAYS:
-                f = measure(SUBJECTS[name](), way, given.warm, given.seconds, url)
+                f = measure(subject, way, given.warm, given.seconds, url)
                 start = f"{f.ready_s:.1f} | {f.start_cpu_s:.1f} | {f.start_mb:.0f}"
                 print(f"| {name} | {way} | {start} | {f.rps:.0f} | {f.cpu_ms:.2f} | {f.busy_mb:.0f} |", flush=True)
 
