@@ -64,7 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     image = commands.add_parser("image", help="the image of all services and stores, for the docker runtime")
-    image.add_argument("action", choices=("build", "name"), help="make it unless it is there; or say its name")
+    image.add_argument(
+        "action",
+        choices=("build", "name", "save"),
+        help="make it unless it is there; say its name; make it and write it to a file that nodes of a cluster import",
+    )
+    image.add_argument("--to", type=Path, metavar="FILE", help="where to save it (default: in the cache directory)")
     image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
     image.set_defaults(run=_image)
 
@@ -168,6 +173,9 @@ def _image(arguments: argparse.Namespace) -> int:
 
     if arguments.action == "name":
         print(docker_image.image_name())
+        return 0
+    if arguments.action == "save":
+        print(docker_image.save(arguments.to, lambda line: print(line, file=sys.stderr)))
         return 0
     client = docker_engine.connect(docker_engine.engine_url())
     docker_image.build(client, lambda line: print(line, flush=True), base=arguments.base)
