@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     catalog_command.set_defaults(run=_list)
 
     doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")
+    doctor.add_argument(
+        "--kubernetes", action="store_true", help="what the runtime kubernetes needs in the cluster, and what it lacks"
+    )
     doctor.set_defaults(run=_doctor)
 
     image = commands.add_parser("image", help="the image of all services and stores, for the docker runtime")
@@ -159,8 +162,15 @@ def _list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_: argparse.Namespace) -> int:
+def _doctor(arguments: argparse.Namespace) -> int:
     from pytest_anomod import doctor
+
+    if arguments.kubernetes:
+        from pytest_anomod.runtimes.kubernetes.examine import examine
+
+        text, works = examine()
+        print(text)
+        return 0 if works else 1
 
     found = doctor.rows(doctor.examine())
     print(doctor.render(found))

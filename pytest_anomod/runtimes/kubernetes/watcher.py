@@ -1,4 +1,4 @@
-"""Follows the pods of a deployment: their states in undo/pods.json, their logs and spans in files as services write them.
+"""Follows the pods of a deployment: their states in undo/pods.json, logs and spans in files as services write them.
 
 A program of its own, started on behalf of the deployment: `python -m ...watcher JSON` with place, namespace, id,
 directory and services (name -> format of its log). It survives an API server that goes away for a while: logs go on
