@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlsplit
 
 from pytest_anomod.host import files, health
 from pytest_anomod.model import clock
@@ -17,17 +16,17 @@ from pytest_anomod.runtimes.kubernetes import objects
 from pytest_anomod.runtimes.kubernetes.api import OWNER, SYSTEM, path_of
 from pytest_anomod.runtimes.kubernetes.asking import ask
 from pytest_anomod.runtimes.kubernetes.deployment import KubernetesDeployment
-from pytest_anomod.runtimes.kubernetes.objects import BASE_PORT, INSIDE_PORT, named
+from pytest_anomod.runtimes.kubernetes.objects import BASE_PORT, HOST_PART, INSIDE_PORT, named
 from pytest_anomod.runtimes.kubernetes.trouble import FATAL
+from pytest_anomod.runtimes.kubernetes.ways import UP_FOR_S, Ways, placed, ports_of, wants_forwarding
 from pytest_anomod.runtimes.replica import package_of
 
 BOOT_LIMIT_S = 300.0
-HOST_PART = "host"
-"""The part that plans the deployment, fills its stores and answers for their metrics."""
 LOOK_EVERY_S = 0.3
 IN_THE_WAY_S = 15.0
 """How long a pod may be in the way of which no more is hoped."""
-WATCHED_FOR_S = 7 * 86_400.0
+SILENT_S = 4.0
+"""After so long a host that runs and is not reached at its address is reached through the API server."""
 AT_ONCE = 8
 _WATCHER = "pytest_anomod.runtimes.kubernetes.watcher"
 
@@ -41,9 +40,11 @@ class Boot:
         self.namespace = deployment.namespace
         self.system = system
         self.options = ["--dir", objects.DIRECTORY, "--base-port", str(BASE_PORT), *options]
-        self.addresses: dict[str, str] = {}
+        self.ways = Ways(deployment)
+        self.inner_ports: dict[str, list[int]] = {}
         self.formats: dict[str, str] = {}
         self.stuck: dict[str, float] = {}
+        self.host_ran_s = 0.0
 
     def run(self) -> None:
         """Start everything, wait until it is filled and healthy, announce it."""
@@ -51,15 +52,14 @@ class Boot:
         self._create("secrets", objects.secret(self.deployment.ref, {"secret/token": token}))
         self._create("configmaps", objects.our_program(self.deployment.ref))
         parts = [HOST_PART, *(service.name for service in self.system.services)]
-        for part, address in zip(parts, _each(self._create_service, parts), strict=True):
-            self.addresses[part] = address
+        self.ways.addresses.update(zip(parts, _each(self._create_service, parts), strict=True))
         self._start(HOST_PART, BASE_PORT)
         plan = self._plan(token)
         services: dict[str, Any] = plan["services"]
         self.formats = {name: described["log_format"] for name, described in services.items()}
         self._watch()
-        _each(lambda name: self._publish(name, _ports(services[name])), services)
-        _each(lambda name: self._start(name, _ports(services[name])[-1]), _stores_first(services))
+        _each(lambda name: self._publish(name, self.inner_ports[name]), services)
+        _each(lambda name: self._start(name, self.inner_ports[name][-1]), _stores_first(services))
         self._wait(lambda: self._ask_host("read", path="run/filled") is not None, "to be filled")
         waiting = set(services)
 
@@ -87,37 +87,39 @@ class Boot:
     def _start(self, part: str, probe_port: int) -> None:
         program = ["python3", "-m", "pytest_anomod.replicas.kit.container", package_of(self.system), part]
         made = objects.deployment(
-            self.deployment.ref, part, argv=[*program, *self.options], probe_port=probe_port, aliases=self.addresses
+            self.deployment.ref,
+            part,
+            argv=[*program, *self.options],
+            probe_port=probe_port,
+            aliases=self.ways.addresses,
         )
         self._create("deployments", made, "apps/v1")
 
     def _plan(self, token: str) -> dict[str, Any]:
-        """What the host says there will be, with addresses of this cluster; parts are given what they need of it."""
+        """What the host says there will be, with the addresses by which it is reached from here."""
         self._wait(lambda: self._ask_host("read", path="run/plan.json") is not None, "to be planned")
         plan: dict[str, Any] = json.loads(str(self._ask_host("read", path="run/plan.json")))
+        if self.ways.forwarded:
+            self.ways.forward(
+                (name, port)
+                for name, described in plan["services"].items()
+                for port in (*ports_of(described), INSIDE_PORT)
+            )
+        self._give(plan, token)
+        self.inner_ports = {name: ports_of(described) for name, described in plan["services"].items()}
+        return {**placed(plan, self.ways), "directory": str(self.deployment.directory)}
+
+    def _give(self, plan: Mapping[str, Any], token: str) -> None:
+        """Give all parts what the host wrote down for them, and keep the logins of stores."""
         given = {"secret/token": token, "run/stores.json": str(self._ask_host("read", path="run/stores.json"))}
         for name, described in plan["services"].items():
-            host = described["host"] = self.addresses[name]
-            for key in ("agent_url", "metrics_url"):
-                if described[key]:
-                    at = host if described["agent_url"] else self.addresses[HOST_PART]
-                    described[key] = _at(described[key], at)
-            if described.get("secret_file"):
-                given[described["secret_file"]] = login = str(self._ask_host("read", path=described["secret_file"]))
-                told = {**json.loads(login), "host": host}
-                files.write_json(self.deployment.directory / described["secret_file"], told)
-        entry = self._service_at(plan, plan["entry_url"])
-        plan["entry_url"] = _at(plan["entry_url"], self.addresses[entry])
-        plan["urls"] = {name: _at(url, self.addresses[name]) for name, url in plan["urls"].items()}
-        plan["control_url"] = _at(plan["control_url"], self.addresses[HOST_PART])
-        plan.update(directory=str(self.deployment.directory), host={})
+            file = described.get("secret_file")
+            if file:
+                given[file] = login = str(self._ask_host("read", path=file))
+                host, port = self.ways.to(name, described["port"])
+                files.write_json(self.deployment.directory / file, {**json.loads(login), "host": host, "port": port})
         secret = objects.secret(self.deployment.ref, given)
         self.api.patch(path_of("v1", "secrets", self.namespace, secret["metadata"]["name"]), {"data": secret["data"]})
-        return plan
-
-    def _service_at(self, plan: Mapping[str, Any], url: str) -> str:
-        port = urlsplit(url).port
-        return next(name for name, described in plan["services"].items() if described["port"] == port)
 
     def _watch(self) -> None:
         deployment = self.deployment
@@ -129,14 +131,32 @@ class Boot:
             "services": self.formats,
         }
         argv = [sys.executable, "-m", _WATCHER, json.dumps(orders)]
-        deployment.programs.start(HOST_PART, argv, "watcher", WATCHED_FOR_S)
+        deployment.programs.start(HOST_PART, argv, "watcher", UP_FOR_S)
 
     def _ask_host(self, do: str, **words: Any) -> Any:
         """The host's answer; None while there is none."""
         try:
-            return ask((self.addresses[HOST_PART], INSIDE_PORT), self.deployment.token(), do, timeout_s=2.0, **words)
+            return ask(self.ways.to(HOST_PART, INSIDE_PORT), self.deployment.token(), do, timeout_s=2.0, **words)
         except DeploymentError:
+            if not self.ways.forwarded and self._is_out_of_reach():
+                self.ways.forward([(HOST_PART, BASE_PORT), (HOST_PART, INSIDE_PORT)])
             return None
+
+    def _is_out_of_reach(self) -> bool:
+        """Whether the host's pod has begun, for a while, and yet nobody answers at its address."""
+        if wants_forwarding():
+            return True
+        path = path_of("v1", "pods", self.namespace)
+        selector = ",".join(f"{key}={value}" for key, value in objects.labels(self.deployment.ref, HOST_PART).items())
+        statuses = [
+            status
+            for pod in (self.api.get(path, labelSelector=selector) or {}).get("items", ())
+            for status in pod["status"].get("containerStatuses") or ()
+        ]
+        if not any("running" in status["state"] for status in statuses):
+            return False
+        self.host_ran_s = self.host_ran_s or clock.monotonic_s()
+        return clock.monotonic_s() - self.host_ran_s > SILENT_S
 
     def _answers(self, described: Mapping[str, Any]) -> bool:
         return health.is_well(described["log_format"], (described["host"], described["port"]), 0.5)
@@ -219,16 +239,5 @@ def _each(work: Callable[[str], Any], items: Iterable[str]) -> list[Any]:
         return list(pool.map(work, items))
 
 
-def _ports(described: Mapping[str, Any]) -> list[int]:
-    """The port of a service, and that of its agent if it has one."""
-    agent = described["agent_url"]
-    return [int(described["port"]), *([int(urlsplit(agent).port or 0)] if agent else [])]
-
-
 def _stores_first(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return sorted(services, key=lambda name: services[name]["agent_url"] is not None)
-
-
-def _at(url: str, host: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=f"{host}:{parts.port}").geturl()

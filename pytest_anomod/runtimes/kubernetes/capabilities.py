@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,7 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import Agent, Lifecycle, Listener, Pods, PodsOf, Programs, Resolver, StoreLogin
+from pytest_anomod.model.capability import (
+    Agent,
+    Detour,
+    Lifecycle,
+    Listener,
+    Pods,
+    PodsOf,
+    Programs,
+    Resolver,
+    StoreLogin,
+)
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import instance_of
@@ -135,6 +146,10 @@ class PodListener(ReplicaListener):
     deployment: KubernetesDeployment
     host = "0.0.0.0"
 
+    def detour(self) -> Detour:
+        port = int(self.deployment.described(self.service)["inner"][1])
+        return dataclasses.replace(super().detour(), listen=port)
+
     def is_listening(self, port: int) -> bool:
         try:
             return bool(self.deployment.ask(self.service, "listening", port=port))
@@ -181,7 +196,7 @@ class PodsOfService(OfReplica):
             namespace=deployment.namespace,
             labels=labels(deployment.ref, self.service),
             container=CONTAINER,
-            port=int(deployment.described(self.service)["port"]),
+            port=int(deployment.described(self.service)["inner"][1]),
         )
 
 

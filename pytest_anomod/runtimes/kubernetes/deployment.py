@@ -13,7 +13,7 @@ from pytest_anomod.model.runtime import Instance, Stats
 from pytest_anomod.runtimes.kubernetes import capabilities
 from pytest_anomod.runtimes.kubernetes.api import Api, path_of
 from pytest_anomod.runtimes.kubernetes.asking import ask
-from pytest_anomod.runtimes.kubernetes.objects import BASE_PORT, INSIDE_PORT, named
+from pytest_anomod.runtimes.kubernetes.objects import BASE_PORT, named
 from pytest_anomod.runtimes.kubernetes.watcher import PODS
 from pytest_anomod.runtimes.replica import ReplicaDeployment
 
@@ -36,13 +36,10 @@ class KubernetesDeployment(ReplicaDeployment):
         self.namespace: str = ref["namespace"]
         self.capabilities = capabilities.OF_PODS
 
-    def host_of(self, service: str) -> str:
-        """The address of a service's Service."""
-        return str(self.described(service)["host"])
-
     def ask(self, service: str, do: str, **words: Json) -> Json:
         """Ask the first process of a service's container; DeploymentError when it does not answer."""
-        return ask((self.host_of(service), INSIDE_PORT), self.token(), do, **words)
+        host, port = self.described(service)["inside"]
+        return ask((host, port), self.token(), do, **words)
 
     # what is there
 
@@ -72,7 +69,7 @@ class KubernetesDeployment(ReplicaDeployment):
             pid=None,
             start_time=pod["began"] if pod and state == "running" else None,
             restarts=number - 1,
-            inner_address=(self.host_of(service), described["port"]) if state == "running" else None,
+            inner_address=(described["inner"][0], described["inner"][1]) if state == "running" else None,
         )
 
     def is_stopped(self, service: str) -> bool:
@@ -96,7 +93,7 @@ class KubernetesDeployment(ReplicaDeployment):
     def free_port(self) -> int:
         """A port that nothing in any of the pods uses, and that was not handed out before."""
         services = self.document["services"]
-        taken = {described["port"] for described in services.values()} | self._handed_out
+        taken = {described["inner"][1] for described in services.values()} | self._handed_out
         first = BASE_PORT + 2 * len(services) + 100
         port = next(port for port in range(first, first + _AT_ONCE) if port not in taken)
         self._handed_out.add(port)

@@ -16,6 +16,8 @@ INSIDE_PORT = 19_999
 """Where the first process of each container answers (helpers/inside.py)."""
 DIRECTORY, GIVEN, OURS = "/deployment", "/given", "/ours"
 CONTAINER = "main"
+HOST_PART = "host"
+"""The part that plans the deployment, fills its stores and answers for their metrics."""
 GIVEN_NAME, OURS_NAME = "anomod-given", "anomod-ours"
 """Names of the Secret with what parts are given, and of the ConfigMap with our program."""
 USER = 1000

@@ -21,7 +21,7 @@ RULES: tuple[Mapping[str, Sequence[str]], ...] = (
     },
     {"apiGroups": ("",), "resources": ("pods",), "verbs": ("get", "list", "watch", "delete")},
     {"apiGroups": ("",), "resources": ("pods/log",), "verbs": ("get",)},
-    {"apiGroups": ("",), "resources": ("events",), "verbs": ("list",)},
+    {"apiGroups": ("",), "resources": ("pods/portforward",), "verbs": ("get", "create")},
 )
 """Rules of the Role, as `rules` of its manifest has them."""
 OWN_NAMESPACES: Mapping[str, Sequence[str]] = {
