@@ -70,5 +70,5 @@ def allowed(place: Mapping[str, Json], namespace: str, group: str, resource: str
         "spec": {"resourceAttributes": asked},
     }
     with cluster.translated("our rights can't be asked for"):
-        said = client.AuthorizationV1Api(cluster.connect(place)).create_self_subject_access_review(review)
+        said: Any = client.AuthorizationV1Api(cluster.connect(place)).create_self_subject_access_review(review)
     return bool(said.status.allowed)

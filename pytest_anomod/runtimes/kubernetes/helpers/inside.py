@@ -256,8 +256,8 @@ def main(argv):
     inside.start(argv[5:])
     signal.signal(signal.SIGTERM, lambda *_: os.kill(inside.main, signal.SIGTERM))
     while inside.code is None:
-        for ready in select.select([listener, wakes], [], [], 30.0)[0]:
-            if ready is wakes:
+        for ready in select.select([listener.fileno(), wakes], [], [], 30.0)[0]:
+            if ready == wakes:
                 os.read(wakes, 4096)
                 inside.reap()
                 continue
