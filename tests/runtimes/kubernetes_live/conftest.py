@@ -1,4 +1,4 @@
-"""The cluster of the tests of the runtime kubernetes: `tox run -e kubernetes`, which puts them inside one of its own."""
+"""The cluster of the tests of the runtime kubernetes: `tox run -e kubernetes` puts them inside one of its own."""
 
 from __future__ import annotations
 
