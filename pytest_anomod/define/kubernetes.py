@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pytest_anomod.define import secrets
 from pytest_anomod.define.caller import beside_caller
@@ -51,36 +52,17 @@ def kubernetes_system(
         raise ScenarioError(msg)
     manifests = tuple(str(beside_caller(path)) for path in paths)
     labels, found = _of_files(manifests, where) if manifests else ({**(pods or {})}, {})
-    if not labels:
-        msg = f"{where} has no service: " + (
-            "no Deployment in the files" if manifests else "say pods={service: labels}"
-        )
-        raise ScenarioError(msg)
     given = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
-    check_names(labels, {what: rows or {} for what, rows in {**given, "logins": logins}.items()}, where)
-    for fault in allow:
-        catalog.find("faults", fault)  # a wrong name would allow nothing, and say nothing
+    told = {what: dict(rows or {}) for what, rows in given.items()}
+    _check(labels, {**told, "logins": logins or {}}, allow, where=where, of_files=bool(manifests))
     secrets.keep({one: {"URL": login} for one, login in (logins or {}).items()}, {})
-    called = {one: tuple((calls or {}).get(one, found[one].calls if one in found else ())) for one in labels}
+    called = {one: tuple(told["calls"].get(one, found[one].calls if one in found else ())) for one in labels}
     chosen = entry or entry_of(called, where)
-
-    def service(one: str) -> Service:
-        engine = (engines or {}).get(one, found[one].engine if one in found else "http")
-        usual = ServiceKind.GATEWAY if one == chosen else KINDS.get(engine, ServiceKind.APP)
-        return Service(
-            name=one,
-            kind=kind_of((kinds or {}).get(one, usual), one, where),
-            calls=called[one],
-            engine=engine,
-            port=check_port((ports or {}).get(one, found[one].port if one in found else 0), one, where),
-            probe=(probes or {}).get(one, found[one].probe if one in found else Probe()),
-        )
-
+    listed = tuple(_service(one, called[one], found.get(one), told, chosen, where=where) for one in labels)
     deployed = Manifests(
         pods=labels, paths=manifests, namespace=namespace, services=dict(services or {}), allow=tuple(allow),
         logins=dict(logins or {}),
     )  # fmt: skip
-    listed = tuple(service(one) for one in labels)
     system = System(
         name=name, services=listed, entry=chosen, journeys=tuple(journeys) or (visit("/"),), rate_rps=rate_rps,
         deploys=(deployed,), telemetry=tuple(telemetry),
@@ -88,6 +70,46 @@ def kubernetes_system(
     system.service(chosen)
     catalog.register("systems", system)
     return system
+
+
+def _check(
+    labels: Mapping[str, object],
+    told: Mapping[str, Mapping[str, object]],
+    allow: Sequence[str],
+    *,
+    where: str,
+    of_files: bool,
+) -> None:
+    """ScenarioError for a system without services, and for names of services and faults that are none."""
+    if not labels:
+        why = "no Deployment in the files" if of_files else "say pods={service: labels}"
+        msg = f"{where} has no service: {why}"
+        raise ScenarioError(msg)
+    check_names(labels, told, where)
+    for fault in allow:
+        catalog.find("faults", fault)  # a wrong name would allow nothing, and say nothing
+
+
+def _service(
+    name: str,
+    calls: tuple[str, ...],
+    found: Found | None,
+    told: Mapping[str, Mapping[str, Any]],
+    entry: str,
+    *,
+    where: str,
+) -> Service:
+    """What was found, with what the user says instead."""
+    engine = told["engines"].get(name, found.engine if found else "http")
+    usual = ServiceKind.GATEWAY if name == entry else KINDS.get(engine, ServiceKind.APP)
+    return Service(
+        name=name,
+        kind=kind_of(told["kinds"].get(name, usual), name, where),
+        calls=calls,
+        engine=engine,
+        port=check_port(told["ports"].get(name, found.port if found else 0), name, where),
+        probe=told["probes"].get(name, found.probe if found else Probe()),
+    )
 
 
 def _of_files(paths: Sequence[str], where: str) -> tuple[dict[str, Mapping[str, str]], dict[str, Found]]:
