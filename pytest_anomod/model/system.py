@@ -158,7 +158,26 @@ class Running:
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
-Deployable = Replica | ComposeFiles | Commands | Running
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Manifests:
+    """What other people run in Kubernetes: manifests, brought up in a namespace of ours, or what runs in `namespace`.
+
+    `paths` are files (also what `helm template` printed), folders of them, or Kustomize directories, all absolute.
+    `pods` are the labels of each service's pods, `services` the names of Services where they differ from the names
+    here. What runs in a namespace already is never taken down; only faults that are taken out without a trace are
+    allowed there, unless `allow` names others. `logins` are addresses of stores for an administrator, by service, with
+    {host} and {port} for where the store is reached.
+    """
+
+    pods: Mapping[str, Mapping[str, str]]
+    paths: tuple[str, ...] = ()
+    namespace: str = ""
+    services: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+
+
+Deployable = Replica | ComposeFiles | Commands | Running | Manifests
 """What brings a system up."""
 
 D = TypeVar("D")
