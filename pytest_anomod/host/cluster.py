@@ -60,11 +60,6 @@ def _client(kubeconfig: str, context: str) -> ApiClient:
     from kubernetes import client, config
     from kubernetes.config.config_exception import ConfigException
 
-    class Client(client.ApiClient):
-        def request(self, *words: Any, **named: Any) -> Any:
-            named["_request_timeout"] = named.get("_request_timeout") or ANSWER_S
-            return super().request(*words, **named)
-
     settings = client.Configuration()
     try:
         if kubeconfig == _IN_CLUSTER:
@@ -76,7 +71,14 @@ def _client(kubeconfig: str, context: str) -> ApiClient:
         msg = f"{kubeconfig} can't be used with context {context!r}: {error}; see kubectl config get-contexts"
         raise DeploymentError(msg) from error
     settings.retries = 1
-    return Client(settings)
+    made = client.ApiClient(settings)
+    asks = made.rest_client.request
+
+    def request(*words: Any, **named: Any) -> Any:
+        return asks(*words, **{**named, "_request_timeout": named.get("_request_timeout") or ANSWER_S})
+
+    made.rest_client.request = request  # type: ignore[method-assign]
+    return made
 
 
 def _current(files: str) -> str:
