@@ -243,7 +243,12 @@ def pod_body(app: str) -> dict:
     }
     return {
         "metadata": {"name": f"{app}-{uuid.uuid4().hex[:5]}", "labels": {"app": app, "deployment": "d1"}},
-        "spec": {"containers": [container], "volumes": [{"name": "data", "emptyDir": {}}]},
+        # no scheduler of that name: where a node is, it leaves these pods to us
+        "spec": {
+            "containers": [container],
+            "volumes": [{"name": "data", "emptyDir": {}}],
+            "schedulerName": "anomod-tests",
+        },
     }
 
 

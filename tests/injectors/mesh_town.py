@@ -7,6 +7,7 @@ Chaos Mesh; nothing is played there, and `ANOMOD_TRIAL_IMAGE` must be an image w
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -50,7 +51,7 @@ class Town:
             self._deploy()
         else:
             if mode == "api":
-                clock.wait_until(self._has_account, timeout_s=20, what="the namespace's account")
+                self._make_account()
             for app in SERVICES:
                 self.core.create_namespaced_pod(self.namespace, pod_body(app))
             self.controller = Controller(self.api, self.namespace, version=version, **plays)
@@ -58,17 +59,16 @@ class Town:
         self.deployment = self._deployment(directory)
         clock.wait_until(self.all_ready, timeout_s=60, what="pods to be ready")
 
-    def _has_account(self) -> bool:
+    def _make_account(self) -> None:
         """Pods want one; where no controller makes it, we do."""
-        names = [one.metadata.name for one in self.core.list_namespaced_service_account(self.namespace).items]
-        if "default" not in names:
+        with contextlib.suppress(client.ApiException):
             self.core.create_namespaced_service_account(self.namespace, {"metadata": {"name": "default"}})
-        return True
 
     def _deploy(self) -> None:
         apps = client.AppsV1Api(self.api)
         for app in SERVICES:
             pod = pod_body(app)
+            del pod["spec"]["schedulerName"]
             (container,) = pod["spec"]["containers"]
             container |= {
                 "image": os.environ["ANOMOD_TRIAL_IMAGE"],
