@@ -64,10 +64,18 @@ def _parser() -> argparse.ArgumentParser:
     catalog_command.set_defaults(run=_list)
 
     doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")
+    doctor.add_argument(
+        "--kubernetes", action="store_true", help="what the runtime kubernetes needs in the cluster, and what it lacks"
+    )
     doctor.set_defaults(run=_doctor)
 
     image = commands.add_parser("image", help="the image of all services and stores, for the docker runtime")
-    image.add_argument("action", choices=("build", "name"), help="make it unless it is there; or say its name")
+    image.add_argument(
+        "action",
+        choices=("build", "name", "save"),
+        help="make it unless it is there; say its name; make it and write it to a file that nodes of a cluster import",
+    )
+    image.add_argument("--to", type=Path, metavar="FILE", help="where to save it (default: in the cache directory)")
     image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
     image.set_defaults(run=_image)
 
@@ -162,8 +170,15 @@ def _list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_: argparse.Namespace) -> int:
+def _doctor(arguments: argparse.Namespace) -> int:
     from pytest_anomod import doctor
+
+    if arguments.kubernetes:
+        from pytest_anomod.runtimes.kubernetes.examine import examine
+
+        text, works = examine()
+        print(text)
+        return 0 if works else 1
 
     found = doctor.rows(doctor.examine())
     print(doctor.render(found))
@@ -176,6 +191,9 @@ def _image(arguments: argparse.Namespace) -> int:
 
     if arguments.action == "name":
         print(docker_image.image_name())
+        return 0
+    if arguments.action == "save":
+        print(docker_image.save(arguments.to, lambda line: print(line, file=sys.stderr)))
         return 0
     client = docker_engine.connect(docker_engine.engine_url())
     docker_image.build(client, lambda line: print(line, flush=True), base=arguments.base)

@@ -161,3 +161,13 @@ def execute(
             msg = f"{argv[0]} in pod {pod} took more than {timeout_s:g} s"
             raise DeploymentError(msg)
         return int(socket.returncode or 0), text
+
+
+def forward(where: Mapping[str, Json], namespace: str, pod: str, port: int) -> Any:
+    """A way to a port of a pod (the client's PortForward: `.socket(port)`, `.close()`); DeploymentError for none."""
+    from kubernetes import client, stream
+
+    # a client of its own, as for `execute`
+    core = client.CoreV1Api(_client(str(where["kubeconfig"]), str(where["context"])))
+    with translated(f"port {port} of pod {pod}"):
+        return stream.portforward(core.connect_get_namespaced_pod_portforward, pod, namespace, ports=str(port))
