@@ -83,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
 
+    from pytest_anomod.spreading import command as spreading
+
+    spreading.add_to(commands, lambda line: print(line, flush=True))
+
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
 
