@@ -18,7 +18,7 @@ from pytest_anomod.model.redact import redact_text
 from pytest_anomod.spreading.job import CAMPAIGN, Campaign, job, namespaces, remembered
 
 Say = Callable[[str], None]
-RUNTIMES = ("process", "kubernetes")
+
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -33,7 +33,7 @@ def add_to(commands: Any, say: Say) -> None:
         "--out", help="where cases go: a URL, a PersistentVolumeClaim, or a directory of the nodes (/...)"
     )
     parser.add_argument(
-        "--runtime", choices=RUNTIMES, default="process", help="in the pod itself, or in pods of its own"
+        "--runtime", default="auto", metavar="NAME", help="auto is within the pod itself, kubernetes in pods of its own"
     )
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="for the runners; no secrets")
     parser.add_argument("--secret", action="append", default=[], help="a Secret of the namespace, as environment")
@@ -102,11 +102,18 @@ def start(place: Mapping[str, Json], campaign: Campaign) -> None:
 
     api = cluster.connect(place)
     core, rbac = client.CoreV1Api(api), client.RbacAuthorizationV1Api(api)
+    jobs = client.BatchV1Api(api)
+    with cluster.translated("campaigns can't be listed"):
+        known = jobs.list_namespaced_job(campaign.namespace, field_selector=f"metadata.name={campaign.name}").items
+    if known:
+        msg = f"there is a campaign {campaign.name}: --watch or --delete it, or take another --name"
+        raise ScenarioError(msg)
+    if campaign.owns_namespaces:
+        account = {"metadata": {"name": campaign.account, "labels": {CAMPAIGN: campaign.name}}}
+        with cluster.translated(f"service account {campaign.account} was not made"):
+            core.create_namespaced_service_account(campaign.namespace, account)
     try:
         if campaign.owns_namespaces:
-            account = {"metadata": {"name": campaign.account, "labels": {CAMPAIGN: campaign.name}}}
-            with cluster.translated(f"service account {campaign.account} was not made"):
-                core.create_namespaced_service_account(campaign.namespace, account)
             for kind, body in namespaces(campaign, _rules()):
                 where = body["metadata"].get("namespace", "")
                 with cluster.translated(f"{kind} {body['metadata']['name']} {where} was not made".replace("  ", " ")):
@@ -117,7 +124,7 @@ def start(place: Mapping[str, Json], campaign: Campaign) -> None:
                     else:
                         rbac.create_namespaced_role_binding(where, body)
         with cluster.translated(f"Job {campaign.name} was not made"):
-            client.BatchV1Api(api).create_namespaced_job(campaign.namespace, job(campaign))
+            jobs.create_namespaced_job(campaign.namespace, job(campaign))
     except AnomodError:
         remove(place, campaign)
         raise

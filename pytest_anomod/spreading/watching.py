@@ -44,9 +44,12 @@ class Watch:
         from kubernetes import client
 
         api = cluster.connect(where)
+        self._watch(campaign, client.BatchV1Api(api), client.CoreV1Api(api))
+
+    def _watch(self, campaign: Campaign, batch: Any, core: Any) -> None:
         self.campaign = campaign
         self.shares = [Share(index=index) for index in range(campaign.indexes)]
-        self._batch, self._core = client.BatchV1Api(api), client.CoreV1Api(api)
+        self._batch, self._core = batch, core
 
     def until_the_end(self, say: Callable[[str], None], every_s: float = EVERY_S) -> bool:
         """Say what changes until all indexes are over, API server away or not; whether all were played."""
@@ -137,7 +140,9 @@ def _why(pod: Any) -> str:
     for one in pod.status.container_statuses or ():
         ended, waits = one.state.terminated, one.state.waiting
         if ended is not None:
-            return f"ended with {ended.exit_code}{f', {ended.reason}' if ended.reason not in (None, 'Error') else ''}"
+            reason = f", {ended.reason}" if ended.reason not in (None, "Error") else ""
+            last = ["", *(ended.message or "").strip().splitlines()][-1]
+            return f"ended with {ended.exit_code}{reason}{f': {last[:160]}' if last else ''}"
         if waits is not None and waits.reason not in (None, "ContainerCreating"):
             return f"{waits.reason}: {waits.message or ''}".strip(": ")[:160]
     for condition in pod.status.conditions or ():
