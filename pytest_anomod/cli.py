@@ -41,15 +41,18 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     stats = commands.add_parser("stats", help="how much there is in a dataset, and one row per case")
-    stats.add_argument("path", type=Path, help="root of the dataset")
+    stats.add_argument("path", help="root of the dataset, a URL too")
     stats.set_defaults(run=_stats)
 
     validate = commands.add_parser("validate", help="find incomplete, foreign and inconsistent cases; exit 1 if any")
-    validate.add_argument("path", type=Path, help="root of the dataset")
+    validate.add_argument("path", help="root of the dataset, a URL too")
     validate.set_defaults(run=_validate)
 
     index = commands.add_parser("index", help="write the index anew, as after copying cases of other machines together")
-    index.add_argument("path", type=Path, help="root of the dataset")
+    index.add_argument("path", help="root of the dataset, a URL too")
+    index.add_argument(
+        "--unique", action="store_true", help="keep one case of each scenario and seed, the first that was completed"
+    )
     index.set_defaults(run=_index)
 
     evaluation.add_parser(commands)
@@ -70,8 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     from pytest_anomod.agents import command as agents
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
+    from pytest_anomod.spreading import command as spreading
 
-    for group in (agents, importing):
+    for group in (agents, spreading, importing):
         group.add_to(commands, lambda line: print(line, flush=True))
     export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
 
@@ -156,6 +160,11 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _index(arguments: argparse.Namespace) -> int:
     from pytest_anomod.dataset.index import write_index
 
+    if arguments.unique:
+        from pytest_anomod.dataset import doubles, layout
+
+        for directory in doubles.set_aside(layout.place(arguments.path)):
+            print(f"not counted, as it is there already: {directory}")
     document = write_index(arguments.path)
     print(f"{document['cases']} cases; {len(document['incomplete'])} incomplete, which dataset.json lists")
     return 0

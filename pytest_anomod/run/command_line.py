@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pytest_anomod.declare import Declaration
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "out": {"metavar": "DIR", "default": "anomod-dataset", "help": "root of the dataset (%(default)s)"},
+    "out": {"metavar": "DIR", "default": "anomod-dataset", "help": "root of the dataset, a URL too (%(default)s)"},
     "durations": {
         "metavar": "PROFILE",
         "default": "quick",
