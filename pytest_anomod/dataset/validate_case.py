@@ -209,7 +209,7 @@ class CaseChecker:
             yield self.problem(layout.TIMELINE_FILE, f"is not what the journal gives, first at {first.phase}")
         control = label.level == str(Level.NORMAL)
         for key, phase in LABEL_EDGES.items():
-            window = windows.window(phase)
+            window = windows.last(phase) if phase is Phase.RECOVERY else windows.window(phase)
             want = None if control or window is None else window.start_ns
             if getattr(label, key) != want:
                 what = f"says {key}={getattr(label, key)}, the timeline {want} (start of {phase})"
@@ -226,6 +226,8 @@ class CaseChecker:
         spread = label_tables.read(label_tables.PROPAGATION, self.directory)
         proven = [row for row in spread.to_pylist() if row["propagated"] == "yes" and row["effect"] != "load"]
         edges = [f"{row['cause']}->{row['service']}" for row in proven if row["cause"] is not None]
+        if label.root_causes is not None:
+            edges = [f"{row['cause']}->{row['service']}" for row in proven if row["cause"] and row["fault"] == 1]
         if len(spread) and edges != list(label.propagation_edges or ()):
             what = f"proves the steps {edges}, the label has {list(label.propagation_edges or ())}"
             yield self.problem(files_of[label_tables.PROPAGATION], what)

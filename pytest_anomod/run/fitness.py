@@ -89,11 +89,13 @@ def why_skipped(config: pytest.Config, declaration: Declaration) -> str:
         return declaration.unfit
     runtime = catalog.find("runtimes", runtime_name(config, declaration))
     asked = getattr(runtime, "refusal_of_fault", None)
-    if asked and (why := asked(declaration.system, declaration.target, declaration.fault.name)):
-        return f"fault {why}"
     injector: Injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
-    why = injector.refusal(declaration.fault, declaration.target, declaration.system, runtime)
-    return f"{why} (the original's images have nothing of ours inside)" if why and declaration.is_original else why
+    for one in declaration.injections:
+        if asked and (why := asked(declaration.system, one.target, one.fault.name)):
+            return f"fault {why}"
+        if why := injector.refusal(one.fault, one.target, declaration.system, runtime):
+            return f"{why} (the original's images have nothing of ours inside)" if declaration.is_original else why
+    return ""
 
 
 def _is_chosen_for(config: pytest.Config, declaration: Declaration) -> bool:
