@@ -165,7 +165,7 @@ def recover(
     """Take the fault out; doing it twice is fine. `unless_gone`: not if it was seen to be gone in this run."""
     with runs.rollback(records, names.RECOVER):
         run = runs.find(records)
-        if unless_gone and run is not None and (fault["name"], target) in run.gone:
+        if unless_gone and run is not None and _key(fault, target) in run.gone:
             return {"recovered": ""}
         catalog.find("injectors", injector).recover(_fault(fault), _attach(ref), target)
         return {"recovered": fault["name"]}
@@ -196,7 +196,7 @@ def gone(
         patience = run.patience if run is not None else Patience()
         found = looking.streak(absent, streak_s, looks, every_s, timeout_s, failure, patience)
         if run is not None:
-            run.gone.add((fault["name"], target))
+            run.gone.add(_key(fault, target))
         return {"evidence": found["evidence"], "first_gone_unix_nano": found["first_ns"], "looks": found["looks"]}
 
 
@@ -308,6 +308,11 @@ def _attach(ref: Mapping[str, Json]) -> Deployment:
 
 def _fault(fault: Mapping[str, Json]) -> Any:
     return catalog.make_fault(fault["name"], dict(fault["parameters"]))
+
+
+def _key(fault: Mapping[str, Json], target: str) -> str:
+    """What tells a fault of a case from its others."""
+    return json.dumps([fault, target], sort_keys=True)
 
 
 def _plain(value: Json) -> Json:

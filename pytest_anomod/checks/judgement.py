@@ -48,6 +48,15 @@ class Answers:
         enough = any if question in EITHER else all
         return bool(answers) and all(map(enough, answers.values()))
 
+    @property
+    def compound(self) -> bool:
+        """Whether there are several faults."""
+        return any(finding.fault > 1 for finding in self.findings)
+
+    def some(self, question: str) -> bool:
+        """Whether the question is proven of any fault."""
+        return any(finding.outcome is Outcome.PROVEN for finding in self._asked(question))
+
     def failed(self, question: str) -> bool:
         """Whether the question could be asked and is not proven."""
         return bool(self._asked(question)) and not self.proven(question)
@@ -111,6 +120,9 @@ RULES = (
     Rule(verdict=Verdict.CONTAMINATED, because=("calm",),
          when=lambda case: case.failed("calm") and not case.proven("impact")),
     Rule(verdict=Verdict.TOLERATED, because=("impact",), when=lambda case: case.proven("symptom")),
+    Rule(verdict=Verdict.TOLERATED, because=("symptom", "impact"),
+         when=lambda case: case.compound and case.some("symptom"),
+         meaning="all faults were in, but not each of them showed, or was felt"),
     # users were hit while the target showed nothing: the label would name the wrong service
     Rule(verdict=Verdict.CONTAMINATED, because=("impact",), answer=Outcome.PROVEN,
          when=lambda case: case.proven("impact"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +57,7 @@ def checked(config: pytest.Config, function: Any) -> Declaration | tuple[Declara
     several = declared if isinstance(declared, tuple) else (declared,)
     if config.option.anomod_compose:
         several = tuple(with_original(config, declaration) for declaration in several)
+    several = tuple(_calibrated(function, declaration) for declaration in several)
     if isinstance(declared, tuple):
         return several  # of a matrix what can't be run is skipped
     try:
@@ -63,6 +66,15 @@ def checked(config: pytest.Config, function: Any) -> Declaration | tuple[Declara
         raise at_test(config, function, error) from None
     setattr(function, ATTRIBUTE, several[0])
     return several[0]
+
+
+def _calibrated(function: Any, declaration: Declaration) -> Declaration:
+    """The declaration with severities as they were calibrated beside the test's file, if they were."""
+    if declaration.severity is None and not declaration.further:
+        return declaration
+    from pytest_anomod.run.calibrations import applied
+
+    return applied(declaration, Path(inspect.unwrap(function).__code__.co_filename).parent)
 
 
 def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:
