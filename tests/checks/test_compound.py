@@ -62,7 +62,11 @@ def labelled():
     view = compound("graph")
     findings = run_checks(view)
     spread = spread_of(view, findings)
-    return view, spread, make_label(view, Verdict.TOLERATED, findings, None, Provenance(runtime="x", injector="y"), spread)
+    return (
+        view,
+        spread,
+        make_label(view, Verdict.TOLERATED, findings, None, Provenance(runtime="x", injector="y"), spread),
+    )
 
 
 def test_the_label_has_both_root_causes(labelled):

@@ -60,7 +60,13 @@ def test_where_there_is_no_edge_it_says_on_which_side():
 
 def test_plays_that_contradict_each_other_widen_the_interval():
     search = Search(scale_of(HttpDelay()), plays=9, closeness=1.25)
-    for value, verdict in ((100, "tolerated"), (5000, "effective"), (707, "effective"), (800, "silent"), (900, "effective")):
+    for value, verdict in (
+        (100, "tolerated"),
+        (5000, "effective"),
+        (707, "effective"),
+        (800, "silent"),
+        (900, "effective"),
+    ):
         search.add(Play(value, verdict))
     assert search.interval == (100, 900)
     assert 100 < search.next() < 900
