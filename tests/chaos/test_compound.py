@@ -1,4 +1,4 @@
-"""Two faults in one experiment: in at once or one after the other, each seen by itself, none left in, whatever happens."""
+"""Two faults in one experiment: at once or one after the other, each seen by itself, none left in, come what may."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search for the edge: bisection with verdicts that may differ from play to play, and severities that begin there."""
+"""The search for the edge: bisection with verdicts that may differ from play to play; severities that begin there."""
 
 from __future__ import annotations
 

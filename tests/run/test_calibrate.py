@@ -1,4 +1,4 @@
-"""`anomod calibrate`: cases of one scenario with its dial turned, the edge kept beside the test, severities from there."""
+"""`anomod calibrate`: cases with the dial turned, the edge kept beside the test, severities taken from there."""
 
 from __future__ import annotations
 
