@@ -71,10 +71,12 @@ TOGETHER = [
     ((HttpDelay(), "home-timeline-service", 3), (KillService(), "media-service", 5)),
     ((HttpDelay(), "user-timeline-service", 3), (CpuContention(), "user-timeline-service", 4)),
     ((HttpAbort(), "social-graph-service", 3), (NetworkDelay(), "text-service", 3)),
+    ((PoolExhaustion(), "post-storage-service", 5), (HttpAbort(), "user-service", 3)),
 ]
 IN_TURN = [
     ((StopService(), "user-service", 5), (HttpDelay(), "post-storage-service", 3)),
     ((HttpAbort(), "text-service", 5), (HttpDelay(), "text-service", 4)),
+    ((NetworkDelay(), "user-timeline-service", 4), (KillService(), "unique-id-service", 5)),
 ]
 
 

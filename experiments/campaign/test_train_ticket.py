@@ -64,10 +64,12 @@ TOGETHER = [
     ((HttpAbort(method=""), "ts-contacts-service", 3), (NetworkDelay(), "ts-route-service", 4)),
     ((HttpDelay(method=""), "ts-basic-service", 3), (CpuContention(), "ts-basic-service", 4)),
     ((KillService(), "ts-user-service", 5), (HttpDelay(method=""), "ts-seat-service", 3)),
+    ((PoolExhaustion(), "ts-station-service", 5), (HttpDelay(method=""), "ts-travel-service", 3)),
 ]
 IN_TURN = [
     ((StopService(), "ts-contacts-service", 5), (HttpDelay(method=""), "ts-order-service", 3)),
     ((HttpAbort(method=""), "ts-preserve-service", 5), (NetworkDelay(), "ts-preserve-service", 4)),
+    ((NetworkDelay(), "ts-seat-service", 4), (KillService(), "ts-contacts-service", 5)),
 ]
 
 

@@ -209,7 +209,7 @@ class CaseChecker:
             yield self.problem(layout.TIMELINE_FILE, f"is not what the journal gives, first at {first.phase}")
         control = label.level == str(Level.NORMAL)
         for key, phase in LABEL_EDGES.items():
-            window = windows.last(phase) if phase is Phase.RECOVERY else windows.window(phase)
+            window = windows.window(phase)
             want = None if control or window is None else window.start_ns
             if getattr(label, key) != want:
                 what = f"says {key}={getattr(label, key)}, the timeline {want} (start of {phase})"

@@ -36,8 +36,8 @@ class RootCause:
 class Label:
     """Ground truth of one case; times in UTC nanoseconds, None where the case never got there (or is a control).
 
-    Of a compound case `root_causes` has all that was broken, in order; the fields beside it are of the first fault,
-    but for `gone_unix_nano` (of the last), `held_ratio` (the least) and where it came to, of all of them.
+    Of a compound case `root_causes` has all that was broken, in order; the fields beside it are of the first fault, but
+    for `held_ratio` (the least) and the services that it came to (of all of them). Faults at once share their times.
 
     What comes after `versions` is None (or empty) in cases that were written before labels had it.
     """

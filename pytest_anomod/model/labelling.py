@@ -58,7 +58,7 @@ def make_label(
         inject_start_unix_nano=start_of(Phase.ONSET),
         seen_unix_nano=start_of(Phase.ANOMALY),
         recover_start_unix_nano=start_of(Phase.RELEASE),
-        gone_unix_nano=None if control or (last := view.timeline.last(Phase.RECOVERY)) is None else last.start_ns,
+        gone_unix_nano=start_of(Phase.RECOVERY),
         steady_again_unix_nano=None if control else steady_again_ns,
         # nobody could look: not seen is not the same as not held
         held_ratio=None if control or _unasked(findings) else min(held, default=None),

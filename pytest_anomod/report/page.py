@@ -67,7 +67,9 @@ class Drawn:
 
 def draw(result: CaseResult) -> Drawn:
     """Draw a case: half a second of CPU that nobody waits for, so call it where no window needs the core."""
-    title = f"{result.scenario.name}: {result.scenario.what}, {result.verdict}"
+    scenario = result.scenario
+    # what a compound scenario is called by default says the same again, and would not fit
+    title = f"{scenario.what if scenario.further else f'{scenario.name}: {scenario.what}'}, {result.verdict}"
     picture = draw_case(result.view, title)
     figures = samples.ranking(result.view)
     table, lines = rows(result, figures), strips(result.view)
