@@ -117,7 +117,8 @@ def _defaults() -> dict[str, Json]:
 def _cause(row: Mapping[str, Json]) -> RootCause:
     """A root cause of a compound case, as `label_row` wrote it."""
     known = {field.name for field in dataclasses.fields(RootCause)}
-    return RootCause(**{name: tuple(v) if isinstance(v, list) else v for name, v in row.items() if name in known})
+    made: dict[str, Json] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items() if name in known}
+    return RootCause(**made)
 
 
 def _is_names(hint: Any) -> bool:

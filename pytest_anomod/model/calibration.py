@@ -54,7 +54,7 @@ def scale_of(fault: Fault) -> Scale:
         had = f"only the steps {', '.join(map(str, sorted(dial)))}" if any(dial.values()) else "no dial"
         msg = f"fault {fault.name!r} has {had}: there is nothing between tolerated and effective to look for"
         raise ScenarioError(msg)
-    values = {name: [dial[step].get(name) for step in SEVERITIES] for name in dial[1]}
+    values: dict[str, list[Any]] = {name: [dial[step].get(name) for step in SEVERITIES] for name in dial[1]}
     numbers = {
         name: found
         for name, found in values.items()

@@ -22,9 +22,13 @@ def test_the_page_has_every_part(results):
     text = page.render(results, ["deepest_error"])
     heads = re.findall("<h2>(.*?)</h2>", text)
     assert heads == [
-        "Root cause, by service", "Which scenario each method solves", "With fewer modalities", "With damaged telemetry",
-        "Detection", "Notes",
-    ]  # fmt: skip
+        "Root cause, by service",
+        "Which scenario each method solves",
+        "With fewer modalities",
+        "With damaged telemetry",
+        "Detection",
+        "Notes",
+    ]
     assert "Is it too easy? Trivial rules solve, of 4 cases: deepest_error" in text
     scenarios = {row["scenario"] for row in results.rows if row["task"] == "rank"}
     assert all(f"<th>{name}</th>" in text for name in scenarios)
@@ -42,7 +46,7 @@ def test_a_page_of_detection_alone_has_no_ranking(small_dataset):
 
 
 def test_where_it_can_not_be_written_that_is_told(results, tmp_path):
-    with pytest.raises(DatasetError, match="--html .*none/page.html: No such file"):
+    with pytest.raises(DatasetError, match=r"--html .*none/page\.html: No such file"):
         page.write(results, [], tmp_path / "none" / "page.html")
     page.write(results, [], tmp_path / "page.html")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
