@@ -7,6 +7,7 @@ The edge is kept beside the test (run/calibrations.py), and the curve is drawn.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--out", default="anomod-calibration", metavar="DIR", help="dataset of the cases (%(default)s)")
     parser.add_argument(
-        "options", nargs="*", metavar="-- OPTION", help="options of pytest for the cases, after a --: --anomod-rate=20"
+        "--pytest", default="", metavar="OPTIONS", help="options of pytest for the cases: --pytest='--anomod-rate=20'"
     )
     parser.set_defaults(run=run)
 
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     calibrating = Calibrating(arguments.scenario, plays=arguments.plays, closeness=arguments.closeness, say=_say)
     file = arguments.scenario.partition("::")[0]
     options = ["-q", "-p", "no:cacheprovider", "--disable-warnings", f"--anomod-out={arguments.out}"]
-    code = pytest.main([file, *options, *arguments.options], plugins=[calibrating])
+    code = pytest.main([file, *options, *shlex.split(arguments.pytest)], plugins=[calibrating])
     if calibrating.trouble is not None:
         raise calibrating.trouble
     if calibrating.edge is None:

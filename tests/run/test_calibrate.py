@@ -63,7 +63,7 @@ def edges(folder):
 
 
 def test_the_edge_is_kept_drawn_and_said(played, capsys):
-    assert cli.main(["calibrate", "test_them.py::test_late"]) == 0
+    assert cli.main(["calibrate", "test_them.py::test_late", "--pytest=--anomod-rate=20 -q"]) == 0
     (edge,) = edges(played.folder)
     assert edge["tolerated"] < 320 <= edge["effective"] <= 1.25 * edge["tolerated"]
     assert (edge["fault"], edge["target"], edge["parameters"]["percent"]) == ("http_delay", "text-service", 90)
