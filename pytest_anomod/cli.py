@@ -17,6 +17,7 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
 from pytest_anomod.publishing import command as publishing
+from pytest_anomod.run import calibrate
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluation.add_parser(commands)
     judge_again.add_parser(commands)
+    calibrate.add_parser(commands)
     auditing.add_parser(commands)
     exporting.add_parser(commands)
     publishing.add_parser(commands)

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,14 @@ def prepare(
         return {"fault": fault["name"]}
 
 
+def wait_history(records: str, history_s: float) -> dict[str, Json]:
+    """Let more of the normal state be recorded, whatever the machine does meanwhile."""
+    with runs.step(records, names.HISTORY):
+        start_ns = clock.now_ns()
+        clock.sleep(history_s)
+        return {"waited_s": history_s, **_machine_since(start_ns)}
+
+
 def wait_baseline(records: str, baseline_s: float) -> dict[str, Json]:
     """Let the normal state be recorded, on a calm machine; BusyMachineError when it does not get calm in time."""
     with runs.step(records, names.BASELINE) as run:
@@ -126,24 +134,39 @@ def hold(
     fault: Mapping[str, Json] | None = None,
     target: str = "",
     every_s: float = 0.75,
+    others: Sequence[Mapping[str, Json]] = (),
 ) -> dict[str, Json]:
-    """Let the anomaly be recorded and look at the fault meanwhile; without a fault (a control) only wait."""
+    """Let the anomaly be recorded and look at the fault meanwhile; without a fault (a control) only wait.
+
+    `others` are faults, each with its target, that are in as well; what is seen of them is said in that order.
+    """
     with runs.step(records, names.HOLD) as run:
         start_ns = clock.now_ns()
         if fault is None or ref is None:
             clock.sleep(anomaly_s)
             held: dict[str, Json] = {"waited_s": anomaly_s}
         else:
-            held = looking.watch(_observer(ref, injector, fault, target), anomaly_s, every_s)
+            whom = [{"fault": fault, "target": target}, *others]
+            observers = [_observer(ref, injector, one["fault"], one["target"]) for one in whom]
+            held, *rest = looking.watch(observers, anomaly_s, every_s)
+            held |= {"others": rest} if rest else {}
         run.held = True
         return held | _machine_since(start_ns)
 
 
 def recover(
-    ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str, records: str
+    ref: Mapping[str, Json],
+    injector: str,
+    fault: Mapping[str, Json],
+    target: str,
+    records: str,
+    unless_gone: bool = False,
 ) -> dict[str, Json]:
-    """Take the fault out; always acts, and doing it twice is fine."""
+    """Take the fault out; doing it twice is fine. `unless_gone`: not if it was seen to be gone in this run."""
     with runs.rollback(records, names.RECOVER):
+        run = runs.find(records)
+        if unless_gone and run is not None and _key(fault, target) in run.gone:
+            return {"recovered": ""}
         catalog.find("injectors", injector).recover(_fault(fault), _attach(ref), target)
         return {"recovered": fault["name"]}
 
@@ -172,6 +195,8 @@ def gone(
         run, failure = runs.find(records), f"{fault['name']} on {target} is not gone"
         patience = run.patience if run is not None else Patience()
         found = looking.streak(absent, streak_s, looks, every_s, timeout_s, failure, patience)
+        if run is not None:
+            run.gone.add(_key(fault, target))
         return {"evidence": found["evidence"], "first_gone_unix_nano": found["first_ns"], "looks": found["looks"]}
 
 
@@ -283,6 +308,11 @@ def _attach(ref: Mapping[str, Json]) -> Deployment:
 
 def _fault(fault: Mapping[str, Json]) -> Any:
     return catalog.make_fault(fault["name"], dict(fault["parameters"]))
+
+
+def _key(fault: Mapping[str, Json], target: str) -> str:
+    """What tells a fault of a case from its others."""
+    return json.dumps([fault, target], sort_keys=True)
 
 
 def _plain(value: Json) -> Json:

@@ -28,6 +28,8 @@ class Run:
     baseline: tuple[int, int] = (0, 0)
     stopped_by: str = ""
     held: bool = False
+    gone: set[str] = dataclasses.field(default_factory=set)
+    """Faults with their targets that were seen to be gone."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +62,7 @@ def checked(config: pytest.Config, function: Any) -> Declaration | tuple[Declara
     several = declared if isinstance(declared, tuple) else (declared,)
     if config.option.anomod_compose:
         several = tuple(with_original(config, declaration) for declaration in several)
+    several = tuple(_calibrated(function, declaration) for declaration in several)
     if isinstance(declared, tuple):
         return several  # of a matrix what can't be run is skipped
     try:
@@ -68,6 +71,15 @@ def checked(config: pytest.Config, function: Any) -> Declaration | tuple[Declara
         raise at_test(config, function, error) from None
     setattr(function, ATTRIBUTE, several[0])
     return several[0]
+
+
+def _calibrated(function: Any, declaration: Declaration) -> Declaration:
+    """The declaration with severities as they were calibrated beside the test's file, if they were."""
+    if declaration.severity is None and not declaration.further:
+        return declaration
+    from pytest_anomod.run.calibrations import applied
+
+    return applied(declaration, Path(inspect.unwrap(function).__code__.co_filename).parent)
 
 
 def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:
@@ -94,11 +106,13 @@ def why_skipped(config: pytest.Config, declaration: Declaration) -> str:
         return declaration.unfit
     runtime = catalog.find("runtimes", runtime_name(config, declaration))
     asked = getattr(runtime, "refusal_of_fault", None)
-    if asked and (why := asked(declaration.system, declaration.target, declaration.fault.name)):
-        return f"fault {why}"
     injector: Injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
-    why = injector.refusal(declaration.fault, declaration.target, declaration.system, runtime)
-    return f"{why} (the original's images have nothing of ours inside)" if why and declaration.is_original else why
+    for one in declaration.injections:
+        if asked and (why := asked(declaration.system, one.target, one.fault.name)):
+            return f"fault {why}"
+        if why := injector.refusal(one.fault, one.target, declaration.system, runtime):
+            return f"{why} (the original's images have nothing of ours inside)" if declaration.is_original else why
+    return ""
 
 
 def _is_chosen_for(config: pytest.Config, declaration: Declaration) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +49,9 @@ def out_directory(config: pytest.Config) -> Path:
 
 def durations(config: pytest.Config) -> Durations:
     """The window lengths that the command line asks for."""
-    return PROFILES[config.option.anomod_durations].scaled(config.option.anomod_scale)
+    option = config.option
+    scaled = PROFILES[option.anomod_durations].scaled(option.anomod_scale)
+    return dataclasses.replace(scaled, history_s=option.anomod_history)
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -66,7 +69,8 @@ def chosen(config: pytest.Config) -> dict[str, str]:
     return {
         "Runtime": getattr(option, "anomod_runtime_took", option.anomod_runtime),
         "Injector": option.anomod_injector,
-        "Durations": f"{option.anomod_durations} x {option.anomod_scale:g}",
+        "Durations": f"{option.anomod_durations} x {option.anomod_scale:g}"
+        + (f", history {option.anomod_history:g} s" if option.anomod_history else ""),
         "Seed": str(option.anomod_seed),
         "Dataset": redact_text(option.anomod_out),
     }
