@@ -28,6 +28,8 @@ class Run:
     baseline: tuple[int, int] = (0, 0)
     stopped_by: str = ""
     held: bool = False
+    suite: Mapping[str, Json] | None = None
+    """What its reference round chose, of a suite."""
 
 
 @dataclasses.dataclass(slots=True)

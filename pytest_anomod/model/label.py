@@ -72,3 +72,5 @@ class Label:
     unusable_because: tuple[str, ...] | None = None
     split: str | None = None
     """train, calibration or test (model/standing.py)."""
+    suite: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    """What the reference round of a suite chose to play, and why; {} for other workloads."""

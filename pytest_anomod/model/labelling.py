@@ -79,8 +79,17 @@ def make_label(
         **_spread(spread),
         usable=not unusable_because(verdict),
         unusable_because=unusable_because(verdict),
+        suite=_suite(view),
         split=split_of(scenario.system, scenario.fault.name, "" if control else scenario.target, scenario.seed),
     )
+
+
+def _suite(view: CaseView) -> Mapping[str, Any]:
+    """What was chosen of a suite, by the answer of the activity that began it."""
+    for activity in view.journal.before:
+        if activity.name == names.WARM_UP and isinstance(activity.output, Mapping) and activity.output.get("suite"):
+            return dict(activity.output["suite"])
+    return {}
 
 
 def _unasked(findings: Sequence[Finding]) -> bool:
