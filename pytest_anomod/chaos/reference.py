@@ -73,7 +73,7 @@ def settle_plays(
 
 
 def _endpoints(deployment: Deployment, spec: Mapping[str, Json], records: Path) -> Iterator[str]:
-    """Method and route of requests whose traces reach the target, out of the system's own journeys, most often first."""
+    """Method and route of requests of the system's own journeys whose traces reach the target, most often first."""
     system, target = catalog.find("systems", spec["system"]), spec["reference"]["target"]
     if not system.journeys:
         return

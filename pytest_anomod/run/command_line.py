@@ -36,8 +36,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "workload": {
         "metavar": "KIND[:ARGUMENT]",
-        "help": "what drives every scenario in place of its own workload: evomaster[:60s] has EvoMaster, as it is found on "
-        "this machine, write a suite once, and replays it",
+        "help": "what drives every scenario in place of its own workload: evomaster[:60s] has EvoMaster, as found "
+        "on this machine, write a suite once, and replays it",
     },
     "seed": {"metavar": "N", "type": int, "default": 1, "help": "seed of workloads and data (%(default)s)"},
     "shard": {

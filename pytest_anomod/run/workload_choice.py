@@ -32,7 +32,7 @@ def check_workload(config: pytest.Config, declaration: Declaration) -> None:
 
 
 def chosen_workload(deployments: Deployments, declaration: Declaration) -> Workload | None:
-    """The workload in the place of a test's own; None leaves that. It may have to be made, on a deployment of its own."""
+    """The workload in the place of a test's own; None leaves that. It may have to be made first."""
     kind, argument = _asked(deployments.config)
     if kind:
         return KINDS[kind][1](deployments, declaration, argument)

@@ -1,4 +1,4 @@
-"""EvoMaster as a user has it: finds it, has it write a suite for a system that is up, keeps the suite; downloads nothing."""
+"""EvoMaster as a user has it: finds it, has it write a suite for a system that is up, keeps that; downloads nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPARE_S = 300.0
 GRACE_S = 10.0
 MADE = "made.json"
 _LENGTH = re.compile(r"(?:(\d+)m)?(?:(\d+)s?)?")
-_UNKNOWN_OPTION = re.compile(r"bbSwaggerUrl.{0,40}(not a recognized|unrecognized|unknown)|(not a recognized|unrecognized|unknown).{0,40}bbSwaggerUrl", re.I | re.S)
+_UNKNOWN_OPTION = re.compile(r"bbSwaggerUrl is not a recognized option|unrecognized.{0,20}bbSwaggerUrl", re.I)
 _ASKED_S = 20.0
 
 
@@ -80,10 +80,11 @@ def seconds(argument: str) -> int:
 
 
 def document_of(entry_url: str) -> tuple[str, Json]:
-    """Path and content of the OpenAPI document of a system that is up; ScenarioError when none of the usual paths has it."""
+    """Path and content of the OpenAPI document of a system that is up; ScenarioError when no usual path has it."""
     for path in DOCUMENTS:
         try:
-            document = call_json(entry_url.rstrip("/") + path, who="the OpenAPI document", verb="GET", timeout_s=_ASKED_S)
+            url = entry_url.rstrip("/") + path
+            document = call_json(url, who="the OpenAPI document", verb="GET", timeout_s=_ASKED_S)
         except DeploymentError:
             continue
         if isinstance(document, dict) and isinstance(document.get("paths"), dict):
@@ -116,7 +117,7 @@ def is_made(folder: Path) -> bool:
 def generate(
     program: Program, system: System, entry_url: str, folder: Path, *, path: str, seed: int, search_s: int
 ) -> None:
-    """Have it write its suite into `folder`, against a system that nobody else uses. CaptureError with its last words."""
+    """Have it write its suite into `folder`, with a system that nobody else uses. CaptureError with its last words."""
     log_in = system.login
     headers = dict(log_in(entry_url)) if log_in is not None else {}
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -139,14 +140,12 @@ _NEWER = {"--bbSwaggerUrl": "--schema", "--bbTargetUrl": "--base"}
 """What later versions call these options."""
 
 
-def _arguments(
-    url: str, path: str, folder: Path, headers: Mapping[str, str], *, seed: int, search_s: int
-) -> list[str]:
+def _arguments(url: str, path: str, folder: Path, headers: Mapping[str, str], *, seed: int, search_s: int) -> list[str]:
+    logins = [word for n, (name, value) in enumerate(headers.items()) for word in (f"--header{n}", f"{name}:{value}")]
     return [
         "--blackBox", "true", "--problemType", "REST", "--bbSwaggerUrl", url + path, "--bbTargetUrl", url,
         "--outputFormat", "PYTHON_UNITTEST", "--outputFolder", str(folder), "--maxTime", f"{search_s}s",
-        "--seed", str(seed),
-        *(word for number, (name, value) in enumerate(headers.items()) for word in (f"--header{number}", f"{name}:{value}")),
+        "--seed", str(seed), *logins,
     ]  # fmt: skip
 
 
@@ -221,7 +220,8 @@ def _jar(jar: Path, found: str) -> Program:
     if java is None:
         msg = f"{jar} ({found}) needs java, and there is none on PATH"
         raise ScenarioError(msg)
-    return Program(command=(java, "-jar", str(jar)), version=f"{jar.parent.name} {_stamp(jar)}", found=f"{jar} ({found})")
+    version = f"{jar.parent.name} {_stamp(jar)}"
+    return Program(command=(java, "-jar", str(jar)), version=version, found=f"{jar} ({found})")
 
 
 def _jars() -> Iterator[Path]:

@@ -17,7 +17,9 @@ PLACEHOLDER = "TOKEN"
 FRESH_S = 300.0
 """A login is asked for anew when it is older."""
 TIMEOUT_S = 60.0
-_HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"})
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 
 
 def placeholders(headers: Mapping[str, str]) -> dict[str, str]:
@@ -29,8 +31,10 @@ def secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
     """The texts in headers of a login that nobody must learn."""
     found = []
     for name, value in headers.items():
-        parts = value.split(";") if name.lower() == "cookie" else [value]
-        found += [part.strip().partition("=")[2] if name.lower() == "cookie" else part.rpartition(" ")[2] for part in parts]
+        if name.lower() == "cookie":
+            found += [part.strip().partition("=")[2] for part in value.split(";")]
+        else:
+            found.append(value.rpartition(" ")[2])
     return tuple(filter(None, found))
 
 

@@ -91,7 +91,8 @@ def _why(
         else f"no trace says which tests reach {wish['target']}"
     ]
     if len(looked) < told["of"]:
-        parts.append(f"the reference round was left after {REFERENCE_S:g} s, {told['of'] - len(looked)} tests before it ended")
+        missed = told["of"] - len(looked)
+        parts.append(f"the reference round was left after {REFERENCE_S:g} s, {missed} tests before its end")
     if played < len(looked):
         parts.append(f"a round is {played} of {len(looked)} tests, to fit a fifth of a window")
     return "; ".join(parts)

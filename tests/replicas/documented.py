@@ -1,4 +1,4 @@
-"""Holds answers against the OpenAPI document of the gateway that gave them: status, content type, presence of a body."""
+"""Holds answers against the OpenAPI document of the gateway that gave them: status, content type, a body or none."""
 
 from __future__ import annotations
 
@@ -45,5 +45,7 @@ class Documented:
         assert {*wanted} <= {*(answer.json() if wanted else ())}, f"{said}: its document requires {wanted}"
 
     def _operation(self, verb: str, path: str) -> Any:
-        found = (operation for shape, _, known, operation in self._operations if known == verb and shape.fullmatch(path))
-        return next(found, None)
+        for shape, _, known, operation in self._operations:
+            if known == verb and shape.fullmatch(path):
+                return operation
+        return None

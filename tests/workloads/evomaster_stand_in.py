@@ -10,7 +10,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-SUITE = '''\
+SUITE = """\
 import unittest
 import requests
 from em_test_utils import *
@@ -27,14 +27,14 @@ class EvoMaster_successes_Test(unittest.TestCase):
                 .get(self.baseUrlOfSut + "/pages/7", headers=headers)
         assert res_0.status_code == 200
         assert {answer!r} in res_0.text
-'''
+"""
 
 
 def main(arguments: list[str]) -> int:
     options = {name.removeprefix("--"): value for name, value in zip(arguments[::2], arguments[1::2], strict=True)}
     mode = os.environ.get("ANOMOD_STAND_IN")
     if mode == "newer" and "bbSwaggerUrl" in options:
-        print("ERROR: bbSwaggerUrl is not a recognized option")
+        sys.stdout.write("ERROR: bbSwaggerUrl is not a recognized option\n")
         return 1
     name, _, value = options.get("header0", "Accept:*/*").partition(":")
     base = options.get("bbTargetUrl") or options["base"]
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
         with urllib.request.urlopen(urllib.request.Request(url, headers={name: value}), timeout=20) as answer:
             text = answer.read().decode()
     if mode == "fails":
-        print(f"out of memory, after {text}")
+        sys.stdout.write(f"out of memory, after {text}\n")
         return 3
     folder = Path(options["outputFolder"])
     folder.mkdir()

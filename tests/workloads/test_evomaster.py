@@ -88,8 +88,8 @@ def test_it_is_called_as_its_manual_says_behind_the_login(program, system, shop,
     options = dict(zip(words[::2], words[1::2], strict=True))
     proxy = options["--bbTargetUrl"]
     assert options == {
-        "--blackBox": "true", "--problemType": "REST", "--bbSwaggerUrl": f"{proxy}/openapi.json", "--bbTargetUrl": proxy,
-        "--outputFormat": "PYTHON_UNITTEST", "--outputFolder": options["--outputFolder"], "--maxTime": "60s",
+        "--blackBox": "true", "--problemType": "REST", "--bbSwaggerUrl": f"{proxy}/openapi.json",
+        "--bbTargetUrl": proxy, "--outputFormat": "PYTHON_UNITTEST", "--outputFolder": options["--outputFolder"], "--maxTime": "60s",
         "--seed": "5", "--header0": "Authorization:Bearer TOKEN",
     }  # fmt: skip
     assert proxy != shop.url
