@@ -89,7 +89,8 @@ def test_it_is_called_as_its_manual_says_behind_the_login(program, system, shop,
     proxy = options["--bbTargetUrl"]
     assert options == {
         "--blackBox": "true", "--problemType": "REST", "--bbSwaggerUrl": f"{proxy}/openapi.json",
-        "--bbTargetUrl": proxy, "--outputFormat": "PYTHON_UNITTEST", "--outputFolder": options["--outputFolder"], "--maxTime": "60s",
+        "--bbTargetUrl": proxy, "--outputFormat": "PYTHON_UNITTEST", "--outputFolder": options["--outputFolder"],
+        "--maxTime": "60s",
         "--seed": "5", "--header0": "Authorization:Bearer TOKEN",
     }  # fmt: skip
     assert proxy != shop.url
