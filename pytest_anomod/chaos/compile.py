@@ -12,6 +12,7 @@ from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import FaultDefaults, Json, parameters
 from pytest_anomod.model.scenario import Scenario
 from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.workload import Suite
 
 ACTIVITIES = "pytest_anomod.chaos.activities"
 DOLLAR = "anomod_dollar"
@@ -150,7 +151,7 @@ def _reference(scenario: Scenario) -> dict[str, Json]:
     Stores may be in no trace: where one is aimed at, who calls it counts `instead`.
     """
     workload, durations = scenario.workload, scenario.durations
-    if not workload.closed_loop or workload.spec().get("once"):
+    if not isinstance(workload, Suite) or workload.once:
         return {}
     system = catalog.find("systems", scenario.system)
     is_store = system.service(scenario.target).kind in STORES

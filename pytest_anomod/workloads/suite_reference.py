@@ -90,6 +90,8 @@ def _why(
         if aimed
         else f"no trace says which tests reach {wish['target']}"
     ]
+    if reaching and not any(one.is_good for one in looked):
+        parts.append("all of these get errors there even while all is well")
     if len(looked) < told["of"]:
         missed = told["of"] - len(looked)
         parts.append(f"the reference round was left after {REFERENCE_S:g} s, {missed} tests before its end")

@@ -120,6 +120,14 @@ def test_a_suite_that_reaches_nothing_of_the_target_is_not_played(entry, referen
     assert len(entry.requests) == 7
 
 
+def test_where_only_bad_requests_reach_the_target_it_is_said(entry, referenced):
+    entry.mode = "error"
+    handle, spec, told = referenced(MANY)
+    chosen = suite_reference.choose_plays(handle, spec, told, reach_of(handle, "test_wrong"))
+    assert chosen["tests_that_get_errors"] == 7
+    assert chosen["why"].endswith("; all of these get errors there even while all is well")
+
+
 def test_without_traces_all_are_played_and_it_is_said(entry, referenced):
     handle, spec, told = referenced(MANY)
     chosen = suite_reference.choose_plays(handle, spec, told, None)
