@@ -41,6 +41,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "URL written into the suite that means the system (or one of its services), such as "
         "http://localhost:8080; 'auto', the default, finds it; may be given more than once",
     },
+    "workload": {
+        "metavar": "KIND[:ARGUMENT]",
+        "help": "what drives every scenario in place of its own workload: evomaster[:60s] has EvoMaster, as found "
+        "on this machine, write a suite once, and replays it",
+    },
     "seed": {"metavar": "N", "type": int, "default": 1, "help": "seed of workloads and data (%(default)s)"},
     "shard": {
         "metavar": "I/N",
