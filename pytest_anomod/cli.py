@@ -72,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
 
+    from pytest_anomod import explore
+
+    explore.add_to(commands, lambda line: print(line, flush=True), _runtime_name)
+
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_anomod.define import procfiles, secrets
 from pytest_anomod.define.caller import beside_caller
-from pytest_anomod.define.journeys import visit
+from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.source import Source
 from pytest_anomod.model.system import Command, Commands, Journey, Probe, Service, ServiceKind, System
+from pytest_anomod.model.workload import Workload
 
 Environment = Mapping[str, str | Mapping[str, str]]
 """Variables of all services by name, and those of one service by the name of that service."""
@@ -44,6 +45,8 @@ def procfile_system(
     rate_rps: float = 20.0,
     telemetry: Sequence[Source] = (),
     otlp: bool = False,
+    workload: Workload | str | None = None,
+    login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
     """The system that a Procfile starts, known from now on by `name` (the directory's unless given).
 
@@ -52,13 +55,15 @@ def procfile_system(
     `logins` and in the Procfile is the port of service NAME. `env_file` lies beside the Procfile and need not be there.
     `only` leaves other lines out. What is not said is guessed from the words: engines by the name of the program,
     kinds by the engine, calls by the places of other services in a command's words and variables. The entry is the only
-    web-like service: the one that no other calls. ScenarioError for what can't work.
+    web-like service: the one that no other calls. `workload` and `login` are as compose_system has them. ScenarioError
+    for what can't work.
     """
     file = beside_caller(path)
     commands = procfile(file, env=env, env_file=env_file, ports=ports, only=only, logins=logins, otlp=otlp)
     return _system(
         name or file.parent.name, commands, entry=entry, kinds=kinds, engines=engines, probes=_probes(probes, ports),
         calls=calls, journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=str(file), common=env,
+        workload=workload, login=login,
     )  # fmt: skip
 
 
@@ -77,14 +82,20 @@ def commands_system(
     rate_rps: float = 20.0,
     telemetry: Sequence[Source] = (),
     otlp: bool = False,
+    workload: Workload | str | None = None,
+    login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
-    """The system that these commands start, in this order, in `directory` (relative to the calling file)."""
+    """The system that these commands start, in this order, in `directory` (relative to the calling file).
+
+    `workload` and `login` are as compose_system has them.
+    """
     made = Commands(
         commands=tuple(commands), directory=str(beside_caller(directory)), logins=dict(logins or {}), otlp=otlp
     )
     return _system(
         name, made, entry=entry, kinds=kinds, engines=engines, probes=dict(probes or {}), calls=calls,
         journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=f"commands_system({name!r})", common=None,
+        workload=workload, login=login,
     )  # fmt: skip
 
 
@@ -131,6 +142,8 @@ def _system(
     telemetry: Sequence[Source],
     where: str,
     common: Environment | None,
+    workload: Workload | str | None,
+    login: Callable[[str], Mapping[str, str]] | None,
 ) -> System:
     names = {command.service: "" for command in commands.commands}
     _keep_secrets(commands)
@@ -168,6 +181,8 @@ def _system(
         rate_rps=rate_rps,
         deploys=(commands,),
         telemetry=tuple(telemetry),
+        workload=told_workload(workload),
+        login=login,
     )
     catalog.register("systems", system)
     return system

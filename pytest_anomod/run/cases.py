@@ -12,7 +12,8 @@ from pytest_anomod.case import Allowance, Case, CaseResult
 from pytest_anomod.declare import Declaration
 from pytest_anomod.model import catalog
 from pytest_anomod.run.deployments import Deployments
-from pytest_anomod.run.options import chosen, durations, out_directory, suite_workload
+from pytest_anomod.run.options import chosen, durations, out_directory
+from pytest_anomod.run.workload_choice import chosen_workload
 
 
 def begin_case(deployments: Deployments, declaration: Declaration, test: str, *, repetition: int) -> Case:
@@ -23,7 +24,7 @@ def begin_case(deployments: Deployments, declaration: Declaration, test: str, *,
         durations=durations(config),
         rate_rps=config.option.anomod_rate,
         seed=run_seed(config, repetition),
-        workload=suite_workload(config, declaration),
+        workload=chosen_workload(deployments, declaration),
     )
     runtime = deployments.runtime(declaration)
     return Case(

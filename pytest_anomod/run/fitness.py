@@ -14,8 +14,9 @@ from pytest_anomod.model.injector import Injector
 from pytest_anomod.run.choosing import runtime_name
 from pytest_anomod.run.command_line import declared_by, given_options
 from pytest_anomod.run.mistakes import at_test
-from pytest_anomod.run.options import AUTO, out_directory, suite_workload
+from pytest_anomod.run.options import AUTO, out_directory
 from pytest_anomod.run.originals import with_original
+from pytest_anomod.run.workload_choice import check_workload
 
 
 def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> None:
@@ -30,7 +31,7 @@ def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> Non
         check_out(out_directory(config))
     systems = {declaration.system.name: declaration for declaration in declarations}
     for declaration in systems.values():
-        suite_workload(config, declaration)
+        check_workload(config, declaration)
     runtimes = {
         (runtime_name(config, declaration), declaration.system.name): declaration for declaration in declarations
     }

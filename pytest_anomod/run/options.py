@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_anomod.declare import Declaration
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.scenario import PROFILES, Durations
-
-if TYPE_CHECKING:
-    from pytest_anomod.model.workload import Suite
 
 AUTO = "auto"  # the same word as choice.AUTO, whose module only those need who say it
 
@@ -47,23 +42,3 @@ def chosen(config: pytest.Config) -> dict[str, str]:
         "Seed": str(option.anomod_seed),
         "Dataset": option.anomod_out,
     }
-
-
-def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | None:
-    """The suite that the command line puts in the place of a test's workload, or None; ScenarioError if it can't be."""
-    option = config.option
-    if option.anomod_suite is None:
-        if option.anomod_suite_once or option.anomod_suite_base:
-            msg = (
-                "--anomod-suite-once and --anomod-suite-base say how to play a suite: name it with --anomod-suite PATH"
-            )
-            raise ScenarioError(msg)
-        return None
-    from pytest_anomod.workloads.suite import AUTO, prepare
-
-    return prepare(
-        Path(config.invocation_params.dir, option.anomod_suite),
-        once=option.anomod_suite_once,
-        bases=option.anomod_suite_base or (AUTO,),
-        system=declaration.system,
-    )

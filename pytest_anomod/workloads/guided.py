@@ -9,7 +9,6 @@ ladder of conditions, and each rung is a new line.
 from __future__ import annotations
 
 import dataclasses
-import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
@@ -17,17 +16,17 @@ from typing import Any, Protocol
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.fault import Json
+from pytest_anomod.workloads.guided_drafts import Drafts
 from pytest_anomod.workloads.guided_lines import Function, Ground, Line
-from pytest_anomod.workloads.guided_values import Seen, Values, day_for, words
+from pytest_anomod.workloads.guided_values import Values
 from pytest_anomod.workloads.openapi_document import Operation
-from pytest_anomod.workloads.script import NONE, Day, Place, Step, Taken
+from pytest_anomod.workloads.script import NONE, Place, Step, Taken
 
 ENVELOPE_KEYS = ("status", "code", "success", "error", "errno", "ok")
 ORDER = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 """Lists first, for ids; what takes things away last."""
 DEEPEST = 12
 """Most requests that a kept one may need before it."""
-_SURE = 0.8
 _DRAFT_SHARE = 0.12
 
 
@@ -87,15 +86,17 @@ class Explorer:
         self._ask, self._lines, self._random = ask, lines, random
         self._seeds = [one for one in seeds if deletions or one.method != "DELETE"]
         self._values = Values()
-        self._outcomes: set[tuple[str, int, str]] = set()
+        self.drafts = Drafts(self._values, random, lambda number: len(chain(self.kept, number)) < DEEPEST)
+        self.outcomes: set[tuple[str, int, str]] = set()
         self._by_route = {(one.method, one.route): one for one in self.operations}
         self._deepest: dict[Function, int] = {}
         self._gains: dict[tuple[str, Place], list[int]] = defaultdict(lambda: [1, 2])
 
-    def run(self, seconds: float, rate_rps: float) -> None:
-        """Send one request after the other for so long, at most so many a second."""
+    def run(self, seconds: float, rate_rps: float, every: tuple[float, Callable[[], Any]] | None = None) -> None:
+        """Send one request after the other for so long, at most so many a second; `every` so many seconds call this."""
         begun = clock.monotonic_s()
         due = begun
+        told = 0.0
         for step, how, changed in self._candidates():
             clock.sleep(max(0.0, due - clock.monotonic_s()))
             now = clock.monotonic_s()
@@ -104,6 +105,9 @@ class Explorer:
             due = max(due + 1 / rate_rps, now - 1.0)  # what was missed is made up for, of one second at most
             self.attempt(step, how, changed, at_s=now - begun)
             self.progress.append((clock.monotonic_s() - begun, len(self._lines.ground.covered), self.requests))
+            if every is not None and now - begun - told >= every[0]:
+                told = now - begun
+                every[1]()
 
     def attempt(self, step: Step, how: str, changed: Sequence[Place] = (), *, at_s: float = 0.0) -> Kept | None:
         """Send a request, and keep it if it adds something."""
@@ -117,8 +121,8 @@ class Explorer:
         self.asked[name] += 1
         envelope = envelope_status(answer.document)
         outcome = (name, answer.status, envelope)
-        is_new = bool(new) or outcome not in self._outcomes
-        self._outcomes.add(outcome)
+        is_new = bool(new) or outcome not in self.outcomes
+        self.outcomes.add(outcome)
         for place in changed:
             self._gains[name, place][0] += bool(new)
             self._gains[name, place][1] += 1
@@ -143,14 +147,14 @@ class Explorer:
             yield step, "seed", ()
         first = sorted(self.operations, key=lambda one: (ORDER.index(one.method), len(one.places) > 0))
         for operation in first:
-            yield self._drafted(operation), "draft", ()
+            yield self.drafts.drafted(operation), "draft", ()
         while True:
             if self.operations and (not self.kept or self._random.random() < _DRAFT_SHARE):
                 operation = min(
                     self._random.sample(self.operations, min(4, len(self.operations))),
                     key=lambda one: self.asked[one.name],
                 )
-                yield self._drafted(operation), "draft", tuple(operation.places)
+                yield self.drafts.drafted(operation), "draft", tuple(operation.places)
             elif self.kept:
                 yield self._changed(self._chosen())
             else:
@@ -176,91 +180,18 @@ class Explorer:
         operation = self._by_route.get((step.method, step.route)) or _as_operation(step)
         places = list(operation.places)
         if not places or (step.kind == NONE and not places):
-            return self._drafted(random.choice(self.operations)), "draft", ()
+            return self.drafts.drafted(random.choice(self.operations)), "draft", ()
         if random.random() < 0.2:
-            row = self._row_for(operation)
+            row = self.drafts.row_for(operation)
             if row:
                 for place, seen in row.items():
-                    step = self._spliced(step, place, seen)
+                    step = self.drafts.spliced(step, place, seen)
                 return step, f"{kept.number}: an object of an answer", tuple(row)
         weights = [self._gains[operation.name, place][0] / self._gains[operation.name, place][1] for place in places]
         chosen = random.choices(places, weights, k=1 if random.random() < 0.75 else 2)
         for place in chosen:
-            step = self._revalued(step, operation, place)
+            step = self.drafts.revalued(step, operation, place)
         return step, f"{kept.number}: {', '.join(_shown(place) for place in dict.fromkeys(chosen))}", tuple(chosen)
-
-    def _revalued(self, step: Step, operation: Operation, place: Place) -> Step:
-        """A step with another value at a place."""
-        random, schema = self._random, operation.places[place]
-        roll = random.random()
-        if roll < 0.55 and (fitting := self._values.fitting(operation, place)[:24]):
-            score_and_seen = random.choices(fitting, [score**2 for score, _ in fitting])[0]
-            return self._spliced(step, place, score_and_seen[1])
-        name = words(str(schema.get("x-name", place[-1])))
-        if roll < 0.7 and (day := day_for(name, step.value(place), random)):
-            return dataclasses.replace(step, taken={**step.taken, place: day}).with_value(place, day.of({}))
-        if roll < 0.78 and (seen := self._values.any_of(schema, place, random)):
-            return self._spliced(step, place, seen)
-        if roll > 0.95 and place[0] != "path" and place not in operation.required:
-            return step.without(place)
-        return self._written(step, place, special(schema, step.value(place), random))
-
-    def _drafted(self, operation: Operation) -> Step:
-        """A request of an operation, each value the likeliest that was seen, is given as an example, or is simple."""
-        step, random = operation.empty(), self._random
-        row = self._row_for(operation) if len(operation.places) > 2 and random.random() < 0.7 else {}
-        left_out = random.choice((0.0, 0.1, 0.5))
-        for place, schema in operation.places.items():
-            if place not in operation.required and place[0] != "path" and random.random() < left_out:
-                continue
-            if place in row:
-                step = self._spliced(step, place, row[place])
-                continue
-            name = words(str(schema.get("x-name", place[-1])))
-            fitting = self._values.fitting(operation, place)[:6]
-            if given := _given(schema):
-                step = self._written(step, place, random.choice(given))
-            elif fitting and fitting[0][0] >= _SURE and random.random() < 0.9:
-                likely = [pair for pair in fitting if pair[0] >= fitting[0][0] - 0.5]
-                step = self._spliced(step, place, random.choice(likely)[1])
-            elif day := day_for(name, None, random):
-                step = dataclasses.replace(step, taken={**step.taken, place: day}).with_value(place, day.of({}))
-            else:
-                step = self._written(step, place, special(schema, None, random))
-        return step
-
-    def _row_for(self, operation: Operation) -> dict[Place, Seen]:
-        """An object of an answer of which several values have the names of fields: all of them together."""
-        random, rows = self._random, self._values.rows
-        best: dict[Place, Seen] = {}
-        named = {
-            str(schema.get("x-name", place[-1])): place
-            for place, schema in operation.places.items()
-            if schema.get("type") != "array"
-        }
-        for row in random.sample(rows, min(40, len(rows))):
-            found = {place: row[name] for name, place in named.items() if name in row}
-            if len(found) > max(1, len(best)):
-                best = found
-        return best
-
-    def _spliced(self, step: Step, place: Place, seen: Seen) -> Step:
-        """A step with a value of an answer, unless too many requests would be needed before it."""
-        step = step.with_value(place, seen.value)
-        if len(chain(self.kept, seen.source.step)) >= DEEPEST:
-            return self._untaken(step, place)
-        return dataclasses.replace(self._untaken(step, place), taken={**_above(step, place), place: seen.source})
-
-    def _written(self, step: Step, place: Place, value: Json) -> Step:
-        return self._untaken(step.with_value(place, value), place)
-
-    def _untaken(self, step: Step, place: Place) -> Step:
-        return dataclasses.replace(step, taken=_above(step, place))
-
-
-def _above(step: Step, place: Place) -> dict[Place, Taken | Day]:
-    """What a step takes from answers, but for a place and what is inside it."""
-    return {other: source for other, source in step.taken.items() if other[: len(place)] != place}
 
 
 def chain(kept: Sequence[Kept], number: int) -> list[int]:
@@ -283,37 +214,6 @@ def envelope_status(document: Json) -> str:
             if isinstance(value, bool | int) or (isinstance(value, str) and len(value) <= 20):
                 return f"{key}={value}"
     return ""
-
-
-def special(schema: Mapping[str, Any], now: Json, random: Random) -> Json:
-    """A simple value of a schema's type, or one next to what is there now."""
-    given = _given(schema)
-    if given and random.random() < 0.7:
-        return random.choice(given)
-    told = schema.get("type")
-    kind = next((one for one in told if one != "null"), "") if isinstance(told, list) else str(told or "")
-    if (schema.get("nullable") or (isinstance(told, list) and "null" in told)) and random.random() < 0.1:
-        return None
-    if kind == "boolean":
-        return not now if isinstance(now, bool) else random.random() < 0.5
-    if kind in ("integer", "number"):
-        near = [now + 1, now - 1] if isinstance(now, int | float) and not isinstance(now, bool) else []
-        least = [schema["minimum"]] if isinstance(schema.get("minimum"), int | float) else []
-        return random.choice([0, 1, 2, 3, 4, 5, 10, 100, -1, *near, *least])
-    if kind == "array":
-        return [] if random.random() < 0.3 else list(now or []) + list(now or [])[:1]
-    if kind == "object":
-        return {}
-    if schema.get("format") == "uuid":
-        return str(uuid.UUID(int=random.getrandbits(128), version=4))
-    return random.choice(["", "1", "0", "2", "a", f"x{random.getrandbits(32):08x}", f"x{random.getrandbits(32):08x}"])
-
-
-def _given(schema: Mapping[str, Any]) -> list[Json]:
-    """Values that a document itself gives for a field."""
-    given = [schema[word] for word in ("example", "default", "const") if schema.get(word) is not None]
-    examples = schema.get("examples")
-    return [*given, *(examples if isinstance(examples, list) else ()), *(schema.get("enum") or ())]
 
 
 def _as_operation(step: Step) -> Operation:

@@ -107,6 +107,12 @@ class Meter:
         ]
         return {line for service, snapshot in self._asked(wanted) for line in self.ground.ran(service, snapshot)}
 
+    def all_lines(self) -> set[Line]:
+        """Lines that ran in any service since it was asked last, whoever sent what made them run."""
+        return {
+            line for service, snapshot in self._asked(self._services) for line in self.ground.ran(service, snapshot)
+        }
+
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown()

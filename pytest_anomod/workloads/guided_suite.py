@@ -71,8 +71,7 @@ def _test(kept: Sequence[Kept], one: Kept, names: dict[str, int]) -> str:
     why = f"{one.new_lines} new lines" if one.new_lines else "a new outcome"
     says = f", {one.envelope}" if one.envelope else ""
     lines = [f"\n\ndef test_{name}():", f'    """{one.answer.status}{says}: {why}."""']
-    for number in numbers:
-        lines.append(f"    a{number} = {_call(kept[number].step)}")
+    lines += [f"    a{number} = {_call(kept[number].step)}" for number in numbers]
     lines.append(f"    assert a{one.number}.status_code == {one.answer.status}")
     return "\n".join(lines) + "\n"
 

@@ -107,14 +107,14 @@ def _check(document: Json, where: str) -> None:
 
 def operations(document: Mapping[str, Any]) -> list[Operation]:
     """The operations of a document, in its order; of a body that may be sent in several ways, JSON or a form."""
-    found = []
     base = str(document.get("basePath") or _base(document)).rstrip("/")
-    for route, item in document["paths"].items():
-        item = _resolved(document, item)
-        for method in METHODS:
-            if isinstance(item.get(method), dict):
-                found.append(_operation(document, method.upper(), base + route, item, item[method]))
-    return found
+    items = [(route, _resolved(document, item)) for route, item in document["paths"].items()]
+    return [
+        _operation(document, method.upper(), base + route, item, item[method])
+        for route, item in items
+        for method in METHODS
+        if isinstance(item.get(method), dict)
+    ]
 
 
 def _base(document: Mapping[str, Any]) -> str:
@@ -205,7 +205,7 @@ def _with_example(schema: Mapping[str, Any], holder: Mapping[str, Any]) -> dict[
 
 
 def _resolved(document: Mapping[str, Any], value: Any) -> dict[str, Any]:
-    """An object with its `$ref` followed, `allOf` merged; of `oneOf` and `anyOf` the first, with the others' properties."""
+    """An object with `$ref` followed, `allOf` merged; of `oneOf` and `anyOf` the first with the others' properties."""
     for _ in range(_DEEP):
         if not isinstance(value, dict):
             return {}
@@ -229,7 +229,9 @@ def _resolved(document: Mapping[str, Any], value: Any) -> dict[str, Any]:
             value = {**{name: one for name, one in value.items() if name not in ("oneOf", "anyOf")}, **ways[0]}
             if "properties" in value:
                 value["properties"] = {name: one for way in ways for name, one in way.get("properties", {}).items()}
-                value["required"] = [n for n in value.get("required", ()) if all(n in w.get("required", ()) for w in ways)]
+                value["required"] = [
+                    n for n in value.get("required", ()) if all(n in w.get("required", ()) for w in ways)
+                ]
         else:
             return value
     return {}

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 from urllib.parse import quote, unquote
@@ -102,6 +102,14 @@ class Step:
         return dataclasses.replace(self, body=drop(self.body, place[1:]), taken=kept)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A journey as data: its name, and its requests in order."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
 def dig(value: Json, keys: Sequence[str | int]) -> Json:
     """What a document has under keys and indexes; None where it has nothing."""
     for key in keys:
@@ -136,6 +144,12 @@ def drop(value: Json, keys: Sequence[str | int]) -> Json:
     return value
 
 
+def journey_name(step: Step) -> str:
+    """The name of a journey of one request: get_orders_id for GET /orders/{id}."""
+    words = "".join(letter if letter.isalnum() else " " for letter in f"{step.method.lower()} {step.route}").split()
+    return "_".join(words)
+
+
 def text_of(value: Json) -> str:
     """A value as a path, a query or a form has it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -147,6 +161,49 @@ def read_json(body: bytes) -> Json:
         return json.loads(body)
     except ValueError:
         return None
+
+
+def learnt(steps: Sequence[Step], answers: Sequence[Json]) -> tuple[Step, ...]:
+    """Recorded steps with what they sent taken from earlier recorded answers, where it stood there first.
+
+    Ids are meant: texts of 8 characters or more, and numbers from 1000 on.
+    """
+    seen: dict[str, Taken] = {}
+    made = []
+    for number, step in enumerate(steps):
+        taken = {place: seen[text_of(value)] for place, value in _written(step) if text_of(value) in seen}
+        made.append(dataclasses.replace(step, taken={**taken, **step.taken}))
+        for keys, value in leaves(answers[number] if number < len(answers) else None):
+            if _is_id(value):
+                seen.setdefault(text_of(value), Taken(number, keys))
+    return tuple(made)
+
+
+def leaves(value: Json, keys: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+    """The values of a document that are neither object nor list, with where they stand."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*keys, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(inner, (*keys, index))
+    else:
+        yield keys, value
+
+
+def _is_id(value: Json) -> bool:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return False
+    return len(value) >= 8 and " " not in value if isinstance(value, str) else value >= 1000
+
+
+def _written(step: Step) -> Iterator[tuple[Place, Json]]:
+    for index, part in enumerate(step.path.split("/")):
+        yield ("path", index), unquote(part)
+    for name, text in step.query.items():
+        yield ("query", name), text
+    if step.kind in (JSON, FORM):
+        yield from ((("body", *keys), value) for keys, value in leaves(step.body) if keys)
 
 
 async def send(client: Client, step: Step, login: Mapping[str, str]) -> Response:
