@@ -10,6 +10,7 @@ whether a ticket was booked; draws lines over time. Lines that ran at start are 
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import json
 import shutil
@@ -223,6 +224,13 @@ def report(system: System, runs: Mapping[str, Run], seconds: float) -> None:
     for name, status, envelope in alone:
         print(f"    {status} {envelope or '-':12} {name}")
     booked = [one for one in runs["explore"].outcomes if "/preserve" in one[0] and one[2] == "status=1"]
+    left = runs["explore"].meter.ground.left
+    by_service = collections.Counter({service: 0 for service, _, _ in left})
+    for (service, _, _), lines in left.items():
+        by_service[service] += len(lines)
+    print("  lines left, by service: " + ", ".join(f"{name} {count}" for name, count in by_service.most_common(12)))
+    functions = sorted(((len(lines), name) for (_, _, name), lines in left.items()), reverse=True)
+    print("  and by function: " + ", ".join(f"{name} {count}" for count, name in functions[:25]))
     if system.name == "train_ticket":
         print(f"  tickets booked by: {', '.join(name for name, _, _ in booked) or 'nobody'}")
 

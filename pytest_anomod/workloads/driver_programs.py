@@ -61,7 +61,7 @@ def check_k6(path: Path) -> None:
         msg = f"k6:{path}: there is no such file"
         raise ScenarioError(msg)
     done = subprocess.run(
-        [find_k6(), "inspect", "--no-usage-report", "--log-format", "raw", str(path)],
+        [find_k6(), "inspect", "--log-format", "raw", str(path)],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSPECT_TIMEOUT_S,
     )  # fmt: skip
     if done.returncode:

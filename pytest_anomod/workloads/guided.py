@@ -97,7 +97,7 @@ class Explorer:
         begun = clock.monotonic_s()
         due = begun
         told = 0.0
-        for step, how, changed in self._candidates():
+        for step, how, changed in self.candidates():
             clock.sleep(max(0.0, due - clock.monotonic_s()))
             now = clock.monotonic_s()
             if now - begun >= seconds:
@@ -142,7 +142,7 @@ class Explorer:
             self._values.learn(kept.number, step.route, answer.document)
         return kept
 
-    def _candidates(self) -> Iterator[tuple[Step, str, Sequence[Place]]]:
+    def candidates(self) -> Iterator[tuple[Step, str, Sequence[Place]]]:
         for step in self._seeds:
             yield step, "seed", ()
         first = sorted(self.operations, key=lambda one: (ORDER.index(one.method), len(one.places) > 0))

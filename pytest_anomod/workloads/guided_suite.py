@@ -35,11 +35,11 @@ def send(method, path, **options):
 
 
 def at(answer, *keys, otherwise):
-    """A value of an answer; what was there when this was written where it is missing."""
+    """A value of an answer, of a shorter list its last; what was there when this was written where it is missing."""
     try:
         value = answer.json()
         for key in keys:
-            value = value[key]
+            value = value[min(key, len(value) - 1)] if isinstance(value, list) else value[key]
         return otherwise if value is None else value
     except (ValueError, LookupError, TypeError):
         return otherwise

@@ -30,8 +30,12 @@ class Taken:
     keys: tuple[str | int, ...]
 
     def of(self, answers: Mapping[int, Json]) -> Json:
-        """The value; None where the answer has no such thing."""
-        return dig(answers.get(self.step), self.keys)
+        """The value; of a list that is shorter now its last; None where the answer has no such thing."""
+        value = answers.get(self.step)
+        for key in self.keys:
+            shorter = isinstance(value, list) and isinstance(key, int) and key >= len(value) > 0
+            value = dig(value, (len(value) - 1,) if shorter else (key,))
+        return value
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
