@@ -77,7 +77,7 @@ def _test(kept: Sequence[Kept], one: Kept, names: dict[str, int]) -> str:
 
 
 def _name(step: Step, names: dict[str, int]) -> str:
-    words = re.sub(r"\W+", "_", f"{step.method}_{re.sub(r'{[^}]*}', 'x', step.route)}".lower()).strip("_")
+    words = re.sub(r"[\W_]+", "_", f"{step.method}_{re.sub(r'{[^}]*}', 'x', step.route)}".lower()).strip("_")
     names[words] = names.get(words, 0) + 1
     name = f"{words}_{names[words]}"
     return name if not keyword.iskeyword(name) else f"{name}_"
