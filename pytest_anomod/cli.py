@@ -72,11 +72,13 @@ def _parser() -> argparse.ArgumentParser:
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
 
+    from pytest_anomod import explore
     from pytest_anomod.agents import command as agents
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
     from pytest_anomod.spreading import command as spreading
 
+    explore.add_to(commands, lambda line: print(line, flush=True), _runtime_name)
     for group in (agents, spreading, importing):
         group.add_to(commands, lambda line: print(line, flush=True))
     export.add_to(commands, print, lambda line: print(line, file=sys.stderr))

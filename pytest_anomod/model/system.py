@@ -13,7 +13,7 @@ from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.source import Source
 
 if TYPE_CHECKING:
-    from pytest_anomod.model.workload import Client
+    from pytest_anomod.model.workload import Client, Workload
 
 
 class ServiceKind(StrEnum):
@@ -212,7 +212,8 @@ class System:
     may ask a service directly (an administrator's token, say); they are made when they are needed and written nowhere.
     `login` takes the entry's URL and gives the headers that let a user in (a bearer, a cookie), for suites whose files
     have an old one in them; it is asked for each play, and what it gives is written nowhere. `login_variables` are the
-    variables of the environment that suites read a token from. `original` is for replicas: what they stand for.
+    variables of the environment that suites read a token from. `workload` drives it where a test says nothing; None is
+    an open loop of its journeys. `original` is for replicas: what they stand for.
     """
 
     name: str
@@ -225,6 +226,7 @@ class System:
     probe_headers: Callable[[], Mapping[str, str]] = dict
     login: Callable[[str], Mapping[str, str]] | None = None
     login_variables: tuple[str, ...] = ()
+    workload: Workload | None = None
     original: Original | None = None
 
     def service(self, name: str) -> Service:

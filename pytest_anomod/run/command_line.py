@@ -44,7 +44,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "workload": {
         "metavar": "KIND[:ARGUMENT]",
         "help": "what drives every scenario in place of its own workload: evomaster[:60s] has EvoMaster, as found "
-        "on this machine, write a suite once, and replays it",
+        "on this machine, write a suite once, and replays it; openapi:FILE, har:FILE, postman:FILE, locust:FILE and "
+        "k6:FILE play a file of another tool",
+    },
+    "deletions": {
+        "action": "store_true",
+        "help": "with openapi, har and postman: also send requests that delete; they are left out without it",
     },
     "seed": {"metavar": "N", "type": int, "default": 1, "help": "seed of workloads and data (%(default)s)"},
     "shard": {

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_anomod.declare import Declaration
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.run import file_workloads
 from pytest_anomod.run.telling import tell_once
 
 if TYPE_CHECKING:
@@ -113,5 +114,7 @@ def _evomaster(deployments: Deployments, declaration: Declaration, argument: str
     return prepare(folder, system=system)
 
 
-KINDS: Mapping[str, tuple[Check, Make]] = {"evomaster": (_check_evomaster, _evomaster)}
+KINDS: Mapping[str, tuple[Check, Make]] = {"evomaster": (_check_evomaster, _evomaster)} | {
+    kind: (file_workloads.checking(kind), file_workloads.making(kind)) for kind in file_workloads.KINDS
+}
 """The kinds of --anomod-workload."""
