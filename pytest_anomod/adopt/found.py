@@ -46,10 +46,14 @@ def agents_answer(guess: Guess | None) -> Answer | None:
     """A guess of a service's language and source, as Python text."""
     if guess is None:
         return None
-    language, source = guess.agents.language, guess.agents.source
-    text = f'Agents("{language}", source="{source}")' if source else f'"{language}"'
-    where = source or "its working directory"
-    return Answer(value=text, why=f"{guess.why}; its own sources are taken to be in {where}: check that")
+    language, source, packages = guess.agents.language, guess.agents.source, guess.agents.packages
+    if language == "java":  # its classes are told apart by their packages, wherever they lie
+        text = f'Agents("java", packages=({", ".join(map(repr, packages))},))' if packages else '"java"'
+        own = f"packages are {', '.join(packages)}" if packages else "packages are all that no well-known library has"
+    else:
+        text = f'Agents("{language}", source="{source}")' if source else f'"{language}"'
+        own = f"sources are taken to be in {source or 'its working directory'}"
+    return Answer(value=text, why=f"{guess.why}; its own {own}: check that")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,7 +85,7 @@ class Java:
     also: tuple[tuple[str, Path], ...] = ()
 
     @property
-    def artefacts(self) -> tuple[Artefact, ...]:  # type: ignore[override]
+    def artefacts(self) -> tuple[Artefact, ...]:
         """Of others, and ours by the digest of its sources."""
         ours = Artefact(
             name="anomod.jar", version="1", sha256=_digest(), origin="javac", place="inside/java", licence="Apache-2.0"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_anomod.define.engines import base_name
+from pytest_anomod.define.java_packages import java_packages
 from pytest_anomod.define.services import check_names
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.system import Agents, Command
@@ -78,7 +79,7 @@ def guess_command(command: Command, directory: Path) -> Guess | None:
     words = _split(command.argv)
     found = _of_words(words)
     if found is not None:
-        return Guess(Agents(found[0], source=_beside(words)), f"{found[1]} in its command")
+        return Guess(_agents(found[0], _beside(words), directory), f"{found[1]} in its command")
     program = next((directory / word for word in words if "/" in word and (directory / word).is_file()), None)
     if program is not None and _is_go(program):
         return Guess(Agents("go"), f"{program.name} was built by Go")
@@ -90,16 +91,23 @@ def guess_service(service: Mapping[str, Any]) -> Guess | None:
     words = [plain(word) for key in ("entrypoint", "command") for word in _split(service.get(key) or ())]
     base, docker_words, workdir = _dockerfile(service.get("build") or {})
     source = str(service.get("working_dir") or workdir)
+    context = (service.get("build") or {}).get("context")
     for where, said in (("command", words), ("Dockerfile", docker_words)):
         found = _of_words(said)
         if found is not None:
-            return Guess(Agents(found[0], source=source), f"{found[1]} in its {where}")
+            return Guess(_agents(found[0], source, context), f"{found[1]} in its {where}")
     for image in (str(service.get("image") or ""), base):
         name = base_name(image)
         for language, names in _IMAGES.items():
             if any(part in names for part in re.split(r"[-_.]", name)):
-                return Guess(Agents(language, source=source), f"image {image}")
+                return Guess(_agents(language, source, context), f"image {image}")
     return None
+
+
+def _agents(language: str, source: str, sources: str | Path | None) -> Agents:
+    """`sources` is where the sources lie on this machine, if they do: they tell the packages of a Java service."""
+    packages = java_packages(Path(sources)) if language == "java" and sources else ()
+    return Agents(language, source=source, packages=packages)
 
 
 def _of_words(words: Sequence[str]) -> tuple[str, str] | None:

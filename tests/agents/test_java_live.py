@@ -169,6 +169,23 @@ def test_a_call_that_is_under_way_at_recovery_ends_as_it_began(service):
     assert service.heard().startswith("slow")
 
 
+def test_an_agent_that_fails_says_so_in_one_line_and_the_service_runs(built):
+    place = Place(
+        service="p", asked=Agents("java", coverage=False), ours="", library=str(cache.ready(LANGUAGE)), run="/nowhere"
+    )
+    ended = subprocess.run(
+        ["java", "-Xmx64m", "-XX:TieredStopAtLevel=1", "-cp", built[1], "shop.Probe"],
+        env={**os.environ, **LANGUAGE.environment(place)},
+        input="total\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout == "ready\n3\n"
+    said = [line for line in ended.stderr.splitlines() if not line.startswith("Picked up JAVA_TOOL_OPTIONS")]
+    assert [line.partition(" in Java")[0] for line in said] == ["pytest-anomod: no coverage and no code faults"]
+
+
 def test_after_a_death_the_window_is_not_exact(service, built):
     before = service.ask("/coverage/snapshot", {"reset": True})
     service.end()
