@@ -61,8 +61,8 @@ def _is_made_of(printed: str, outputs: Columns, row: int) -> bool:
     said = outputs["body"][row].split("\n", 1)[0]
     if not said or said not in printed:
         return False
-    values = outputs["attributes"][row].values()
-    return all(str(value) in printed for value in values if isinstance(value, int | str) and not isinstance(value, bool))
+    values = [value for value in outputs["attributes"][row].values() if isinstance(value, int | str)]
+    return all(str(value) in printed for value in values if not isinstance(value, bool))
 
 
 def _nearest(times: Sequence[int], moment: int) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Lines of output get the ids of records that came over OTLP: by what both say, and for printed lines by what they held."""
+"""Lines of output get the ids of records that came over OTLP: by what both say, or by what a printed line held."""
 
 from pytest_anomod.sources.joined_logs import joined
 from pytest_anomod.sources.read import LOG_FIELDS
