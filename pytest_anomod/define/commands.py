@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_anomod.define import procfiles, secrets
 from pytest_anomod.define.agents import agents_of_commands
 from pytest_anomod.define.caller import beside_caller
-from pytest_anomod.define.journeys import visit
+from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.source import Source
 from pytest_anomod.model.system import Agents, Command, Commands, Journey, Probe, Service, ServiceKind, System
+from pytest_anomod.model.workload import Workload
 
 Environment = Mapping[str, str | Mapping[str, str]]
 """Variables of all services by name, and those of one service by the name of that service."""
@@ -47,6 +48,8 @@ def procfile_system(
     telemetry: Sequence[Source] = (),
     otlp: bool = False,
     agents: bool | Mapping[str, str | Agents] = False,
+    workload: Workload | str | None = None,
+    login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
     """The system that a Procfile starts, known from now on by `name` (the directory's unless given).
 
@@ -56,8 +59,8 @@ def procfile_system(
     `only` leaves other lines out. What is not said is guessed from the words: engines by the name of the program,
     kinds by the engine, calls by the places of other services in a command's words and variables. The entry is the only
     web-like service: the one that no other calls. `agents` names services into which traces, line coverage and faults
-    in code are put, by language or with more of it; True is for all whose words tell their language. ScenarioError for
-    what can't work.
+    in code are put, by language or with more of it; True is for all whose words tell their language. `workload` and
+    `login` are as compose_system has them. ScenarioError for what can't work.
     """
     file = beside_caller(path)
     commands = procfile(
@@ -66,7 +69,7 @@ def procfile_system(
     return _system(
         name or file.parent.name, commands, entry=entry, kinds=kinds, engines=engines, probes=_probes(probes, ports),
         calls=calls, journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=str(file), common=env,
-        guessed=agents is True,
+        guessed=agents is True, workload=workload, login=login,
     )  # fmt: skip
 
 
@@ -86,8 +89,13 @@ def commands_system(
     telemetry: Sequence[Source] = (),
     otlp: bool = False,
     agents: bool | Mapping[str, str | Agents] = False,
+    workload: Workload | str | None = None,
+    login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
-    """The system that these commands start, in this order, in `directory` (relative to the calling file)."""
+    """The system that these commands start, in this order, in `directory` (relative to the calling file).
+
+    `workload` and `login` are as compose_system has them.
+    """
     place = beside_caller(directory)
     where = f"commands_system({name!r})"
     made = Commands(
@@ -97,7 +105,7 @@ def commands_system(
     return _system(
         name, made, entry=entry, kinds=kinds, engines=engines, probes=dict(probes or {}), calls=calls,
         journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=where, common=None,
-        guessed=agents is True,
+        guessed=agents is True, workload=workload, login=login,
     )  # fmt: skip
 
 
@@ -149,6 +157,8 @@ def _system(
     where: str,
     common: Environment | None,
     guessed: bool,
+    workload: Workload | str | None,
+    login: Callable[[str], Mapping[str, str]] | None,
 ) -> System:
     names = {command.service: "" for command in commands.commands}
     _keep_secrets(commands)
@@ -190,6 +200,8 @@ def _system(
         rate_rps=rate_rps,
         deploys=(commands,),
         telemetry=tuple(telemetry),
+        workload=told_workload(workload),
+        login=login,
     )
     catalog.register("systems", system)
     return system

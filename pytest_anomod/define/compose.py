@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_anomod.define import secrets
@@ -12,13 +12,14 @@ from pytest_anomod.define.agents import agents_of_document
 from pytest_anomod.define.caller import beside_caller
 from pytest_anomod.define.engines import KINDS
 from pytest_anomod.define.found import Found, find_services
-from pytest_anomod.define.journeys import visit
+from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.model import catalog, redact
 from pytest_anomod.model.errors import DeploymentError, ScenarioError
 from pytest_anomod.model.source import Source
 from pytest_anomod.model.system import Agents, ComposeFiles, Deployable, Journey, Probe, Service, ServiceKind, System
 
 if TYPE_CHECKING:
+    from pytest_anomod.model.workload import Workload
     from pytest_anomod.runtimes.compose.resolve import Resolved
 
 
@@ -44,6 +45,8 @@ def compose_system(
     zipkin: str = "",
     deploys: Sequence[Deployable] = (),
     agents: bool | Mapping[str, str | Agents] = False,
+    workload: Workload | str | None = None,
+    login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
     """The system that compose files describe, known from now on by `name` (the project's unless given).
 
@@ -56,8 +59,9 @@ def compose_system(
     the paths of pages that services have for Prometheus; `jaeger` and `zipkin` are the services of the files that keep
     the traces of the others. `agents` names services into which traces, line coverage and faults in code are put, by
     language or with more of it; True is for all whose words, image or Dockerfile tell their language. `deploys` are
-    further ways to bring the same system up. ScenarioError for what can't work. Secrets of the files are kept out of
-    all that is recorded.
+    further ways to bring the same system up. `workload` drives it in place of journeys: a suite, or a file of another
+    tool by its name, "openapi:FILE", "har:FILE", "postman:FILE", "locust:FILE" or "k6:FILE". `login` is as System has
+    it. ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
     """
     asked = ComposeFiles(
         files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)), profiles=tuple(profiles),
@@ -77,7 +81,7 @@ def compose_system(
     system = System(
         name=name or resolved.project, services=listed, entry=chosen,
         journeys=tuple(journeys) or (_default_journey(listed, chosen),), rate_rps=rate_rps,
-        deploys=(asked, *deploys), telemetry=tuple(telemetry),
+        deploys=(asked, *deploys), telemetry=tuple(telemetry), workload=told_workload(workload), login=login,
     )  # fmt: skip
     system.service(chosen)
     catalog.register("systems", system)

@@ -39,6 +39,7 @@ class CodeFault(FaultDefaults):
 
     level: ClassVar[Level] = Level.CODE
     needs: ClassVar[frozenset[type]] = frozenset({Agent})
+    holds: ClassVar[str] = "patch"
 
     function: str
     probe: str

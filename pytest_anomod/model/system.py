@@ -13,7 +13,7 @@ from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.source import Source
 
 if TYPE_CHECKING:
-    from pytest_anomod.model.workload import Client
+    from pytest_anomod.model.workload import Client, Workload
 
 
 class ServiceKind(StrEnum):
@@ -158,7 +158,26 @@ class Running:
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
-Deployable = Replica | ComposeFiles | Commands | Running
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Manifests:
+    """What other people run in Kubernetes: manifests, brought up in a namespace of ours, or what runs in `namespace`.
+
+    `paths` are files (also what `helm template` printed), folders of them, or Kustomize directories, all absolute.
+    `pods` are the labels of each service's pods, `services` the names of Services where they differ from the names
+    here. What runs in a namespace already is never taken down; only faults that are taken out without a trace are
+    allowed there, unless `allow` names others. `logins` are addresses of stores for an administrator, by service, with
+    {host} and {port} for where the store is reached.
+    """
+
+    pods: Mapping[str, Mapping[str, str]]
+    paths: tuple[str, ...] = ()
+    namespace: str = ""
+    services: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+
+
+Deployable = Replica | ComposeFiles | Commands | Running | Manifests
 """What brings a system up."""
 
 D = TypeVar("D")
@@ -193,7 +212,8 @@ class System:
     may ask a service directly (an administrator's token, say); they are made when they are needed and written nowhere.
     `login` takes the entry's URL and gives the headers that let a user in (a bearer, a cookie), for suites whose files
     have an old one in them; it is asked for each play, and what it gives is written nowhere. `login_variables` are the
-    variables of the environment that suites read a token from. `original` is for replicas: what they stand for.
+    variables of the environment that suites read a token from. `workload` drives it where a test says nothing; None is
+    an open loop of its journeys. `original` is for replicas: what they stand for.
     """
 
     name: str
@@ -206,6 +226,7 @@ class System:
     probe_headers: Callable[[], Mapping[str, str]] = dict
     login: Callable[[str], Mapping[str, str]] | None = None
     login_variables: tuple[str, ...] = ()
+    workload: Workload | None = None
     original: Original | None = None
 
     def service(self, name: str) -> Service:
