@@ -95,7 +95,9 @@ def python() -> Subject:
     place = Path(tempfile.mkdtemp(prefix="anomod-python-"))
     atexit.register(shutil.rmtree, place)
     (place / "page.py").write_text(PAGE)
-    line = f"exec {sys.executable} -m gunicorn --no-control-socket --chdir {place} --bind $HOST:$PORT --threads 4 page:app"
+    line = (
+        f"exec {sys.executable} -m gunicorn --no-control-socket --chdir {place} --bind $HOST:$PORT --threads 4 page:app"
+    )
     return Subject(argv=("sh", "-c", line), request="GET /products/7", asked=Agents("python", source=str(place)))
 
 
