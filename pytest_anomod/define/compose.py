@@ -71,8 +71,7 @@ def compose_system(
     resolved = _resolved(asked)
     redact.know(secrets.secrets_of(resolved.document))
     found = find_services(resolved.document, frozenset(jobs))
-    own = [one.name for one in found if one.engine not in KINDS and not one.is_tool]
-    asked = dataclasses.replace(asked, agents=agents_of_document(agents, resolved.document, own, resolved.project))
+    asked = _with_agents(asked, agents, resolved, found)
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
     servers = {"jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
     _check_names({**told, "otlp": otlp, "metrics": metrics, **servers}, found, resolved.project)
@@ -83,9 +82,22 @@ def compose_system(
         journeys=tuple(journeys) or (_default_journey(listed, chosen),), rate_rps=rate_rps,
         deploys=(asked, *deploys), telemetry=tuple(telemetry), workload=told_workload(workload), login=login,
     )  # fmt: skip
-    system.service(chosen)
+    return _registered(system)
+
+
+def _registered(system: System) -> System:
+    """The system, known by its name; ScenarioError when it has no such entry."""
+    system.service(system.entry)
     catalog.register("systems", system)
     return system
+
+
+def _with_agents(
+    asked: ComposeFiles, wanted: bool | Mapping[str, str | Agents], resolved: Resolved, found: Sequence[Found]
+) -> ComposeFiles:
+    """The files with agents for services that are no stores and no tools."""
+    own = [one.name for one in found if one.engine not in KINDS and not one.is_tool]
+    return dataclasses.replace(asked, agents=agents_of_document(wanted, resolved.document, own, resolved.project))
 
 
 def _resolved(asked: ComposeFiles) -> Resolved:
