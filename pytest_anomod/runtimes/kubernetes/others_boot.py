@@ -79,6 +79,8 @@ class OthersBoot:
             "workload": [workload["kind"], workload["metadata"]["name"]] if workload else None,
             "inner": [leads["spec"]["clusterIP"] if leads else "", port],
             "pod_port": _target(chosen, container) if chosen else 0,
+            "target": chosen.get("targetPort", chosen["port"]) if chosen else 0,
+            "service": leads["metadata"]["name"] if leads else "",
             "probe": kind if port else "alive",
             "probe_path": service.probe.path,
             "login": service.name in self.asked.logins,
@@ -143,6 +145,7 @@ class OthersBoot:
         if wants_forwarding() or not all(is_routed(address) for address in reached[:1]):
             ways.forward((name, row["pod_port"]) for name, row in self.rows.items() if row["pod_port"])
         for name, row in self.rows.items():
+            row["forwarded"] = ways.forwarded
             port = row["pod_port"] if ways.forwarded else row["inner"][1]
             row["host"], row["port"] = ways.to(name, port) if row["inner"][1] else (row["inner"][0], 0)
 

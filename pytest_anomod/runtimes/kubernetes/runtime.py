@@ -14,7 +14,7 @@ from pytest_anomod.host import cluster, processes
 from pytest_anomod.host.locks import boot_lock
 from pytest_anomod.host.state import make_directory
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import Lifecycle, Pods, Programs, StoreLogin
+from pytest_anomod.model.capability import Lifecycle, Listener, Pods, Programs, StoreLogin
 from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
@@ -51,7 +51,7 @@ class KubernetesRuntime(UpInForeground):
         asked = system.deploy(Manifests)
         if asked is None:
             return lacking(system, service, needs, self.capabilities)
-        has = {Pods, Programs} | ({StoreLogin} if service in asked.logins else set())
+        has = {Pods, Programs, Listener} | ({StoreLogin} if service in asked.logins else set())
         if asked.paths or NEEDS_ALLOWANCE & set(asked.allow):
             has |= {Lifecycle}
         return needs - has
@@ -168,6 +168,7 @@ def _prepare(system: System, session: Session, place: Mapping[str, Any]) -> Kube
             "prefix": f"a{secrets.token_hex(2)}-" if shared else "",
             "ours": not theirs,
             "image": "" if asked else _image(),
+            "relay_image": _image(),
         }
     )
 

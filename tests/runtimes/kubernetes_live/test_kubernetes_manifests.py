@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from pytest_anomod.define.kubernetes import kubernetes_system
+from pytest_anomod.faults import HttpAbort
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Lifecycle
+from pytest_anomod.model.catalog import find
 from pytest_anomod.model.runtime import instance_of, need
 from pytest_anomod.runtimes.docker.image import image_name
 from pytest_anomod.runtimes.kubernetes import manifests
@@ -37,12 +39,12 @@ def session(api, tmp_path, monkeypatch):
     assert sessions.end_session(made) == ()
 
 
-def test_manifests_come_up_in_a_namespace_of_ours(shop, session, ours):
+def test_manifests_come_up_in_a_namespace_of_ours(api, shop, session, ours):
     """Services by the names of their Services, with what was found of them; killed, stopped and started again."""
     system = kubernetes_system(shop, name="k8s_shop")
     told = [(one.name, one.calls, one.port) for one in system.services]
     assert told == [("web", ("cache",), 80), ("cache", (), 8081)]
-    runtime = KubernetesRuntime()
+    runtime, native = KubernetesRuntime(), find("injectors", "native")
     deployment = runtime.up(system, session)
     try:
         states = {one.instance_id: one.state for one in deployment.instances()}
@@ -55,6 +57,15 @@ def test_manifests_come_up_in_a_namespace_of_ours(shop, session, ours):
         cache.stop()
         assert instance_of(deployment, "cache").state == "stopped"
         cache.start()
+        abort = HttpAbort(percent=100)
+        service = path_of("v1", "services", deployment.namespace, "web")
+        before = api.get(service)["spec"]
+        native.prepare(abort, deployment, "web")
+        native.inject(abort, deployment, "web")
+        clock.wait_until(lambda: native.active(abort, deployment, "web"), timeout_s=20, what="the fault to be seen")
+        native.recover(abort, deployment, "web")
+        assert api.get(service)["spec"] == before
+        assert len(api.get(path_of("v1", "services", deployment.namespace))["items"]) == 2
         said = deployment.directory / "logs" / "web.log"
         clock.wait_until(lambda: "GET / HTTP" in said.read_text(), timeout_s=10, what="the log of the page")
     finally:
