@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml
 
@@ -13,20 +11,10 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Lifecycle
 from pytest_anomod.model.catalog import find
 from pytest_anomod.model.runtime import instance_of, need
-from pytest_anomod.runtimes.docker.image import image_name
 from pytest_anomod.runtimes.kubernetes import manifests
 from pytest_anomod.runtimes.kubernetes.api import path_of
 from pytest_anomod.runtimes.kubernetes.runtime import KubernetesRuntime
 from pytest_anomod.safety import guardian, sessions
-
-
-@pytest.fixture
-def shop(tmp_path):
-    """The manifest of a small system, with an image that the node has."""
-    text = Path(__file__).with_name("shop.yaml").read_text().replace("IMAGE", image_name())
-    file = tmp_path / "shop.yaml"
-    file.write_text(text)
-    return file
 
 
 @pytest.fixture
