@@ -12,7 +12,7 @@ from pytest_anomod.model.capability import Lifecycle, Listener, Pods, PodsOf, Pr
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, Stats, instance_of
-from pytest_anomod.model.source import LogFile, Source
+from pytest_anomod.model.source import LogFile, OtlpInbox, Source
 from pytest_anomod.runtimes.kubernetes.api import Api, path_of, seen
 from pytest_anomod.runtimes.kubernetes.relay import RelayListener, RelayPrograms
 from pytest_anomod.runtimes.plain import OfService, PlainDeployment, ServiceLogin
@@ -145,8 +145,9 @@ class OthersDeployment(PlainDeployment):
 
     def sources(self) -> tuple[Source, ...]:
         """What containers say; whatever else there is the system's definition names."""
-        names = self.document["services"]
-        return tuple(LogFile(service=name, path=self.directory / "logs" / f"{name}.log") for name in names)
+        names, inbox = self.document["services"], self.document["inbox"]
+        logs = tuple(LogFile(service=name, path=self.directory / "logs" / f"{name}.log") for name in names)
+        return (*logs, *([OtlpInbox(directory=self.directory / inbox)] if inbox else []))
 
     def stats(self, service: str) -> Stats | None:
         """None: without the metrics of the cluster nothing is known."""

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.host import cluster, processes
 from pytest_anomod.host.locks import boot_lock
@@ -33,11 +33,16 @@ from pytest_anomod.safety import sessions
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.safety.undo import recover_within, remove_tree
 
+if TYPE_CHECKING:
+    from pytest_anomod.sources.otlp.receiver import OtlpReceiver
+
 IMAGE = "ANOMOD_KUBE_IMAGE"
 """Environment variable that names the image of the replicas as the cluster's nodes know it."""
 NAMESPACE_GONE_S = 25.0
 _FOLDERS = ("logs", "spans", "undo", "secret")
 _numbers = itertools.count(1)
+_receivers: dict[str, OtlpReceiver] = {}
+"""Receivers of this process's deployments, by directory."""
 
 
 class KubernetesRuntime(UpInForeground):
@@ -107,7 +112,12 @@ class KubernetesRuntime(UpInForeground):
             try:
                 _make_namespace(deployment)
                 if isinstance(deployment, OthersDeployment):
-                    OthersBoot(deployment, system).run()
+                    boot = OthersBoot(deployment, system)
+                    try:
+                        boot.run()
+                    finally:
+                        if boot.receiver is not None:
+                            _receivers[str(deployment.directory)] = boot.receiver
                 else:
                     Boot(deployment, system, options).run()
             except BaseException:  # an interrupt too must not leave half a system
@@ -127,6 +137,9 @@ class KubernetesRuntime(UpInForeground):
 
         DeploymentError when the cluster does not answer: then its journal stays open, for `anomod clean`.
         """
+        receiver = _receivers.pop(str(deployment.directory), None)
+        if receiver is not None:
+            receiver.close()
         if deployment.ref["ours"]:
             deployment.programs.end_all()
             _remove(deployment.api, deployment.ref)

@@ -18,7 +18,7 @@ from pytest_anomod.safety.sessions import new_session
 
 SEEN_WITHIN_S = 60.0
 
-system = kubernetes_system(sys.argv[1], name="k8s_owned")
+system = kubernetes_system(sys.argv[1], name="k8s_owned", entry="web")
 session = new_session(Path.cwd(), "owner", "main")
 ensure_guardian(session.directory)
 deployment = KubernetesRuntime().up(system, session)
