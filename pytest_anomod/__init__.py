@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_anomod.model.scenario import Durations, Scenario
     from pytest_anomod.model.source import Jaeger, Prometheus, Zipkin
     from pytest_anomod.model.system import (
+        Agents,
         Command,
         Commands,
         ComposeFiles,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_anomod.model.workload import OpenLoop, Suite
 
 _HOMES = {
+    "Agents": "model.system",
     "CodeLocation": "model.fault",
     "Command": "model.system",
     "Commands": "model.system",
@@ -70,6 +72,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Agents",
     "CodeLocation",
     "Command",
     "Commands",

@@ -17,6 +17,7 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
 from pytest_anomod.publishing import command as publishing
+from pytest_anomod.run import calibrate
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,19 +42,23 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     stats = commands.add_parser("stats", help="how much there is in a dataset, and one row per case")
-    stats.add_argument("path", type=Path, help="root of the dataset")
+    stats.add_argument("path", help="root of the dataset, a URL too")
     stats.set_defaults(run=_stats)
 
     validate = commands.add_parser("validate", help="find incomplete, foreign and inconsistent cases; exit 1 if any")
-    validate.add_argument("path", type=Path, help="root of the dataset")
+    validate.add_argument("path", help="root of the dataset, a URL too")
     validate.set_defaults(run=_validate)
 
     index = commands.add_parser("index", help="write the index anew, as after copying cases of other machines together")
-    index.add_argument("path", type=Path, help="root of the dataset")
+    index.add_argument("path", help="root of the dataset, a URL too")
+    index.add_argument(
+        "--unique", action="store_true", help="keep one case of each scenario and seed, the first that was completed"
+    )
     index.set_defaults(run=_index)
 
     evaluation.add_parser(commands)
     judge_again.add_parser(commands)
+    calibrate.add_parser(commands)
     auditing.add_parser(commands)
     exporting.add_parser(commands)
     publishing.add_parser(commands)
@@ -67,10 +72,15 @@ def _parser() -> argparse.ArgumentParser:
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
 
+    from pytest_anomod import explore
+    from pytest_anomod.agents import command as agents
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
+    from pytest_anomod.spreading import command as spreading
 
-    importing.add_to(commands, lambda line: print(line, flush=True))
+    explore.add_to(commands, lambda line: print(line, flush=True), _runtime_name)
+    for group in (agents, spreading, importing):
+        group.add_to(commands, lambda line: print(line, flush=True))
     export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
 
     check = commands.add_parser(
@@ -154,6 +164,11 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _index(arguments: argparse.Namespace) -> int:
     from pytest_anomod.dataset.index import write_index
 
+    if arguments.unique:
+        from pytest_anomod.dataset import doubles, layout
+
+        for directory in doubles.set_aside(layout.place(arguments.path)):
+            print(f"not counted, as it is there already: {directory}")
     document = write_index(arguments.path)
     print(f"{document['cases']} cases; {len(document['incomplete'])} incomplete, which dataset.json lists")
     return 0
