@@ -55,7 +55,7 @@ def kubernetes_system(
     files = tuple(str(beside_caller(path)) for path in paths)
     labels, found = _of_files(files, where) if files else (dict(pods or {}), {})
     given = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
-    told = {what: dict(rows or {}) for what, rows in given.items()}
+    told: dict[str, dict[str, Any]] = {what: dict(rows or {}) for what, rows in given.items()}
     named = {**told, "logins": logins or {}, "otlp": dict.fromkeys(otlp)}
     _check(labels, named, allow, where=where, of_files=bool(files))
     secrets.keep({one: {"URL": login} for one, login in (logins or {}).items()}, {})
