@@ -210,6 +210,9 @@ def _remove(api: Api, ref: Mapping[str, Any]) -> None:
     namespace, selector = str(ref["namespace"]), f"{DEPLOYMENT}={ref['id']}"
     if not ref["prefix"]:
         path = f"/api/v1/namespaces/{namespace}"
+        if api.delete(path) is not None:
+            for pod in (api.get(f"{path}/pods") or {}).get("items", ()):  # whatever time they want for their end
+                api.delete(path_of("v1", "pods", namespace, pod["metadata"]["name"]), grace_s=0)
         clock.wait_until(
             lambda: api.delete(path) is None, timeout_s=NAMESPACE_GONE_S, what=f"the end of namespace {namespace}",
             every_s=0.5,
