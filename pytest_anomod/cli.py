@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_anomod import judge_again
 from pytest_anomod.audit import command as auditing
@@ -16,6 +17,7 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
 from pytest_anomod.publishing import command as publishing
+from pytest_anomod.run import calibrate
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluation.add_parser(commands)
     judge_again.add_parser(commands)
+    calibrate.add_parser(commands)
     auditing.add_parser(commands)
     exporting.add_parser(commands)
     publishing.add_parser(commands)
@@ -63,6 +66,36 @@ def _parser() -> argparse.ArgumentParser:
     catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)
 
+    _add_machine(commands)
+
+    from pytest_anomod.adopt import command as adopting
+
+    adopting.add_to(commands, lambda line: print(line, flush=True))
+
+    from pytest_anomod import explore
+    from pytest_anomod.agents import command as agents
+    from pytest_anomod.importers import command as importing
+    from pytest_anomod.importers import export
+    from pytest_anomod.spreading import command as spreading
+
+    explore.add_to(commands, lambda line: print(line, flush=True), _runtime_name)
+    for group in (agents, spreading, importing):
+        group.add_to(commands, lambda line: print(line, flush=True))
+    export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
+
+    check = commands.add_parser(
+        "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.set_defaults(run=_check)
+
+    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
+    clean.set_defaults(run=_clean)
+    return parser
+
+
+def _add_machine(commands: Any) -> None:
+    """What looks at this machine and makes it ready."""
     doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")
     doctor.add_argument(
         "--kubernetes", action="store_true", help="what the runtime kubernetes needs in the cluster, and what it lacks"
@@ -78,30 +111,6 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--to", type=Path, metavar="FILE", help="where to save it (default: in the cache directory)")
     image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
     image.set_defaults(run=_image)
-
-    from pytest_anomod.adopt import command as adopting
-
-    adopting.add_to(commands, lambda line: print(line, flush=True))
-
-    from pytest_anomod.spreading import command as spreading
-
-    spreading.add_to(commands, lambda line: print(line, flush=True))
-
-    from pytest_anomod.importers import command as importing
-    from pytest_anomod.importers import export
-
-    importing.add_to(commands, lambda line: print(line, flush=True))
-    export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
-
-    check = commands.add_parser(
-        "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
-    )
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    check.set_defaults(run=_check)
-
-    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
-    clean.set_defaults(run=_clean)
-    return parser
 
 
 DEFINITIONS = ("conftest.py", "anomod_system.py")

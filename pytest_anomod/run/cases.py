@@ -14,7 +14,8 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.redact import redact_text
 from pytest_anomod.run.deployments import Deployments
-from pytest_anomod.run.options import chosen, dataset_place, durations, store_url, suite_workload
+from pytest_anomod.run.options import chosen, dataset_place, durations, store_url
+from pytest_anomod.run.workload_choice import chosen_workload
 
 
 def begin_case(deployments: Deployments, declaration: Declaration, test: str, *, repetition: int) -> Case:
@@ -25,7 +26,7 @@ def begin_case(deployments: Deployments, declaration: Declaration, test: str, *,
         durations=durations(config),
         rate_rps=config.option.anomod_rate,
         seed=run_seed(config, repetition),
-        workload=suite_workload(config, declaration),
+        workload=chosen_workload(deployments, declaration),
     )
     runtime = deployments.runtime(declaration)
     return Case(

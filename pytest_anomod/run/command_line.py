@@ -18,6 +18,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "lengths of the windows: quick (10 s), standard (60 s) or paper (300 s); default %(default)s",
     },
     "scale": {"metavar": "F", "type": float, "default": 1.0, "help": "factor on all window lengths (%(default)s)"},
+    "history": {
+        "metavar": "SECONDS",
+        "type": float,
+        "default": 0.0,
+        "help": "record so much more of the normal state before each baseline (%(default)s); 30 for a campaign, 300 to "
+        "publish one",
+    },
     "rate": {
         "metavar": "RPS",
         "type": float,
@@ -33,6 +40,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "append",
         "help": "URL written into the suite that means the system (or one of its services), such as "
         "http://localhost:8080; 'auto', the default, finds it; may be given more than once",
+    },
+    "workload": {
+        "metavar": "KIND[:ARGUMENT]",
+        "help": "what drives every scenario in place of its own workload: evomaster[:60s] has EvoMaster, as found "
+        "on this machine, write a suite once, and replays it; openapi:FILE, har:FILE, postman:FILE, locust:FILE and "
+        "k6:FILE play a file of another tool",
+    },
+    "deletions": {
+        "action": "store_true",
+        "help": "with openapi, har and postman: also send requests that delete; they are left out without it",
     },
     "seed": {"metavar": "N", "type": int, "default": 1, "help": "seed of workloads and data (%(default)s)"},
     "shard": {
@@ -103,7 +120,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """What each option of ours is for argparse, by its name without `--anomod-`."""
 
 CHECKED = (
-    *("scale", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
+    *("scale", "history", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
     *("allow", "base", "var-file"),
 )
 """Options whose values are looked at before the run, when they are not their defaults."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_anomod.declare import Declaration
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.redact import redact_text
 from pytest_anomod.model.scenario import PROFILES, Durations
-
-if TYPE_CHECKING:
-    from pytest_anomod.model.workload import Suite
 
 AUTO = "auto"  # the same word as choice.AUTO, whose module only those need who say it
 
@@ -48,7 +44,9 @@ def out_directory(config: pytest.Config) -> Path:
 
 def durations(config: pytest.Config) -> Durations:
     """The window lengths that the command line asks for."""
-    return PROFILES[config.option.anomod_durations].scaled(config.option.anomod_scale)
+    option = config.option
+    scaled = PROFILES[option.anomod_durations].scaled(option.anomod_scale)
+    return dataclasses.replace(scaled, history_s=option.anomod_history)
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -66,27 +64,8 @@ def chosen(config: pytest.Config) -> dict[str, str]:
     return {
         "Runtime": getattr(option, "anomod_runtime_took", option.anomod_runtime),
         "Injector": option.anomod_injector,
-        "Durations": f"{option.anomod_durations} x {option.anomod_scale:g}",
+        "Durations": f"{option.anomod_durations} x {option.anomod_scale:g}"
+        + (f", history {option.anomod_history:g} s" if option.anomod_history else ""),
         "Seed": str(option.anomod_seed),
         "Dataset": redact_text(option.anomod_out),
     }
-
-
-def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | None:
-    """The suite that the command line puts in the place of a test's workload, or None; ScenarioError if it can't be."""
-    option = config.option
-    if option.anomod_suite is None:
-        if option.anomod_suite_once or option.anomod_suite_base:
-            msg = (
-                "--anomod-suite-once and --anomod-suite-base say how to play a suite: name it with --anomod-suite PATH"
-            )
-            raise ScenarioError(msg)
-        return None
-    from pytest_anomod.workloads.suite import AUTO, prepare
-
-    return prepare(
-        Path(config.invocation_params.dir, option.anomod_suite),
-        once=option.anomod_suite_once,
-        bases=option.anomod_suite_base or (AUTO,),
-        system=declaration.system,
-    )

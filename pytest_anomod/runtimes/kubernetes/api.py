@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pytest_anomod.host import cluster
+from pytest_anomod.host import cluster, files
+from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ OWNER = "pytest-anomod/owner"
 """Annotation of namespaces and objects of ours: the tag of the session's owner, as on processes."""
 DEPLOYMENT, SERVICE, SYSTEM = "pytest-anomod/deployment", "pytest-anomod/service", "pytest-anomod/system"
 """Labels of objects of ours."""
+PODS = "pods.json"
+"""What a watcher of ours (watcher.py) has last seen, in a deployment's undo directory."""
 KINDS = (("apps/v1", "deployments"), ("v1", "services"), ("v1", "secrets"), ("v1", "configmaps"))
-"""What a deployment in a namespace that is not ours is made of; pods go with their Deployment."""
+"""What the deployment of a replica is made of, besides pods, which go with their Deployment."""
 
 
 class Api:
@@ -117,7 +120,28 @@ def _session(kubeconfig: str, context: str) -> requests.Session:
     return session
 
 
+def service_of(pod: Mapping[str, Any], services: Mapping[str, Mapping[str, Any]]) -> str:
+    """The service whose `labels` a pod has; "" for a pod of none of them."""
+    has = (pod["metadata"].get("labels") or {}).items()
+    return next((name for name, row in services.items() if row["labels"].items() <= has), "")
+
+
+def shared_selector(services: Mapping[str, Mapping[str, Any]]) -> str:
+    """What chooses no fewer pods than those of all services: the labels that they share."""
+    rows = [set(row["labels"].items()) for row in services.values()]
+    return ",".join(f"{key}={value}" for key, value in sorted(set.intersection(*rows))) if rows else ""
+
+
 def path_of(version: str, kind: str, namespace: str, name: str = "") -> str:
     """Path of a collection in a namespace, or of an object in it: path_of("apps/v1", "deployments", "shop")."""
     root = f"/api/{version}" if version == "v1" else f"/apis/{version}"
     return f"{root}/namespaces/{namespace}/{kind}" + (f"/{quote(name)}" if name else "")
+
+
+def seen(deployment: Any) -> Mapping[str, Any]:
+    """What the watcher of a deployment has last seen; DeploymentError while it does not reach the cluster."""
+    said = files.read_json(deployment.own / PODS) or {"error": "", "services": {}, "numbers": {}}
+    if said["error"]:
+        msg = f"the pods of {deployment.system!r} can't be seen: {said['error']}"
+        raise DeploymentError(msg)
+    return said

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,17 +17,16 @@ from pytest_anomod.runtimes.kubernetes.asking import ask
 from pytest_anomod.runtimes.kubernetes.deployment import KubernetesDeployment
 from pytest_anomod.runtimes.kubernetes.objects import BASE_PORT, HOST_PART, INSIDE_PORT, named
 from pytest_anomod.runtimes.kubernetes.trouble import FATAL
-from pytest_anomod.runtimes.kubernetes.ways import UP_FOR_S, Ways, placed, ports_of, wants_forwarding
+from pytest_anomod.runtimes.kubernetes.ways import Ways, is_routed, placed, ports_of, wants_forwarding, watch
 from pytest_anomod.runtimes.replica import package_of
 
 BOOT_LIMIT_S = 300.0
 LOOK_EVERY_S = 0.3
 IN_THE_WAY_S = 15.0
 """How long a pod may be in the way of which no more is hoped."""
-SILENT_S = 4.0
-"""After so long a host that runs and is not reached at its address is reached through the API server."""
+SILENT_S = 10.0
+"""After so long a host whose address is not reached is reached through the API server."""
 AT_ONCE = 8
-_WATCHER = "pytest_anomod.runtimes.kubernetes.watcher"
 
 
 class Boot:
@@ -40,11 +38,12 @@ class Boot:
         self.namespace = deployment.namespace
         self.system = system
         self.options = ["--dir", objects.DIRECTORY, "--base-port", str(BASE_PORT), *options]
-        self.ways = Ways(deployment)
+        self.ways = Ways(deployment, lambda part: objects.labels(deployment.ref, part))
         self.inner_ports: dict[str, list[int]] = {}
         self.formats: dict[str, str] = {}
         self.stuck: dict[str, float] = {}
-        self.host_ran_s = 0.0
+        self.in_reach = False
+        self.silent_s = 0.0
 
     def run(self) -> None:
         """Start everything, wait until it is filled and healthy, announce it."""
@@ -53,7 +52,7 @@ class Boot:
         self._create("configmaps", objects.our_program(self.deployment.ref))
         parts = [HOST_PART, *(service.name for service in self.system.services)]
         self.ways.addresses.update(zip(parts, _each(self._create_service, parts), strict=True))
-        self._start(HOST_PART, BASE_PORT)
+        self._start(HOST_PART, INSIDE_PORT)  # its own port is there once all is filled
         plan = self._plan(token)
         services: dict[str, Any] = plan["services"]
         self.formats = {name: described["log_format"] for name, described in services.items()}
@@ -122,16 +121,12 @@ class Boot:
         self.api.patch(path_of("v1", "secrets", self.namespace, secret["metadata"]["name"]), {"data": secret["data"]})
 
     def _watch(self) -> None:
-        deployment = self.deployment
-        orders = {
-            "place": deployment.ref["place"],
-            "namespace": self.namespace,
-            "id": deployment.ref["id"],
-            "directory": str(deployment.directory),
-            "services": self.formats,
+        ref, container = self.deployment.ref, objects.CONTAINER
+        rows = {
+            name: {"labels": objects.labels(ref, name), "container": container, "format": form}
+            for name, form in self.formats.items()
         }
-        argv = [sys.executable, "-m", _WATCHER, json.dumps(orders)]
-        deployment.programs.start(HOST_PART, argv, "watcher", UP_FOR_S)
+        watch(self.deployment, rows)
 
     def _ask_host(self, do: str, **words: Any) -> Any:
         """The host's answer; None while there is none."""
@@ -143,20 +138,16 @@ class Boot:
             return None
 
     def _is_out_of_reach(self) -> bool:
-        """Whether the host's pod has begun, for a while, and yet nobody answers at its address."""
+        """Whether the host's pod has run for a while, and yet at its address nobody even refuses a connection."""
         if wants_forwarding():
             return True
-        path = path_of("v1", "pods", self.namespace)
-        selector = ",".join(f"{key}={value}" for key, value in objects.labels(self.deployment.ref, HOST_PART).items())
-        statuses = [
-            status
-            for pod in (self.api.get(path, labelSelector=selector) or {}).get("items", ())
-            for status in pod["status"].get("containerStatuses") or ()
-        ]
-        if not any("running" in status["state"] for status in statuses):
+        if self.in_reach or is_routed(self.ways.to(HOST_PART, INSIDE_PORT)):
+            self.in_reach = True
             return False
-        self.host_ran_s = self.host_ran_s or clock.monotonic_s()
-        return clock.monotonic_s() - self.host_ran_s > SILENT_S
+        if not any(part == HOST_PART and not why for part, _, why in self._pods()):
+            return False
+        self.silent_s = self.silent_s or clock.monotonic_s()
+        return clock.monotonic_s() - self.silent_s > SILENT_S
 
     def _answers(self, described: Mapping[str, Any]) -> bool:
         return health.is_well(described["log_format"], (described["host"], described["port"]), 0.5)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_anomod.host import files, health
+from pytest_anomod.host import health
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, Stats
 from pytest_anomod.runtimes.kubernetes import capabilities
-from pytest_anomod.runtimes.kubernetes.api import Api, path_of
+from pytest_anomod.runtimes.kubernetes.api import Api, path_of, seen
 from pytest_anomod.runtimes.kubernetes.asking import ask
 from pytest_anomod.runtimes.kubernetes.objects import BASE_PORT, named
-from pytest_anomod.runtimes.kubernetes.watcher import PODS
 from pytest_anomod.runtimes.replica import ReplicaDeployment
 
 _AT_ONCE = 200
@@ -45,19 +44,12 @@ class KubernetesDeployment(ReplicaDeployment):
 
     def pods(self) -> Mapping[str, Any]:
         """The pod of each service, as the watcher has them; DeploymentError while it does not reach the cluster."""
-        found: Mapping[str, Any] = self._seen()["services"]
+        found: Mapping[str, Any] = seen(self)["services"]
         return found
 
-    def _seen(self) -> Mapping[str, Any]:
-        said = files.read_json(self.own / PODS) or {"error": "", "services": {}, "numbers": {}}
-        if said["error"]:
-            msg = f"the pods of {self.system!r} can't be seen: {said['error']}"
-            raise DeploymentError(msg)
-        return said
-
     def _look(self) -> tuple[Instance, ...]:
-        seen = self._seen()
-        pods, numbers = seen["services"], seen["numbers"]
+        said = seen(self)
+        pods, numbers = said["services"], said["numbers"]
         return tuple(self._instance(name, pods.get(name), numbers.get(name, 1)) for name in self.document["services"])
 
     def _instance(self, service: str, pod: Mapping[str, Any] | None, number: int) -> Instance:

@@ -1,8 +1,9 @@
 """Ways from this machine into pods, where their addresses are not reached: ports here, handed on by the API server.
 
-A program of its own: `python -m ...forward JSON` with place, namespace, id, `routes` ([part, port in its pod] each) and
-`file`, to which it writes the port here of each route, {"part/port": port}. What connects there is connected to the
-part's pod of that moment; where there is none the connection is closed.
+A program of its own: `python -m ...forward JSON` with place, namespace, `services` (name -> the labels of its pods),
+`routes` ([service, port in its pod] each) and `file`, to which it writes the port here of each route,
+{"service/port": port}. What connects there is connected to the service's pod of that moment; where there is none the
+connection is closed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 from pytest_anomod.host import cluster, files, ports
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, SERVICE, Api, path_of
+from pytest_anomod.runtimes.kubernetes.api import Api, path_of, service_of, shared_selector
 
 KNOWN_FOR_S = 0.3
 PIECE = 65_536
@@ -33,7 +34,8 @@ class Forwarder:
         self.place = orders["place"]
         self.api = Api(self.place)
         self.namespace: str = orders["namespace"]
-        self.selector = f"{DEPLOYMENT}={orders['id']}"
+        self.services: dict[str, dict[str, Any]] = orders["services"]
+        self.selector = shared_selector(self.services)
         self.routes = [(str(part), int(port)) for part, port in orders["routes"]]
         self.file = Path(orders["file"])
         self._pods: tuple[float, dict[str, str]] = (float("-inf"), {})
@@ -69,7 +71,7 @@ class Forwarder:
             if clock.monotonic_s() - asked_s > KNOWN_FOR_S:
                 found = self.api.get(path_of("v1", "pods", self.namespace), labelSelector=self.selector)
                 pods = {
-                    pod["metadata"]["labels"][SERVICE]: pod["metadata"]["name"]
+                    service_of(pod, self.services): pod["metadata"]["name"]
                     for pod in sorted(found["items"], key=lambda pod: pod["metadata"]["creationTimestamp"])
                     if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] == "Running"
                 }

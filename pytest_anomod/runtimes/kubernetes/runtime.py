@@ -14,19 +14,24 @@ from pytest_anomod.host import cluster, processes
 from pytest_anomod.host.locks import boot_lock
 from pytest_anomod.host.state import make_directory
 from pytest_anomod.model import clock
+from pytest_anomod.model.capability import Lifecycle, Pods, Programs, StoreLogin
 from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
-from pytest_anomod.model.system import System
+from pytest_anomod.model.system import Manifests, System
 from pytest_anomod.runtimes.foreground import UpInForeground
 from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, KINDS, OWNER, SYSTEM, Api, path_of
 from pytest_anomod.runtimes.kubernetes.boot import Boot
 from pytest_anomod.runtimes.kubernetes.capabilities import OF_PODS
 from pytest_anomod.runtimes.kubernetes.deployment import KubernetesDeployment
+from pytest_anomod.runtimes.kubernetes.manifests import COLLECTIONS
+from pytest_anomod.runtimes.kubernetes.others import NEEDS_ALLOWANCE, OthersDeployment
+from pytest_anomod.runtimes.kubernetes.others_boot import OthersBoot
 from pytest_anomod.runtimes.replica import check_taken, host_options, lacking, no_replica, package_of
+from pytest_anomod.runtimes.running.rules import REVERSIBLE, WHY_NOT
 from pytest_anomod.safety import sessions
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
-from pytest_anomod.safety.undo import remove_tree
+from pytest_anomod.safety.undo import recover_within, remove_tree
 
 IMAGE = "ANOMOD_KUBE_IMAGE"
 """Environment variable that names the image of the replicas as the cluster's nodes know it."""
@@ -43,11 +48,28 @@ class KubernetesRuntime(UpInForeground):
 
     def lacks(self, system: System, service: str, needs: frozenset[type]) -> frozenset[type]:
         """Those of the needs that a service will not have."""
-        return lacking(system, service, needs, self.capabilities)
+        asked = system.deploy(Manifests)
+        if asked is None:
+            return lacking(system, service, needs, self.capabilities)
+        has = {Pods, Programs} | ({StoreLogin} if service in asked.logins else set())
+        if asked.paths or NEEDS_ALLOWANCE & set(asked.allow):
+            has |= {Lifecycle}
+        return needs - has
 
     def refusal(self, system: System) -> str:
         """Why this runtime can't bring a system up; "" when it can."""
-        return no_replica(system, "there is no image of it")
+        return "" if system.deploy(Manifests) else no_replica(system, "there is no image of it, and no manifests")
+
+    def refusal_of_fault(self, system: System, service: str, fault: str) -> str:
+        """Why a fault is not put into a system that is not ours; "" when it may be."""
+        asked = system.deploy(Manifests)
+        if asked is None or asked.paths or fault in REVERSIBLE or fault in asked.allow:
+            return ""
+        return (
+            f"{fault!r} is not put into system {system.name!r}, which is not ours: "
+            f"{WHY_NOT.get(fault, 'it is not known to leave no trace')}; "
+            f"allow it by kubernetes_system(..., allow=({fault!r},))"
+        )
 
     def check(self) -> None:
         """ScenarioError that says what is missing, here or in the cluster; called at collection."""
@@ -68,7 +90,7 @@ class KubernetesRuntime(UpInForeground):
         seed: int = 1,
         coverage: bool = True,
         telemetry: bool = True,
-    ) -> KubernetesDeployment:
+    ) -> KubernetesDeployment | OthersDeployment:
         """Bring a system up and return once it is healthy; DeploymentError names what did not come up, and why."""
         check_taken(self.refusal(system))
         if entry_port is not None:
@@ -84,24 +106,33 @@ class KubernetesRuntime(UpInForeground):
             deployment.undo.record({"op": "deployment", "ref": dict(deployment.ref)})
             try:
                 _make_namespace(deployment)
-                Boot(deployment, system, options).run()
+                if isinstance(deployment, OthersDeployment):
+                    OthersBoot(deployment, system).run()
+                else:
+                    Boot(deployment, system, options).run()
             except BaseException:  # an interrupt too must not leave half a system
                 with contextlib.suppress(AnomodError):  # the first error says more; the guardian has what stays
                     self.down(deployment)
                 raise
         return deployment
 
-    def attach(self, ref: Mapping[str, Json]) -> KubernetesDeployment:
+    def attach(self, ref: Mapping[str, Json]) -> KubernetesDeployment | OthersDeployment:
         """The deployment behind a ref, from any process; what is asked of one that is gone raises DeploymentError."""
-        return KubernetesDeployment(ref)
+        return KubernetesDeployment(ref) if ref["image"] else OthersDeployment(ref)
 
-    def down(self, deployment: KubernetesDeployment) -> None:
+    def down(self, deployment: KubernetesDeployment | OthersDeployment) -> None:
         """Take it down; no namespace, object, program or file of it is left on return; idempotent.
+
+        What ran in a namespace of its owner stays: faults that are still in it are taken out.
 
         DeploymentError when the cluster does not answer: then its journal stays open, for `anomod clean`.
         """
-        deployment.end_programs()
-        _remove(deployment.api, deployment.ref)
+        if deployment.ref["ours"]:
+            deployment.programs.end_all()
+            _remove(deployment.api, deployment.ref)
+        elif deployment.directory.exists():
+            recover_within(deployment.ref, deployment.undo.open_entries())
+            deployment.programs.end_all()
         remove_tree(deployment.directory)
         deployment.undo.deployment_is_down(deployment.directory)
 
@@ -110,9 +141,10 @@ class KubernetesRuntime(UpInForeground):
         return sessions.sweep()
 
 
-def _prepare(system: System, session: Session, place: Mapping[str, Any]) -> KubernetesDeployment:
+def _prepare(system: System, session: Session, place: Mapping[str, Any]) -> KubernetesDeployment | OthersDeployment:
     """The directory of a deployment to be, with its token, and its ref."""
-    name = f"{next(_numbers)}-{package_of(system)}"
+    asked = system.deploy(Manifests)
+    name = f"{next(_numbers)}-{package_of(system) if asked is None else system.name}".replace("/", "_")
     directory = make_directory(session.directory / "deployments" / name)
     for folder in _FOLDERS:
         make_directory(directory / folder)
@@ -120,8 +152,9 @@ def _prepare(system: System, session: Session, place: Mapping[str, Any]) -> Kube
     with open(os.open(token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         stream.write(secrets.token_urlsafe(32))
     own = re.sub(r"[^a-z0-9]+", "-", f"anomod-{session.directory.name}-{name}".lower())[-40:].strip("-")
-    shared = str(place["namespace"])
-    return KubernetesDeployment(
+    theirs = asked.namespace if asked else ""
+    shared = theirs or str(place["namespace"])
+    return KubernetesRuntime().attach(
         {
             "runtime": "kubernetes",
             "system": system.name,
@@ -133,7 +166,8 @@ def _prepare(system: System, session: Session, place: Mapping[str, Any]) -> Kube
             "place": dict(place),
             "namespace": shared or f"anomod-{own.removeprefix('anomod-')}",
             "prefix": f"a{secrets.token_hex(2)}-" if shared else "",
-            "image": _image(),
+            "ours": not theirs,
+            "image": "" if asked else _image(),
         }
     )
 
@@ -145,7 +179,7 @@ def _image() -> str:
     return os.environ.get(IMAGE) or image_name()
 
 
-def _make_namespace(deployment: KubernetesDeployment) -> None:
+def _make_namespace(deployment: KubernetesDeployment | OthersDeployment) -> None:
     """A namespace of the deployment's own, unless it was given one."""
     if deployment.ref["prefix"]:
         return
@@ -167,7 +201,7 @@ def _remove(api: Api, ref: Mapping[str, Any]) -> None:
             every_s=0.5,
         )  # fmt: skip
         return
-    for version, kind in KINDS:
+    for version, kind in KINDS if ref["image"] else COLLECTIONS.values():
         path = path_of(version, kind, namespace)
         for found in (api.get(path, labelSelector=selector) or {}).get("items", ()):
             api.delete(path_of(version, kind, namespace, found["metadata"]["name"]))

@@ -1,8 +1,8 @@
 """Follows the pods of a deployment: their states in undo/pods.json, logs and spans in files as services write them.
 
-A program of its own, started on behalf of the deployment: `python -m ...watcher JSON` with place, namespace, id,
-directory and services (name -> format of its log). It survives an API server that goes away for a while: logs go on
-where they were.
+A program of its own, started on behalf of the deployment: `python -m ...watcher JSON` with place, namespace, directory,
+and services: name -> the labels of its pods, the name of its container in them, the format of its log. It survives an
+API server that goes away for a while: logs go on where they were.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from typing import Any, BinaryIO
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, SERVICE, Api, path_of
-from pytest_anomod.runtimes.kubernetes.objects import CONTAINER
+from pytest_anomod.runtimes.kubernetes.api import PODS, Api, path_of, service_of, shared_selector
 from pytest_anomod.runtimes.kubernetes.trouble import why_not_running
 
-PODS = "pods.json"
 AGAIN_S = 0.5
 WATCH_S = 240
 _SPAN = b'"span_name":'
@@ -63,9 +61,10 @@ class Watcher:
     def __init__(self, orders: Mapping[str, Any]) -> None:
         self.api = Api(orders["place"])
         self.namespace: str = orders["namespace"]
-        self.selector = f"{DEPLOYMENT}={orders['id']}"
         self.directory = Path(orders["directory"])
-        self.sinks = {name: Sink(self.directory, name, form) for name, form in orders["services"].items()}
+        self.services: dict[str, dict[str, Any]] = orders["services"]
+        self.selector = shared_selector(self.services)
+        self.sinks = {name: Sink(self.directory, name, row["format"]) for name, row in self.services.items()}
         self.pods: dict[str, dict[str, Any]] = {}
         self.numbers: dict[str, dict[str, int]] = {}
         self.began: dict[str, float] = {}
@@ -101,12 +100,9 @@ class Watcher:
 
     def _look(self) -> None:
         for uid, pod in self.pods.items():
-            service, status = _service(pod), _container(pod)
-            if (
-                service in self.sinks
-                and status is not None
-                and ("running" in status["state"] or status.get("lastState"))
-            ):
+            service = service_of(pod, self.services)
+            status = self._container(service, pod)
+            if status is not None and "running" in status["state"]:
                 self._see(uid, service, pod["metadata"]["name"], status)
         self._write("")
 
@@ -132,8 +128,10 @@ class Watcher:
         """What is there now, for whoever asks; nothing is written when it is what was there before."""
         services: dict[str, Any] = {}
         for uid, pod in self.pods.items():
-            service = _service(pod)
-            row = self._row(uid, pod)
+            service = service_of(pod, self.services)
+            if not service:
+                continue
+            row = self._row(uid, service, pod)
             before = services.get(service)
             if before is None or _rank(before) < _rank(row):
                 services[service] = row
@@ -147,8 +145,21 @@ class Watcher:
         temporary.write_text(text)
         os.replace(temporary, path)
 
-    def _row(self, uid: str, pod: Mapping[str, Any]) -> dict[str, Any]:
-        status = _container(pod)
+    def _container(self, service: str, pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The status of a service's container in a pod; None where there is none yet."""
+        name = self.services[service]["container"] if service else ""
+        return next((row for row in pod["status"].get("containerStatuses") or () if row["name"] == name), None)
+
+    def launches(self, service: str, pod: str) -> int:
+        """How often the container of a pod was launched, as far as is known; 0 for a pod that is gone."""
+        for found in list(self.pods.values()):
+            if found["metadata"]["name"] == pod:
+                status = self._container(service, found)
+                return 0 if status is None else int(status["restartCount"]) + 1
+        return 0
+
+    def _row(self, uid: str, service: str, pod: Mapping[str, Any]) -> dict[str, Any]:
+        status = self._container(service, pod)
         key = f"{uid}/{status['restartCount']}" if status else uid
         runs = status is not None and "running" in status["state"] and bool(status.get("started"))
         leaving = "deletionTimestamp" in pod["metadata"]
@@ -187,22 +198,15 @@ class Follow:
                 self._read(follow="true")
             except (DeploymentError, OSError):
                 broke = True
-            if not broke or not self._is_there():
+            if not broke or self.watcher.launches(self.service, self.pod) != self.launch:
                 return
             clock.sleep(AGAIN_S)
-
-    def _is_there(self) -> bool:
-        """Whether the same container runs still, as far as is known."""
-        for pod in list(self.watcher.pods.values()):
-            status = _container(pod)
-            if pod["metadata"]["name"] == self.pod and status is not None:
-                return int(status["restartCount"]) + 1 == self.launch
-        return False
 
     def _read(self, **query: str) -> None:
         if self.seen:
             query["sinceTime"] = self.seen.decode()[:19] + "Z"
-        response = self.watcher.api.stream(self.path, container=CONTAINER, timestamps="true", **query)
+        container = self.watcher.services[self.service]["container"]
+        response = self.watcher.api.stream(self.path, container=container, timestamps="true", **query)
         sink = self.watcher.sinks[self.service]
         for batch in _batches(response):
             lines = []
@@ -233,15 +237,6 @@ def _batches(response: Any) -> Iterator[list[bytes]]:
 def _lines(response: Any) -> Iterator[bytes]:
     for batch in _batches(response):
         yield from filter(None, batch)
-
-
-def _service(pod: Mapping[str, Any]) -> str:
-    return str(pod["metadata"]["labels"].get(SERVICE, ""))
-
-
-def _container(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    statuses = pod["status"].get("containerStatuses") or ()
-    return next((status for status in statuses if status["name"] == CONTAINER), None)
 
 
 def _rank(row: Mapping[str, Any]) -> tuple[bool, str]:

@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from pytest_anomod.host import files, ports
 from pytest_anomod.model import clock
-from pytest_anomod.runtimes.kubernetes.deployment import KubernetesDeployment
 from pytest_anomod.runtimes.kubernetes.objects import HOST_PART, INSIDE_PORT
+from pytest_anomod.runtimes.programs import HelperPrograms
 
 REACH = "ANOMOD_KUBE_REACH"
 """Environment variable: "forward" has all go through the API server, even where addresses are reached."""
 UP_FOR_S = 7 * 86_400.0
+_WATCHER = "pytest_anomod.runtimes.kubernetes.watcher"
 _FORWARDER = "pytest_anomod.runtimes.kubernetes.forward"
 _LISTENS_WITHIN_S = 30.0
+_ANSWER_S = 1.0
+
+
+class AnyDeployment(Protocol):
+    """What of a deployment is needed to have a program of ours beside it."""
+
+    ref: Mapping[str, Any]
+    own: Path
+    namespace: str
+    programs: HelperPrograms
 
 
 class Ways:
-    """The ways to the parts of one deployment; `addresses` are those of their Services."""
+    """The ways to the parts of a deployment; `addresses` are those of their Services, `labels` those of their pods."""
 
-    def __init__(self, deployment: KubernetesDeployment) -> None:
+    def __init__(self, deployment: AnyDeployment, labels: Callable[[str], Mapping[str, str]]) -> None:
         self._deployment = deployment
+        self._labels = labels
         self.addresses: dict[str, str] = {}
         self.forwarded = False
         self._ports: dict[str, int] = {}
@@ -43,7 +57,7 @@ class Ways:
         orders = {
             "place": deployment.ref["place"],
             "namespace": deployment.namespace,
-            "id": deployment.ref["id"],
+            "services": {part: {"labels": self._labels(part)} for part in self.addresses},
             "routes": [list(route) for route in routes],
             "file": str(file),
         }
@@ -53,9 +67,32 @@ class Ways:
         self._ports |= files.read_json(file)
 
 
+def watch(deployment: AnyDeployment, services: Mapping[str, Mapping[str, Any]]) -> None:
+    """Have the pods of a deployment followed from now on by a program of ours (watcher.py says what `services` are)."""
+    orders = {
+        "place": deployment.ref["place"],
+        "namespace": deployment.namespace,
+        "directory": deployment.ref["directory"],
+        "services": dict(services),
+    }
+    argv = [sys.executable, "-m", _WATCHER, json.dumps(orders)]
+    deployment.programs.start(HOST_PART, argv, "watcher", UP_FOR_S)
+
+
 def wants_forwarding() -> bool:
     """Whether whoever runs us wants all to go through the API server."""
     return os.environ.get(REACH) == "forward"
+
+
+def is_routed(address: tuple[str, int]) -> bool:
+    """Whether connections to an address get an answer: one that is refused is answered by the cluster."""
+    try:
+        with socket.create_connection(address, timeout=_ANSWER_S):
+            return True
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
 
 
 def ports_of(described: Mapping[str, Any]) -> list[int]:

@@ -59,7 +59,8 @@ def test_programs_run_beside_it_and_end_when_told(container):
     source = "import os, sys, time\nos.fork()\nprint(sys.argv[1:], flush=True)\ntime.sleep(60)"
     pid = asked("run", name="load", source=source, argv=["--pid", "@main"], deadline_s=60)
     assert asked("running") == {"load": pid}
-    clock.wait_until(lambda: asked("read", path="run/load.out").count("--pid") == 2, timeout_s=10, what="its words")
+    said = "run/load.out"
+    clock.wait_until(lambda: (asked("read", path=said) or "").count("--pid") == 2, timeout_s=10, what="its words")
     with pytest.raises(DeploymentError, match="'load' runs already"):
         asked("run", name="load", source=source, argv=[], deadline_s=60)
     asked("end", name="load")

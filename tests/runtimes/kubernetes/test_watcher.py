@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pytest_anomod.runtimes.kubernetes import watcher as watching
-from pytest_anomod.runtimes.kubernetes.api import SERVICE
+from pytest_anomod.runtimes.kubernetes.api import PODS, SERVICE
 
 
 @pytest.fixture
@@ -17,8 +17,12 @@ def watcher(tmp_path, monkeypatch):
         (tmp_path / folder).mkdir()
     followed = []
     monkeypatch.setattr(watching.Watcher, "_start", lambda self, *words, previous: followed.append((*words, previous)))
-    orders = {"place": {}, "namespace": "n", "id": "x", "directory": str(tmp_path)}
-    made = watching.Watcher({**orders, "services": {"cart": "json", "cache": "redis"}})
+    services = {
+        name: {"labels": {SERVICE: name}, "container": "main", "format": form}
+        for name, form in (("cart", "json"), ("cache", "redis"))
+    }
+    orders = {"place": {}, "namespace": "n", "directory": str(tmp_path)}
+    made = watching.Watcher({**orders, "services": services})
     made.followed = followed
     return made
 
@@ -34,7 +38,7 @@ def pod(uid, service="cart", *, restarts=0, started=True, created="2026-01-01T00
 def look(watcher, *pods):
     watcher.pods = {one["metadata"]["uid"]: one for one in pods}
     watcher._look()
-    return json.loads((watcher.directory / "undo" / watching.PODS).read_text())
+    return json.loads((watcher.directory / "undo" / PODS).read_text())
 
 
 def test_starts_of_a_service_are_counted_over_its_pods(watcher):
