@@ -86,7 +86,7 @@ def _sweep(where: Mapping[str, Json]) -> None:
     """Remove what trials left whose process was killed: in the namespace that is ours to use, or their own ones."""
     from kubernetes import client
 
-    core = client.CoreV1Api(cluster.connect(where))
+    core: Any = client.CoreV1Api(cluster.connect(where))
     given = str(where.get("namespace", ""))
     with contextlib.suppress(DeploymentError), cluster.translated("old trials can't be looked for"):
         listed = core.list_namespaced_pod(given) if given else core.list_pod_for_all_namespaces(label_selector=_LABEL)
@@ -126,7 +126,7 @@ def _namespace(where: Mapping[str, Json], name: str) -> Iterator[str]:
         return
     from kubernetes import client
 
-    core = client.CoreV1Api(cluster.connect(where))
+    core: Any = client.CoreV1Api(cluster.connect(where))
     with cluster.translated(f"namespace {name} was not made (set {cluster.NAMESPACE} to one that is there)"):
         core.create_namespace({"metadata": {"name": name, "labels": {_LABEL: name}}})
     try:
@@ -141,7 +141,7 @@ def _pod(where: Mapping[str, Json], namespace: str, name: str) -> Iterator[None]
     """A pod that does nothing, running."""
     from kubernetes import client
 
-    core = client.CoreV1Api(cluster.connect(where))
+    core: Any = client.CoreV1Api(cluster.connect(where))
     container = {
         "name": "trial",
         "image": os.environ.get(IMAGE) or PAUSE,
