@@ -17,6 +17,7 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
 from pytest_anomod.publishing import command as publishing
+from pytest_anomod.spreading import command as spreading
 from pytest_anomod.run import calibrate
 
 
@@ -76,8 +77,6 @@ def _parser() -> argparse.ArgumentParser:
     from pytest_anomod.agents import command as agents
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
-    from pytest_anomod.spreading import command as spreading
-
     explore.add_to(commands, lambda line: print(line, flush=True), _runtime_name)
     for group in (agents, spreading, importing):
         group.add_to(commands, lambda line: print(line, flush=True))
