@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_anomod import judge_again
 from pytest_anomod.audit import command as auditing
@@ -68,6 +69,21 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
     image.set_defaults(run=_image)
 
+    _add_others(commands)
+
+    check = commands.add_parser(
+        "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.set_defaults(run=_check)
+
+    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
+    clean.set_defaults(run=_clean)
+    return parser
+
+
+def _add_others(commands: Any) -> None:
+    """Subcommands that packages bring along."""
     from pytest_anomod.adopt import command as adopting
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
@@ -81,16 +97,6 @@ def _parser() -> argparse.ArgumentParser:
 
     importing.add_to(commands, lambda line: print(line, flush=True))
     export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
-
-    check = commands.add_parser(
-        "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
-    )
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    check.set_defaults(run=_check)
-
-    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
-    clean.set_defaults(run=_clean)
-    return parser
 
 
 DEFINITIONS = ("conftest.py", "anomod_system.py")

@@ -54,9 +54,8 @@ def compose_system(
     asks for, else "/". Services named in `otlp` export over OTLP already, and are told to export to us; `metrics` has
     the paths of pages that services have for Prometheus; `jaeger` and `zipkin` are the services of the files that keep
     the traces of the others. `deploys` are further ways to bring the same system up. `workload` drives it in place of
-    journeys: a suite, or a file of another tool by its name, "openapi:FILE", "har:FILE", "postman:FILE", "locust:FILE"
-    or "k6:FILE". `login` is as System has it. ScenarioError for what can't work.
-    Secrets of the files are kept out of all that is recorded.
+    journeys: a suite, or a file of another tool, "openapi:FILE", "har:", "postman:", "locust:" or "k6:FILE". `login` is
+    as System has it. ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
     """
     asked = ComposeFiles(
         files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)),
@@ -69,32 +68,37 @@ def compose_system(
         zipkin=zipkin,
     )
     resolved = _resolved(asked)
-    redact.know(secrets.secrets_of(resolved.document))
     found = find_services(resolved.document, frozenset(jobs))
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
-    servers = {"jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
-    _check_names({**told, "otlp": otlp, "metrics": metrics, **servers}, found, resolved.project)
+    servers = {"otlp": otlp, "jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
+    _check_names({**told, **servers, "metrics": metrics}, found, resolved.project)
     listed = tuple(_service(one, _told_of(one, told)) for one in found)
-    chosen = entry or _entry_of(found)
     system = System(
-        name=name or resolved.project, services=listed, entry=chosen,
+        name=name or resolved.project, services=listed, entry=(chosen := entry or _entry_of(found)),
         journeys=tuple(journeys) or (_default_journey(listed, chosen),), rate_rps=rate_rps,
         deploys=(asked, *deploys), telemetry=tuple(telemetry), workload=told_workload(workload), login=login,
     )  # fmt: skip
-    system.service(chosen)
+    return _known(system)
+
+
+def _known(system: System) -> System:
+    """The system, in the catalog from now on; ScenarioError when its entry is none of its services."""
+    system.service(system.entry)
     catalog.register("systems", system)
     return system
 
 
 def _resolved(asked: ComposeFiles) -> Resolved:
-    """What the files come to; ScenarioError when they can't be read."""
+    """What the files come to, their secrets known from now on; ScenarioError when they can't be read."""
     from pytest_anomod.runtimes.compose.resolve import resolve
 
     try:
-        return resolve(asked)
+        resolved = resolve(asked)
     except DeploymentError as error:
         msg = f"{', '.join(asked.files)} can't be read as a system: {error}"
         raise ScenarioError(msg) from error
+    redact.know(secrets.secrets_of(resolved.document))
+    return resolved
 
 
 def _told_of(found: Found, told: Mapping[str, Mapping[str, object] | None]) -> dict[str, object]:

@@ -139,8 +139,9 @@ def fits(value: Json, schema: Mapping[str, Any], place: Place) -> bool:
 def day_for(wanted: Words, value: Json, random: Random) -> Day | None:
     """A day near today in the form of a value that is one, or for a name that means one."""
     if isinstance(value, str) and (found := _DAY.fullmatch(value)):
-        form = "%Y-%m-%d" + {None: "", 6: " %H:%M"}.get(found[1] and len(found[1]), " %H:%M:%S")
-        return Day(random.choice((1, 1, 0, 7, -1)), form.replace(" ", found[1][0]) if found[1] else form)
+        clock_part = found[1] or ""
+        form = {0: "", 6: "%H:%M"}.get(len(clock_part), "%H:%M:%S")
+        return Day(random.choice((1, 1, 0, 7, -1)), f"%Y-%m-%d{clock_part[:1]}{form}")
     if wanted & _DAY_WORDS:
         return Day(random.choice((1, 1, 0, 7, -1)), random.choice(("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")))
     return None

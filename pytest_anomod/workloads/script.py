@@ -33,8 +33,9 @@ class Taken:
         """The value; of a list that is shorter now its last; None where the answer has no such thing."""
         value = answers.get(self.step)
         for key in self.keys:
-            shorter = isinstance(value, list) and isinstance(key, int) and key >= len(value) > 0
-            value = dig(value, (len(value) - 1,) if shorter else (key,))
+            if isinstance(value, list) and isinstance(key, int) and key >= len(value) > 0:
+                key = len(value) - 1
+            value = dig(value, (key,))
         return value
 
 

@@ -88,7 +88,8 @@ class Trial:
 
     async def answers(self, steps: Sequence[Step]) -> list[tuple[int, Json]]:
         """Status and document of the answer to each step, played as one journey."""
-        client, found, answers = self.client(), [], {}
+        client, found = self.client(), []
+        answers: dict[int, Json] = {}
         for number, step in enumerate(steps):
             answer = await send(client, step.filled(answers), self._login)
             answers[number] = read_json(answer.body)
