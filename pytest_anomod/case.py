@@ -65,7 +65,8 @@ class CaseResult:
         from pytest_anomod.checks import explain
 
         lines = [f"attempt {one.label.attempt} was {one.verdict}: {one.directory}" for one in self.superseded]
-        return "\n".join([explain(self.view, self.findings, self.verdict), *lines, f"case: {self.directory}"])
+        suite = [f"suite: {self.label.suite['why']}"] if self.label.suite else []
+        return "\n".join([explain(self.view, self.findings, self.verdict), *suite, *lines, f"case: {self.directory}"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,8 +174,8 @@ class Case:
             "anomod_system": scenario.system,
             "anomod_scenario": scenario.name,
             "anomod_level": str(scenario.level),
-            "anomod_fault": scenario.fault.name,
-            "anomod_target": scenario.target,
+            "anomod_fault": " + ".join(one.fault.name for one in scenario.injections),
+            "anomod_target": " + ".join(scenario.targets),
             "anomod_expects": scenario.expects,
             "anomod_verdict": "none",
             "anomod_waited_s": f"{self.waited_s:.1f}",
@@ -294,7 +295,7 @@ class Case:
         from pytest_anomod.host.locks import case_lock, host_wide_lock
 
         purpose, begin_s = f"{self.scenario.name} ({self.session.worker})", clock.monotonic_s()
-        host = host_wide_lock(purpose) if self.scenario.fault.host_wide else contextlib.nullcontext()
+        host = host_wide_lock(purpose) if self.scenario.host_wide else contextlib.nullcontext()
         cores = demand(self.system.name)
         with host, case_lock(purpose), lease(cores, purpose, alone=made.attempt > 1):
             before, start_s = _cpu_s(deployment), clock.monotonic_s()
@@ -325,7 +326,8 @@ class Case:
                 stack.callback(collector.stop)
             if not self.scenario.is_control:
                 # idempotent, and in addition to the experiment's own rollback: no path may leave a fault in
-                stack.callback(self.injector.recover, self.scenario.fault, deployment, self.scenario.target)
+                for one in self.scenario.injections:
+                    stack.callback(self.injector.recover, one.fault, deployment, one.target)
             yield collecting
 
     def _abandon(self, writer: CaseWriter, deployment: Deployment, error: BaseException) -> None:
@@ -361,8 +363,8 @@ def _left_clean(result: CaseResult, deployment: Deployment) -> bool:
     """Whether the system can serve another case: the fault was seen to be gone, and every service answers."""
     if result.scenario.is_control:
         return not deployment.unhealthy()
-    gone = result.view.journal.activity(names.GONE)
-    return gone is not None and gone.succeeded and not deployment.unhealthy()
+    gone = [view.journal.activity(names.GONE) for view in result.view.each]
+    return all(one is not None and one.succeeded for one in gone) and not deployment.unhealthy()
 
 
 def _cpu_s(deployment: Deployment) -> dict[str, float]:

@@ -13,6 +13,9 @@ STEPS = (1, 3, 5)
 """Severities that are played of a fault that has them."""
 CONTROLS = 10
 
+Pair = tuple[tuple[Fault, str, int], tuple[Fault, str, int]]
+"""Two faults of a compound scenario, each with its target and severity."""
+
 
 def cells(
     system: str,
@@ -35,6 +38,21 @@ def cells(
         for severity in STEPS:
             if severity in fault.dial:
                 yield scenario(system=system, fault=fault, target=target, severity=severity, expects="any")
+
+
+def compounds(system: str, together: Sequence[Pair], in_turn: Sequence[Pair]) -> Iterator[Any]:
+    """A scenario for each pair of faults, as (fault, target, severity): in at once, or one after the other."""
+    for pairs, one_after_the_other in ((together, False), (in_turn, True)):
+        for pair in pairs:
+            faults, targets, severities = map(list, zip(*pair, strict=True))
+            yield scenario(
+                system=system,
+                fault=faults,
+                target=targets,
+                severity=severities,
+                in_turn=one_after_the_other,
+                expects="any",
+            )
 
 
 def controls(system: str) -> Iterator[Any]:

@@ -1,6 +1,6 @@
 """SocialNetwork, the campaign: every fault at several services and severities, so that neither tells the other."""
 
-from experiments.campaign.cells import cells, controls
+from experiments.campaign.cells import cells, compounds, controls
 from pytest_anomod import anomalies
 from pytest_anomod.faults import (
     CpuContention,
@@ -67,9 +67,28 @@ MATRIX = [
 ]
 
 
+TOGETHER = [
+    ((HttpDelay(), "home-timeline-service", 3), (KillService(), "media-service", 5)),
+    ((HttpDelay(), "user-timeline-service", 3), (CpuContention(), "user-timeline-service", 4)),
+    ((HttpAbort(), "social-graph-service", 3), (NetworkDelay(), "text-service", 3)),
+    ((PoolExhaustion(), "post-storage-service", 5), (HttpAbort(), "user-service", 3)),
+]
+IN_TURN = [
+    ((StopService(), "user-service", 5), (HttpDelay(), "post-storage-service", 3)),
+    ((HttpAbort(), "text-service", 5), (HttpDelay(), "text-service", 4)),
+    ((NetworkDelay(), "user-timeline-service", 4), (KillService(), "unique-id-service", 5)),
+]
+
+
 @anomalies(cells(SYSTEM, MATRIX, CALLERS, HANDLERS))
 def test_cell(case):
     """The fault was in and over, whatever users felt of it."""
+    case.run()
+
+
+@anomalies(compounds(SYSTEM, TOGETHER, IN_TURN))
+def test_compound(case):
+    """Two faults: each was in and over by itself."""
     case.run()
 
 

@@ -1,6 +1,6 @@
 """TrainTicket, the campaign: every fault at several services and severities, so that neither tells the other."""
 
-from experiments.campaign.cells import cells, controls
+from experiments.campaign.cells import cells, compounds, controls
 from pytest_anomod import anomalies
 from pytest_anomod.faults import (
     CpuContention,
@@ -60,9 +60,28 @@ MATRIX = [
 ]
 
 
+TOGETHER = [
+    ((HttpAbort(method=""), "ts-contacts-service", 3), (NetworkDelay(), "ts-route-service", 4)),
+    ((HttpDelay(method=""), "ts-basic-service", 3), (CpuContention(), "ts-basic-service", 4)),
+    ((KillService(), "ts-user-service", 5), (HttpDelay(method=""), "ts-seat-service", 3)),
+    ((PoolExhaustion(), "ts-station-service", 5), (HttpDelay(method=""), "ts-travel-service", 3)),
+]
+IN_TURN = [
+    ((StopService(), "ts-contacts-service", 5), (HttpDelay(method=""), "ts-order-service", 3)),
+    ((HttpAbort(method=""), "ts-preserve-service", 5), (NetworkDelay(), "ts-preserve-service", 4)),
+    ((NetworkDelay(), "ts-seat-service", 4), (KillService(), "ts-contacts-service", 5)),
+]
+
+
 @anomalies(cells(SYSTEM, MATRIX, CALLERS, ENDPOINTS))
 def test_cell(case):
     """The fault was in and over, whatever users felt of it."""
+    case.run()
+
+
+@anomalies(compounds(SYSTEM, TOGETHER, IN_TURN))
+def test_compound(case):
+    """Two faults: each was in and over by itself."""
     case.run()
 
 

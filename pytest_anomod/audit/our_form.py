@@ -45,7 +45,8 @@ def _case(case: DatasetCase) -> AuditCase:
         verdict=label.verdict,
         modalities=case.modalities,
         read=read_table,
-        windows={str(window.phase): (window.start_ns, window.end_ns) for window in case.timeline.windows},
+        # of faults in turn those of the first, which `target` is
+        windows={str(one.phase): (one.start_ns, one.end_ns) for one in reversed(case.timeline.windows)},
         started_ns=case.timeline.start_ns,
         facts=lambda: {name: facts for name in CONTENT if (facts := _facts(name, read_table(name)))},
         stored=case,

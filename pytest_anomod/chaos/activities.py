@@ -10,12 +10,12 @@ import dataclasses
 import functools
 import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_anomod.chaos import looks as looking
-from pytest_anomod.chaos import runs
+from pytest_anomod.chaos import reference, runs
 from pytest_anomod.chaos import steady as steadiness
 from pytest_anomod.chaos.runs import Run
 from pytest_anomod.chaos.served import Served
@@ -43,7 +43,8 @@ def warm_up(
             run = _start_workload(ref, workload, records)
             run.patience = Patience(patience_s)
             clock.sleep(warmup_s)
-        return {"status": "warm", "workload_start_unix_nano": run.start_ns}
+        answer: dict[str, Json] = {"status": "warm", "workload_start_unix_nano": run.start_ns}
+        return answer | ({"suite": run.suite} if run.suite else {})
 
 
 def steady(records: str, window_s: float) -> dict[str, Json]:
@@ -69,6 +70,14 @@ def prepare(
     with runs.step(records, names.PREPARE):
         catalog.find("injectors", injector).prepare(_fault(fault), _attach(ref), target)
         return {"fault": fault["name"]}
+
+
+def wait_history(records: str, history_s: float) -> dict[str, Json]:
+    """Let more of the normal state be recorded, whatever the machine does meanwhile."""
+    with runs.step(records, names.HISTORY):
+        start_ns = clock.now_ns()
+        clock.sleep(history_s)
+        return {"waited_s": history_s, **_machine_since(start_ns)}
 
 
 def wait_baseline(records: str, baseline_s: float) -> dict[str, Json]:
@@ -126,24 +135,39 @@ def hold(
     fault: Mapping[str, Json] | None = None,
     target: str = "",
     every_s: float = 0.75,
+    others: Sequence[Mapping[str, Json]] = (),
 ) -> dict[str, Json]:
-    """Let the anomaly be recorded and look at the fault meanwhile; without a fault (a control) only wait."""
+    """Let the anomaly be recorded and look at the fault meanwhile; without a fault (a control) only wait.
+
+    `others` are faults, each with its target, that are in as well; what is seen of them is said in that order.
+    """
     with runs.step(records, names.HOLD) as run:
         start_ns = clock.now_ns()
         if fault is None or ref is None:
             clock.sleep(anomaly_s)
             held: dict[str, Json] = {"waited_s": anomaly_s}
         else:
-            held = looking.watch(_observer(ref, injector, fault, target), anomaly_s, every_s)
+            whom = [{"fault": fault, "target": target}, *others]
+            observers = [_observer(ref, injector, one["fault"], one["target"]) for one in whom]
+            held, *rest = looking.watch(observers, anomaly_s, every_s)
+            held |= {"others": rest} if rest else {}
         run.held = True
         return held | _machine_since(start_ns)
 
 
 def recover(
-    ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str, records: str
+    ref: Mapping[str, Json],
+    injector: str,
+    fault: Mapping[str, Json],
+    target: str,
+    records: str,
+    unless_gone: bool = False,
 ) -> dict[str, Json]:
-    """Take the fault out; always acts, and doing it twice is fine."""
+    """Take the fault out; doing it twice is fine. `unless_gone`: not if it was seen to be gone in this run."""
     with runs.rollback(records, names.RECOVER):
+        run = runs.find(records)
+        if unless_gone and run is not None and _key(fault, target) in run.gone:
+            return {"recovered": ""}
         catalog.find("injectors", injector).recover(_fault(fault), _attach(ref), target)
         return {"recovered": fault["name"]}
 
@@ -172,6 +196,8 @@ def gone(
         run, failure = runs.find(records), f"{fault['name']} on {target} is not gone"
         patience = run.patience if run is not None else Patience()
         found = looking.streak(absent, streak_s, looks, every_s, timeout_s, failure, patience)
+        if run is not None:
+            run.gone.add(_key(fault, target))
         return {"evidence": found["evidence"], "first_gone_unix_nano": found["first_ns"], "looks": found["looks"]}
 
 
@@ -232,7 +258,9 @@ def _start_workload(ref: Mapping[str, Json], workload: Mapping[str, Json], recor
     """Start the workload that the experiment names and keep its run; it ends by itself should this process die."""
     deployment = _attach(ref)
     spec = {**workload["spec"], "entry_url": deployment.entry_url, "urls": dict(deployment.urls)}
-    start_ns = clock.now_ns()
+    start_ns, services = clock.now_ns(), None
+    if spec.get("reference"):
+        services = reference.start_looking(deployment, spec)
     handle = importlib.import_module(workload["module"]).start(spec, Path(records))
     run = Run(
         records=records,
@@ -242,6 +270,8 @@ def _start_workload(ref: Mapping[str, Json], workload: Mapping[str, Json], recor
         undone=_have_it_ended(deployment, handle),
     )
     runs.keep(run)
+    if services is not None:
+        run.suite = reference.settle_plays(deployment, workload, handle, services)
     return run
 
 
@@ -283,6 +313,11 @@ def _attach(ref: Mapping[str, Json]) -> Deployment:
 
 def _fault(fault: Mapping[str, Json]) -> Any:
     return catalog.make_fault(fault["name"], dict(fault["parameters"]))
+
+
+def _key(fault: Mapping[str, Json], target: str) -> str:
+    """What tells a fault of a case from its others."""
+    return json.dumps([fault, target], sort_keys=True)
 
 
 def _plain(value: Json) -> Json:

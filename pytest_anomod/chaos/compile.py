@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pytest_anomod.model import catalog
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import ScenarioError
-from pytest_anomod.model.fault import FaultDefaults, Json, parameters
-from pytest_anomod.model.scenario import Scenario
+from pytest_anomod.model.fault import FaultDefaults, Json
+from pytest_anomod.model.scenario import Injection, Scenario
+from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.workload import Suite
 
 ACTIVITIES = "pytest_anomod.chaos.activities"
 DOLLAR = "anomod_dollar"
 """Configuration key that stands for a dollar sign: Chaos Toolkit replaces every $name it knows in an argument."""
+STORES = (ServiceKind.CACHE, ServiceKind.DOCSTORE, ServiceKind.QUEUE)
 SLACK_S = 120.0
 """How much longer than its windows a case may take before its workload ends by itself."""
 
@@ -48,17 +51,21 @@ def compile_experiment(
     `injector` is the name of who carries the fault out, `records` the path of the file that the workload writes.
     ScenarioError when something in it is no JSON.
     """
-    aim = {
-        "ref": dict(ref),
-        "injector": injector,
-        "fault": {"name": scenario.fault.name, "parameters": parameters(scenario.fault)},
-        "target": scenario.target,
-    }
-    method, rollbacks = _control(scenario, records) if scenario.is_control else _anomaly(scenario, aim, records, tempo)
+    if scenario.is_control:
+        method, rollbacks = _control(scenario, records)
+    else:
+        at = {"ref": dict(ref), "injector": injector, "records": records}
+        steps = [_Steps(one, number, at, tempo) for number, one in enumerate(scenario.injections, start=1)]
+        method, rollbacks = (_in_turn if scenario.in_turn else _at_once)(scenario, steps)
+        method = [*_prepared(steps), *_normal(scenario, records), *method]
+        rollbacks += _ending(scenario, records)
     document = {
         "title": scenario.name,
         "description": _description(scenario),
-        "tags": [scenario.system, str(scenario.level), scenario.fault.name, scenario.target],
+        "tags": [
+            *(scenario.system, str(scenario.level)),
+            *(tag for one in scenario.injections for tag in (one.fault.name, one.target)),
+        ],
         "extensions": [{"name": "pytest-anomod", "injector": injector, "scenario": scenario.to_json()}],
         "steady-state-hypothesis": _hypothesis(scenario, ref, records, tempo),
         "method": method,
@@ -73,34 +80,92 @@ def compile_experiment(
     return _without_dollars(document)
 
 
-def _anomaly(
-    scenario: Scenario, aim: dict[str, Json], records: str, tempo: Tempo
-) -> tuple[list[dict[str, Json]], list[dict[str, Json]]]:
-    durations, kept = scenario.durations, {"records": records}
-    streak = {"streak_s": tempo.streak_s, "looks": tempo.looks, "every_s": tempo.every_s}
-    method = [
-        _action(names.BASELINE, "wait_baseline", {"baseline_s": durations.baseline_s} | kept),
-        _action(names.INJECT, "inject", aim | kept),
-        _probe(names.SEEN, "seen", aim | kept | streak | {"timeout_s": tempo.seen_timeout_s}),
-        _probe(names.HOLD, "hold", aim | kept | {"anomaly_s": durations.anomaly_s, "every_s": tempo.hold_every_s}),
-    ]
-    if getattr(type(scenario.fault), "prepare", None) is not FaultDefaults.prepare:
-        method.insert(0, _action(names.PREPARE, "prepare", aim | kept))
-    rollbacks = [
-        _action(names.RECOVER, "recover", aim | kept),
-        _probe(names.GONE, "gone", aim | kept | streak | {"timeout_s": tempo.gone_timeout_s}),
-        *_ending(scenario, records),
-    ]
-    return method, rollbacks
+class _Steps:
+    """The activities of one fault of a scenario; those of the second are called inject-2, seen-2 and so on."""
+
+    def __init__(self, one: Injection, number: int, at: Mapping[str, Json], tempo: Tempo) -> None:
+        self._number, self._at, self._tempo = number, at, tempo
+        self.whom = {key: value for key, value in one.to_json().items() if key != "severity"}
+        self.is_prepared = getattr(type(one.fault), "prepare", None) is not FaultDefaults.prepare
+        self.streak = {"streak_s": tempo.streak_s, "looks": tempo.looks, "every_s": tempo.every_s}
+
+    def prepare(self) -> dict[str, Json]:
+        return self._made(_action, names.PREPARE)
+
+    def inject(self) -> dict[str, Json]:
+        return self._made(_action, names.INJECT)
+
+    def seen(self) -> dict[str, Json]:
+        return self._made(_probe, names.SEEN, self.streak | {"timeout_s": self._tempo.seen_timeout_s})
+
+    def hold(self, anomaly_s: float, others: Sequence[_Steps] = ()) -> dict[str, Json]:
+        both = {"others": [other.whom for other in others]} if others else {}
+        times = {"anomaly_s": anomaly_s, "every_s": self._tempo.hold_every_s}
+        return self._made(_probe, names.HOLD, times | both)
+
+    def recover(self) -> dict[str, Json]:
+        return self._made(_action, names.RECOVER)
+
+    def again(self) -> dict[str, Json]:
+        return self._made(_action, names.AGAIN, {"unless_gone": True}, function="recover")
+
+    def gone(self) -> dict[str, Json]:
+        return self._made(_probe, names.GONE, self.streak | {"timeout_s": self._tempo.gone_timeout_s})
+
+    def between(self, recovery_s: float) -> dict[str, Json]:
+        arguments = {"records": self._at["records"], "recovery_s": recovery_s}
+        return _action(names.numbered(names.BETWEEN, self._number), "wait_recovery", arguments)
+
+    def _made(
+        self,
+        kind: Callable[..., dict[str, Json]],
+        name: str,
+        more: Mapping[str, Json] | None = None,
+        function: str = "",
+    ) -> dict[str, Json]:
+        arguments = {**self._at, **self.whom, **(more or {})}
+        return kind(names.numbered(name, self._number), function or name, arguments)
 
 
-def _control(scenario: Scenario, records: str) -> tuple[list[dict[str, Json]], list[dict[str, Json]]]:
-    durations, kept = scenario.durations, {"records": records}
-    method = [
-        _action(names.BASELINE, "wait_baseline", {"baseline_s": durations.baseline_s} | kept),
-        _probe(names.HOLD, "hold", {"anomaly_s": durations.anomaly_s} | kept),
-    ]
-    return method, _ending(scenario, records)
+Steps = list[dict[str, Json]]
+
+
+def _at_once(scenario: Scenario, faults: Sequence[_Steps]) -> tuple[Steps, Steps]:
+    """All go in before the window opens, and are held together; all go out, the last first, before any is looked for.
+
+    Until all are out a service may be down, and that of another fault would not be seen to be well.
+    """
+    method = [step for fault in faults for step in (fault.inject(), fault.seen())]
+    method.append(faults[0].hold(scenario.durations.anomaly_s, faults[1:]))
+    last_first = faults[::-1]
+    return method, [*(fault.recover() for fault in last_first), *(fault.gone() for fault in last_first)]
+
+
+def _in_turn(scenario: Scenario, faults: Sequence[_Steps]) -> tuple[Steps, Steps]:
+    """Each but the last is taken out by the method; should it not come to that, by the rollbacks."""
+    method: Steps = []
+    for fault in faults:
+        method += [fault.inject(), fault.seen(), fault.hold(scenario.durations.anomaly_s)]
+        if fault is not faults[-1]:
+            method += [fault.recover(), fault.gone(), fault.between(scenario.durations.recovery_s)]
+    return method, [*(fault.again() for fault in faults[:-1]), faults[-1].recover(), faults[-1].gone()]
+
+
+def _prepared(faults: Sequence[_Steps]) -> Steps:
+    return [fault.prepare() for fault in faults if fault.is_prepared]
+
+
+def _normal(scenario: Scenario, records: str) -> Steps:
+    """The normal state: the history, if one is asked for, and the baseline."""
+    durations = scenario.durations
+    history = _action(names.HISTORY, "wait_history", {"records": records, "history_s": durations.history_s})
+    baseline = _action(names.BASELINE, "wait_baseline", {"baseline_s": durations.baseline_s, "records": records})
+    return [history, baseline] if durations.history_s else [baseline]
+
+
+def _control(scenario: Scenario, records: str) -> tuple[Steps, Steps]:
+    hold = _probe(names.HOLD, "hold", {"anomaly_s": scenario.durations.anomaly_s, "records": records})
+    return [*_normal(scenario, records), hold], _ending(scenario, records)
 
 
 def _ending(scenario: Scenario, records: str) -> list[dict[str, Json]]:
@@ -136,15 +201,34 @@ def _spec(scenario: Scenario, tempo: Tempo) -> dict[str, Json]:
         "system": scenario.system,
         "rate_rps": workload.rate_rps or workload.usual_rps or catalog.find("systems", scenario.system).rate_rps,
         **workload.spec(),
+        **_reference(scenario),
         "seed": scenario.seed,
-        "deadline_s": sum(dataclasses.astuple(durations)) + tempo.patience_s + SLACK_S,
+        "deadline_s": sum(dataclasses.astuple(durations)) * len(scenario.injections) + tempo.patience_s + SLACK_S,
     }
+
+
+def _reference(scenario: Scenario) -> dict[str, Json]:
+    """What a suite that is played over and over needs to know for its reference round; {} for other workloads.
+
+    Stores may be in no trace: where one is aimed at, who calls it counts `instead`.
+    """
+    workload, durations = scenario.workload, scenario.durations
+    if not isinstance(workload, Suite) or workload.once:
+        return {}
+    system = catalog.find("systems", scenario.system)
+    is_store = system.service(scenario.target).kind in STORES
+    wish = {
+        "target": scenario.target,
+        "instead": list(system.callers(scenario.target)) if is_store else [],
+        "window_s": min(durations.baseline_s, durations.anomaly_s),
+    }
+    return {"reference": wish}
 
 
 def _description(scenario: Scenario) -> str:
     if scenario.is_control:
         return f"Nothing is done to {scenario.system}: a control."
-    return f"{scenario.fault.name} on {scenario.target} of {scenario.system}: seen, held, taken out, seen to be gone."
+    return f"{scenario.what}, of {scenario.system}: seen, held, taken out, seen to be gone."
 
 
 def _action(name: str, function: str, arguments: dict[str, Json]) -> dict[str, Json]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pytest_anomod.chaos.waiting import CalmDeadline, Patience
 from pytest_anomod.model import clock
@@ -48,27 +49,42 @@ def streak(
         clock.sleep(every_s)
 
 
-def watch(observe: Observe, length_s: float, every_s: float) -> dict[str, Json]:
-    """Look at the fault every `every_s` for `length_s`: in how many of the looks was it there?"""
+def watch(observers: Sequence[Observe], length_s: float, every_s: float) -> list[dict[str, Json]]:
+    """Look at each fault every `every_s` for `length_s`: in how many of the looks was it there?
+
+    They are looked at one after the other, so a slow look delays that of the next fault.
+    """
     deadline = clock.monotonic_s() + length_s
-    looks, missed = 0, 0
-    misses: list[dict[str, Json]] = []
-    evidence: Json = {}
+    watched = [_Watched() for _ in observers]
     while True:
-        looked = observe()
-        looks += 1
-        evidence = looked["evidence"] or evidence
-        if not looked["active"]:
-            missed += 1
-            misses.append({key: value for key, value in looked.items() if key != "active"})
+        for one, observe in zip(watched, observers, strict=True):
+            one.add(observe())
         left_s = deadline - clock.monotonic_s()
         clock.sleep(min(every_s, left_s))
         if left_s <= every_s:
-            break
-    return {
-        "held_ratio": (looks - missed) / looks,
-        "looks": looks,
-        "missed": missed,
-        "evidence": evidence,
-        "misses": misses[:MOST_MISSES],
-    }
+            return [one.said() for one in watched]
+
+
+@dataclasses.dataclass(slots=True)
+class _Watched:
+    """What the looks at one fault saw."""
+
+    looks: int = 0
+    evidence: Json = dataclasses.field(default_factory=dict)
+    misses: list[dict[str, Json]] = dataclasses.field(default_factory=list)
+
+    def add(self, looked: dict[str, Json]) -> None:
+        self.looks += 1
+        self.evidence = looked["evidence"] or self.evidence
+        if not looked["active"]:
+            self.misses.append({key: value for key, value in looked.items() if key != "active"})
+
+    def said(self) -> dict[str, Json]:
+        missed = len(self.misses)
+        return {
+            "held_ratio": (self.looks - missed) / self.looks,
+            "looks": self.looks,
+            "missed": missed,
+            "evidence": self.evidence,
+            "misses": self.misses[:MOST_MISSES],
+        }

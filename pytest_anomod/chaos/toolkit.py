@@ -28,19 +28,21 @@ from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import SafetyError, ScenarioError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.journal import Activity, Journal
+from pytest_anomod.model.timeline import Phase, openings
 
 _SETTINGS = {"runtime": {"rollbacks": {"strategy": "always"}}}
-_MUST_BE_UNDONE = (names.RECOVER, names.END_WORKLOAD)
+_MUST_BE_UNDONE = (names.RECOVER, names.AGAIN, names.END_WORKLOAD)
 _playing = threading.Lock()
 
 
 def play(experiment: Mapping[str, Json], *, on_edge: Callable[[str], Any]) -> dict[str, Json]:
     """Play an experiment and return Chaos Toolkit's journal as plain JSON; `experiment` stays as it is.
 
-    `on_edge` hears "baseline", "onset", "anomaly", "release", "recovery", "end" as these edges are passed (a control:
-    "baseline", "control", "recovery", "end"), and "baseline" again when that window begins anew. Whatever happens, the
-    rollbacks are played and, where they were not or failed, recover and end-workload are done (again); only then is
-    anything raised: what escaped an activity or `on_edge`, KeyboardInterrupt, or signals.Terminated for SIGTERM.
+    `on_edge` hears "history" (if there is one), "baseline", "onset", "anomaly", "release", "recovery", "end" as these
+    edges are passed (a control: "baseline", "control", "recovery", "end"; faults in turn: "onset" to "recovery" for
+    each), and "baseline" again when that window begins anew. Whatever happens, the rollbacks are played and, where they
+    were not or failed, recover and end-workload are done (again); only then is anything raised: what escaped an
+    activity or `on_edge`, KeyboardInterrupt, or signals.Terminated for SIGTERM.
     ScenarioError for a document that can't be played, SafetyError outside the main thread.
     """
     document = copy.deepcopy(dict(experiment))
@@ -51,7 +53,7 @@ def play(experiment: Mapping[str, Json], *, on_edge: Callable[[str], Any]) -> di
         _check(document)
         runs.reset()
         interrupts = stack.enter_context(Interrupts())
-        watch = _Watch(on_edge, interrupts, is_control=_is_control(document))
+        watch = _Watch(on_edge, interrupts, document)
         runs.hear_edges(watch.pass_edge)
         stack.push(functools.partial(_raise_what_came, watch))
         stack.push(functools.partial(_undo, document, watch))
@@ -98,12 +100,14 @@ class _Watch(RunEventHandler):
     The toolkit swallows what an event handler raises: errors of `on_edge` are kept here, and they end the method.
     """
 
-    def __init__(self, on_edge: Callable[[str], Any], interrupts: Interrupts, *, is_control: bool) -> None:
+    def __init__(self, on_edge: Callable[[str], Any], interrupts: Interrupts, document: Mapping[str, Any]) -> None:
         self.journal: dict[str, Any] = {}
         self.errors: list[BaseException] = []
         self._on_edge = on_edge
         self.interrupts = interrupts
-        self._is_control = is_control
+        planned = [activity["name"] for part in ("method", "rollbacks") for activity in document.get(part) or []]
+        self._openings = openings(planned)
+        self._is_control = names.INJECT not in planned
         self._passed: list[str] = []
 
     def started(self, experiment: dict[str, Any], journal: dict[str, Any]) -> None:
@@ -114,24 +118,21 @@ class _Watch(RunEventHandler):
         self.interrupts.undoing = True
 
     def start_activity(self, activity: dict[str, Any]) -> None:
-        name = activity["name"]
-        if name == names.RECOVER and "onset" in self._passed:
-            self.pass_edge("release")
-        elif name == names.RECOVERY and self._is_control and "control" in self._passed:
-            self.pass_edge("recovery")
+        phase, at_end = self._openings.get(activity["name"], (None, True))
+        if phase is None or at_end or phase == (self._passed or [""])[-1]:
+            return
+        if phase is Phase.RELEASE or (self._is_control and phase is Phase.RECOVERY):
+            # a rollback: it is played whatever stopped, and opens a window only if there is one to leave
+            if (Phase.ONSET if phase is Phase.RELEASE else Phase.CONTROL) in self._passed:
+                self.pass_edge(str(phase))
         elif not self._stopped():
-            edges = {names.BASELINE: "baseline", names.INJECT: "onset"}
-            if self._is_control:
-                edges[names.HOLD] = "control"
-            if name in edges:
-                self.pass_edge(edges[name])
+            self.pass_edge(str(phase))
 
     def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:
         name, succeeded = activity["name"], run.get("status") == "succeeded"
-        if name == names.SEEN and succeeded:
-            self.pass_edge("anomaly")
-        elif name == names.GONE and succeeded and "release" in self._passed:
-            self.pass_edge("recovery")
+        phase, at_end = self._openings.get(name, (None, False))
+        if succeeded and at_end and (phase is not Phase.RECOVERY or Phase.RELEASE in self._passed):
+            self.pass_edge(str(phase))
         elif name == names.RECOVERY and self._passed:
             self.pass_edge("end")
 
@@ -162,7 +163,7 @@ def _undo(
     entries = watch.journal.setdefault("rollbacks", [])
     done = {entry["activity"]["name"] for entry in entries if entry.get("status") == "succeeded"}
     for activity in document.get("rollbacks", []):
-        if activity["name"] in _MUST_BE_UNDONE and activity["name"] not in done:
+        if names.unnumbered(activity["name"])[0] in _MUST_BE_UNDONE and activity["name"] not in done:
             entry = _play_again(activity, load_configuration(document.get("configuration", {})))
             entries.append(entry)
             if cause is not None and entry["status"] != "succeeded":
@@ -240,10 +241,6 @@ def _activities(document: dict[str, Any]) -> Iterator[Any]:
     yield from document.get("method") or []
     yield from document.get("rollbacks") or []
     yield from (document.get("steady-state-hypothesis") or {}).get("probes") or []
-
-
-def _is_control(document: dict[str, Any]) -> bool:
-    return all(activity["name"] != names.INJECT for activity in document.get("method") or [])
 
 
 @contextlib.contextmanager

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -44,16 +45,41 @@ CHECKS: dict[str, Check] = {
 }
 """Question -> the check that answers it, in the order in which they are reported."""
 
+OF_EACH = ("mechanism", "symptom", "impact")
+"""Questions that a compound case must answer for each of its faults. Of faults that are in at once users feel both
+together, so there is one impact."""
+
 
 def run_checks(view: CaseView) -> tuple[Finding, ...]:
     """Answer every question about a case; a check that crashes gives a broken finding, never a valid case."""
     checks = [*CHECKS.items(), ("suite", check_suite), *_added()]
-    return tuple(finding for name, check in checks for finding in _run(name, check, view))
+    return tuple(finding for name, check in checks for finding in _answered(name, check, view))
+
+
+def _answered(question: str, check: Check, view: CaseView) -> Iterator[Finding]:
+    """What a check finds; of a compound case what is asked of each fault by itself."""
+    own = question in OF_EACH and (question != "impact" or view.scenario.in_turn)
+    if not own or not view.scenario.further:
+        yield from _run(question, check, view)
+        return
+    for number, one in enumerate(view.each, start=1):
+        yield from (dataclasses.replace(found, fault=number) for found in _run(question, check, one))
 
 
 def spread_of(view: CaseView, findings: Sequence[Finding]) -> Propagation | None:
-    """How the fault spread; None, with a word in the case's `kept`, where finding it out failed."""
-    return _labelled(view, "propagation", lambda: propagation(view, findings))
+    """How the fault spread; None, with a word in the case's `kept`, where finding it out failed.
+
+    Of a compound case, how each of them did, as if it were the only one.
+    """
+
+    def spread() -> Propagation:
+        first, *others = (
+            propagation(one, [found for found in findings if found.fault in (0, number)])
+            for number, one in enumerate(view.each, start=1)
+        )
+        return dataclasses.replace(first, further=tuple(others))
+
+    return _labelled(view, "propagation", spread)
 
 
 def request_labels(view: CaseView) -> dict[str, Any] | None:

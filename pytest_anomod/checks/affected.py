@@ -165,7 +165,8 @@ def _other_content(view: CaseView, rows: Table) -> np.ndarray:
     cut = fault_cut(view)
     if cut is None or "response_body" not in rows:
         return other
-    moved = [shift for shift in gateway_shifts(cut) if shift.moved]
+    cuts = [found for one in view.each if (found := fault_cut(one)) is not None] if view.scenario.in_turn else [cut]
+    moved = [shift for one in cuts for shift in gateway_shifts(one) if shift.moved]
     figures = {name: {shift.subject for shift in moved if shift.figure == name} for name in _CONTENTS}
     for name, subjects in figures.items():
         for key in subjects:
@@ -198,10 +199,10 @@ def _reaches(view: CaseView, rows: Table) -> np.ndarray:
     if "traces" not in view.frames or "trace_id" not in rows:
         return found
     table = spans(view)
-    traces, target = table.labels("trace_id"), view.scenario.target
+    traces, targets = table.labels("trace_id"), view.scenario.targets
     names = rows.labels("trace_id").names
     service, peer = table.labels("service_name"), table.labels("peer")
-    part = (service.codes == service.code(target)) | (peer.codes == peer.code(target))
+    part = service.among(targets) | peer.among(targets)
     for codes, value in ((traces.codes, 0), (traces.codes[part], 1)):
         known = _names_of(codes, traces.names)
         inside = np.array([name in known for name in names] + [False], dtype=bool)

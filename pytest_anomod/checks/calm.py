@@ -9,13 +9,20 @@ from pytest_anomod.model.fault import Json
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
 
 WINDOWS = {"baseline": names.BASELINE, "anomaly": names.HOLD, "recovery": names.RECOVERY}
+"""Windows that must be calm; of the history is only said how it was."""
 
 
 def check_calm(view: CaseView) -> Finding:
     """What the windows said of the machine; a window that was never reached says nothing."""
     journal = view.journal
     said = {what: _said(view, name) for what, name in WINDOWS.items()}
+    if view.scenario.in_turn:
+        held = [names.numbered(names.HOLD, number + 1) for number in range(len(view.scenario.injections))]
+        said |= {f"anomaly {number}": _said(view, name) for number, name in enumerate(held, start=1)}
+        del said["anomaly"]
     evidence: dict[str, Json] = {what: output.get("pressure") for what, output in said.items()}
+    if view.journal.activity(names.HISTORY) is not None:
+        evidence["history"] = _said(view, names.HISTORY).get("pressure")
     evidence["extended"] = list(journal.extended)
     if journal.too_busy:
         return _finding(Outcome.ABSENT, journal.too_busy, evidence)

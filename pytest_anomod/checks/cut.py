@@ -90,7 +90,7 @@ class Cut:
         """
         import numpy as np
 
-        if self.view.scenario.fault.host_wide:
+        if self.view.scenario.host_wide:
             return 1.0
         known = [tuple(map(self.known, rows)) for rows in zip(self.servers, self.clients, strict=True)]
         sides = [self._own_times(server, client) for server, client in known]
@@ -154,7 +154,7 @@ class Cut:
         rows = spans(self.view)
         at = np.concatenate((servers.at, clients.at))
         owners = rows.labels("owner")
-        others = owners.codes[at] != owners.code(self.view.scenario.target)
+        others = ~owners.among(self.view.scenario.targets)[at]
         at = at[~np.isnan(rows["own_ms"][at]) & (others | self.view.scenario.is_control)]
         return group_medians(rows["kind"][at], rows["own_ms"][at], int(rows["kind"].max(initial=-1)) + 1)
 

@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 @needs("api_responses")
 def check_healed(view: CaseView) -> Finding:
     """The probe saw the fault gone, the rollback worked, and the recovery window ends as the baseline was."""
-    gone, recover = view.journal.activity(names.GONE), view.journal.activity(names.RECOVER)
-    if not view.scenario.is_control:
-        if view.journal.activity(names.INJECT) is None:
-            return _finding(Outcome.ABSENT, "nothing was injected, so nothing healed", {})
-        for activity, what in ((recover, "taking the fault out"), (gone, "seeing it gone")):
+    for one in () if view.scenario.is_control else view.each:
+        if one.journal.activity(names.INJECT) is None:
+            if one is view.each[0]:
+                return _finding(Outcome.ABSENT, "nothing was injected, so nothing healed", {})
+            continue
+        for name, what in ((names.RECOVER, "taking the fault out"), (names.GONE, "seeing it gone")):
+            activity = one.journal.activity(name)
             if activity is None or not activity.succeeded:
-                why = (
-                    activity.error if activity is not None else ""
-                ) or "it was not played, or the fault was still seen"
-                return _finding(Outcome.BROKEN, f"{what} failed: {why}", {})
+                why = (activity.error if activity else "") or "it was not played, or the fault was still seen"
+                where = f" of {one.scenario.what}" if view.scenario.further else ""
+                return _finding(Outcome.BROKEN, f"{what}{where} failed: {why}", {})
     if names.RECOVERY in view.journal.refused:
         return _finding(Outcome.ABSENT, "no recovery was watched: what came before it failed", {})
     blocks = _recovery(view)
@@ -109,7 +110,7 @@ def _recovery(view: CaseView) -> _Recovery | None:
 def _read_recovery(view: CaseView) -> _Recovery | None:
     import numpy as np
 
-    window, baseline = view.timeline.window(Phase.RECOVERY), view.timeline.window(Phase.BASELINE)
+    window, baseline = view.timeline.last(Phase.RECOVERY), view.timeline.window(Phase.BASELINE)
     if window is None or baseline is None or window.length_s <= 0:
         return None
     cut = Cut(view=view, before=baseline, after=window)

@@ -22,7 +22,8 @@ QUESTIONS = ("complete", "aligned", "calm", "steady", "mechanism", "symptom", "i
 """What every case must be asked. Further questions are reported; they decide only where a rule names them."""
 
 EITHER = ("symptom", "impact")
-"""Questions that one proven finding proves, whatever others did not find; all others need every finding proven."""
+"""Questions that one proven finding proves, whatever others did not find (of each fault, where there are several); all
+others need every finding proven."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +42,29 @@ class Answers:
 
     def proven(self, question: str) -> bool:
         """Whether the question could be asked and is proven."""
-        answers = [outcome is Outcome.PROVEN for outcome in self._outcomes(question)]
-        return bool(answers) and (any if question in EITHER else all)(answers)
+        answers: dict[int, list[bool]] = {}
+        for finding in self._asked(question):
+            answers.setdefault(finding.fault, []).append(finding.outcome is Outcome.PROVEN)
+        enough = any if question in EITHER else all
+        return bool(answers) and all(map(enough, answers.values()))
+
+    @property
+    def compound(self) -> bool:
+        """Whether there are several faults."""
+        return any(finding.fault > 1 for finding in self.findings)
+
+    def some(self, question: str) -> bool:
+        """Whether the question is proven of any fault."""
+        return any(finding.outcome is Outcome.PROVEN for finding in self._asked(question))
 
     def failed(self, question: str) -> bool:
         """Whether the question could be asked and is not proven."""
-        return bool(self._outcomes(question)) and not self.proven(question)
+        return bool(self._asked(question)) and not self.proven(question)
 
-    def _outcomes(self, question: str) -> list[Outcome]:
-        """Outcomes of a question's findings, without those that could not be asked."""
-        found = [finding.outcome for finding in self.findings if finding.question == question]
-        return [outcome for outcome in found if outcome is not Outcome.NOT_ASKED]
+    def _asked(self, question: str) -> list[Finding]:
+        """A question's findings, without those that could not be asked."""
+        found = [finding for finding in self.findings if finding.question == question]
+        return [finding for finding in found if finding.outcome is not Outcome.NOT_ASKED]
 
     @property
     def broken(self) -> list[str]:
@@ -107,6 +120,9 @@ RULES = (
     Rule(verdict=Verdict.CONTAMINATED, because=("calm",),
          when=lambda case: case.failed("calm") and not case.proven("impact")),
     Rule(verdict=Verdict.TOLERATED, because=("impact",), when=lambda case: case.proven("symptom")),
+    Rule(verdict=Verdict.TOLERATED, because=("symptom", "impact"),
+         when=lambda case: case.compound and case.some("symptom"),
+         meaning="all faults were in, but not each of them showed, or was felt"),
     # users were hit while the target showed nothing: the label would name the wrong service
     Rule(verdict=Verdict.CONTAMINATED, because=("impact",), answer=Outcome.PROVEN,
          when=lambda case: case.proven("impact"),
@@ -124,7 +140,7 @@ def judge(view: CaseView, findings: Sequence[Finding]) -> Verdict:
 def explain(view: CaseView, findings: Sequence[Finding], verdict: Verdict) -> str:
     """The verdict and, per question, what was found with its numbers; what decided the verdict is marked with >."""
     scenario = view.scenario
-    lines = [f"{scenario.name} ({scenario.fault.name} in {scenario.target}): {verdict}, expected {scenario.expects}"]
+    lines = [f"{scenario.name} ({scenario.what}): {verdict}, expected {scenario.expects}"]
     rule, answers = _rule(view, findings), _answers(view, findings)
     decided = rule.decided if rule.verdict is verdict else lambda finding: False
     lines.append(f"  {(rule.verdict is verdict and rule.meaning) or MEANING[verdict]}")
@@ -134,7 +150,8 @@ def explain(view: CaseView, findings: Sequence[Finding], verdict: Verdict) -> st
     lines += [f"  the question {question!r} was not asked" for question in answers.unasked]
     for finding in findings:
         mark = ">" if decided(finding) or finding.outcome is Outcome.BROKEN else " "
-        lines.append(f"{mark} {finding.question}: {finding.outcome}: {finding.message}")
+        whose = f" of fault {finding.fault}" if finding.fault else ""
+        lines.append(f"{mark} {finding.question}{whose}: {finding.outcome}: {finding.message}")
     return "\n".join(lines)
 
 

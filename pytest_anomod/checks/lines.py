@@ -18,7 +18,7 @@ NEW_SHARE = 0.2
 FUNCTION_SHARE = 0.3
 FUNCTION_LINES = 2
 
-HEALTHY = (Phase.WARMUP, Phase.BASELINE, Phase.RECOVERY)
+HEALTHY = (Phase.WARMUP, Phase.HISTORY, Phase.BASELINE, Phase.RECOVERY)
 
 
 def line_shifts(cut: Cut, service: str) -> Iterator[Shift]:
@@ -55,7 +55,13 @@ def _covered(view: CaseView) -> Mapping[str, Rows]:
 
 def _windows(cut: Cut, rows: Rows) -> tuple[set[int], set[int], set[int]]:
     """Lines run in every healthy window, in any of them, and in the second window of the cut."""
-    parts = {phase: {*part["place"].tolist()} for phase, part in rows.split("phase").items()}
+    import numpy as np
+
+    windows = cut.view.timeline.windows
+    at = np.searchsorted([window.start_ns for window in windows], rows["time_unix_nano"], side="right") - 1
+    parts: dict[str, set[int]] = {}
+    for number in np.unique(at).tolist():
+        parts.setdefault(str(windows[number].phase), set()).update(rows["place"][at == number].tolist())
     present = [parts[str(phase)] for phase in HEALTHY if str(phase) in parts]
     baseline = parts.get(str(Phase.BASELINE), set())
     usual = baseline.intersection(*present) if baseline else set()

@@ -35,7 +35,7 @@ def held_ratio(journal: Journal) -> float | None:
 
 
 def _judge(view: CaseView, inject: Activity | None, seen: Activity | None, ratio: float | None) -> tuple[Outcome, str]:
-    what = f"{view.scenario.fault.name} in {view.scenario.target}"
+    what = view.scenario.what
     if inject is None:
         return Outcome.ABSENT, f"{what} was never injected: the case ended before"
     if not inject.succeeded:

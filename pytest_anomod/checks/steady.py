@@ -39,29 +39,36 @@ def check_steady(view: CaseView) -> Finding:
     status = rows["status_code"]
     refused = rows["failed"] & (status >= ERROR_STATUS) & (status < SERVER_STATUS)
     errors, client_errors = int(rows["failed"].sum()), int(refused.sum())
-    through = requests_per_second(whole, view.scenario.target) if _can_tell(view) else None
+    through = {name: requests_per_second(whole, name) for name in view.scenario.targets if _can_tell(view, name)}
     evidence = {
         "requests": len(rows),
         "errors": errors,
         "client_errors": client_errors,
-        "requests_per_second_through_target": None if through is None else round(through, 3),
+        "requests_per_second_through_target": round(min(through.values()), 3) if through else None,
         "steady_before": view.journal.steady_before,
         "drift": as_evidence(drift),
     }
+    if history := _history(view):
+        evidence["history"] = history
     outcome, message = _judge(view, len(rows), (errors, client_errors), through, drift, window)
     return _finding(outcome, message, evidence)
 
 
 def _judge(
-    view: CaseView, count: int, failed: tuple[int, int], through: float | None, drift: tuple[Shift, ...], window: Window
+    view: CaseView,
+    count: int,
+    failed: tuple[int, int],
+    through: Mapping[str, float],
+    drift: tuple[Shift, ...],
+    window: Window,
 ) -> tuple[Outcome, str]:
-    target, length = view.scenario.target, window.length_s
-    errors, client_errors = failed
+    length, (errors, client_errors) = window.length_s, failed
     if not count:
         return Outcome.BROKEN, f"no request was answered in the baseline of {length:.1f} s; is the workload running?"
-    if through == 0 and not view.scenario.is_control:
+    idle = [name for name, rate in through.items() if rate == 0]
+    if idle and not view.scenario.is_control:
         return Outcome.BROKEN, (
-            f"no request passes through {target} in the baseline of {length:.1f} s ({count} requests in all): "
+            f"no request passes through {idle[0]} in the baseline of {length:.1f} s ({count} requests in all): "
             "no fault in it could show; aim elsewhere, or add a journey that needs it"
         )
     if view.journal.steady_before is False:
@@ -71,18 +78,32 @@ def _judge(
         return Outcome.ABSENT, f"{said}, {ERROR_SHARE:.1%} may"
     if not view.scenario.workload.closed_loop and errors > CLIENT_ERROR_SHARE * count:
         return Outcome.ABSENT, f"{said}, {client_errors} of them refused, {CLIENT_ERROR_SHARE:.1%} may"
+    history = _history(view)
+    if history and history["errors"] > CLIENT_ERROR_SHARE * history["requests"]:
+        said = f"{history['errors']} of {history['requests']} requests of the history failed"
+        return Outcome.ABSENT, f"{said}, {CLIENT_ERROR_SHARE:.1%} may"
     moved = [shift for shift in drift if shift.moved]
     if moved:
         return Outcome.ABSENT, f"the baseline drifts from its first half to its second: {moved[0].sentence()}"
-    passing = f"traces don't tell what passes through {target}"
-    if through is not None:
-        passing = f"{through:.1f} a second pass through {target}"
-    return Outcome.PROVEN, f"{said}, {passing}, no drift"
+    passing = [
+        f"{through[name]:.1f} a second pass through {name}" if name in through
+        else f"traces don't tell what passes through {name}"
+        for name in view.scenario.targets
+    ]  # fmt: skip
+    return Outcome.PROVEN, f"{said}, {', '.join(passing)}, no drift"
 
 
-def _can_tell(view: CaseView) -> bool:
-    """Whether requests through the target can be counted: users ask it, or all services send spans, or it does."""
-    target = view.scenario.target
+def _history(view: CaseView) -> dict[str, int]:
+    """Requests of the history, and how many failed; {} where there was none. Of a suite nothing is asked."""
+    window = view.timeline.window(Phase.HISTORY)
+    if window is None or window.length_s <= 0 or view.scenario.workload.closed_loop:
+        return {}
+    rows = Cut(view=view, before=window, after=window).responses[0]
+    return {"requests": len(rows), "errors": int(rows["failed"].sum())}
+
+
+def _can_tell(view: CaseView, target: str) -> bool:
+    """Whether requests through a service can be counted: users ask it, or all services send spans, or it does."""
     if target in table(view, "api_responses").labels("service_name").names or is_traced(view, target):
         return True
     return "traces" in view.frames and "traces" not in view.may_be_silent

@@ -162,20 +162,22 @@ class Evidence(ModalityTables):
 
 
 def alarm_evidence(case: DatasetCase, *, shift_s: float = 0.0, seed: int = 0) -> Evidence:
-    """What a method that ranks causes is given: baseline to the end of the anomaly window, split by the alarm.
+    """What a method that ranks causes is given: history and baseline to the end of the anomaly, split by the alarm.
 
-    The alarm is the moment at which the fault went in, as in RCAEval and in the evaluation of BARO, moved by `shift_s`
-    for who wants to know what a late or early detector costs. EvaluationError when the case has no such windows.
+    With faults in turn, to the end of the last. The alarm is the moment at which the first fault went in, as in RCAEval
+    and in the evaluation of BARO, moved by `shift_s` for who wants to know what a late or early detector costs.
+    EvaluationError when the case has no such windows.
     """
-    baseline, onset, anomaly = (case.timeline.window(phase) for phase in (Phase.BASELINE, Phase.ONSET, Phase.ANOMALY))
-    if baseline is None or onset is None or anomaly is None:
+    baseline, onset = (case.timeline.window(phase) for phase in (Phase.BASELINE, Phase.ONSET))
+    anomaly, start_ns = case.timeline.last(Phase.ANOMALY), case.timeline.normal_from_ns
+    if baseline is None or onset is None or anomaly is None or start_ns is None:
         msg = f"case {case.case_id} has no baseline, onset and anomaly window, so no cause can be ranked"
         raise EvaluationError(msg)
     alarm_ns = onset.start_ns + round(shift_s * NS_PER_S)
-    if not baseline.start_ns < alarm_ns < anomaly.end_ns:
+    if not start_ns < alarm_ns < anomaly.end_ns:
         msg = f"an alarm shifted by {shift_s:g} s lies outside of case {case.case_id}; shift it less"
         raise EvaluationError(msg)
-    return _evidence(case, baseline.start_ns, anomaly.end_ns, alarm_ns, seed=seed)
+    return _evidence(case, start_ns, anomaly.end_ns, alarm_ns, seed=seed)
 
 
 def detection_evidence(
@@ -189,6 +191,7 @@ def detection_evidence(
 ) -> Evidence:
     """What a method that detects is given: everything from the baseline on, without coverage, whose windows are phases.
 
+    A history before the baseline is there too, and known to be normal: `history_s` counts from the baseline on.
     `length_s` cuts it (see `equal_lengths`): a control is shorter than a case with a fault. `share` is other evidence
     of the same case: its files are not read again. EvaluationError without a baseline.
     """
@@ -199,7 +202,9 @@ def detection_evidence(
     end_ns = case.timeline.end_ns
     if length_s is not None:
         end_ns = min(end_ns, baseline.start_ns + round(length_s * NS_PER_S))
-    return _evidence(case, baseline.start_ns, end_ns, None, bin_s=bin_s, history_s=history_s, seed=seed, share=share)
+    start_ns = case.timeline.normal_from_ns or baseline.start_ns
+    history_s += (baseline.start_ns - start_ns) / NS_PER_S
+    return _evidence(case, start_ns, end_ns, None, bin_s=bin_s, history_s=history_s, seed=seed, share=share)
 
 
 def equal_lengths(cases: Iterable[DatasetCase]) -> dict[str, float]:

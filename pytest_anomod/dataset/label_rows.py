@@ -17,10 +17,12 @@ from pytest_anomod.dataset.layout import LABEL_FILE
 from pytest_anomod.dataset.tables import read_parquet
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.model.label import Label
+from pytest_anomod.model.label import Label, RootCause
 
 PARTITIONS = ("system", "scenario")
 """Fields of a label that are in the path of its file as well."""
+CAUSES = "root_causes"
+"""The field that holds values of its own kind: JSON text of a list."""
 
 _ARROW: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _NAMES = pa.list_(pa.field("element", pa.string(), nullable=False))
@@ -60,7 +62,9 @@ def label_row(label: Label) -> dict[str, Json]:
     row = {}
     for field in dataclasses.fields(label):
         value = getattr(label, field.name)
-        if isinstance(value, Mapping):
+        if field.name == CAUSES and value is not None:
+            value = [dataclasses.asdict(cause) for cause in value]
+        if isinstance(value, Mapping) or (field.name == CAUSES and value is not None):
             value = json.dumps(files.plain(value), sort_keys=True, ensure_ascii=False)
         row[field.name] = list(value) if isinstance(value, tuple) else value
     return row
@@ -74,7 +78,9 @@ def row_label(row: Mapping[str, Json]) -> Label:
         if field.name not in row and _has_default(field):
             continue  # written before labels had it
         value, hint = row[field.name], hints[field.name]
-        if typing.get_origin(hint) is tuple:
+        if field.name == CAUSES:
+            value = None if value is None else tuple(map(_cause, json.loads(value)))
+        elif typing.get_origin(hint) is tuple:
             value = tuple(value or ())
         elif _is_names(hint):
             value = None if value is None else tuple(value)
@@ -108,12 +114,21 @@ def _defaults() -> dict[str, Json]:
     return made | {field.name: "{}" for field in fields if field.default_factory is not dataclasses.MISSING}
 
 
+def _cause(row: Mapping[str, Json]) -> RootCause:
+    """A root cause of a compound case, as `label_row` wrote it."""
+    known = {field.name for field in dataclasses.fields(RootCause)}
+    made: dict[str, Json] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items() if name in known}
+    return RootCause(**made)
+
+
 def _is_names(hint: Any) -> bool:
     """Whether a field holds names or None."""
     return isinstance(hint, types.UnionType) and typing.get_origin(typing.get_args(hint)[0]) is tuple
 
 
 def _field(name: str, hint: Any) -> pa.Field:
+    if name == CAUSES:
+        return pa.field(name, pa.string(), nullable=True, metadata={"type": "json"})
     if _is_names(hint):
         return pa.field(name, _NAMES, nullable=True)
     if isinstance(hint, types.UnionType):

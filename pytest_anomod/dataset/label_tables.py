@@ -53,6 +53,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(name="onset_give_ns", type="int64", doc="by how much that may be wrong", nullable=True),
         Column(name="weight", type="int64", doc="calls (users: requests) answered badly in the anomaly window"),
         Column(name="why", type="string", doc="why it is no or unknown; of a yes what else there is to know"),
+        Column(name="fault", type="int32", doc="which of the faults of a compound case spread so, from 1; else 1"),
     ),
     REQUEST_LABELS: (
         CASE_ID,
@@ -92,7 +93,11 @@ def schema(name: str) -> pa.Schema:
 def propagation_table(case_id: str, spread: Propagation) -> pa.Table:
     """The steps of a case, in order of hop."""
     wanted = schema(PROPAGATION)
-    rows = [{name: _plain(hop, name) for name in wanted.names} | {"case_id": case_id} for hop in spread.hops]
+    rows = [
+        {name: _plain(hop, name) for name in wanted.names} | {"case_id": case_id, "fault": number}
+        for number, one in enumerate((spread, *spread.further), start=1)
+        for hop in one.hops
+    ]
     return pa.Table.from_pylist(rows, schema=wanted)
 
 

@@ -134,10 +134,13 @@ class DatasetCase(ModalityTables):
     def __repr__(self) -> str:
         label = self.label
         rows = ", ".join(f"{entry['rows']:,} {name}" for name, entry in self.manifest["tables"].items())
-        return (
-            f"case {label.case_id}: {label.scenario} on {label.system}, {label.fault} at {label.target}, "
-            f"{label.verdict} ({rows})"
-        )
+        return f"case {label.case_id}: {label.scenario} on {label.system}, {_broken(label)}, {label.verdict} ({rows})"
+
+
+def _broken(label: Label) -> str:
+    """What was broken where, in words."""
+    causes = [(cause.fault, cause.root_cause_service) for cause in label.causes] or [(label.fault, label.target)]
+    return " and ".join(f"{fault} at {target}" for fault, target in causes)
 
 
 def read_timeline(path: Path) -> Timeline:

@@ -30,7 +30,8 @@ def stored_view(case: DatasetCase) -> CaseView:
     try:
         scenario = Scenario.from_json(case.scenario)
         system = catalog.find("systems", scenario.system)
-        system.service(scenario.target)
+        for target in scenario.targets:
+            system.service(target)
     except ScenarioError as error:
         msg = f"case {case.case_id}: {error}; go where its conftest.py is, or install the package that defines it"
         raise DatasetError(msg) from error
@@ -64,4 +65,5 @@ def _finding(entry: Mapping[str, Json]) -> Finding:
         outcome=Outcome(entry["outcome"]),
         message=entry["message"],
         evidence=entry.get("evidence") or {},
+        fault=entry.get("fault", 0),
     )

@@ -227,6 +227,8 @@ class CaseChecker:
         spread = label_tables.read(label_tables.PROPAGATION, self.directory)
         proven = [row for row in spread.to_pylist() if row["propagated"] == "yes" and row["effect"] != "load"]
         edges = [f"{row['cause']}->{row['service']}" for row in proven if row["cause"] is not None]
+        if label.root_causes is not None:
+            edges = [f"{row['cause']}->{row['service']}" for row in proven if row["cause"] and row["fault"] == 1]
         if len(spread) and edges != list(label.propagation_edges or ()):
             what = f"proves the steps {edges}, the label has {list(label.propagation_edges or ())}"
             yield self.problem(files_of[label_tables.PROPAGATION], what)

@@ -25,6 +25,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--robustness", action="store_true", help="try with rows missing at random and with noise")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of lots, intervals, damage (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write a row a case and trial as Parquet")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the tables, heat map and curves")
     parser.add_argument("--bin", type=float, default=1.0, metavar="S", help="length of a detector's bins (%(default)s)")
     parser.add_argument(
         "--alarm-shift", type=float, default=0.0, metavar="S", help="move the alarm from the moment of the fault"
@@ -35,6 +36,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print; 1 when a method was left out."""
+    from pytest_anomod.evaluation import page
     from pytest_anomod.evaluation.run import evaluate
     from pytest_anomod.evaluation.table import render
     from pytest_anomod.evaluation.trials import Options
@@ -51,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     results = evaluate(arguments.path, methods, options, jobs=arguments.jobs, say=progress(sys.stderr))
     if arguments.out:
         write(results.rows, arguments.out)
+    if arguments.html:
+        page.write(results, trivial(methods), arguments.html)
     sys.stdout.write(render(results, trivial(methods)) + "\n")
     sys.stdout.write(f"{len(results.rows)} trials in {results.seconds:.0f} s\n")
     return 1 if results.left_out else 0

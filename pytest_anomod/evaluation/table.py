@@ -20,7 +20,7 @@ TOO_EASY = 0.4
 
 def render(results: Results, trivial: Sequence[str]) -> str:
     """All tables; `trivial` names the rules that say how easy the cases are."""
-    parts = [*_rankings(results, trivial), *_detections(results), *_notes(results)]
+    parts = [*_rankings(results, trivial), *_detections(results), *notes(results)]
     return "\n\n".join(parts)
 
 
@@ -47,7 +47,7 @@ def _rankings(results: Results, trivial: Sequence[str]) -> Iterator[str]:
         if group == "severity" and not any(row[group] for row in rows):
             continue  # no fault of these says how severe it was meant to be
         yield _grouped(methods, order, group)
-    yield from _easy(methods, trivial)
+    yield from easy(methods, trivial)
     yield from _subsets(results, order)
     yield from _robustness(results, order)
 
@@ -74,7 +74,7 @@ def _grouped(methods: Mapping[str, Sequence[Any]], order: Sequence[str], group: 
     return _table(f"AC@1 by {group} (cases)", ["method", *heads], lines)
 
 
-def _easy(methods: Mapping[str, Sequence[Any]], trivial: Sequence[str]) -> Iterator[str]:
+def easy(methods: Mapping[str, Sequence[Any]], trivial: Sequence[str]) -> Iterator[str]:
     """The share of cases that each rule puts first for sure, and that any of them does."""
     rules = [name for name in trivial if name in methods]
     if not rules:
@@ -169,7 +169,8 @@ def _detection_subsets(results: Results) -> Iterator[str]:
             yield _table(f"Detection by {name}, by set of modalities", ["modalities", "AP", "ROC AUC"], lines)
 
 
-def _notes(results: Results) -> Iterator[str]:
+def notes(results: Results) -> Iterator[str]:
+    """What was left out and why, and how to read an interval."""
     lines = [f"{name} was left out: {why}" for name, why in results.left_out.items()]
     if results.passed_over:
         said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(results.passed_over.items()))

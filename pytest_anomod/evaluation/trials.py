@@ -18,7 +18,7 @@ from pytest_anomod.evaluation.detection import ANOMALOUS, NORMAL, UNSCORED
 from pytest_anomod.evaluation.method import tasks_of
 from pytest_anomod.model.errors import EvaluationError
 from pytest_anomod.model.fault import Level
-from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.timeline import QUIET, Phase
 from pytest_anomod.model.verdict import Verdict
 
 RANKED = (Verdict.EFFECTIVE, Verdict.TOLERATED, Verdict.SILENT)
@@ -98,10 +98,11 @@ def about(case: DatasetCase) -> dict[str, Any]:
 
 def truths(case: DatasetCase) -> tuple[list[str], list[tuple[str, str]]]:
     """The services that are root causes, and the functions, of which most faults have none."""
-    label = case.label
-    services = [label.root_cause_service] if label.root_cause_service else []
-    known = label.root_cause_code_file and label.root_cause_code_function
-    return services, [(str(label.root_cause_code_file), str(label.root_cause_code_function))] if known else []
+    causes = case.label.causes
+    services = [cause.root_cause_service for cause in causes]
+    places = [(cause.root_cause_code_file, cause.root_cause_code_function) for cause in causes]
+    functions = [(str(file), str(function)) for file, function in places if file and function]
+    return list(dict.fromkeys(services)), list(dict.fromkeys(functions))
 
 
 def bin_labels(case: DatasetCase, evidence: Evidence) -> np.ndarray:
@@ -120,7 +121,7 @@ def bin_labels(case: DatasetCase, evidence: Evidence) -> np.ndarray:
             kind = ANOMALOUS
         elif window.phase is Phase.RECOVERY and case.label.level != Level.NORMAL:
             begin = max(begin, steady_ns) if steady_ns is not None else window.end_ns
-        elif window.phase not in (Phase.BASELINE, Phase.CONTROL, Phase.RECOVERY):
+        elif window.phase not in (*QUIET, Phase.RECOVERY):
             continue
         labels[(starts >= max(begin, evidence.normal_until_ns)) & (ends <= window.end_ns)] = kind
     return labels

@@ -13,7 +13,7 @@ from pytest_anomod.dataset.read_case import DatasetCase
 from pytest_anomod.dataset.series import metric_table
 from pytest_anomod.model.clock import NS_PER_S
 from pytest_anomod.model.modality import HOST
-from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.timeline import QUIET, Phase
 
 WINDOW_S = 1
 NODE_FEATURES = (
@@ -37,7 +37,8 @@ class Graphs:
 
     `x[W, N, 9]` are NODE_FEATURES, `edge_index[2, E]` caller and callee, `edge_attr[W, E, 3]` EDGE_FEATURES (0 where a
     call did not occur), `y_window[W]` 1 in the anomaly window, `y_root[W, N]` 1 for the root cause then, `y_affected`
-    likewise for the services that the label says were worse off (-1: it says nothing).
+    likewise for the services that the label says were worse off (-1: it says nothing). Of several root causes each has
+    its own while it is in.
     """
 
     services: tuple[str, ...]
@@ -74,8 +75,11 @@ def graphs_of(case: DatasetCase) -> Graphs | None:
     y_root = np.zeros((len(starts), len(services)), dtype=np.int8)
     y_affected = np.full_like(y_root, -1)
     label = case.label
-    if label.root_cause_service in services:
-        y_root[anomalous, services.index(label.root_cause_service)] = 1
+    for cause in label.causes:
+        if cause.root_cause_service in services:
+            begin_ns, end_ns = cause.seen_unix_nano or 0, cause.recover_start_unix_nano or case.timeline.end_ns
+            while_in = anomalous & (starts >= begin_ns) & (starts < end_ns)
+            y_root[while_in, services.index(cause.root_cause_service)] = 1
     affected = getattr(label, "affected_services", None)
     if affected is not None:
         y_affected[:] = 0
@@ -96,12 +100,11 @@ def _windows(case: DatasetCase) -> tuple[np.ndarray, np.ndarray]:
     """Starts of whole windows of the phases that are sure, and which of them are anomalous."""
     starts, anomalous = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=bool)]
     step = WINDOW_S * NS_PER_S
-    for phase in (Phase.BASELINE, Phase.CONTROL, Phase.ANOMALY):
-        window = case.timeline.window(phase)
-        if window is not None:
+    for window in case.timeline.windows:
+        if window.phase in (*QUIET, Phase.ANOMALY):
             mine = window.start_ns + step * np.arange((window.end_ns - window.start_ns) // step, dtype=np.int64)
             starts.append(mine)
-            anomalous.append(np.full(len(mine), phase is Phase.ANOMALY))
+            anomalous.append(np.full(len(mine), window.phase is Phase.ANOMALY))
     return np.concatenate(starts), np.concatenate(anomalous)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 OUTSIDE = "outside of the baseline and the anomaly window (warm-up, release, recovery)"
 NO_CAUSE = "no root cause (controls), of which the format has no word"
+SEVERAL = "several root causes (compound faults), of which the format holds one"
 NO_WINDOWS = "no baseline or no anomaly window: the case broke off"
 
 SHORT_NAMES: Mapping[str, str] = {"social_network": "SN", "train_ticket": "TT"}
@@ -39,13 +40,13 @@ class Stretch:
 
 
 def stretch_of(case: DatasetCase) -> Stretch | None:
-    """Baseline to the end of the anomaly window, or of a control's stand-in; None where there is none of both."""
-    windows = {phase: case.timeline.window(phase) for phase in Phase}
-    baseline, anomaly = windows[Phase.BASELINE], windows[Phase.ANOMALY] or windows[Phase.CONTROL]
-    if baseline is None or anomaly is None:
+    """History, or baseline, to the end of the last anomaly window, or of a control's stand-in; None without both."""
+    timeline = case.timeline
+    start_ns, anomaly = timeline.normal_from_ns, timeline.last(Phase.ANOMALY) or timeline.window(Phase.CONTROL)
+    if start_ns is None or anomaly is None:
         return None
-    alarm = windows[Phase.ONSET] or anomaly
-    return Stretch(start_ns=baseline.start_ns, alarm_ns=alarm.start_ns, end_ns=anomaly.end_ns)
+    alarm = timeline.window(Phase.ONSET) or anomaly
+    return Stretch(start_ns=start_ns, alarm_ns=alarm.start_ns, end_ns=anomaly.end_ns)
 
 
 def stretch_with_cause(case: DatasetCase, losses: Losses) -> Stretch | None:

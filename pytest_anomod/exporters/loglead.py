@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.exporters import Losses
 from pytest_anomod.exporters._stretch import without_slot
-from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.timeline import QUIET, Phase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ message_field: message
 level_field: level
 seq_id_field: seq_id
 """
-SURE = (str(Phase.BASELINE), str(Phase.CONTROL), str(Phase.ANOMALY))
+SURE = tuple(map(str, (*QUIET, Phase.ANOMALY)))
 NOT_SURE = "of windows in which neither normal nor anomalous is sure (warm-up, onset, release, recovery)"
 
 

@@ -51,19 +51,20 @@ class Nezha:
             _write(case, stretch, out / case.label.system, losses)
             if case.label.root_cause_service is None:
                 continue
-            when = dt.datetime.fromtimestamp(stretch.alarm_ns // NS_PER_S, dt.UTC)
-            day = out / case.label.system / "rca_data" / f"{when:%Y-%m-%d}"
-            pod = next(iter(case.label.root_cause_instances), case.label.root_cause_service)
-            entry = {
-                "inject_time": f"{when:%Y-%m-%d %H:%M:%S}",
-                "inject_timestamp": str(stretch.alarm_ns // NS_PER_S),
-                "inject_pod": pod,
-                "inject_type": case.label.fault,
-            }
-            faults.setdefault(day, {}).setdefault(f"{when:%H}", []).append(entry)
-            root = case.label.root_cause_service
-            places = roots.setdefault(case.label.system, {}).setdefault(root, {})
-            places[case.label.fault] = case.label.root_cause_code_function or root
+            for number, cause in enumerate(case.label.causes):
+                began_ns = stretch.alarm_ns if not number else (cause.inject_start_unix_nano or stretch.alarm_ns)
+                when = dt.datetime.fromtimestamp(began_ns // NS_PER_S, dt.UTC)
+                day = out / case.label.system / "rca_data" / f"{when:%Y-%m-%d}"
+                entry = {
+                    "inject_time": f"{when:%Y-%m-%d %H:%M:%S}",
+                    "inject_timestamp": str(began_ns // NS_PER_S),
+                    "inject_pod": next(iter(cause.root_cause_instances), cause.root_cause_service),
+                    "inject_type": cause.fault,
+                }
+                faults.setdefault(day, {}).setdefault(f"{when:%H}", []).append(entry)
+                root = cause.root_cause_service
+                places = roots.setdefault(case.label.system, {}).setdefault(root, {})
+                places[cause.fault] = cause.root_cause_code_function or root
         for day, hours in faults.items():
             _json(day / f"{day.name}-fault_list.json", hours)
         for system, services in roots.items():

@@ -51,21 +51,28 @@ def _moment(time_ns: int) -> str:
 
 
 def _truth(case: DatasetCase, stretch: Stretch, home: Path) -> None:
-    """A record, a query for time, component and reason (OpenRCA's task_7), and a row of causes.csv, all answers."""
-    label = case.label
-    component, reason, when = label.root_cause_service, label.fault.replace("_", " "), _moment(stretch.alarm_ns)
-    _line(home / "record.csv", RECORD, (label.level, component, stretch.alarm_ns // NS_PER_S, when, reason))
+    """Of each root cause a record and a row of causes.csv, all answers; and a query for time, component and reason.
+
+    That is OpenRCA's task_7.
+    """
+    causes, points = case.label.causes, ""
+    for number, cause in enumerate(causes, start=1):
+        component, reason = cause.root_cause_service, cause.fault.replace("_", " ")
+        began_ns = stretch.alarm_ns if number == 1 else (cause.inject_start_unix_nano or stretch.alarm_ns)
+        when, which = _moment(began_ns), "only" if len(causes) == 1 else f"{number}-th"
+        _line(home / "record.csv", RECORD, (cause.level, component, began_ns // NS_PER_S, when, reason))
+        _line(home / "causes.csv", CAUSES, (case.case_id, case.label.scenario, component, reason))
+        points += (
+            f"The {which} root cause occurrence time is within 1 minutes (i.e., <=1min) of {when}\n"
+            f"The {which} predicted root cause component is {component}\n"
+            f"The {which} predicted root cause reason is {reason}\n"
+        )
+    failures = "a single failure was" if len(causes) == 1 else f"{len(causes)} failures were"
     instruction = (
-        f"From {_moment(stretch.start_ns)} to {_moment(stretch.end_ns)} a single failure was observed in the system. "
+        f"From {_moment(stretch.start_ns)} to {_moment(stretch.end_ns)} {failures} observed in the system. "
         "Find out when it began, the component that is its root cause, and the reason."
     )
-    points = (
-        f"The only root cause occurrence time is within 1 minutes (i.e., <=1min) of {when}\n"
-        f"The only predicted root cause component is {component}\n"
-        f"The only predicted root cause reason is {reason}\n"
-    )
     _line(home / "query.csv", QUERY, ("task_7", instruction, points))
-    _line(home / "causes.csv", CAUSES, (case.case_id, label.scenario, component, reason))
 
 
 def _line(path: Path, head: tuple[str, ...], values: tuple[object, ...]) -> None:

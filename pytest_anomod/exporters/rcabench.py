@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DATASET = "rcabench_anomod"
 """Methods of the platform take a data set for theirs by how its name begins."""
+ONE_FAULT = "several faults, of which injection.json has kind and parameters of the first; ground_truth has all"
 NO_PATH = "the label has no path of propagation, so causal_graph.json has the root cause alone"
 
 
@@ -109,18 +110,23 @@ def _side(frame: pd.DataFrame, stretch: Stretch, side: str) -> pd.DataFrame:
 
 def _write_documents(case: DatasetCase, stretch: Stretch, place: Path, losses: Losses) -> None:
     label = case.label
-    truth = {
-        "service": [label.root_cause_service],
-        "pod": list(label.root_cause_instances),
-        "function": [label.root_cause_code_function] if label.root_cause_code_function else [],
-    }
+    truths = [
+        {
+            "service": [cause.root_cause_service],
+            "pod": list(cause.root_cause_instances),
+            "function": [cause.root_cause_code_function] if cause.root_cause_code_function else [],
+        }
+        for cause in label.causes
+    ]
+    if len(truths) > 1:
+        losses.note(ONE_FAULT)
     injection = {
         "injection_name": place.name,
         "fault_type": label.fault,
         "start_time": ns_to_iso(stretch.alarm_ns),
         "end_time": ns_to_iso(stretch.end_ns),
         "display_config": dict(label.parameters),
-        "ground_truth": [truth],
+        "ground_truth": truths,
     }
     edges = {
         "NORMAL_START": stretch.start_ns,
@@ -132,28 +138,35 @@ def _write_documents(case: DatasetCase, stretch: Stretch, place: Path, losses: L
     for folder in (place, place / "converted"):
         _write_json(folder / "injection.json", injection)
         _write_json(folder / "env.json", env)
-    _write_json(place / "k8s.json", {"kind": label.runtime, "pods": truth["pod"]})
+    _write_json(place / "k8s.json", {"kind": label.runtime, "pods": [pod for truth in truths for pod in truth["pod"]]})
     _write_json(place / "causal_graph.json", causal_graph(case, place.name, stretch, losses))
 
 
 def causal_graph(case: DatasetCase, name: str, stretch: Stretch, losses: Losses) -> dict[str, Json]:
     """The platform's CausalGraph: the steps of the label's propagation, or the root cause alone."""
     label = case.label
-    root: dict[str, Json] = {"component": label.root_cause_service, "timestamp": stretch.alarm_ns}
-    root["state"] = [label.fault]
+    roots: list[dict[str, Json]] = [
+        {
+            "component": cause.root_cause_service,
+            "timestamp": stretch.alarm_ns if not number else (cause.inject_start_unix_nano or stretch.alarm_ns),
+            "state": [cause.fault],
+        }
+        for number, cause in enumerate(label.causes)
+    ]
+    known = {cause.root_cause_service for cause in label.causes}
     steps = [str(edge).split("->") for edge in getattr(label, "propagation_edges", None) or ()]
     path = [str(service) for service in getattr(label, "propagation_path", None) or ()]
     if not steps:
         losses.note(NO_PATH)
-    others = dict.fromkeys(service for step in steps for service in step if service != label.root_cause_service)
-    nodes: list[dict[str, Json]] = [root, *({"component": service, "state": []} for service in others)]
+    others = dict.fromkeys(service for step in steps for service in step if service not in known)
+    nodes: list[dict[str, Json]] = [*roots, *({"component": service, "state": []} for service in others)]
     alarms = [{"component": path[-1], "state": []}] if len(path) > 1 else []
     return {
         "case_name": name,
         "fault_type": label.fault,
         "nodes": nodes,
         "edges": [{"source": cause, "target": effect} for cause, effect in steps],
-        "root_causes": [root],
+        "root_causes": roots,
         "alarm_nodes": alarms,
         "component_to_service": {str(node["component"]): str(node["component"]) for node in nodes},
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_anomod.exporters import Losses
-from pytest_anomod.exporters._stretch import SHORT_NAMES, Stretch, stretch_with_cause, without_slot
+from pytest_anomod.exporters._stretch import SEVERAL, SHORT_NAMES, Stretch, stretch_with_cause, without_slot
 from pytest_anomod.model.clock import NS_PER_S
 
 if TYPE_CHECKING:
@@ -49,10 +49,13 @@ class RcaEval:
         numbers: Counter[Path] = Counter()
         index = []
         for case in data:
+            label = case.label
+            if len(label.causes) > 1:
+                losses.case(SEVERAL)
+                continue
             stretch = stretch_with_cause(case, losses)
             if stretch is None:
                 continue
-            label = case.label
             fault = FAULTS.get(label.fault, label.fault.replace("_", "-"))
             edition = "RE3" if label.level == "code" else "RE2"
             place = Path(edition, f"{edition}-{_short(label.system)}", f"{_service(label.root_cause_service)}_{fault}")

@@ -32,6 +32,7 @@ class RelayedFault(FaultDefaults):
 
     needs: ClassVar[frozenset[type]] = frozenset({Listener, Programs})
     edges: ClassVar[str] = IN
+    holds: ClassVar[str] = "way in"
 
     on_s: float = 1
     off_s: float = 0

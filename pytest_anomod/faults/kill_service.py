@@ -37,6 +37,7 @@ class KillService(FaultDefaults):
 
     name: ClassVar[str] = "kill_service"
     level: ClassVar[Level] = Level.SERVICE
+    holds: ClassVar[str] = "processes"
     needs: ClassVar[frozenset[type]] = frozenset({Lifecycle, Programs})
     dial: ClassVar[Dial] = steps(period_s=(8, 4, 2, 1, 0.25))
 

@@ -27,6 +27,7 @@ class PauseService(FaultDefaults):
 
     name: ClassVar[str] = "pause_service"
     level: ClassVar[Level] = Level.SERVICE
+    holds: ClassVar[str] = "processes"
     needs: ClassVar[frozenset[type]] = frozenset({LocalProcess})
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:

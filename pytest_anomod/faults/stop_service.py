@@ -24,6 +24,7 @@ class StopService(FaultDefaults):
 
     name: ClassVar[str] = "stop_service"
     level: ClassVar[Level] = Level.SERVICE
+    holds: ClassVar[str] = "processes"
     needs: ClassVar[frozenset[type]] = frozenset({Lifecycle})
 
     def check(self, system: System, target: str) -> None:

@@ -68,6 +68,9 @@ class Fault(Protocol):
     """True when the load reaches beyond the target's own boundary: the case then takes the host-wide lock."""
     dial: ClassVar[Dial]
     """Each step is worse to users than the one before; see model/severity.py."""
+    holds: ClassVar[str]
+    """What of its target it takes for itself, so that no other fault that does can be in as well; "" for nothing that
+    others want."""
     edges: ClassVar[str]
     """Which calls it lies on, when it acts between services, where their own spans can't show it: IN (calls to the
     target), PEERS (calls from it to its `peers`), LINK (calls between it and its `peers`, either way); "" for none."""
@@ -98,6 +101,7 @@ class FaultDefaults:
     host_wide: ClassVar[bool] = False
     dial: ClassVar[Dial] = {5: {}}  # it is in or not, and an outage when it is
     edges: ClassVar[str] = ""
+    holds: ClassVar[str] = ""
 
     def check(self, system: System, target: str) -> None:
         system.service(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_anomod.model.clock import iso_to_ns
@@ -12,14 +13,32 @@ from pytest_anomod.model.fault import Json
 WARM_UP = "warm-up"  # probe of the hypothesis: starts the workload the first time it is asked
 STEADY = "steady"  # probe of the hypothesis: users are served as they should be
 PREPARE = "prepare"
+HISTORY = "history"
 BASELINE = "baseline"
 INJECT = "inject"
 SEEN = "seen"
 HOLD = "hold"
 RECOVER = "recover"
 GONE = "gone"
+BETWEEN = "between"  # the recovery after a fault that another follows
+AGAIN = "again"  # rollback of a fault that the method has taken out already, should it not have come to that
 RECOVERY = "recovery"
 END_WORKLOAD = "end-workload"
+
+OF_A_FAULT = (PREPARE, INJECT, SEEN, HOLD, RECOVER, GONE, BETWEEN, AGAIN)
+"""Activities that each fault of a compound experiment has; those of the second are called inject-2 and so on."""
+_NUMBERED = re.compile(rf"({'|'.join(OF_A_FAULT)})-(\d+)")
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of an activity of the fault of that number, from 1."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def unnumbered(name: str) -> tuple[str, int]:
+    """An activity's name without its fault's number, and that number."""
+    found = _NUMBERED.fullmatch(name)
+    return (found[1], int(found[2])) if found else (name, 1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +78,28 @@ class Journal:
         known = self.planned or tuple(activity.name for activity in self.played)
         return INJECT not in known and RECOVER not in known
 
+    @property
+    def faults(self) -> int:
+        """How many faults the experiment puts in: 1, unless it is compound."""
+        known = (*self.planned, *(activity.name for activity in self.played))
+        return max((unnumbered(name)[1] for name in known), default=1)
+
+    def alone(self, number: int) -> Journal:
+        """The journal as if the fault of that number, from 1, were the only one."""
+
+        def mine(name: str) -> bool:
+            return unnumbered(name)[0] not in OF_A_FAULT or unnumbered(name)[1] == number or name == shared
+
+        # faults that are in at once are held together, by one activity that says what it saw of each
+        shared = HOLD if numbered(HOLD, self.faults) not in self.planned else ""
+        played = [dataclasses.replace(one, name=unnumbered(one.name)[0]) for one in self.played if mine(one.name)]
+        return dataclasses.replace(
+            self,
+            played=tuple(_of_fault(one, number) if shared else one for one in played),
+            planned=tuple(unnumbered(name)[0] for name in self.planned if mine(name)),
+            refused=tuple(unnumbered(name)[0] for name in self.refused if mine(name)),
+        )
+
     def activity(self, name: str) -> Activity | None:
         """The last activity of that name that was played, or None."""
         for activity in reversed(self.played):
@@ -89,6 +130,14 @@ class Journal:
             until = "until users were served again" if said.get("settled") else "and users were not served as before"
             found.append(f"the recovery took {more_s:.1f} s more, {until}: {said.get('tail')}")
         return tuple(found)
+
+
+def _of_fault(activity: Activity, number: int) -> Activity:
+    """Of an activity that holds several faults what it says of one."""
+    others = _said(activity).get("others") if activity.name == HOLD else None
+    if not others or number == 1:
+        return activity
+    return dataclasses.replace(activity, output={**_said(activity), **others[number - 2]})
 
 
 def _said(activity: Activity | None) -> Mapping[str, Json]:

@@ -9,8 +9,35 @@ from pytest_anomod.model.fault import Json
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RootCause:
+    """One of the faults of a compound case; the fields are the label's own."""
+
+    fault: str
+    parameters: Mapping[str, Json]
+    severity: int | None
+    level: str
+    root_cause_service: str
+    root_cause_instances: tuple[str, ...]
+    root_cause_kind: str
+    root_cause_code_file: str | None = None
+    root_cause_code_function: str | None = None
+    root_cause_code_first_line: int | None = None
+    root_cause_code_last_line: int | None = None
+    inject_start_unix_nano: int | None = None
+    seen_unix_nano: int | None = None
+    recover_start_unix_nano: int | None = None
+    gone_unix_nano: int | None = None
+    held_ratio: float | None = None
+    fault_edges: tuple[str, ...] = ()
+    propagation_path: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """Ground truth of one case; times in UTC nanoseconds, None where the case never got there (or is a control).
+
+    Of a compound case `root_causes` has all that was broken, in order; the fields beside it are of the first fault, but
+    for `held_ratio` (the least) and the services that it came to (of all of them). Faults at once share their times.
 
     What comes after `versions` is None (or empty) in cases that were written before labels had it.
     """
@@ -72,3 +99,20 @@ class Label:
     unusable_because: tuple[str, ...] | None = None
     split: str | None = None
     """train, calibration or test (model/standing.py)."""
+    root_cause_services: tuple[str, ...] | None = None
+    """All services that are root causes: one, several in a compound case, none in a control."""
+    root_causes: tuple[RootCause, ...] | None = None
+    """The faults of a compound case; None where there is one or none."""
+    in_turn: bool | None = None
+    """Of a compound case whether one fault came after the other; else all were in at once."""
+    suite: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    """What the reference round of a suite chose to play, and why; {} for other workloads."""
+
+    @property
+    def causes(self) -> tuple[RootCause, ...]:
+        """All root causes, whatever their number."""
+        if self.root_causes or self.root_cause_service is None:
+            return self.root_causes or ()
+        mine = {field.name: getattr(self, field.name) for field in dataclasses.fields(RootCause)}
+        empty = {name: mine[name] or () for name in ("fault_edges", "propagation_path")}
+        return (RootCause(**{**mine, **empty, "root_cause_kind": mine["root_cause_kind"] or "service"}),)

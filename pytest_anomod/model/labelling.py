@@ -10,7 +10,7 @@ from typing import Any
 from pytest_anomod.model import clock
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.fault import parameters
-from pytest_anomod.model.label import Label
+from pytest_anomod.model.label import Label, RootCause
 from pytest_anomod.model.propagation import Propagation
 from pytest_anomod.model.scenario import Scenario
 from pytest_anomod.model.standing import split_of, unusable_because
@@ -37,15 +37,12 @@ def make_label(
     spread: Propagation | None = None,
 ) -> Label:
     """The label of a case that was judged; `spread` is how its fault spread, None where nobody looked."""
-    scenario, journal = view.scenario, view.journal
-    inject, hold = journal.activity(names.INJECT), journal.activity(names.HOLD)
-    done = inject.output if inject is not None and isinstance(inject.output, Mapping) else {}
-    held = hold.output.get("held_ratio") if hold is not None and isinstance(hold.output, Mapping) else None
-    control = scenario.is_control
+    scenario, control = view.scenario, view.scenario.is_control
+    done = [_done(one) for one in view.each]
+    held = [ratio for one in view.each if (ratio := _held(one)) is not None]
 
     def start_of(phase: Phase) -> int | None:
-        window = view.timeline.window(phase)
-        return window.start_ns if window is not None and not control else None
+        return None if control else _start_of(view, phase)
 
     return Label(
         case_id=view.case_id,
@@ -57,14 +54,14 @@ def make_label(
         fault=scenario.fault.name,
         parameters=parameters(scenario.fault),
         target=scenario.target,
-        **_root_cause(scenario, done),
+        **_root_cause(scenario, done[0]),
         inject_start_unix_nano=start_of(Phase.ONSET),
         seen_unix_nano=start_of(Phase.ANOMALY),
         recover_start_unix_nano=start_of(Phase.RELEASE),
         gone_unix_nano=start_of(Phase.RECOVERY),
         steady_again_unix_nano=None if control else steady_again_ns,
         # nobody could look: not seen is not the same as not held
-        held_ratio=None if control or _unasked(findings) else held,
+        held_ratio=None if control or _unasked(findings) else min(held, default=None),
         seed=scenario.seed,
         rate_rps=float(scenario.workload.rate_rps or 0),
         target_rps=_through_target(findings),
@@ -79,8 +76,80 @@ def make_label(
         **_spread(spread),
         usable=not unusable_because(verdict),
         unusable_because=unusable_because(verdict),
-        split=split_of(scenario.system, scenario.fault.name, "" if control else scenario.target, scenario.seed),
+        suite=_suite(view),
+        split=split_of(scenario.system, *_group(scenario), scenario.seed),
+        root_cause_services=() if control else scenario.targets,
+        root_causes=_root_causes(view, done, spread) if scenario.further else None,
+        in_turn=scenario.in_turn if scenario.further else None,
     )
+
+
+def _group(scenario: Scenario) -> tuple[str, str]:
+    """Fault and target, by which cases are shared out; of a compound scenario all of them."""
+    faults = "+".join(one.fault.name for one in scenario.injections)
+    return faults, "" if scenario.is_control else "+".join(one.target for one in scenario.injections)
+
+
+def _root_causes(
+    view: CaseView, done: Sequence[Mapping[str, Any]], spread: Propagation | None
+) -> tuple[RootCause, ...]:
+    """What the label of a compound case says of each fault."""
+    spreads: Sequence[Propagation | None] = (spread, *spread.further) if spread else [None] * len(view.each)
+    return tuple(
+        RootCause(
+            fault=one.scenario.fault.name,
+            parameters=parameters(one.scenario.fault),
+            severity=one.scenario.severity,
+            level=str(one.scenario.level),
+            **_root_cause(one.scenario, what),
+            inject_start_unix_nano=_begin(one, names.INJECT),
+            seen_unix_nano=_end(one, names.SEEN),
+            recover_start_unix_nano=_begin(one, names.RECOVER),
+            gone_unix_nano=_end(one, names.GONE),
+            held_ratio=_held(one),
+            fault_edges=_edges(way) if way else (),
+            propagation_path=way.path if way else (),
+        )
+        for one, what, way in zip(view.each, done, spreads, strict=True)
+    )
+
+
+def _start_of(view: CaseView, phase: Phase) -> int | None:
+    window = view.timeline.window(phase)
+    return None if window is None else window.start_ns
+
+
+def _begin(view: CaseView, name: str) -> int | None:
+    activity = view.journal.activity(name)
+    return None if activity is None else activity.start_ns
+
+
+def _end(view: CaseView, name: str) -> int | None:
+    activity = view.journal.activity(name)
+    return activity.end_ns if activity is not None and activity.succeeded else None
+
+
+def _done(view: CaseView) -> Mapping[str, Any]:
+    """What the injector said that it did."""
+    inject = view.journal.activity(names.INJECT)
+    return inject.output if inject is not None and isinstance(inject.output, Mapping) else {}
+
+
+def _held(view: CaseView) -> float | None:
+    hold = view.journal.activity(names.HOLD)
+    return hold.output.get("held_ratio") if hold is not None and isinstance(hold.output, Mapping) else None
+
+
+def _edges(spread: Propagation) -> tuple[str, ...]:
+    return tuple(f"{caller}->{callee}" for caller, callee in spread.fault_edges)
+
+
+def _suite(view: CaseView) -> Mapping[str, Any]:
+    """What was chosen of a suite, by the answer of the activity that began it."""
+    for activity in view.journal.before:
+        if activity.name == names.WARM_UP and isinstance(activity.output, Mapping) and activity.output.get("suite"):
+            return dict(activity.output["suite"])
+    return {}
 
 
 def _unasked(findings: Sequence[Finding]) -> bool:
@@ -100,11 +169,11 @@ def _root_cause(scenario: Scenario, done: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spread(spread: Propagation | None) -> dict[str, Any]:
-    """The label's fields on how the fault spread."""
+    """The label's fields on how the fault spread: the way of the first, and all services that any came to."""
     if spread is None:
         return {}
     return {
-        "fault_edges": tuple(f"{caller}->{callee}" for caller, callee in spread.fault_edges),
+        "fault_edges": _edges(spread),
         "propagation_path": spread.path,
         "propagation_edges": tuple(f"{hop.cause}->{hop.service}" for hop in spread.proven if hop.cause is not None),
         "reaches_user": None if spread.reaches_user is None else str(spread.reaches_user),

@@ -64,6 +64,8 @@ class Propagation:
     root: str | None = None
     hops: tuple[Hop, ...] = ()
     fault_edges: tuple[tuple[str, str], ...] = ()
+    further: tuple[Propagation, ...] = ()
+    """Of a compound case how the other faults spread; `affected`, `unknown` and `reaches_user` are of all of them."""
 
     @property
     def proven(self) -> tuple[Hop, ...]:
@@ -73,18 +75,21 @@ class Propagation:
     @property
     def affected(self) -> tuple[str, ...]:
         """The services that are worse off, in order of hop: the root cause, and all that it reached."""
-        return tuple(dict.fromkeys(hop.service for hop in self.proven if hop.service != USER))
+        mine = [hop.service for hop in self.proven if hop.service != USER]
+        return tuple(dict.fromkeys([*mine, *(name for other in self.further for name in other.affected)]))
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """The services of which it can't be said."""
-        open_ones = dict.fromkeys(hop.service for hop in self.hops if hop.propagated is Known.UNKNOWN)
+        mine = [hop.service for hop in self.hops if hop.propagated is Known.UNKNOWN]
+        open_ones = dict.fromkeys([*mine, *(name for other in self.further for name in other.unknown)])
         return tuple(name for name in open_ones if name not in self.affected and name != USER)
 
     @property
     def reaches_user(self) -> Known | None:
         """Whether the fault reached users, by a way that is proven; None where nothing was to spread."""
         found = [hop.propagated for hop in self.hops if hop.service == USER]
+        found += [known for other in self.further if (known := other.reaches_user) is not None]
         if self.root is None:
             return None
         return next((known for known in (Known.YES, Known.UNKNOWN) if known in found), Known.NO if found else None)

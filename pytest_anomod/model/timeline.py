@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from pytest_anomod.model import journal as names
@@ -15,6 +15,7 @@ class Phase(StrEnum):
     """What a stretch of a case means."""
 
     WARMUP = "warmup"  # discard
+    HISTORY = "history"  # normal: more of it, before the baseline, in cases that were asked for it
     BASELINE = "baseline"  # normal
     ONSET = "onset"  # ambiguous: going in
     ANOMALY = "anomaly"  # anomalous, guaranteed
@@ -27,6 +28,9 @@ class Phase(StrEnum):
 
 FINE = (Phase.RECOVERING, Phase.RECOVERED)
 """Phases of Timeline.fine alone: the telemetry has Phase.RECOVERY."""
+
+QUIET = (Phase.HISTORY, Phase.BASELINE, Phase.CONTROL)
+"""Phases in which nothing was wrong, nor had been."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,7 @@ class Window:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Timeline:
-    """All windows of a case in order, without gaps.
+    """All windows of a case in order, without gaps; with faults in turn, from onset to recovery several times.
 
     `steady_again_ns` is the moment of the recovery from which users were served as in the baseline; None where it did
     not come, is not known, or nothing was broken. It says nothing of the windows, so it is not compared.
@@ -75,8 +79,31 @@ class Timeline:
         return self.windows[-1].end_ns
 
     def window(self, phase: Phase) -> Window | None:
-        """The window of a phase, or None when the case never got there."""
+        """The first window of a phase, or None when the case never got there."""
         return next((window for window in self.windows if window.phase is phase), None)
+
+    def last(self, phase: Phase) -> Window | None:
+        """The last window of a phase: another one than the first where faults were in one after the other."""
+        return next((window for window in reversed(self.windows) if window.phase is phase), None)
+
+    @property
+    def normal_from_ns(self) -> int | None:
+        """Start of the history, or of the baseline where there is none; None when the case never got there."""
+        return next((w.start_ns for w in self.windows if w.phase in (Phase.HISTORY, Phase.BASELINE)), None)
+
+    def alone(self, number: int) -> Timeline:
+        """The timeline of one of several faults that were in turn, by its number from 1: without those after it.
+
+        The time of those before it is "recovering": neither normal nor its own. The same where all are in at once.
+        """
+        onsets = [at for at, window in enumerate(self.windows) if window.phase is Phase.ONSET]
+        if len(onsets) < max(2, number):
+            return self
+        first, mine = onsets[0], onsets[number - 1]
+        before = (Phase.RECOVERING, self.windows[first].start_ns, self.windows[mine].start_ns)
+        others = [Window(phase=before[0], start_ns=before[1], end_ns=before[2])] if mine > first else []
+        end = onsets[number] if number < len(onsets) else len(self.windows)
+        return dataclasses.replace(self, windows=(*self.windows[:first], *others, *self.windows[mine:end]))
 
     def phase_at(self, time_unix_nano: int) -> Phase | None:
         """The phase that holds a moment; None outside the case."""
@@ -107,7 +134,7 @@ class Timeline:
             rows.append(
                 {"phase": str(window.phase), "start_unix_nano": window.start_ns, "end_unix_nano": window.end_ns}
             )
-            if window.phase is Phase.RECOVERY and self.steady_again_ns is not None:
+            if window is self.last(Phase.RECOVERY) and self.steady_again_ns is not None:
                 rows[-1]["steady_again_unix_nano"] = self.steady_again_ns
         return rows
 
@@ -127,36 +154,57 @@ def derive(journal: Journal, workload_start_ns: int) -> Timeline:
     )
 
 
+def openings(planned: Sequence[str]) -> dict[str, tuple[Phase, bool]]:
+    """By name the activities that open a window, in order, each with its phase and whether it does at its end.
+
+    Several faults that go in (or out) one right after the other have one onset (or release).
+    """
+    control = not any(names.unnumbered(name)[0] == names.INJECT for name in planned)
+    found: dict[str, tuple[Phase, bool]] = {}
+    now = Phase.WARMUP
+    for name, following in zip(planned, [*planned[1:], ""], strict=True):
+        kind, then = names.unnumbered(name)[0], names.unnumbered(following)[0]
+        phase, at_end = now, False
+        if kind == names.HISTORY:
+            phase = Phase.HISTORY
+        elif kind == names.BASELINE:
+            phase = Phase.BASELINE
+        elif control:
+            phase = {names.HOLD: Phase.CONTROL, names.RECOVERY: Phase.RECOVERY}.get(kind, now)
+        elif kind in (names.INJECT, names.RECOVER):
+            phase = Phase.ONSET if kind == names.INJECT else Phase.RELEASE
+        elif kind in (names.SEEN, names.GONE) and then not in (names.INJECT, kind):
+            phase, at_end = (Phase.ANOMALY if kind == names.SEEN else Phase.RECOVERY), True
+        if phase is not now:
+            found[name] = phase, at_end
+        now = phase
+    return found
+
+
 def _edges(journal: Journal) -> Iterator[tuple[Phase, int]]:
     """The phases after the warm-up that the case got to, each with the moment that opens it."""
-    if (baseline := journal.activity(names.BASELINE)) is not None:
-        yield Phase.BASELINE, _from_ns(baseline)
-    if journal.is_control:
-        if (hold := journal.activity(names.HOLD)) is not None:
-            yield Phase.CONTROL, hold.start_ns
-        if (recovery := journal.activity(names.RECOVERY)) is not None:
-            yield Phase.RECOVERY, recovery.start_ns
-        return
-    if (inject := journal.activity(names.INJECT)) is None:
-        return
-    yield Phase.ONSET, inject.start_ns
-    seen, gone = journal.activity(names.SEEN), journal.activity(names.GONE)
-    if seen is not None and seen.succeeded:
-        yield Phase.ANOMALY, seen.end_ns
-    if (recover := _first(journal, names.RECOVER)) is not None:
-        yield Phase.RELEASE, recover.start_ns
-        if gone is not None and gone.succeeded:
-            yield Phase.RECOVERY, gone.end_ns
+    passed = [Phase.WARMUP]
+    for name, (phase, at_end) in openings(journal.planned or [activity.name for activity in journal.played]).items():
+        activity = _first(journal, name) if phase is Phase.RELEASE else journal.activity(name)
+        needed = {Phase.RELEASE: Phase.ONSET, Phase.RECOVERY: Phase.RELEASE}.get(phase, Phase.WARMUP)
+        if journal.is_control and phase is Phase.RECOVERY:
+            needed = Phase.WARMUP
+        if activity is None or needed not in passed or phase is passed[-1] or (at_end and not activity.succeeded):
+            continue
+        passed.append(phase)
+        yield phase, activity.end_ns if at_end else _from_ns(activity)
 
 
-def _from_ns(baseline: Activity) -> int:
-    """When the baseline that counts began: later than the activity where it had to begin anew."""
-    said = baseline.output if isinstance(baseline.output, Mapping) else {}
-    return int(said.get("from_unix_nano") or baseline.start_ns)
+def _from_ns(activity: Activity) -> int:
+    """When an activity's window began; that of a baseline that had to begin anew, later than the activity."""
+    said = activity.output if activity.name == names.BASELINE and isinstance(activity.output, Mapping) else {}
+    return int(said.get("from_unix_nano") or activity.start_ns)
 
 
 def _end_ns(journal: Journal) -> int:
-    recovery, undone = journal.activity(names.RECOVERY), _first(journal, names.RECOVER)
+    recovery = journal.activity(names.RECOVERY)
+    undoing = (names.RECOVER, names.AGAIN)
+    undone = next((one for one in journal.played if names.unnumbered(one.name)[0] in undoing), None)
     if recovery is not None:
         return recovery.end_ns
     if undone is not None and journal.activity(names.INJECT) is None:

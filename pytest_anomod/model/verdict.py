@@ -66,6 +66,8 @@ class Finding:
     outcome: Outcome
     message: str
     evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    fault: int = 0
+    """Of a compound case the number of the fault that it is about, from 1; 0: the case as a whole."""
 
 
 def needs(*modalities: str) -> Callable[[Check], Check]:
@@ -99,3 +101,21 @@ class CaseView:
     may_be_silent: frozenset[str] = frozenset()
     kept: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
     """What checks worked out and others need too; a changed copy of a view begins without."""
+
+    @property
+    def each(self) -> tuple[CaseView, ...]:
+        """The case as if each of its faults were the only one: itself, unless it is compound."""
+        if not self.scenario.further:
+            return (self,)
+        if "each" not in self.kept:
+            self.kept["each"] = tuple(self._alone(number + 1) for number in range(len(self.scenario.injections)))
+        views: tuple[CaseView, ...] = self.kept["each"]
+        return views
+
+    def _alone(self, number: int) -> CaseView:
+        return dataclasses.replace(
+            self,
+            scenario=self.scenario.alone(number),
+            journal=self.journal.alone(number),
+            timeline=self.timeline.alone(number),
+        )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.chaos.imported.outcome import entries
+from pytest_anomod.model import journal as names
 from pytest_anomod.model.clock import iso_to_ns
 from pytest_anomod.model.journal import Activity, activity_of
 from pytest_anomod.report import page
@@ -102,7 +103,8 @@ def _write_json(path: Path, value: Any) -> None:
 def _parameters(test: Any, result: CaseResult) -> None:
     from allure_commons.model2 import Parameter
 
-    shown = {"verdict": str(result.verdict), "target": result.scenario.target, "case": result.view.case_id}
+    targets = " + ".join(result.scenario.targets)
+    shown = {"verdict": str(result.verdict), "target": targets, "case": result.view.case_id}
     # excluded, or a new verdict would begin a new history instead of being a change in the old one
     test.parameters.extend(Parameter(name=name, value=value, excluded=True) for name, value in shown.items())
 
@@ -126,20 +128,25 @@ def _steps(logger: Any, result: CaseResult) -> None:
 
 def _step_name(activity: Activity, result: CaseResult) -> str:
     scenario = result.scenario
+    kind, number = names.unnumbered(activity.name)
+    one = scenario.injections[number - 1]
     said = {
         "warm-up": "Warm up: the workload starts",
         "steady": "Steady state before anything is touched",
-        "prepare": f"Prepare {scenario.target}",
+        "prepare": f"Prepare {one.target}",
+        "history": "History: watch the healthy system before the baseline",
         "baseline": "Baseline: watch the healthy system",
-        "inject": f"Inject {scenario.fault.name} into {scenario.target}",
+        "inject": f"Inject {one.fault.name} into {one.target}",
         "seen": "Seen by the independent probe",
         "hold": "Anomaly window" if not scenario.is_control else "Control window: nothing is done",
-        "recover": f"Recover {scenario.target}",
+        "recover": f"Recover {one.target}",
         "gone": "Gone, by the same probe, and every service answers",
+        "between": "Recovery before the next fault",
+        "again": f"See that {one.target} is recovered",
         "recovery": "Recovery: watch the system heal",
         "end-workload": "End the workload",
     }
-    return said.get(activity.name, activity.name)
+    return said.get(kind, activity.name)
 
 
 def _step(logger: Any, parent: str, name: str, activity: Activity) -> None:

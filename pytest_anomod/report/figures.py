@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ BLACK, BLUE, VERMILLION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 INK = "#24292f"
 SHADES = {
     Phase.WARMUP: ("#eceff1", "warm-up"),
+    Phase.HISTORY: ("#f6f8fa", "history"),
     Phase.BASELINE: ("#ffffff", "baseline"),
     Phase.CONTROL: ("#ffffff", "control"),
     Phase.ONSET: ("#faf4c0", ""),
@@ -191,11 +193,14 @@ def say_ms(value: float) -> str:
 def _cpu(axis: Any, view: CaseView, clock: Clock) -> Names:
     import numpy as np
 
-    seconds, values = _metric(view, clock, "container_cpu_usage_seconds_total")
-    used = np.maximum(np.diff(values) / np.diff(seconds), 0) * 100  # a new instance begins at zero again
-    axis.step(seconds[1:], used, where="pre", color=GREEN)
-    _from_zero(axis, used.max(initial=0.0), LEAST_CPU_PERCENT)
-    return ((view.scenario.target, GREEN),)
+    colours, most = dict(zip(view.scenario.targets, itertools.cycle((GREEN, VERMILLION, BLUE)), strict=False)), 0.0
+    for target, colour in colours.items():
+        seconds, values = _metric(view, clock, "container_cpu_usage_seconds_total", target)
+        used = np.maximum(np.diff(values) / np.diff(seconds), 0) * 100  # a new instance begins at zero again
+        axis.step(seconds[1:], used, where="pre", color=colour)
+        most = max(most, used.max(initial=0.0))
+    _from_zero(axis, most, LEAST_CPU_PERCENT)
+    return tuple(colours.items())
 
 
 def _memory(axis: Any, view: CaseView, clock: Clock) -> Names:
@@ -219,7 +224,7 @@ def _logs(axis: Any, view: CaseView, clock: Clock) -> Names:
         return (("there are none", INK),)
     seconds = clock.seconds(frame)
     every = clock.rate(seconds)
-    own = (frame["service_name"] == view.scenario.target).to_numpy(dtype=bool)
+    own = frame["service_name"].isin(view.scenario.targets).to_numpy(dtype=bool)
     bad = (frame["severity_number"] >= 13).to_numpy(dtype=bool, na_value=False)
     for rate, colour in ((every, BLUE), (clock.rate(seconds[own]), GREEN), (clock.rate(seconds[bad]), VERMILLION)):
         axis.stairs(rate, clock.edges(), baseline=None, color=colour)
@@ -232,14 +237,14 @@ def failures(view: CaseView) -> Any:
     return failed_rows(view.frames["api_responses"], replayed=view.scenario.workload.closed_loop)
 
 
-def _metric(view: CaseView, clock: Clock, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds and values of a metric of the target, the sum at each scrape; nothing where there are no metrics."""
+def _metric(view: CaseView, clock: Clock, name: str, target: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Seconds and values of a metric of a target (the first), the sum at each scrape; nothing without metrics."""
     import numpy as np
 
     frame = view.frames.get("metrics")
     if frame is None:
         return np.empty(0), np.empty(0)
-    chosen = frame[(frame["metric_name"] == name) & (frame["service_name"] == view.scenario.target)]
+    chosen = frame[(frame["metric_name"] == name) & (frame["service_name"] == (target or view.scenario.target))]
     sums = chosen.groupby("time_unix_nano", as_index=False)["value"].sum()
     return clock.seconds(sums), sums["value"].to_numpy(dtype=float)
 

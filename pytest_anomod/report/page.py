@@ -18,6 +18,7 @@ from pytest_anomod.report.strips import strips
 
 if TYPE_CHECKING:
     from pytest_anomod.case import CaseResult
+    from pytest_anomod.model.label import RootCause
 
 BUDGET_BYTES = 1_500_000
 """All that the report holds of a case; a report of hundreds of cases must still open at once."""
@@ -66,7 +67,9 @@ class Drawn:
 
 def draw(result: CaseResult) -> Drawn:
     """Draw a case: half a second of CPU that nobody waits for, so call it where no window needs the core."""
-    title = f"{result.scenario.name}: {result.scenario.fault.name} on {result.scenario.target}, {result.verdict}"
+    scenario = result.scenario
+    # what a compound scenario is called by default says the same again, and would not fit
+    title = f"{scenario.what if scenario.further else f'{scenario.name}: {scenario.what}'}, {result.verdict}"
     picture = draw_case(result.view, title)
     figures = samples.ranking(result.view)
     table, lines = rows(result, figures), strips(result.view)
@@ -98,7 +101,7 @@ def title(result: CaseResult) -> str:
     scenario = result.scenario
     if scenario.is_control:
         return f"{scenario.name}: nothing is broken"
-    return f"{scenario.name}: {scenario.fault.name} in {scenario.target}"
+    return f"{scenario.name}: {scenario.what}"
 
 
 def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -109,14 +112,18 @@ def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
     if result.view.absent:
         table.append(("Not there", "; ".join(f"{name}: {why}" for name, why in result.view.absent.items())))
     if not scenario.is_control:
-        given = ", ".join(f"{key}={value!r}" for key, value in label.parameters.items() if value not in (None, ""))
-        severity = f", severity {scenario.severity}" if scenario.severity else ""
-        table.append(("What was broken", f"{scenario.fault.name}({given}){severity}"))
-        table.append(("Where", _where(result)))
+        for cause in label.causes:
+            given = ", ".join(f"{key}={value!r}" for key, value in cause.parameters.items() if value not in (None, ""))
+            severity = f", severity {cause.severity}" if cause.severity else ""
+            table.append(("What was broken", f"{cause.fault}({given}){severity}"))
+            table.append(("Where", _where(cause, scenario.system)))
+        if scenario.further:
+            table.append(("When", "one after the other" if scenario.in_turn else "all at once"))
         if label.target_rps is not None:
             table.append(("Traffic there, before", f"{label.target_rps:.1f} requests a second"))
     if not scenario.is_control and result.spread is not None:
-        table.append((propagation.NAME, propagation.sentence(result.view, result.spread)))
+        for one, spread in zip(result.view.each, (result.spread, *result.spread.further), strict=True):
+            table.append((propagation.NAME, propagation.sentence(one, spread)))
     asked = [finding for question in QUESTIONS for finding in result.findings if finding.question == question]
     said = (*QUESTIONS, CALM)
     poor = [each for each in result.findings if each.question not in said and each.outcome is not Outcome.PROVEN]
@@ -136,12 +143,12 @@ def _circumstances(result: CaseResult) -> Iterator[Row]:
             yield "Machine", finding.message
 
 
-def _where(result: CaseResult) -> str:
-    label, where = result.label, f"{result.scenario.target} of {result.scenario.system}"
-    if label.root_cause_code_file:
+def _where(cause: RootCause, system: str) -> str:
+    where = f"{cause.root_cause_service} of {system}"
+    if cause.root_cause_code_file:
         where += (
-            f", {label.root_cause_code_function} in {label.root_cause_code_file}, lines "
-            f"{label.root_cause_code_first_line} to {label.root_cause_code_last_line}"
+            f", {cause.root_cause_code_function} in {cause.root_cause_code_file}, lines "
+            f"{cause.root_cause_code_first_line} to {cause.root_cause_code_last_line}"
         )
     return where
 

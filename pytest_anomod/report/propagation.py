@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ MOST_ROWS = 5
 LONGEST_NAME = 27
 SHARES = ("errors", "unanswered")
 LONGEST_LINE = 31
+_SIZE = re.compile(r"width='(\d+)' height='(\d+)'")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +56,21 @@ def sentence(view: CaseView, spread: Propagation) -> str:
 
 
 def draw(view: CaseView, spread: Propagation) -> bytes:
-    """The drawing as SVG; b"" where there is nothing to draw."""
+    """The drawing as SVG, of a compound case one for each fault; b"" where there is nothing to draw."""
+    if not spread.further:
+        return _drawn(view, spread)
+    parts = [_drawn(one, way) for one, way in zip(view.each, (spread, *spread.further), strict=True)]
+    sizes = [tuple(map(int, found.groups())) for part in parts if (found := _SIZE.search(part.decode()))]
+    drawn = [part.decode() for part in parts if part]
+    places = [0, *itertools.accumulate(height for _, height in sizes)]
+    body = "".join(part.replace("<svg ", f"<svg y='{y}' ", 1) for part, y in zip(drawn, places, strict=False))
+    width = max((width for width, _ in sizes), default=0)
+    paper = f"<rect width='100%' height='100%' fill='{PAPER}'/>"
+    whole = f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{places[-1]}'>{paper}{body}</svg>"
+    return whole.encode() if drawn else b""
+
+
+def _drawn(view: CaseView, spread: Propagation) -> bytes:
     if not spread.path:
         return b""
     boxes, hidden = _boxes(spread)

@@ -46,12 +46,13 @@ def coverage_changes(view: CaseView) -> str:
     if "coverage" not in view.frames:
         return _not_there(view, "coverage")
     frame = view.frames["coverage"]
-    frame = frame[frame["covered"] & (frame["service_name"] == view.scenario.target)]
+    targets = " and ".join(view.scenario.targets)
+    frame = frame[frame["covered"] & frame["service_name"].isin(view.scenario.targets)]
     middle = Phase.CONTROL if view.scenario.is_control else Phase.ANOMALY
     before = _lines(frame[frame["phase"] == str(Phase.BASELINE)])
     during = _lines(frame[frame["phase"] == str(middle)])
     if not before and not during:
-        return f"{view.scenario.target} has no line coverage (stores have none)\n"
+        return f"{targets} has no line coverage (stores have none)\n"
     text = []
     for title, lines in (("no longer covered", before - during), ("newly covered", during - before)):
         text.append(f"{title}: {len(lines)} lines")
@@ -67,10 +68,11 @@ def logs(view: CaseView, phase: Phase) -> str:
     frame = view.frames["logs"]
     frame = frame[frame["phase"] == str(phase)]
     bad = frame[frame["severity_number"] >= 13].head(LOG_LINES // 2)
-    own = frame[(frame["service_name"] == view.scenario.target) & (frame["severity_number"] < 13)].head(LOG_LINES // 2)
+    of_target = frame["service_name"].isin(view.scenario.targets)
+    own = frame[of_target & (frame["severity_number"] < 13)].head(LOG_LINES // 2)
     bad_count = int((frame["severity_number"] >= 13).sum())
     parts = [f"{len(frame)} lines in the window, {bad_count} of them warnings or worse"]
-    for title, rows in (("warnings and errors", bad), (f"lines of {view.scenario.target}", own)):
+    for title, rows in (("warnings and errors", bad), (f"lines of {' and '.join(view.scenario.targets)}", own)):
         parts.append(f"\n--- {title}")
         parts += [_log_line(row) for row in rows.itertuples()]
     return "\n".join(parts) + "\n"

@@ -35,7 +35,7 @@ def strips(view: CaseView) -> list[str]:
     ]
     if len(known):
         said.append(f"{_blocks(heights)} latency p50, {say_ms(known.min())} to {say_ms(known.max())}")
-    if window := view.timeline.window(Phase.ANOMALY):
+    for window in (window for window in view.timeline.windows if window.phase is Phase.ANOMALY):
         start, end = ((at - clock.start_ns) / 1e9 for at in (window.start_ns, window.end_ns))
         middles = (clock.edges()[:-1] + clock.edges()[1:]) / 2
         said.append(f"{_blocks((middles >= start) & (middles < end))} anomaly, {start:.0f} to {end:.0f} s")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pytest_anomod.declare import Declaration
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "out": {"metavar": "DIR", "default": "anomod-dataset", "help": "root of the dataset (%(default)s)"},
+    "out": {"metavar": "DIR", "default": "anomod-dataset", "help": "root of the dataset, a URL too (%(default)s)"},
     "durations": {
         "metavar": "PROFILE",
         "default": "quick",
@@ -18,6 +18,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "lengths of the windows: quick (10 s), standard (60 s) or paper (300 s); default %(default)s",
     },
     "scale": {"metavar": "F", "type": float, "default": 1.0, "help": "factor on all window lengths (%(default)s)"},
+    "history": {
+        "metavar": "SECONDS",
+        "type": float,
+        "default": 0.0,
+        "help": "record so much more of the normal state before each baseline (%(default)s); 30 for a campaign, 300 to "
+        "publish one",
+    },
     "rate": {
         "metavar": "RPS",
         "type": float,
@@ -113,7 +120,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """What each option of ours is for argparse, by its name without `--anomod-`."""
 
 CHECKED = (
-    *("scale", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
+    *("scale", "history", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
     *("allow", "base", "var-file"),
 )
 """Options whose values are looked at before the run, when they are not their defaults."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from pytest_anomod.model.injector import Injector
 from pytest_anomod.run.choosing import runtime_name
 from pytest_anomod.run.command_line import declared_by, given_options
 from pytest_anomod.run.mistakes import at_test
-from pytest_anomod.run.options import AUTO, out_directory
+from pytest_anomod.run.options import AUTO, out_directory, store_url
 from pytest_anomod.run.originals import with_original
 from pytest_anomod.run.workload_choice import check_workload
 
@@ -29,6 +31,11 @@ def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> Non
         from pytest_anomod.dataset.write import check_out
 
         check_out(out_directory(config))
+        if store_url(config) and not hasattr(config, "workerinput"):
+            from pytest_anomod.dataset.store import check_store, send_all
+
+            check_store(store_url(config))
+            send_all(store_url(config))  # what an earlier run had to leave
     systems = {declaration.system.name: declaration for declaration in declarations}
     for declaration in systems.values():
         check_workload(config, declaration)
@@ -56,6 +63,7 @@ def checked(config: pytest.Config, function: Any) -> Declaration | tuple[Declara
     several = declared if isinstance(declared, tuple) else (declared,)
     if config.option.anomod_compose:
         several = tuple(with_original(config, declaration) for declaration in several)
+    several = tuple(_calibrated(function, declaration) for declaration in several)
     if isinstance(declared, tuple):
         return several  # of a matrix what can't be run is skipped
     try:
@@ -64,6 +72,15 @@ def checked(config: pytest.Config, function: Any) -> Declaration | tuple[Declara
         raise at_test(config, function, error) from None
     setattr(function, ATTRIBUTE, several[0])
     return several[0]
+
+
+def _calibrated(function: Any, declaration: Declaration) -> Declaration:
+    """The declaration with severities as they were calibrated beside the test's file, if they were."""
+    if declaration.severity is None and not declaration.further:
+        return declaration
+    from pytest_anomod.run.calibrations import applied
+
+    return applied(declaration, Path(inspect.unwrap(function).__code__.co_filename).parent)
 
 
 def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:
@@ -90,11 +107,13 @@ def why_skipped(config: pytest.Config, declaration: Declaration) -> str:
         return declaration.unfit
     runtime = catalog.find("runtimes", runtime_name(config, declaration))
     asked = getattr(runtime, "refusal_of_fault", None)
-    if asked and (why := asked(declaration.system, declaration.target, declaration.fault.name)):
-        return f"fault {why}"
     injector: Injector = catalog.find("injectors", declaration.injector or config.option.anomod_injector)
-    why = injector.refusal(declaration.fault, declaration.target, declaration.system, runtime)
-    return f"{why} (the original's images have nothing of ours inside)" if why and declaration.is_original else why
+    for one in declaration.injections:
+        if asked and (why := asked(declaration.system, one.target, one.fault.name)):
+            return f"fault {why}"
+        if why := injector.refusal(one.fault, one.target, declaration.system, runtime):
+            return f"{why} (the original's images have nothing of ours inside)" if declaration.is_original else why
+    return ""
 
 
 def _is_chosen_for(config: pytest.Config, declaration: Declaration) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 import os
@@ -33,6 +34,7 @@ def check_options(option: Any, given: Iterable[str]) -> None:
     """UsageError for a value that no run can have; what depends on tests or on the machine is looked at later."""
     checks: dict[str, Callable[[Any], object]] = {
         "scale": lambda factor: PROFILES[option.anomod_durations].scaled(factor),
+        "history": lambda seconds: dataclasses.replace(PROFILES[option.anomod_durations], history_s=seconds),
         "rate": lambda rate: OpenLoop(rate_rps=rate),
         "shard": shard,
         "repeat": lambda count: _check_least(count, 1, "times"),

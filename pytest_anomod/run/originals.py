@@ -59,11 +59,12 @@ def originals(config: pytest.Config) -> dict[str, System]:
 
 def _unfit(declaration: Declaration, original: System) -> str:
     """Why the original can't have a scenario: it has no such service, or that is not what the fault needs."""
-    target, where = declaration.target, f"the original of {original.name!r}"
-    if target not in {service.name for service in original.services}:
-        return f"{where} has no service {target!r} in its compose files"
-    try:
-        declaration.fault.check(original, target)
-    except ScenarioError as error:
-        return f"{where}: {error}"
+    where = f"the original of {original.name!r}"
+    for one in declaration.injections:
+        if one.target not in {service.name for service in original.services}:
+            return f"{where} has no service {one.target!r} in its compose files"
+        try:
+            one.fault.check(original, one.target)
+        except ScenarioError as error:
+            return f"{where}: {error}"
     return ""

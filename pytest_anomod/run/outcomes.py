@@ -31,7 +31,7 @@ def settle(item: pytest.Item, case: Case, failure: BaseException | None) -> None
     entry = entry_of(item)
     if entry is not None and entry.verdict != verdict and not updating:
         changed = (
-            f"{scenario.name} ({scenario.fault.name} in {scenario.target}): was {entry.verdict}, is now {verdict}; the "
+            f"{scenario.name} ({scenario.what}): was {entry.verdict}, is now {verdict}; the "
             f"baseline is {item.config.option.anomod_baseline}: if this is to be, write it anew with {UPDATE}"
         )
         raise pytest.fail.Exception(f"{changed}\n{result.explain()}", pytrace=False) from None

@@ -59,7 +59,8 @@ def test_steps_of_the_label_are_the_causal_graph(dataset):
     from types import SimpleNamespace
 
     path = {"propagation_edges": ("text->compose", "compose->nginx"), "propagation_path": ("text", "compose", "nginx")}
-    case = SimpleNamespace(label=SimpleNamespace(root_cause_service="text", fault="cpu_contention", **path))
+    cause = SimpleNamespace(root_cause_service="text", fault="cpu_contention")
+    case = SimpleNamespace(label=SimpleNamespace(causes=(cause,), fault="cpu_contention", **path))
     graph = rcabench.causal_graph(case, "name", stretch_of(next(iter(load_dataset(dataset)))), Losses())
     assert [node["component"] for node in graph["nodes"]] == ["text", "compose", "nginx"]
     assert graph["edges"] == [{"source": "text", "target": "compose"}, {"source": "compose", "target": "nginx"}]

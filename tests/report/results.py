@@ -30,6 +30,7 @@ def _label(scenario, verdict: Verdict) -> Label:
     known = {
         "case_id": "case-1", "scenario": scenario.name, "system": scenario.system, "target": scenario.target,
         "fault": scenario.fault.name, "parameters": {"percent": 50, "means": None}, "root_cause_instances": (),
+        "root_cause_service": scenario.target,
         "versions": {}, "target_rps": 12.34, "verdict": str(verdict), "expects": scenario.expects,
     }  # fmt: skip
     return Label(**{**nothing, **known})

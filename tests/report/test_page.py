@@ -99,8 +99,7 @@ def test_a_fault_in_code_says_file_and_lines(result):
     table = dict(page.rows(dataclasses.replace(result, label=label), []))
     assert table["Where"] == "text of synthetic, Text.compose in text.py, lines 3 to 9"
     assert table["What was broken"] == "dummy(percent=50)"
-    scenario = dataclasses.replace(result.scenario, severity=3)
-    at_three = dataclasses.replace(result, view=dataclasses.replace(result.view, scenario=scenario))
+    at_three = dataclasses.replace(result, label=dataclasses.replace(result.label, severity=3))
     assert dict(page.rows(at_three, []))["What was broken"] == "dummy(percent=50), severity 3"
 
 

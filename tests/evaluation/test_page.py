@@ -1,0 +1,52 @@
+"""The page of an evaluation (--html): heat map, subsets, curves and detection, whole or not at all."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pytest_anomod.evaluation import page
+from pytest_anomod.evaluation.run import evaluate
+from pytest_anomod.evaluation.trials import Options
+from pytest_anomod.model.errors import DatasetError
+
+
+@pytest.fixture(scope="module")
+def results(small_dataset):
+    """A method of one modality and one of several, with subsets and damage, and one that detects."""
+    return evaluate(small_dataset, ["deepest_error", "mean_rank", "user_edge"], Options(subsets=True, robustness=True))
+
+
+def test_the_page_has_every_part(results):
+    text = page.render(results, ["deepest_error"])
+    heads = re.findall("<h2>(.*?)</h2>", text)
+    assert heads == [
+        "Root cause, by service",
+        "Which scenario each method solves",
+        "With fewer modalities",
+        "With damaged telemetry",
+        "Detection",
+        "Notes",
+    ]
+    assert "Is it too easy? Trivial rules solve, of 4 cases: deepest_error" in text
+    scenarios = {row["scenario"] for row in results.rows if row["task"] == "rank"}
+    assert all(f"<th>{name}</th>" in text for name in scenarios)
+    damaged = {(row["damaged_modality"], row["damage"]) for row in results.rows if row["damage"]}
+    assert text.count("<figcaption>") == len(damaged)
+    assert text.count("<polyline") >= len(damaged)
+    assert "http" not in re.sub(r"<!doctype html>", "", text)  # it loads nothing
+
+
+def test_a_page_of_detection_alone_has_no_ranking(small_dataset):
+    rows = evaluate(small_dataset, ["user_edge"])
+    scored = [row for row in rows.rows if row["task"] == "score"]
+    text = page.render(type(rows)(**{**vars(rows), "rows": scored}), [])
+    assert re.findall("<h2>(.*?)</h2>", text) == ["Detection", "Notes"]
+
+
+def test_where_it_can_not_be_written_that_is_told(results, tmp_path):
+    with pytest.raises(DatasetError, match=r"--html .*none/page\.html: No such file"):
+        page.write(results, [], tmp_path / "none" / "page.html")
+    page.write(results, [], tmp_path / "page.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
