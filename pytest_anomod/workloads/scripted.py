@@ -71,6 +71,7 @@ class Trial:
         self._load, self._login = load, login
         self._number = 0
         self._pool = Pool(load.timeout_s)
+        self._records = Records(Path(os.devnull))
 
     def client(self) -> JourneyClient:
         """A client of a new journey."""
@@ -78,7 +79,7 @@ class Trial:
         sending = Sending(
             load=self._load,
             http=self._pool,
-            records=Records(Path(os.devnull)),
+            records=self._records,
             clock=Clock(start_unix_nano=clock.now_ns(), start_s=now_s),
             count=lambda kind: None,
         )
@@ -115,8 +116,9 @@ class Trial:
         return dataclasses.replace(script, steps=_renumbered(script.steps, answered)), left_out
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close what is open."""
         self._pool.close()
+        self._records.close()
 
 
 async def _nothing(client: object, random: Random) -> None:
