@@ -69,6 +69,21 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_machine(commands)
 
+    _add_others(commands)
+
+    check = commands.add_parser(
+        "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.set_defaults(run=_check)
+
+    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
+    clean.set_defaults(run=_clean)
+    return parser
+
+
+def _add_others(commands: Any) -> None:
+    """Subcommands that packages bring along."""
     from pytest_anomod.adopt import command as adopting
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
@@ -77,18 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     from pytest_anomod.agents import command as agents
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
+    from pytest_anomod.spreading import command as spreading
+
     explore.add_to(commands, lambda line: print(line, flush=True), _runtime_name)
     for group in (agents, spreading, importing):
         group.add_to(commands, lambda line: print(line, flush=True))
     export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
-
-    check = commands.add_parser(
-        "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
-    )
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    check.set_defaults(run=_check)
-
-    return parser
 
 
 def _add_machine(commands: Any) -> None:

@@ -69,24 +69,22 @@ def compose_system(
         metrics=tuple((metrics or {}).items()), jaeger=jaeger, zipkin=zipkin,
     )  # fmt: skip
     resolved = _resolved(asked)
-    redact.know(secrets.secrets_of(resolved.document))
     found = find_services(resolved.document, frozenset(jobs))
     asked = _with_agents(asked, agents, resolved, found)
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
-    servers = {"jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
-    _check_names({**told, "otlp": otlp, "metrics": metrics, **servers}, found, resolved.project)
+    servers = {"otlp": otlp, "jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
+    _check_names({**told, **servers, "metrics": metrics}, found, resolved.project)
     listed = tuple(_service(one, _told_of(one, told)) for one in found)
-    chosen = entry or _entry_of(found)
     system = System(
-        name=name or resolved.project, services=listed, entry=chosen,
+        name=name or resolved.project, services=listed, entry=(chosen := entry or _entry_of(found)),
         journeys=tuple(journeys) or (_default_journey(listed, chosen),), rate_rps=rate_rps,
         deploys=(asked, *deploys), telemetry=tuple(telemetry), workload=told_workload(workload), login=login,
     )  # fmt: skip
-    return _registered(system)
+    return _known(system)
 
 
-def _registered(system: System) -> System:
-    """The system, known by its name; ScenarioError when it has no such entry."""
+def _known(system: System) -> System:
+    """The system, in the catalog from now on; ScenarioError when its entry is none of its services."""
     system.service(system.entry)
     catalog.register("systems", system)
     return system
@@ -101,14 +99,16 @@ def _with_agents(
 
 
 def _resolved(asked: ComposeFiles) -> Resolved:
-    """What the files come to; ScenarioError when they can't be read."""
+    """What the files come to, their secrets known from now on; ScenarioError when they can't be read."""
     from pytest_anomod.runtimes.compose.resolve import resolve
 
     try:
-        return resolve(asked)
+        resolved = resolve(asked)
     except DeploymentError as error:
         msg = f"{', '.join(asked.files)} can't be read as a system: {error}"
         raise ScenarioError(msg) from error
+    redact.know(secrets.secrets_of(resolved.document))
+    return resolved
 
 
 def _told_of(found: Found, told: Mapping[str, Mapping[str, object] | None]) -> dict[str, object]:
