@@ -3,8 +3,9 @@
     python benchmarks/blackbox.py [social_network train_ticket] [--seconds 60] [--examples 20] [--seed 1]
 
 Brings each system up, runs schemathesis on its /openapi.json as a user who is logged in (TrainTicket: and as an
-administrator), prints requests by status, and fails for each 5xx that STATED does not know. What a service says in its
-log why it failed counts too: an answer of the right shape is not enough. Needs schemathesis 4 (tox run -e blackbox).
+administrator), prints requests by status, and fails for each 5xx that STATED does not know, and for each answer that
+is not as the document has it. What a service says in its log why it failed counts too: an answer of the right shape
+is not enough. Needs schemathesis 4 (tox run -e blackbox).
 """
 
 from __future__ import annotations
@@ -30,7 +31,12 @@ import requests
 
 from pytest_anomod.model import clock
 
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance"
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+REMARK = re.compile(r"- (?:ST\d+ )?(Undocumented .*|Response violates schema|Missing Content-Type header|Malformed .*)")
+"""What schemathesis says of an answer that is not as the document has it."""
+OPERATION = re.compile(r"_+ ([A-Z]+ /\S*) _+")
+UNDECLARED = re.compile(r"Received: 405")
+"""Methods that the document does not have are asked, too."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +106,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="seed of the generator (%(default)s)")
     arguments = parser.parse_args()
     unstated = sum(examine(system, arguments) for system in arguments.systems or STATED)
-    print(f"\n{unstated} kinds of 5xx that are stated nowhere")
+    print(f"\n{unstated} kinds of 5xx that are stated nowhere, or of answers that no document has")
     return 1 if unstated else 0
 
 
@@ -111,7 +117,7 @@ def examine(system: str, arguments: argparse.Namespace) -> int:
         document = requests.get(f"{url}/openapi.json", timeout=30).json()
         for who, headers in LOGINS[system](url).items():
             har = Path(scratch, f"{who}.har")
-            generate(url, headers, har, arguments)
+            found += report_remarks(who, generate(url, headers, har, arguments))
             entries = json.loads(har.read_text(encoding="utf-8"))["log"]["entries"]
             found += report(f"{system} as {who}", system, document, entries)
         found += report_causes(logs) if system == "train_ticket" else 0
@@ -165,8 +171,8 @@ def train_ticket_logins(url: str) -> dict[str, dict[str, str]]:
 LOGINS = {"social_network": social_network_logins, "train_ticket": train_ticket_logins}
 
 
-def generate(url: str, headers: Mapping[str, str], har: Path, arguments: argparse.Namespace) -> None:
-    """One bounded run of schemathesis; what it thinks of the answers is not asked, only what they were."""
+def generate(url: str, headers: Mapping[str, str], har: Path, arguments: argparse.Namespace) -> str:
+    """One bounded run of schemathesis, which keeps the answers; what it said."""
     program = shutil.which("schemathesis", path=str(Path(sys.executable).parent)) or shutil.which("schemathesis")
     if program is None:
         sys.exit("schemathesis is not installed: pip install 'schemathesis>=4', or tox run -e blackbox")
@@ -180,6 +186,22 @@ def generate(url: str, headers: Mapping[str, str], har: Path, arguments: argpars
     done = subprocess.run(command, capture_output=True, text=True, timeout=arguments.seconds * 3 + 120, cwd=har.parent)
     if not har.exists():
         sys.exit(f"schemathesis gave no report: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def report_remarks(who: str, said: str) -> int:
+    """Print which answers are not as the document has them; how many kinds of them there are, by operation."""
+    remarks: dict[str, list[str]] = {}
+    operation = ""
+    lines = [line.strip() for line in said.splitlines()]
+    for number, line in enumerate(lines):
+        if found := OPERATION.fullmatch(line):
+            operation = found[1]
+        elif (found := REMARK.fullmatch(line)) and not UNDECLARED.search(" ".join(lines[number : number + 4])):
+            remarks.setdefault(found[1], []).append(f"{operation} ({' '.join(lines[number + 1 : number + 4]).strip()})")
+    for kind, places in remarks.items():
+        print(f"\nas {who}: {kind}: {len(places)}: {', '.join(places[:4])}{' ...' if len(places) > 4 else ''}")
+    return sum(map(len, remarks.values()))
 
 
 def report(title: str, system: str, document: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> int:

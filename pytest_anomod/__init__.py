@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from pytest_anomod.define.commands import commands_system, procfile, procfile_system
     from pytest_anomod.define.compose import compose_system
     from pytest_anomod.define.journeys import visit
+    from pytest_anomod.define.kubernetes import kubernetes_system
     from pytest_anomod.define.running import running_system
     from pytest_anomod.model.fault import CodeLocation, FaultDefaults, Level, Observation
     from pytest_anomod.model.scenario import Durations, Scenario
     from pytest_anomod.model.source import Jaeger, Prometheus, Zipkin
     from pytest_anomod.model.system import (
+        Agents,
         Command,
         Commands,
         ComposeFiles,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_anomod.model.workload import OpenLoop, Suite
 
 _HOMES = {
+    "Agents": "model.system",
     "CodeLocation": "model.fault",
     "Command": "model.system",
     "Commands": "model.system",
@@ -59,6 +62,7 @@ _HOMES = {
     "anomaly": "declare",
     "commands_system": "define.commands",
     "compose_system": "define.compose",
+    "kubernetes_system": "define.kubernetes",
     "load_dataset": "dataset.read",
     "procfile": "define.commands",
     "procfile_system": "define.commands",
@@ -68,6 +72,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Agents",
     "CodeLocation",
     "Command",
     "Commands",
@@ -96,6 +101,7 @@ __all__ = [
     "anomaly",
     "commands_system",
     "compose_system",
+    "kubernetes_system",
     "load_dataset",
     "procfile",
     "procfile_system",

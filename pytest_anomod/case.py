@@ -65,7 +65,8 @@ class CaseResult:
         from pytest_anomod.checks import explain
 
         lines = [f"attempt {one.label.attempt} was {one.verdict}: {one.directory}" for one in self.superseded]
-        return "\n".join([explain(self.view, self.findings, self.verdict), *lines, f"case: {self.directory}"])
+        suite = [f"suite: {self.label.suite['why']}"] if self.label.suite else []
+        return "\n".join([explain(self.view, self.findings, self.verdict), *suite, *lines, f"case: {self.directory}"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

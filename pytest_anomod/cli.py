@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_anomod import judge_again
 from pytest_anomod.audit import command as auditing
@@ -41,15 +42,18 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     stats = commands.add_parser("stats", help="how much there is in a dataset, and one row per case")
-    stats.add_argument("path", type=Path, help="root of the dataset")
+    stats.add_argument("path", help="root of the dataset, a URL too")
     stats.set_defaults(run=_stats)
 
     validate = commands.add_parser("validate", help="find incomplete, foreign and inconsistent cases; exit 1 if any")
-    validate.add_argument("path", type=Path, help="root of the dataset")
+    validate.add_argument("path", help="root of the dataset, a URL too")
     validate.set_defaults(run=_validate)
 
     index = commands.add_parser("index", help="write the index anew, as after copying cases of other machines together")
-    index.add_argument("path", type=Path, help="root of the dataset")
+    index.add_argument("path", help="root of the dataset, a URL too")
+    index.add_argument(
+        "--unique", action="store_true", help="keep one case of each scenario and seed, the first that was completed"
+    )
     index.set_defaults(run=_index)
 
     evaluation.add_parser(commands)
@@ -62,22 +66,21 @@ def _parser() -> argparse.ArgumentParser:
     catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)
 
-    doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")
-    doctor.set_defaults(run=_doctor)
-
-    image = commands.add_parser("image", help="the image of all services and stores, for the docker runtime")
-    image.add_argument("action", choices=("build", "name"), help="make it unless it is there; or say its name")
-    image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
-    image.set_defaults(run=_image)
+    _add_machine(commands)
 
     from pytest_anomod.adopt import command as adopting
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
 
+    from pytest_anomod import explore
+    from pytest_anomod.agents import command as agents
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
+    from pytest_anomod.spreading import command as spreading
 
-    importing.add_to(commands, lambda line: print(line, flush=True))
+    explore.add_to(commands, lambda line: print(line, flush=True), _runtime_name)
+    for group in (agents, spreading, importing):
+        group.add_to(commands, lambda line: print(line, flush=True))
     export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
 
     check = commands.add_parser(
@@ -89,6 +92,25 @@ def _parser() -> argparse.ArgumentParser:
     clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
     clean.set_defaults(run=_clean)
     return parser
+
+
+def _add_machine(commands: Any) -> None:
+    """What looks at this machine and makes it ready."""
+    doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")
+    doctor.add_argument(
+        "--kubernetes", action="store_true", help="what the runtime kubernetes needs in the cluster, and what it lacks"
+    )
+    doctor.set_defaults(run=_doctor)
+
+    image = commands.add_parser("image", help="the image of all services and stores, for the docker runtime")
+    image.add_argument(
+        "action",
+        choices=("build", "name", "save"),
+        help="make it unless it is there; say its name; make it and write it to a file that nodes of a cluster import",
+    )
+    image.add_argument("--to", type=Path, metavar="FILE", help="where to save it (default: in the cache directory)")
+    image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
+    image.set_defaults(run=_image)
 
 
 DEFINITIONS = ("conftest.py", "anomod_system.py")
@@ -142,6 +164,11 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _index(arguments: argparse.Namespace) -> int:
     from pytest_anomod.dataset.index import write_index
 
+    if arguments.unique:
+        from pytest_anomod.dataset import doubles, layout
+
+        for directory in doubles.set_aside(layout.place(arguments.path)):
+            print(f"not counted, as it is there already: {directory}")
     document = write_index(arguments.path)
     print(f"{document['cases']} cases; {len(document['incomplete'])} incomplete, which dataset.json lists")
     return 0
@@ -156,8 +183,15 @@ def _list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_: argparse.Namespace) -> int:
+def _doctor(arguments: argparse.Namespace) -> int:
     from pytest_anomod import doctor
+
+    if arguments.kubernetes:
+        from pytest_anomod.runtimes.kubernetes.examine import examine
+
+        text, works = examine()
+        print(text)
+        return 0 if works else 1
 
     found = doctor.rows(doctor.examine())
     print(doctor.render(found))
@@ -170,6 +204,9 @@ def _image(arguments: argparse.Namespace) -> int:
 
     if arguments.action == "name":
         print(docker_image.image_name())
+        return 0
+    if arguments.action == "save":
+        print(docker_image.save(arguments.to, lambda line: print(line, file=sys.stderr)))
         return 0
     client = docker_engine.connect(docker_engine.engine_url())
     docker_image.build(client, lambda line: print(line, flush=True), base=arguments.base)

@@ -10,7 +10,7 @@ from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import Collector, Columns, Modality, in_order
 from pytest_anomod.model.runtime import Deployment
-from pytest_anomod.model.source import Source
+from pytest_anomod.model.source import NoSource, Source
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -27,10 +27,14 @@ class Collecting:
         """The collectors of all modalities on offer that understand one of the sources."""
         found = cls(collectors={}, absent={})
         offers: Mapping[str, Modality] = catalog.offers("modalities")
+        missing: dict[str, list[str]] = {}
+        for source in sources:
+            if isinstance(source, NoSource):
+                missing.setdefault(source.modality, []).append(source.why)
         for name in in_order(offers):
             collector = offers[name].collector(deployment, sources)
             if collector is None:
-                found.absent[name] = offers[name].absence
+                found.absent[name] = "; ".join(missing.get(name, ())) or offers[name].absence
             else:
                 found.collectors[name] = collector
         return found

@@ -16,7 +16,7 @@ from pytest_anomod.model.scenario import Durations, Injection, Scenario
 from pytest_anomod.model.severity import at_severity
 from pytest_anomod.model.system import System
 from pytest_anomod.model.verdict import ANY, PROVING, Verdict
-from pytest_anomod.model.workload import OpenLoop, Suite, Workload
+from pytest_anomod.model.workload import OpenLoop, Workload
 
 ATTRIBUTE = "__anomod_declaration__"
 EXPECTABLE = (*PROVING, ANY)
@@ -118,7 +118,7 @@ def scenario(
         fault=first.fault,
         target=first.target,
         level=_level(level, first.fault),
-        workload=_checked_mix(workload or OpenLoop(), definition),
+        workload=_checked_mix(workload or definition.workload or OpenLoop(), definition),
         durations=durations,
         expects=wanted,
         runtime=runtime and catalog.find("runtimes", runtime).name,
@@ -275,7 +275,7 @@ def _expected(expects: Verdict | str | None, *, control: bool) -> str:
 
 
 def _checked_mix(workload: Workload, system: System) -> Workload:
-    if isinstance(workload, Suite):
+    if not isinstance(workload, OpenLoop):
         return workload
     known = {journey.name for journey in system.journeys}
     unknown = sorted(set(workload.mix or {}) - known)

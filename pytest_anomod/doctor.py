@@ -8,7 +8,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from pytest_anomod.injectors.chaosblade.blade import find_home, lacks
+from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.runtimes._machine import MIB, PYTHONS, Machine, survey
+from pytest_anomod.workloads import evomaster
 
 LEAST_MIB, TRAIN_TICKET_MIB = 600, 1_600
 """Memory for SocialNetwork (180 MB) with pytest and its libraries, and for TrainTicket (1.2 GiB) with them."""
@@ -39,12 +41,21 @@ def examine() -> Machine:
     home = find_home()
     wanted = ("process", "redis")
     missing = [] if home is None else [why for why in (lacks(home, target) for target in wanted) if why]
-    return survey(blade_home=str(home or ""), blade_lacks=missing)
+    found, why = _evomaster()
+    return survey(blade_home=str(home or ""), blade_lacks=missing, evomaster=found, no_evomaster=why)
+
+
+def _evomaster() -> tuple[str, str]:
+    """Where EvoMaster is, or why there is none."""
+    try:
+        return evomaster.find().found, ""
+    except ScenarioError as error:
+        return "", str(error).partition(": set ")[0]
 
 
 def rows(machine: Machine) -> tuple[Row, ...]:
     """Everything that is looked at, what the default needs first."""
-    return (*_default(machine), *_containers(machine), *_extras(machine))
+    return (*_default(machine), *_containers(machine), *_extras(machine), *_agents(machine))
 
 
 def works(found: Sequence[Row]) -> bool:
@@ -208,6 +219,12 @@ def _extras(machine: Machine) -> Iterator[Row]:
         found=machine.go or "no go on PATH",
         cost="building a home of ChaosBlade here",
     )
+    yield Row(
+        thing="EvoMaster",
+        there=bool(machine.evomaster),
+        found=machine.evomaster or machine.no_evomaster,
+        cost=f"--anomod-workload evomaster; set {evomaster.JAR}, or docker pull {evomaster.IMAGE}",
+    )
     absent = [version for version in PYTHONS if version not in machine.pythons]
     yield Row(
         thing="Pythons for tox",
@@ -215,6 +232,17 @@ def _extras(machine: Machine) -> Iterator[Row]:
         found=", ".join(machine.pythons) or "none",
         cost=f"tox skips the tests on {', '.join(absent)}",
     )
+
+
+def _agents(machine: Machine) -> Iterator[Row]:
+    """What is put into other people's services, by language."""
+    for name, place in machine.agents:
+        yield Row(
+            thing=f"agents: {name}",
+            there=bool(place),
+            found=place or "not fetched",
+            cost=f"traces, coverage and code faults of {name} services of yours: anomod agents fetch {name}",
+        )
 
 
 def _line(cells: Sequence[str]) -> list[str]:

@@ -199,6 +199,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         from pytest_anomod.run.carrying import carry
 
         carry(item, begun, report)
+        if "://" in item.config.option.anomod_out:
+            from pytest_anomod.run.cases import send
+
+            send(begun, item.config)
     if report.when == "teardown" and begun is not None:
         del item.stash[case_key]  # its tables are tens of megabytes
     return report
@@ -252,10 +256,12 @@ class Summary:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """One line per case: verdict, proof, where it is."""
         if self.rows:
+            from pytest_anomod.model.redact import redact_text
             from pytest_anomod.report.terminal import write_summary
-            from pytest_anomod.run.options import out_directory
+            from pytest_anomod.run.options import dataset_place
 
-            write_summary(terminalreporter, self.rows, out_directory(self.config))
+            place = redact_text(str(dataset_place(self.config)))
+            write_summary(terminalreporter, self.rows, place)
             why = _runtime_taken(self.config)
             if why:
                 terminalreporter.write_line(why)

@@ -37,6 +37,8 @@ GOOD = Machine(
     no_statistic="",
     blade_home="/opt/chaosblade",
     blade_lacks=(),
+    evomaster="/usr/bin/evomaster",
+    no_evomaster="",
     go="go version go1.26.0 linux/amd64",
 )
 BARE = dataclasses.replace(
@@ -54,6 +56,8 @@ BARE = dataclasses.replace(
     no_netem="Error: Specified qdisc kind is unknown.",
     no_statistic="no iptables here",
     blade_home="",
+    evomaster="",
+    no_evomaster="there is no EvoMaster on this machine",
     go="",
     pythons=("3.12",),
 )
@@ -97,6 +101,7 @@ def test_a_bare_machine_runs_the_default():
         "iptables statistic",
         "ChaosBlade",
         "Go",
+        "EvoMaster",
         "Pythons for tox",
     ]
     assert all(row.cost and row.found for row in found)

@@ -42,7 +42,8 @@ def test_every_file_says_first_what_it_is_for():
 def test_wall_clock_and_sleep_only_through_the_clock():
     """model/clock.py is the one door, so that time can be faked and searched for."""
     banned = {"time.time", "time.time_ns", "time.sleep", "datetime.now", "dt.datetime.now", "datetime.datetime.now"}
-    doors = {PACKAGE / "model" / "clock.py", *STANDALONE}
+    inside = set((PACKAGE / "agents" / "inside").rglob("*.py"))  # runs in other people's services, without us
+    doors = {PACKAGE / "model" / "clock.py", *STANDALONE, *inside}
     broken = [
         f"{where(path, line)} {name}: use model.clock"
         for path in CODE

@@ -12,19 +12,12 @@ from urllib.parse import urlsplit
 
 from pytest_anomod.adopt.found import Answer
 from pytest_anomod.host import probes
+from pytest_anomod.host.probes import DOCUMENTS
 
 ANSWER_WITHIN_S = 3.0
 LIMIT_BYTES = 8 << 20
 MOST_JOURNEYS = 12
 HEALTH_PATHS = ("/health", "/healthz", "/actuator/health", "/ready", "/readyz", "/status", "/ping")
-DOCUMENTS = (
-    "/openapi.json",
-    "/v3/api-docs",
-    "/swagger.json",
-    "/swagger/v1/swagger.json",
-    "/api-docs",
-    "/api/openapi.json",
-)
 
 
 def engine_at(address: tuple[str, int]) -> Answer:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_anomod.adopt import asking
-from pytest_anomod.adopt.found import Answer, FoundService, FoundSystem, said_entry
+from pytest_anomod.adopt.found import Answer, FoundService, FoundSystem, agents_answer, said_entry
+from pytest_anomod.define.agents import guess_service
 from pytest_anomod.define.compose import compose_system
 from pytest_anomod.define.found import Found, find_services
 from pytest_anomod.model import catalog
@@ -33,7 +35,7 @@ def look_at_compose(files: Sequence[Path], *, name: str, entry: str, session: Se
         name=name or resolved.project,
         factory="compose_system",
         arguments=tuple(Answer(value=repr(str(file)), why="") for file in files),
-        services=tuple(map(_service, listed)),
+        services=tuple(_service(one, resolved.document["services"][one.name]) for one in listed),
         entry=chosen,
         journeys=(),
     )
@@ -43,13 +45,14 @@ def look_at_compose(files: Sequence[Path], *, name: str, entry: str, session: Se
     return _with_trial(found, system, session, say)
 
 
-def _service(one: Found) -> FoundService:
+def _service(one: Found, described: Mapping[str, Any]) -> FoundService:
     return FoundService(
         name=one.name,
         engine=Answer(value=one.engine, why=one.why["engine"] or "nothing tells what it runs"),
         port=Answer(value=str(one.port or ""), why=one.why["port"]),
         calls={callee: _why_called(callee, one.why["calls"]) for callee in one.calls},
         probe_path=Answer(value=one.probe.path, why=one.why["probe"]) if one.probe.kind == "http" else None,
+        agents=agents_answer(guess_service(described) if one.engine in ("http", "") else None),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from pytest_anomod.define.agents import Guess
 from pytest_anomod.define.services import KINDS
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.system import ServiceKind
@@ -32,11 +33,27 @@ class FoundService:
     """Services that it calls, each with where that was seen."""
     env: Mapping[str, Answer] = dataclasses.field(default_factory=dict)
     """Variables to be given to it, with {NAME} for ports."""
+    agents: Answer | None = None
+    """What may be put into it for traces, coverage and faults in code: Python text; None where nothing tells."""
 
     @property
     def kind(self) -> ServiceKind:
         """What it is for, by what it runs."""
         return KINDS.get(self.engine.value, ServiceKind.APP)
+
+
+def agents_answer(guess: Guess | None) -> Answer | None:
+    """A guess of a service's language and source, as Python text."""
+    if guess is None:
+        return None
+    language, source, packages = guess.agents.language, guess.agents.source, guess.agents.packages
+    if language == "java":  # its classes are told apart by their packages, wherever they lie
+        text = f'Agents("java", packages=({", ".join(map(repr, packages))},))' if packages else '"java"'
+        own = f"packages are {', '.join(packages)}" if packages else "packages are all that no well-known library has"
+    else:
+        text = f'Agents("{language}", source="{source}")' if source else f'"{language}"'
+        own = f"sources are taken to be in {source or 'its working directory'}"
+    return Answer(value=text, why=f"{guess.why}; its own {own}: check that")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_anomod.adopt import asking
-from pytest_anomod.adopt.found import Answer, FoundService, FoundSystem, entry_among, said_entry
+from pytest_anomod.adopt.found import Answer, FoundService, FoundSystem, agents_answer, entry_among, said_entry
 from pytest_anomod.define import procfiles
+from pytest_anomod.define.agents import guess_command
 from pytest_anomod.define.commands import engine_of, procfile
 from pytest_anomod.host import listening, ports, processes
 from pytest_anomod.model import clock
@@ -132,9 +133,22 @@ def _look(
             probe = asking.health_path(url) if engine.value == "http" else None
         calls, more = _mentions(command, assigned[name], listened, movable)
         services.append(
-            FoundService(name=name, engine=engine, port=port, probe_path=probe, calls=calls, env={**env, **more})
+            FoundService(
+                name=name,
+                engine=engine,
+                port=port,
+                probe_path=probe,
+                calls=calls,
+                env={**env, **more},
+                agents=agents_answer(guess_command(command, Path(commands.directory)) if _is_app(engine) else None),
+            )
         )
     return tuple(services)
+
+
+def _is_app(engine: Answer) -> bool:
+    """Whether a service is none of the stores that we know."""
+    return engine.value in ("http", "")
 
 
 def _port_of(name: str, listened: list[int], told: int, movable: set[int]) -> tuple[Answer, dict[str, Answer]]:

@@ -19,7 +19,7 @@ def definition(system: FoundSystem, command: str) -> str:
     body = [*_call(system)]
     names = [system.factory]
     text = "\n".join(body)
-    names += [name for name in ("Probe", "visit") if f"{name}(" in text]
+    names += [name for name in ("Agents", "Probe", "visit") if f"{name}(" in text]
     imports = f"from pytest_anomod import {', '.join(sorted(names, key=lambda name: (name[0].islower(), name)))}"
     questions = [f"# {MARK}: {question}" for question in questions_of(system)]
     head = [
@@ -86,6 +86,7 @@ def _call(system: FoundSystem) -> Iterator[str]:
     yield from _mapping("probes", probes)
     if system.says_all:
         yield from _mapping("calls", {one.name: _calls(one) for one in services if one.calls})
+    yield from _mapping("agents", {one.name: _agents(one.agents) for one in services if one.agents is not None})
     if system.journeys:
         yield f"{_INDENT}journeys=["
         for journey in system.journeys:
@@ -139,6 +140,11 @@ def _engine(service: FoundService) -> list[str]:
 def _probe(path: Answer | None) -> list[str]:
     assert path is not None
     return [_comment(path.why), f"Probe(path={_quoted(path.value)}),"]
+
+
+def _agents(found: Answer | None) -> list[str]:
+    assert found is not None
+    return [_comment(found.why), f"{found.value},"]
 
 
 def _calls(service: FoundService) -> list[str]:

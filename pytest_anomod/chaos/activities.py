@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_anomod.chaos import looks as looking
-from pytest_anomod.chaos import runs
+from pytest_anomod.chaos import reference, runs
 from pytest_anomod.chaos import steady as steadiness
 from pytest_anomod.chaos.runs import Run
 from pytest_anomod.chaos.served import Served
@@ -43,7 +43,8 @@ def warm_up(
             run = _start_workload(ref, workload, records)
             run.patience = Patience(patience_s)
             clock.sleep(warmup_s)
-        return {"status": "warm", "workload_start_unix_nano": run.start_ns}
+        answer: dict[str, Json] = {"status": "warm", "workload_start_unix_nano": run.start_ns}
+        return answer | ({"suite": run.suite} if run.suite else {})
 
 
 def steady(records: str, window_s: float) -> dict[str, Json]:
@@ -257,7 +258,9 @@ def _start_workload(ref: Mapping[str, Json], workload: Mapping[str, Json], recor
     """Start the workload that the experiment names and keep its run; it ends by itself should this process die."""
     deployment = _attach(ref)
     spec = {**workload["spec"], "entry_url": deployment.entry_url, "urls": dict(deployment.urls)}
-    start_ns = clock.now_ns()
+    start_ns, services = clock.now_ns(), None
+    if spec.get("reference"):
+        services = reference.start_looking(deployment, spec)
     handle = importlib.import_module(workload["module"]).start(spec, Path(records))
     run = Run(
         records=records,
@@ -267,6 +270,8 @@ def _start_workload(ref: Mapping[str, Json], workload: Mapping[str, Json], recor
         undone=_have_it_ended(deployment, handle),
     )
     runs.keep(run)
+    if services is not None:
+        run.suite = reference.settle_plays(deployment, workload, handle, services)
     return run
 
 

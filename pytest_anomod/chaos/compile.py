@@ -11,10 +11,13 @@ from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import FaultDefaults, Json
 from pytest_anomod.model.scenario import Injection, Scenario
+from pytest_anomod.model.system import ServiceKind
+from pytest_anomod.model.workload import Suite
 
 ACTIVITIES = "pytest_anomod.chaos.activities"
 DOLLAR = "anomod_dollar"
 """Configuration key that stands for a dollar sign: Chaos Toolkit replaces every $name it knows in an argument."""
+STORES = (ServiceKind.CACHE, ServiceKind.DOCSTORE, ServiceKind.QUEUE)
 SLACK_S = 120.0
 """How much longer than its windows a case may take before its workload ends by itself."""
 
@@ -198,9 +201,28 @@ def _spec(scenario: Scenario, tempo: Tempo) -> dict[str, Json]:
         "system": scenario.system,
         "rate_rps": workload.rate_rps or workload.usual_rps or catalog.find("systems", scenario.system).rate_rps,
         **workload.spec(),
+        **_reference(scenario),
         "seed": scenario.seed,
         "deadline_s": sum(dataclasses.astuple(durations)) * len(scenario.injections) + tempo.patience_s + SLACK_S,
     }
+
+
+def _reference(scenario: Scenario) -> dict[str, Json]:
+    """What a suite that is played over and over needs to know for its reference round; {} for other workloads.
+
+    Stores may be in no trace: where one is aimed at, who calls it counts `instead`.
+    """
+    workload, durations = scenario.workload, scenario.durations
+    if not isinstance(workload, Suite) or workload.once:
+        return {}
+    system = catalog.find("systems", scenario.system)
+    is_store = system.service(scenario.target).kind in STORES
+    wish = {
+        "target": scenario.target,
+        "instead": list(system.callers(scenario.target)) if is_store else [],
+        "window_s": min(durations.baseline_s, durations.anomaly_s),
+    }
+    return {"reference": wish}
 
 
 def _description(scenario: Scenario) -> str:

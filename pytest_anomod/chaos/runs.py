@@ -30,6 +30,8 @@ class Run:
     held: bool = False
     gone: set[str] = dataclasses.field(default_factory=set)
     """Faults with their targets that were seen to be gone."""
+    suite: Mapping[str, Json] | None = None
+    """What its reference round chose, of a suite."""
 
 
 @dataclasses.dataclass(slots=True)

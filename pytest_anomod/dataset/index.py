@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def write_index(out: Path) -> dict[str, Json]:
+def write_index(out: str | os.PathLike[str]) -> dict[str, Json]:
     """Write dataset.json, cases.parquet and README.md for all cases below `out`; return the content of dataset.json.
 
     Files that are right already are left alone. Any number of processes may do this at once: they take turns,
@@ -24,7 +25,7 @@ def write_index(out: Path) -> dict[str, Json]:
     listed in dataset.json under `incomplete` with the reason. DatasetError when `out` is no directory or its
     dataset.json is of a newer format.
     """
-    out = Path(out)
+    out = layout.place(out)
     if not out.is_dir():
         msg = f"{out} is no directory, so there is no dataset to index; name the root that cases were written to"
         raise DatasetError(msg)

@@ -21,6 +21,7 @@ from pytest_anomod.model.label import Label
 from pytest_anomod.model.modality import in_order
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.model.verdict import is_expected
+from pytest_anomod.model.workload import is_replayed
 
 PAPER: Mapping[str, Mapping[str, Json]] = {
     "social_network": {
@@ -151,7 +152,7 @@ def line_coverage(table: pa.Table) -> float | None:
 def _case_row(case: DatasetCase) -> dict[str, Json]:
     label = case.label
     responses = _read(case, "api_responses", "phase", "status_code", "error_kind", "journey", "step", "duration_ns")
-    failed = failed_rows(responses, replayed=label.workload.startswith("suite:"))
+    failed = failed_rows(responses, replayed=is_replayed(label.workload))
     spans = _read(case, "traces", "phase", "service_name", "duration_ns")
     spans = spans.filter(pc.equal(spans["service_name"], label.target))
     windows = (str(Phase.BASELINE), str(Phase.ANOMALY if case.timeline.window(Phase.ANOMALY) else Phase.CONTROL))

@@ -30,7 +30,7 @@ def validate(path: str | os.PathLike[str], modalities: Mapping[str, Any] | None 
     `modalities` (name -> Modality) say what tables must look like; by default those of the catalog. DatasetError
     when there is no dataset at `path`, or it is of a newer format.
     """
-    root = Path(path)
+    root = layout.place(path)
     check_root(root)
     known = catalog.offers("modalities") if modalities is None else modalities
     schemas = {name: tables.table_schema(modality) for name, modality in known.items()}

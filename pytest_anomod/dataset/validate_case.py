@@ -21,6 +21,7 @@ from pytest_anomod.model.fault import Json, Level
 from pytest_anomod.model.label import Label
 from pytest_anomod.model.modality import MODALITIES
 from pytest_anomod.model.timeline import Phase, Timeline, Window
+from pytest_anomod.model.workload import is_replayed
 
 REFETCH = "fetch the case again, or remove it"
 REMAKE = "remove the case and run its scenario again"
@@ -184,7 +185,7 @@ class CaseChecker:
 
     def _waited_through(self, window: Window) -> bool:
         """Whether a workload that is a closed loop (a suite) only waited for an answer in a window."""
-        if not self.label.workload.startswith("suite:"):
+        if not is_replayed(self.label.workload):
             return False
         responses = self.table("api_responses")
         begins = responses["time_unix_nano"].to_numpy()

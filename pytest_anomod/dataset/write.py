@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -28,17 +27,15 @@ __all__ = ["CaseWriter", "new_case_id", "write_index"]
 MINIMUM_FREE_BYTES = 32 * 2**20
 """With less free space a case is not even begun; a quick case takes a few MB, a long one some tens."""
 
-CASE_ID = re.compile(r"\d{8}T\d{4}Z-[0-9a-f]{4}")
-
 
 def new_case_id() -> str:
-    """A case id: the UTC minute and four random hex digits, such as 20261122T0425Z-7f3a.
+    """A case id: the UTC minute and eight random hex digits, such as 20261122T0425Z-7f3a09c2.
 
     It is claimed by CaseWriter, which makes its directory exclusively; CaseWriter without a case id tries
     new ones until one is free in the whole dataset.
     """
     minute = dt.datetime.fromtimestamp(clock.now_ns() / clock.NS_PER_S, tz=dt.UTC)
-    return f"{minute:%Y%m%dT%H%MZ}-{secrets.token_hex(2)}"
+    return f"{minute:%Y%m%dT%H%MZ}-{secrets.token_hex(4)}"
 
 
 class CaseWriter:

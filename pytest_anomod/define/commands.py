@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_anomod.define import procfiles, secrets
+from pytest_anomod.define.agents import agents_of_commands
 from pytest_anomod.define.caller import beside_caller
-from pytest_anomod.define.journeys import visit
+from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.source import Source
-from pytest_anomod.model.system import Command, Commands, Journey, Probe, Service, ServiceKind, System
+from pytest_anomod.model.system import Agents, Command, Commands, Journey, Probe, Service, ServiceKind, System
+from pytest_anomod.model.workload import Workload
 
 Environment = Mapping[str, str | Mapping[str, str]]
 """Variables of all services by name, and those of one service by the name of that service."""
@@ -44,6 +47,9 @@ def procfile_system(
     rate_rps: float = 20.0,
     telemetry: Sequence[Source] = (),
     otlp: bool = False,
+    agents: bool | Mapping[str, str | Agents] = False,
+    workload: Workload | str | None = None,
+    login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
     """The system that a Procfile starts, known from now on by `name` (the directory's unless given).
 
@@ -52,13 +58,18 @@ def procfile_system(
     `logins` and in the Procfile is the port of service NAME. `env_file` lies beside the Procfile and need not be there.
     `only` leaves other lines out. What is not said is guessed from the words: engines by the name of the program,
     kinds by the engine, calls by the places of other services in a command's words and variables. The entry is the only
-    web-like service: the one that no other calls. ScenarioError for what can't work.
+    web-like service: the one that no other calls. `agents` names services into which traces, line coverage and faults
+    in code are put, by language or with more of it; True is for all whose words tell their language. `workload` and
+    `login` are as compose_system has them. ScenarioError for what can't work.
     """
     file = beside_caller(path)
-    commands = procfile(file, env=env, env_file=env_file, ports=ports, only=only, logins=logins, otlp=otlp)
+    commands = procfile(
+        file, env=env, env_file=env_file, ports=ports, only=only, logins=logins, otlp=otlp, agents=agents
+    )
     return _system(
         name or file.parent.name, commands, entry=entry, kinds=kinds, engines=engines, probes=_probes(probes, ports),
         calls=calls, journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=str(file), common=env,
+        guessed=agents is True, workload=workload, login=login,
     )  # fmt: skip
 
 
@@ -77,14 +88,24 @@ def commands_system(
     rate_rps: float = 20.0,
     telemetry: Sequence[Source] = (),
     otlp: bool = False,
+    agents: bool | Mapping[str, str | Agents] = False,
+    workload: Workload | str | None = None,
+    login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
-    """The system that these commands start, in this order, in `directory` (relative to the calling file)."""
+    """The system that these commands start, in this order, in `directory` (relative to the calling file).
+
+    `workload` and `login` are as compose_system has them.
+    """
+    place = beside_caller(directory)
+    where = f"commands_system({name!r})"
     made = Commands(
-        commands=tuple(commands), directory=str(beside_caller(directory)), logins=dict(logins or {}), otlp=otlp
-    )
+        commands=tuple(commands), directory=str(place), logins=dict(logins or {}), otlp=otlp,
+        agents=agents_of_commands(agents, commands, place, where),
+    )  # fmt: skip
     return _system(
         name, made, entry=entry, kinds=kinds, engines=engines, probes=dict(probes or {}), calls=calls,
-        journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=f"commands_system({name!r})", common=None,
+        journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=where, common=None,
+        guessed=agents is True, workload=workload, login=login,
     )  # fmt: skip
 
 
@@ -97,6 +118,7 @@ def procfile(
     only: Sequence[str] = (),
     logins: Mapping[str, str] | None = None,
     otlp: bool = False,
+    agents: bool | Mapping[str, str | Agents] = False,
 ) -> Commands:
     """The commands of a Procfile alone, for `System.deploys` beside another way; see `procfile_system`."""
     file = beside_caller(path)
@@ -112,7 +134,10 @@ def procfile(
         argv, leading = procfiles.words(line, given)
         port = check_port((ports or {}).get(service) or 0, service, str(file))
         made.append(Command(service=service, argv=argv, env={**from_file, **leading, **given}, port=port))
-    found = Commands(commands=tuple(made), directory=str(file.parent), logins=dict(logins or {}), otlp=otlp)
+    found = Commands(
+        commands=tuple(made), directory=str(file.parent), logins=dict(logins or {}), otlp=otlp,
+        agents=agents_of_commands(agents, made, file.parent, str(file)),
+    )  # fmt: skip
     _keep_secrets(found)
     return found
 
@@ -131,6 +156,9 @@ def _system(
     telemetry: Sequence[Source],
     where: str,
     common: Environment | None,
+    guessed: bool,
+    workload: Workload | str | None,
+    login: Callable[[str], Mapping[str, str]] | None,
 ) -> System:
     names = {command.service: "" for command in commands.commands}
     _keep_secrets(commands)
@@ -160,6 +188,10 @@ def _system(
                 probe=probes.get(one, Probe()),
             )
         )
+    if guessed:  # a store is no program of the team's, whatever starts it
+        stores = {one.name for one in services if one.kind in KINDS.values()}
+        kept = tuple((one, asked) for one, asked in commands.agents if one not in stores)
+        commands = dataclasses.replace(commands, agents=kept)
     system = System(
         name=name,
         services=tuple(services),
@@ -168,6 +200,8 @@ def _system(
         rate_rps=rate_rps,
         deploys=(commands,),
         telemetry=tuple(telemetry),
+        workload=told_workload(workload),
+        login=login,
     )
     catalog.register("systems", system)
     return system

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_anomod.define import secrets
+from pytest_anomod.define.agents import agents_of_document
 from pytest_anomod.define.caller import beside_caller
+from pytest_anomod.define.engines import KINDS
 from pytest_anomod.define.found import Found, find_services
-from pytest_anomod.define.journeys import visit
+from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.model import catalog, redact
 from pytest_anomod.model.errors import DeploymentError, ScenarioError
 from pytest_anomod.model.source import Source
-from pytest_anomod.model.system import ComposeFiles, Deployable, Journey, Probe, Service, ServiceKind, System
+from pytest_anomod.model.system import Agents, ComposeFiles, Deployable, Journey, Probe, Service, ServiceKind, System
 
 if TYPE_CHECKING:
+    from pytest_anomod.model.workload import Workload
     from pytest_anomod.runtimes.compose.resolve import Resolved
 
 
@@ -40,6 +44,9 @@ def compose_system(
     jaeger: str = "",
     zipkin: str = "",
     deploys: Sequence[Deployable] = (),
+    agents: bool | Mapping[str, str | Agents] = False,
+    workload: Workload | str | None = None,
+    login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
     """The system that compose files describe, known from now on by `name` (the project's unless given).
 
@@ -50,22 +57,23 @@ def compose_system(
     service that publishes a port and is no store. Without journeys users get the page that the entry's health check
     asks for, else "/". Services named in `otlp` export over OTLP already, and are told to export to us; `metrics` has
     the paths of pages that services have for Prometheus; `jaeger` and `zipkin` are the services of the files that keep
-    the traces of the others. `deploys` are further ways to bring the same system up. ScenarioError for what can't work.
-    Secrets of the files are kept out of all that is recorded.
+    the traces of the others. `agents` names services into which traces, line coverage and faults in code are put, by
+    language or with more of it; True is for all whose words, image or Dockerfile tell their language. `deploys` are
+    further ways to bring the same system up. `workload` drives it in place of journeys: a suite, or a file of another
+    tool by its name, "openapi:FILE", "har:FILE", "postman:FILE", "locust:FILE" or "k6:FILE". `login` is as System has
+    it. ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
     """
     asked = ComposeFiles(
         files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)),
-        profiles=tuple(profiles),
-        env_files=tuple(str(beside_caller(file)) for file in env_files),
-        services=tuple(services),
-        otlp=tuple(otlp),
-        metrics=tuple((metrics or {}).items()),
-        jaeger=jaeger,
-        zipkin=zipkin,
-    )
+        profiles=tuple(profiles), env_files=tuple(str(beside_caller(file)) for file in env_files),
+        services=tuple(services), otlp=tuple(otlp), metrics=tuple((metrics or {}).items()),
+        jaeger=jaeger, zipkin=zipkin,
+    )  # fmt: skip
     resolved = _resolved(asked)
     redact.know(secrets.secrets_of(resolved.document))
     found = find_services(resolved.document, frozenset(jobs))
+    own = [one.name for one in found if one.engine not in KINDS and not one.is_tool]
+    asked = dataclasses.replace(asked, agents=agents_of_document(agents, resolved.document, own, resolved.project))
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
     servers = {"jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
     _check_names({**told, "otlp": otlp, "metrics": metrics, **servers}, found, resolved.project)
@@ -74,7 +82,7 @@ def compose_system(
     system = System(
         name=name or resolved.project, services=listed, entry=chosen,
         journeys=tuple(journeys) or (_default_journey(listed, chosen),), rate_rps=rate_rps,
-        deploys=(asked, *deploys), telemetry=tuple(telemetry),
+        deploys=(asked, *deploys), telemetry=tuple(telemetry), workload=told_workload(workload), login=login,
     )  # fmt: skip
     system.service(chosen)
     catalog.register("systems", system)
@@ -105,8 +113,6 @@ def _service(found: Found, told: Mapping[str, object]) -> Service:
     assert isinstance(calls, Sequence)
     kind = found.kind
     if engine != found.engine:
-        from pytest_anomod.define.engines import KINDS
-
         kind = KINDS.get(engine, ServiceKind.GATEWAY if found.published else ServiceKind.APP)
     return Service(
         name=found.name,

@@ -1,13 +1,17 @@
-"""Journeys for systems of which nothing but paths is known."""
+"""Journeys for systems of which nothing but paths is known, and workloads that a file of another tool describes."""
 
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.define.caller import beside_caller
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.system import Journey
 from pytest_anomod.model.workload import Client
+
+if TYPE_CHECKING:
+    from pytest_anomod.model.workload import Workload
 
 
 def visit(path: str, *, weight: float = 1.0, name: str = "") -> Journey:
@@ -21,3 +25,12 @@ def visit(path: str, *, weight: float = 1.0, name: str = "") -> Journey:
 
     words = "".join(letter if letter.isalnum() else " " for letter in path).split()
     return Journey(name=name or "_".join(["get", *words]), weight=weight, play=play)
+
+
+def told_workload(told: Workload | str | None) -> Workload | None:
+    """The workload of a definition: "KIND:FILE", relative to the file that defines the system, is read and checked."""
+    if not isinstance(told, str):
+        return told
+    from pytest_anomod.workloads.named import named_workload
+
+    return named_workload(told, beside_caller("."))

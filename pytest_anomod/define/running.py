@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_anomod.define import secrets
 from pytest_anomod.define.caller import beside_caller
-from pytest_anomod.define.journeys import visit
+from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.source import Jaeger, LogFile, Source, Zipkin
 from pytest_anomod.model.system import Journey, Probe, Running, Service, ServiceKind, System
+from pytest_anomod.model.workload import Workload
 
 
 def running_system(
@@ -36,6 +37,8 @@ def running_system(
     journeys: Sequence[Journey] = (),
     rate_rps: float = 5.0,
     allow: Sequence[str] = (),
+    workload: Workload | str | None = None,
+    login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
     """The system whose entry is at a URL; what can be done to a service follows from what is said of it.
 
@@ -43,7 +46,8 @@ def running_system(
     (relative to the calling file); processes must be on this machine and the caller's own, or the caller root. `ports`
     says where services without a container listen. Services that are only called are named by `calls`. `logs` are files
     that services write. Only faults that leave no trace are put in, and those that `allow` names. `entry_service` is
-    the one behind the URL: by default the one that no other calls. ScenarioError for what can't work.
+    the one behind the URL: by default the one that no other calls. `workload` and `login` are as compose_system has
+    them. ScenarioError for what can't work.
     """
     where = f"running_system({name!r})"
     _check_entry(entry, where)
@@ -70,6 +74,7 @@ def running_system(
     system = System(
         name=name, services=services, entry=chosen, journeys=tuple(journeys) or (visit("/"),), rate_rps=rate_rps,
         deploys=(running,), telemetry=(*found, *((traces,) if traces is not None else ()), *telemetry),
+        workload=told_workload(workload), login=login,
     )  # fmt: skip
     catalog.register("systems", system)
     return system

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment
     from pytest_anomod.model.system import System
 
+_FUNCTION = r"[\w$@-][\w$@./-]*:[\w$<>]+(\.[\w$<>]+)*(\([\w$.,\[\] ]*\))?"
+"""Where it is, a module, class or file, and its name in there; in Java with the types of its arguments, if need be."""
 _PROBE = r"[A-Za-z]\w*|(GET|POST|PUT|PATCH|DELETE) /[!-~]*"
 _WITHOUT_BODY = ("GET ", "DELETE ")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CodeFault(FaultDefaults):
-    """A change of `function` ("module:Class.function" of the target), seen by calling `probe` with `arguments`.
+    """A change of `function` of the target, seen by calling `probe` with `arguments`.
+
+    The function is "module:Class.function" in Python, "com.acme.Orders:total" in Java, "lib/prices.js:total" in Node.
 
     `probe` is what runs through the function and changes nothing that lasts: an RPC method of the target, whose
     arguments `arguments` are, or an HTTP request to the target itself, "POST /carts/7", whose JSON body they are (none
@@ -42,7 +46,7 @@ class CodeFault(FaultDefaults):
     arguments: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        matches(self, "function", r"[A-Za-z_]\w*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "module:Class.function")
+        matches(self, "function", _FUNCTION, "module:Class.function, com.acme.Orders:total or lib/prices.js:total")
         matches(self, "probe", _PROBE, "ComposeText, a method of the target, or GET /carts/7, a request to it")
         if not isinstance(self.arguments, Mapping):
             refuse(self, "arguments", "must be a JSON object, the arguments of the probe by name")

@@ -115,6 +115,10 @@ def refuses(address: tuple[str, int]) -> bool:
         return False
 
 
+class HungUpError(DeploymentError):
+    """A connection was taken and closed without an answer."""
+
+
 def call(address: tuple[str, int], method: str, arguments: Mapping[str, Json], timeout_s: float) -> tuple[Json, float]:
     """Call an RPC method (POST /Method, a JSON object of arguments): the answer's JSON and the seconds it took.
 
@@ -139,10 +143,15 @@ def request(
     """Send an HTTP request, with a JSON body unless that is None: what came back, and the seconds it took.
 
     Below 400 that is {"status", "result"}: JSON, other text as it is, None for an empty body; from 400 on it is
-    {"status", "error": {"message"}}. DeploymentError when there is no whole answer.
+    {"status", "error": {"message"}}. A status of 0 stands for a connection that was taken and closed without a word, as
+    some servers do when a request fails. DeploymentError when there is no whole answer otherwise.
     """
     sent = None if body is None else json.dumps(dict(body))
-    status, got, took_s = _exchange(address, verb, path, sent, headers, timeout_s)
+    began = clock.monotonic_s()
+    try:
+        status, got, took_s = _exchange(address, verb, path, sent, headers, timeout_s)
+    except HungUpError as error:
+        return {"status": 0, "error": {"message": str(error)}}, clock.monotonic_s() - began
     text = got.decode("utf-8", "replace")
     if status >= 400:
         return {"status": status, "error": {"message": text}}, took_s
@@ -172,6 +181,7 @@ def _exchange(
         return response.status, response.read(), clock.monotonic_s() - began
     except (OSError, http.client.HTTPException) as error:
         msg = f"{verb} {path} of {address[0]}:{address[1]} gave no answer: {error}"
-        raise DeploymentError(msg) from error
+        kind = HungUpError if isinstance(error, http.client.RemoteDisconnected) else DeploymentError
+        raise kind(msg) from error
     finally:
         connection.close()

@@ -69,6 +69,11 @@ def image_lock(purpose: str, *, timeout_s: float = 900.0) -> contextlib.Abstract
     return _held("image", purpose, False, timeout_s, None)
 
 
+def generator_lock(purpose: str, *, timeout_s: float = 3_600.0) -> contextlib.AbstractContextManager[None]:
+    """Hold the right to have a suite generated: what another process has written by now need not be written twice."""
+    return _held("generator", purpose, False, timeout_s, None)
+
+
 def project_lock(
     project: str, purpose: str, *, timeout_s: float = 3_600.0, on_wait: Callable[[str], None] | None = None
 ) -> contextlib.AbstractContextManager[None]:

@@ -9,6 +9,15 @@ import struct
 _POSTGRES = struct.pack("!ii", 8, 80_877_103)
 """The request for TLS: it is answered before any login."""
 ANSWER_BYTES = 64
+DOCUMENTS = (
+    "/openapi.json",
+    "/v3/api-docs",
+    "/swagger.json",
+    "/swagger/v1/swagger.json",
+    "/api-docs",
+    "/api/openapi.json",
+)
+"""Where a system may have its OpenAPI document."""
 
 
 def kind_for(engine: str) -> str:

@@ -10,6 +10,7 @@ from pytest_anomod.importers import chaos_mesh_faults as faults
 from pytest_anomod.importers.found import Aims, Experiment, Reading, Refused, labelled
 from pytest_anomod.importers.lines import Lined
 from pytest_anomod.importers.units import number, percent, seconds
+from pytest_anomod.injectors.chaos_mesh.resources import key_of
 from pytest_anomod.model.remark import Says
 
 GROUP = "chaos-mesh.org/"
@@ -182,7 +183,7 @@ def _containers(spec: Lined, reading: Reading, targets: list[str]) -> None:
 def _scheduled(spec: Lined, start: _Start, title: str, line: int, name: str = "") -> list[Experiment]:
     """What a Schedule repeats: one experiment, or those of a workflow."""
     kind, when = spec.text("type"), spec.get("schedule")
-    inner = spec.get(faults.key_of(kind))
+    inner = spec.get(key_of(kind))
     spec.skip("historyLimit", "concurrencyPolicy", "startingDeadlineSeconds")
     period_s = _period_s(when.word)
     if kind == "Workflow" and inner:
@@ -260,4 +261,4 @@ def _reached(name: str, templates: dict[str, Lined], start: _Start, way: tuple[s
         yield experiment
     else:
         template.skip("deadline")
-        yield _experiment(kind, template.get(faults.key_of(kind)), start, f"{title}: {kind}", line=line, name=name)
+        yield _experiment(kind, template.get(key_of(kind)), start, f"{title}: {kind}", line=line, name=name)

@@ -33,12 +33,6 @@ CPU_SHARE = "cores are loaded, which hurts where the pod has a CPU limit; here t
 MEMORY_SPARE = "there so much is taken, whatever is left; here all but {} MiB of what the container may use"
 
 
-def key_of(kind: str) -> str:
-    """The key under which a Schedule or a Workflow holds the spec of a kind: podChaos, dnsChaos, ioChaos."""
-    head = next((word for word in ("HTTP", "DNS", "JVM", "AWS", "GCP", "IO") if kind.startswith(word)), kind[:1])
-    return head.lower() + kind[len(head) :]
-
-
 def repeated(fault: Fault, period_s: float | None, reading: Reading, spec: Lined) -> Fault:
     """A fault that a schedule repeats within a window, if it is one of ours; else as it is.
 

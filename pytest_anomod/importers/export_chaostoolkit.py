@@ -10,7 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.chaos.compile import compile_experiment
-from pytest_anomod.importers.manifest import VERSION, manifest, plural
+from pytest_anomod.importers.manifest import manifest
+from pytest_anomod.injectors.chaos_mesh.resources import GROUP, VERSION, plural
 from pytest_anomod.model import journal as names
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ def _by_chaos_mesh(
     scenario: Scenario, lost: list[str], namespace: str, label: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     resource = manifest(scenario, lost, namespace=namespace, label=label)
-    group, version = VERSION.split("/")
-    which = {"group": group, "version": version, "plural": plural(resource["kind"]), "ns": namespace}
+    which = {"group": GROUP, "version": VERSION, "plural": plural(resource["kind"]), "ns": namespace}
     lost.append("chaosk8s does not wait until the fault is in: look at AllInjected of the resource")
     create = _python(names.INJECT, "create_custom_object", {**which, "resource": resource})
     delete = _python(names.RECOVER, "delete_custom_object", {**which, "name": resource["metadata"]["name"]})

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pytest_anomod.importers.chaos_mesh_faults import key_of
 from pytest_anomod.injectors import chaos_mesh
+from pytest_anomod.injectors.chaos_mesh import resources
 from pytest_anomod.model.errors import ScenarioError
 
 if TYPE_CHECKING:
     from pytest_anomod.model.scenario import Scenario
-
-VERSION = "chaos-mesh.org/v1alpha1"
-_ONE_SHOT = ("pod-kill", "container-kill")
-"""Actions that are over at once: they take no duration."""
 
 
 def manifest(scenario: Scenario, lost: list[str], *, namespace: str, label: str) -> dict[str, Any]:
@@ -29,40 +24,18 @@ def manifest(scenario: Scenario, lost: list[str], *, namespace: str, label: str)
     if form is None:
         msg = f"Chaos Mesh has nothing like {scenario.fault!r}"
         raise ScenarioError(msg)
-    kind, spec = form["kind"], copy.deepcopy(dict(form["spec"]))
-    for part in (spec, spec.get("target")):
-        if isinstance(part, dict):
-            _select(part, namespace, label)
-    if spec.get("action") in _ONE_SHOT:
+    if off_s:
+        form = resources.repeated(resources.lasting(form, on_s), on_s + off_s)
+        lost.append("the end: a Schedule goes on until it is deleted")
+    elif form["kind"] == "Schedule":
+        lost.append("the end: a Schedule goes on until it is deleted")
+    elif form["spec"].get("action") in resources.ONE_SHOT:
         lost.append("a kill is over at once there, and the window with it")
     else:
-        spec["duration"] = f"{on_s if off_s else scenario.durations.anomaly_s:g}s"
-    if off_s:
-        kind, spec = "Schedule", _repeated(kind, spec, on_s + off_s)
-        lost.append("the end: a Schedule goes on until it is deleted")
+        form = resources.lasting(form, scenario.durations.anomaly_s)
+    form = resources.selecting(form, namespace, resources.by_label(label))
     lost += list(_differences(scenario.fault.name))
-    metadata = {"name": scenario.name.replace("_", "-").lower(), "namespace": namespace}
-    return {"apiVersion": VERSION, "kind": kind, "metadata": metadata, "spec": spec}
-
-
-def plural(kind: str) -> str:
-    """What the API calls resources of a kind."""
-    return "schedules" if kind == "Schedule" else kind.lower()
-
-
-def _repeated(kind: str, spec: dict[str, Any], period_s: float) -> dict[str, Any]:
-    # without a limit to what it remembers, a Schedule may stop by itself
-    when = {"schedule": f"@every {period_s:g}s", "type": kind, "concurrencyPolicy": "Forbid", "historyLimit": 1}
-    return {**when, key_of(kind): spec}
-
-
-def _select(part: dict[str, Any], namespace: str, label: str) -> None:
-    selector = part.get("selector")
-    if not isinstance(selector, dict):
-        return
-    labels = selector.get("labelSelectors", {})
-    selector["labelSelectors"] = {label if key == "app" else key: value for key, value in labels.items()}
-    part["selector"] = {"namespaces": [namespace], **selector}
+    return resources.whole(form, name=scenario.name.replace("_", "-").lower(), namespace=namespace)
 
 
 def _differences(fault: str) -> tuple[str, ...]:

@@ -60,7 +60,11 @@ class SourcedCollector:
         if not self._started:
             msg = f"the {self._name} collector was never started: it has nothing to give"
             raise CaptureError(msg)
-        return merged([reader.columns(start_ns, end_ns) for reader in self.readers], self._fields)
+        return self._as_one([reader.columns(start_ns, end_ns) for reader in self.readers])
+
+    def _as_one(self, parts: Sequence[Columns]) -> Columns:
+        """What the readers gave, in their order, as one table."""
+        return merged(parts, self._fields)
 
 
 def chosen(sources: Sequence[Source], *kinds: type) -> list[Any]:

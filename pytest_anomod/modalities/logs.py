@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pytest_anomod.modalities._sourced import SourcedCollector, sourced
-from pytest_anomod.model.modality import Column
+from pytest_anomod.modalities._sourced import SourcedCollector, readers_of
+from pytest_anomod.model.modality import Column, Columns
 from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.source import EngineOutput, LogFile, Source
 from pytest_anomod.sources import backends
+from pytest_anomod.sources._rows import merged
+from pytest_anomod.sources.backends import InboxReader
 from pytest_anomod.sources.collect import Maker
 from pytest_anomod.sources.engine_output import EngineOutputReader
+from pytest_anomod.sources.joined_logs import joined
 from pytest_anomod.sources.log_files import LogFileReader
 from pytest_anomod.sources.read import LOG_FIELDS
 
@@ -36,6 +39,27 @@ COLUMNS = (
 READERS: dict[type, Maker] = {LogFile: LogFileReader, EngineOutput: EngineOutputReader, **backends.LOGS}
 
 
+class LogCollector(SourcedCollector):
+    """What services print; what they send over OTLP as well gives the lines their ids."""
+
+    _given = 0
+
+    @property
+    def noted(self) -> Mapping[str, int]:
+        """As of any collector, and lines that have the ids of their request by OTLP alone."""
+        own = {"lines that got the ids of their request from OTLP": self._given} if self._given else {}
+        return {**super().noted, **own}
+
+    def _as_one(self, parts: Sequence[Columns]) -> Columns:
+        both = list(zip(parts, self.readers, strict=True))
+        sent = [part for part, reader in both if isinstance(reader, InboxReader)]
+        printed = [part for part, reader in both if not isinstance(reader, InboxReader)]
+        if not sent or not printed:
+            return super()._as_one(parts)
+        lines, rest, self._given = joined(merged(printed, self._fields), merged(sent, self._fields))
+        return super()._as_one([lines, rest])
+
+
 class Logs:
     """The modality of logs."""
 
@@ -46,7 +70,8 @@ class Logs:
 
     def collector(self, deployment: Deployment, sources: Sequence[Source]) -> SourcedCollector | None:
         """A collector for one case."""
-        return sourced(self.name, LOG_FIELDS, READERS, deployment, sources)
+        readers = readers_of(READERS, deployment, sources)
+        return LogCollector(self.name, LOG_FIELDS, readers) if readers else None
 
 
 OFFERS = (Logs(),)

@@ -161,6 +161,28 @@ class DiskUse:
     writes: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PodsOf:
+    """How the pods of a service are found and entered.
+
+    `place` is where the cluster is (host/cluster.py), `labels` choose these pods and no others of `namespace`,
+    `container` is the service's own in each of them, `port` is where it listens there; 0 for none.
+    """
+
+    place: Mapping[str, Json]
+    namespace: str
+    labels: Mapping[str, str]
+    container: str
+    port: int = 0
+
+
+class Pods(Protocol):
+    """The pods of a service in a cluster, for what chooses them by labels."""
+
+    def where(self) -> PodsOf:
+        """How they are found; there may be none of them now."""
+
+
 class ControlGroup(Protocol):
     """The control group of a service's container: limits that hold for all its processes together, and counters.
 

@@ -105,6 +105,8 @@ class Label:
     """The faults of a compound case; None where there is one or none."""
     in_turn: bool | None = None
     """Of a compound case whether one fault came after the other; else all were in at once."""
+    suite: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    """What the reference round of a suite chose to play, and why; {} for other workloads."""
 
     @property
     def causes(self) -> tuple[RootCause, ...]:

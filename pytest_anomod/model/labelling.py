@@ -76,6 +76,7 @@ def make_label(
         **_spread(spread),
         usable=not unusable_because(verdict),
         unusable_because=unusable_because(verdict),
+        suite=_suite(view),
         split=split_of(scenario.system, *_group(scenario), scenario.seed),
         root_cause_services=() if control else scenario.targets,
         root_causes=_root_causes(view, done, spread) if scenario.further else None,
@@ -141,6 +142,14 @@ def _held(view: CaseView) -> float | None:
 
 def _edges(spread: Propagation) -> tuple[str, ...]:
     return tuple(f"{caller}->{callee}" for caller, callee in spread.fault_edges)
+
+
+def _suite(view: CaseView) -> Mapping[str, Any]:
+    """What was chosen of a suite, by the answer of the activity that began it."""
+    for activity in view.journal.before:
+        if activity.name == names.WARM_UP and isinstance(activity.output, Mapping) and activity.output.get("suite"):
+            return dict(activity.output["suite"])
+    return {}
 
 
 def _unasked(findings: Sequence[Finding]) -> bool:

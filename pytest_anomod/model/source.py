@@ -66,10 +66,22 @@ class LineCounter:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NoSource:
+    """Why a service has no source of a modality that it was to have."""
+
+    modality: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OtlpInbox:
-    """A directory in which a receiver of ours keeps what services export over OTLP."""
+    """A directory in which a receiver of ours keeps what services export over OTLP.
+
+    `ours` are services that export by agents of ours, which don't know which instance they are in.
+    """
 
     directory: Path
+    ours: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +125,7 @@ Source = (
     | MetricsPage
     | ResourceFigures
     | LineCounter
+    | NoSource
     | OtlpInbox
     | Zipkin
     | Jaeger

@@ -13,7 +13,7 @@ from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.source import Source
 
 if TYPE_CHECKING:
-    from pytest_anomod.model.workload import Client
+    from pytest_anomod.model.workload import Client, Workload
 
 
 class ServiceKind(StrEnum):
@@ -69,6 +69,22 @@ class Replica:
     package: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Agents:
+    """What is put into a service without touching its code: traces, line coverage and faults in its functions.
+
+    `language` is python, java, node or go. `source` is the directory of its own sources as its process sees it, "" for
+    its working directory; `packages` are prefixes of its own packages (Java: com.acme), () for all that is below
+    `source`. A service that has an exporter of its own keeps it without `traces`.
+    """
+
+    language: str
+    source: str = dataclasses.field(default="", kw_only=True)
+    packages: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
+    traces: bool = dataclasses.field(default=True, kw_only=True)
+    coverage: bool = dataclasses.field(default=True, kw_only=True)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ComposeFiles:
     """Compose files as `docker compose -f A -f B` takes them; paths are absolute.
@@ -77,7 +93,7 @@ class ComposeFiles:
     and are told to export to us; `metrics` are services and the paths of their pages for Prometheus. `jaeger` and
     `zipkin` are services of the files that keep the others' traces; `reported_as` has names in those traces, and the
     services they stand for. `names` are services by the names that they have here and those in the files, where these
-    differ; all else here goes by the former.
+    differ; all else here goes by the former. `agents` says of services what is put into them.
     """
 
     files: tuple[str, ...]
@@ -90,6 +106,7 @@ class ComposeFiles:
     zipkin: str = ""
     reported_as: tuple[tuple[str, str], ...] = ()
     names: tuple[tuple[str, str], ...] = ()
+    agents: tuple[tuple[str, Agents], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +131,15 @@ class Commands:
     """Services as plain processes of this machine, started in `directory` (absolute), in this order.
 
     `logins` are the addresses of stores for an administrator, by service, with {NAME} for ports:
-    postgresql://user:password@127.0.0.1:{db}/shop. `otlp` has what services export over OTLP received by us.
+    postgresql://user:password@127.0.0.1:{db}/shop. `otlp` has what services export over OTLP received by us; `agents`
+    says of services what is put into them.
     """
 
     commands: tuple[Command, ...]
     directory: str
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     otlp: bool = False
+    agents: tuple[tuple[str, Agents], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +158,26 @@ class Running:
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
-Deployable = Replica | ComposeFiles | Commands | Running
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Manifests:
+    """What other people run in Kubernetes: manifests, brought up in a namespace of ours, or what runs in `namespace`.
+
+    `paths` are files (also what `helm template` printed), folders of them, or Kustomize directories, all absolute.
+    `pods` are the labels of each service's pods, `services` the names of Services where they differ from the names
+    here. What runs in a namespace already is never taken down; only faults that are taken out without a trace are
+    allowed there, unless `allow` names others. `logins` are addresses of stores for an administrator, by service, with
+    {host} and {port} for where the store is reached.
+    """
+
+    pods: Mapping[str, Mapping[str, str]]
+    paths: tuple[str, ...] = ()
+    namespace: str = ""
+    services: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+
+
+Deployable = Replica | ComposeFiles | Commands | Running | Manifests
 """What brings a system up."""
 
 D = TypeVar("D")
@@ -174,7 +212,8 @@ class System:
     may ask a service directly (an administrator's token, say); they are made when they are needed and written nowhere.
     `login` takes the entry's URL and gives the headers that let a user in (a bearer, a cookie), for suites whose files
     have an old one in them; it is asked for each play, and what it gives is written nowhere. `login_variables` are the
-    variables of the environment that suites read a token from. `original` is for replicas: what they stand for.
+    variables of the environment that suites read a token from. `workload` drives it where a test says nothing; None is
+    an open loop of its journeys. `original` is for replicas: what they stand for.
     """
 
     name: str
@@ -187,6 +226,7 @@ class System:
     probe_headers: Callable[[], Mapping[str, str]] = dict
     login: Callable[[str], Mapping[str, str]] | None = None
     login_variables: tuple[str, ...] = ()
+    workload: Workload | None = None
     original: Original | None = None
 
     def service(self, name: str) -> Service:

@@ -78,12 +78,98 @@ class Suite:
         return {"suite": self.path, "once": self.once, "bases": dict(self.bases), "timeout_s": self.timeout_s}
 
 
-Workload = OpenLoop | Suite
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Scripted:
+    """Journeys read from a file of another tool: an OpenAPI document, a HAR recording, a Postman collection.
+
+    Each is tried before the case; what the system does not answer below 400 twice is left out. What is left is sent as
+    an open loop sends it. `deletions` has requests sent that delete something; they are left out without it.
+    """
+
+    module: ClassVar[str] = "pytest_anomod.workloads.scripted"
+    closed_loop: ClassVar[bool] = False
+    usual_rps: ClassVar[float | None] = None
+    kinds: ClassVar[tuple[str, ...]] = ("openapi", "har", "postman")
+
+    kind: str
+    path: str
+    deletions: bool = False
+    rate_rps: float | None = None
+    timeout_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        _check_kind(self.kind, self.kinds)
+        _check_tempo(self.rate_rps, self.timeout_s, "journeys")
+
+    @property
+    def title(self) -> str:
+        """What the label calls it: the kind and the file, not where it lies."""
+        return f"{self.kind}:{PurePath(self.path).name}"
+
+    def spec(self) -> dict[str, Json]:
+        """What the module's `start` needs to know of it, beside the rate."""
+        return {"kind": self.kind, "path": self.path, "deletions": self.deletions, "timeout_s": self.timeout_s}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """A program of another tool that sends, a locust file or a k6 script, through a proxy of ours that records.
+
+    A closed loop of `users` users. `rate_rps` is the most requests a second that the proxy lets through. `bases` are
+    URLs written into the file that mean a service of the system ("" is the entry).
+    """
+
+    module: ClassVar[str] = "pytest_anomod.workloads.driver"
+    closed_loop: ClassVar[bool] = True
+    usual_rps: ClassVar[float | None] = 60.0
+    kinds: ClassVar[tuple[str, ...]] = ("locust", "k6")
+
+    kind: str
+    path: str
+    users: int = 4
+    bases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    rate_rps: float | None = None
+    timeout_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        _check_kind(self.kind, self.kinds)
+        _check_tempo(self.rate_rps, self.timeout_s, "requests")
+        if not 1 <= self.users <= 500:
+            msg = f"users={self.users!r} of the workload must be from 1 to 500"
+            raise ScenarioError(msg)
+
+    @property
+    def title(self) -> str:
+        """What the label calls it: the kind and the file, not where it lies."""
+        return f"{self.kind}:{PurePath(self.path).name}"
+
+    def spec(self) -> dict[str, Json]:
+        """What the module's `start` needs to know of it, beside the rate."""
+        return {
+            "kind": self.kind, "path": self.path, "users": self.users, "bases": dict(self.bases),
+            "timeout_s": self.timeout_s,
+        }  # fmt: skip
+
+
+Workload = OpenLoop | Suite | Scripted | Driver
 
 
 def workload_from_json(document: Mapping[str, Json]) -> Workload:
     """The workload whose fields were written down; TypeError names a field that none has."""
+    if "kind" in document:
+        return (Driver if document["kind"] in Driver.kinds else Scripted)(**document)
     return Suite(**document) if "path" in document else OpenLoop(**document)
+
+
+def is_replayed(title: str) -> bool:
+    """Whether the workload of a label sent what was written without us, in a closed loop: errors may be meant."""
+    return title.partition(":")[0] in ("suite", *Driver.kinds)
+
+
+def _check_kind(kind: str, kinds: tuple[str, ...]) -> None:
+    if kind not in kinds:
+        msg = f"kind={kind!r} of the workload is none of {', '.join(kinds)}"
+        raise ScenarioError(msg)
 
 
 def _check_tempo(rate_rps: float | None, timeout_s: float, what: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pytest_anomod.model.verdict import is_expected
@@ -12,7 +11,7 @@ COLUMNS = ("system", "scenario", "fault", "target", "target_rps", "verdict", "se
 MARKUP = {"passed": {"green": True}, "failed": {"red": True}, "xfailed": {"yellow": True}}
 
 
-def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: Path) -> None:
+def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: str) -> None:
     """Write one line per case, sorted by system and scenario, one more for a mostly failing suite; and the dataset.
 
     target_rps is how many requests a second passed through the target in the baseline.

@@ -11,8 +11,11 @@ import pytest
 from pytest_anomod.case import Allowance, Case, CaseResult
 from pytest_anomod.declare import Declaration
 from pytest_anomod.model import catalog
+from pytest_anomod.model.errors import DatasetError
+from pytest_anomod.model.redact import redact_text
 from pytest_anomod.run.deployments import Deployments
-from pytest_anomod.run.options import chosen, durations, out_directory, suite_workload
+from pytest_anomod.run.options import chosen, dataset_place, durations, store_url
+from pytest_anomod.run.workload_choice import chosen_workload
 
 
 def begin_case(deployments: Deployments, declaration: Declaration, test: str, *, repetition: int) -> Case:
@@ -23,7 +26,7 @@ def begin_case(deployments: Deployments, declaration: Declaration, test: str, *,
         durations=durations(config),
         rate_rps=config.option.anomod_rate,
         seed=run_seed(config, repetition),
-        workload=suite_workload(config, declaration),
+        workload=chosen_workload(deployments, declaration),
     )
     runtime = deployments.runtime(declaration)
     return Case(
@@ -59,11 +62,36 @@ def scenario_name(test: str) -> str:
     return test.removeprefix("test_").lower()
 
 
+def send(case: Case, config: pytest.Config) -> None:
+    """After a case's test: send it to the object store that the dataset goes to, with the attempts that it replaces.
+
+    What the store does not take stays here, and is tried again at the end of the run.
+    """
+    url = store_url(config)
+    if not url or case.result is None:
+        return
+    from pytest_anomod.dataset.store import send_case
+    from pytest_anomod.run.telling import tell_once
+
+    try:
+        for result in (*case.result.superseded, case.result):
+            send_case(result.directory, url)
+    except DatasetError as error:
+        tell_once(config, redact_text(f"{error}; the case waits in {case.session.out}"))
+
+
 def finish_run(config: pytest.Config) -> None:
-    """At the end of a run: the dataset's index, and the Allure report's categories and environment if there is one."""
+    """At the end of a run: the dataset's index, and the Allure report's categories and environment if there is one.
+
+    What an object store has not taken yet is sent first.
+    """
     from pytest_anomod.dataset.write import write_index
 
-    write_index(out_directory(config))
+    if url := store_url(config):
+        from pytest_anomod.dataset.store import send_all
+
+        send_all(url)
+    write_index(dataset_place(config))
     directory = config.getoption("allure_report_dir", None)
     if directory:
         from pytest_anomod.report.allure import write_run_files

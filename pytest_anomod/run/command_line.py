@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pytest_anomod.declare import Declaration
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "out": {"metavar": "DIR", "default": "anomod-dataset", "help": "root of the dataset (%(default)s)"},
+    "out": {"metavar": "DIR", "default": "anomod-dataset", "help": "root of the dataset, a URL too (%(default)s)"},
     "durations": {
         "metavar": "PROFILE",
         "default": "quick",
@@ -40,6 +40,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "action": "append",
         "help": "URL written into the suite that means the system (or one of its services), such as "
         "http://localhost:8080; 'auto', the default, finds it; may be given more than once",
+    },
+    "workload": {
+        "metavar": "KIND[:ARGUMENT]",
+        "help": "what drives every scenario in place of its own workload: evomaster[:60s] has EvoMaster, as found "
+        "on this machine, write a suite once, and replays it; openapi:FILE, har:FILE, postman:FILE, locust:FILE and "
+        "k6:FILE play a file of another tool",
+    },
+    "deletions": {
+        "action": "store_true",
+        "help": "with openapi, har and postman: also send requests that delete; they are left out without it",
     },
     "seed": {"metavar": "N", "type": int, "default": 1, "help": "seed of workloads and data (%(default)s)"},
     "shard": {

@@ -16,8 +16,9 @@ from pytest_anomod.model.injector import Injector
 from pytest_anomod.run.choosing import runtime_name
 from pytest_anomod.run.command_line import declared_by, given_options
 from pytest_anomod.run.mistakes import at_test
-from pytest_anomod.run.options import AUTO, out_directory, suite_workload
+from pytest_anomod.run.options import AUTO, out_directory, store_url
 from pytest_anomod.run.originals import with_original
+from pytest_anomod.run.workload_choice import check_workload
 
 
 def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> None:
@@ -30,9 +31,14 @@ def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> Non
         from pytest_anomod.dataset.write import check_out
 
         check_out(out_directory(config))
+        if store_url(config) and not hasattr(config, "workerinput"):
+            from pytest_anomod.dataset.store import check_store, send_all
+
+            check_store(store_url(config))
+            send_all(store_url(config))  # what an earlier run had to leave
     systems = {declaration.system.name: declaration for declaration in declarations}
     for declaration in systems.values():
-        suite_workload(config, declaration)
+        check_workload(config, declaration)
     runtimes = {
         (runtime_name(config, declaration), declaration.system.name): declaration for declaration in declarations
     }

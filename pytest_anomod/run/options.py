@@ -5,22 +5,40 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_anomod.declare import Declaration
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.redact import redact_text
 from pytest_anomod.model.scenario import PROFILES, Durations
-
-if TYPE_CHECKING:
-    from pytest_anomod.model.workload import Suite
 
 AUTO = "auto"  # the same word as choice.AUTO, whose module only those need who say it
 
 
+def store_url(config: pytest.Config) -> str:
+    """The URL of the object store that the dataset goes to; "" for a directory of this machine."""
+    out = str(config.option.anomod_out)
+    return out if "://" in out else ""
+
+
+def dataset_place(config: pytest.Config) -> Path:
+    """The dataset's root for who reads it: a directory, or the place in an object store."""
+    if not store_url(config):
+        return out_directory(config)
+    from pytest_anomod.dataset import layout
+
+    return layout.place(store_url(config))
+
+
 def out_directory(config: pytest.Config) -> Path:
-    """The dataset's root; a relative one is taken from where pytest was called."""
+    """Where cases are recorded: the dataset's root, or for an object store where they wait until they are sent.
+
+    A relative one is taken from where pytest was called.
+    """
+    if store_url(config):
+        from pytest_anomod.dataset.store import waiting_room
+
+        return waiting_room(store_url(config))
     return Path(config.invocation_params.dir, config.option.anomod_out).absolute()
 
 
@@ -49,25 +67,5 @@ def chosen(config: pytest.Config) -> dict[str, str]:
         "Durations": f"{option.anomod_durations} x {option.anomod_scale:g}"
         + (f", history {option.anomod_history:g} s" if option.anomod_history else ""),
         "Seed": str(option.anomod_seed),
-        "Dataset": option.anomod_out,
+        "Dataset": redact_text(option.anomod_out),
     }
-
-
-def suite_workload(config: pytest.Config, declaration: Declaration) -> Suite | None:
-    """The suite that the command line puts in the place of a test's workload, or None; ScenarioError if it can't be."""
-    option = config.option
-    if option.anomod_suite is None:
-        if option.anomod_suite_once or option.anomod_suite_base:
-            msg = (
-                "--anomod-suite-once and --anomod-suite-base say how to play a suite: name it with --anomod-suite PATH"
-            )
-            raise ScenarioError(msg)
-        return None
-    from pytest_anomod.workloads.suite import AUTO, prepare
-
-    return prepare(
-        Path(config.invocation_params.dir, option.anomod_suite),
-        once=option.anomod_suite_once,
-        bases=option.anomod_suite_base or (AUTO,),
-        system=declaration.system,
-    )

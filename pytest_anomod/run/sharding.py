@@ -8,14 +8,11 @@ from typing import Any
 
 import pytest
 
+from pytest_anomod.dataset.doubles import AGAIN
 from pytest_anomod.declare import case_seed
-from pytest_anomod.model.verdict import Verdict
 from pytest_anomod.run.cases import run_seed, scenario_name
 from pytest_anomod.run.command_line import declaration_of, repetition_of
-from pytest_anomod.run.options import out_directory, shard
-
-AGAIN = (Verdict.CONTAMINATED, Verdict.BROKEN)
-"""Verdicts of cases that are worth another try."""
+from pytest_anomod.run.options import dataset_place, shard
 
 Key = tuple[str, str, int]
 """System, scenario and seed of a case."""
@@ -32,7 +29,7 @@ def keep_shard(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 def skip_done(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip the scenarios whose case is in the dataset (--anomod-resume)."""
-    done = cases_there(out_directory(config))
+    done = cases_there(dataset_place(config))
     for item in items:
         declaration = declaration_of(item)
         if declaration is None:
@@ -50,7 +47,7 @@ def cases_there(out: Path) -> dict[Key, str]:
         told, scenario = _read(file), _read(file.with_name("scenario.json"))
         if told.get("verdict") not in (None, *AGAIN) and "seed" in scenario:
             key = (scenario["system"], scenario["name"], scenario["seed"])
-            found[key] = f"{file.parent.relative_to(out)}, {told['verdict']}"
+            found[key] = f"{file.parent.relative_to(out).as_posix()}, {told['verdict']}"
     return found
 
 

@@ -18,6 +18,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_anomod.agents import cache
+from pytest_anomod.agents.language import language, offered
 from pytest_anomod.host import cgroups
 from pytest_anomod.host.state import state_root
 from pytest_anomod.model.errors import SafetyError
@@ -63,11 +65,17 @@ class Machine:
     no_statistic: str
     blade_home: str
     blade_lacks: tuple[str, ...]
+    evomaster: str
+    no_evomaster: str
     go: str
+    agents: tuple[tuple[str, str], ...] = ()
+    """Languages, and where what runs in their services is; "" for what is not fetched."""
 
 
-def survey(*, blade_home: str = "", blade_lacks: Sequence[str] = ()) -> Machine:
-    """This machine, in about a second; what is known of ChaosBlade is handed in by who knows it."""
+def survey(
+    *, blade_home: str = "", blade_lacks: Sequence[str] = (), evomaster: str = "", no_evomaster: str = ""
+) -> Machine:
+    """This machine, in about a second; what is known of ChaosBlade and EvoMaster is handed in by who knows it."""
     directory, no_state = _state_directory()
     docker, no_docker = ask_docker()
     image, no_image = _image() if docker else ("", "")
@@ -100,8 +108,16 @@ def survey(*, blade_home: str = "", blade_lacks: Sequence[str] = ()) -> Machine:
         no_statistic=try_in_namespace(_STATISTIC),
         blade_home=blade_home,
         blade_lacks=tuple(blade_lacks),
+        evomaster=evomaster,
+        no_evomaster=no_evomaster,
         go=_first_line(["go", "version"]),
+        agents=_agents(),
     )
+
+
+def _agents() -> tuple[tuple[str, str], ...]:
+    found = [language(name) for name in offered()]
+    return tuple((one.name, str(cache.ready(one) or "")) for one in found if one.artefacts)
 
 
 def find_python(version: str) -> str:

@@ -98,7 +98,7 @@ class ReplicaDeployment(WrittenDown):
             service=service,
             kind=ServiceKind(described["kind"]),
             instance_id=f"{service}-{restarts + 1}",
-            address=(ports.HOST, described["port"]),
+            address=(described.get("host", ports.HOST), described["port"]),
             inner_address=inner_address,
             pid=pid,
             start_time=start_time,

@@ -15,8 +15,12 @@ from pytest_anomod.sources.collect import Reader
 class PulledReader(Reader):
     """Records of some backends, with the instance that was seen to run where a backend does not say it.
 
+    `renamed` are services whose records get that in any case: SDKs of ours have another id in each of their processes.
+
     Nobody can tell whether all that is on its way has come, so they are asked `settle_s` after the end.
     """
+
+    renamed: frozenset[str] = frozenset()
 
     def __init__(self, deployment: Deployment, fields: Sequence[str], backends: Sequence[read.Reader]) -> None:
         super().__init__()
@@ -54,6 +58,6 @@ class PulledReader(Reader):
 
     def _named(self, row: Row) -> Row:
         time_unix_nano, service, instance, *rest = row
-        return (
-            row if instance is not None else (time_unix_nano, service, self._watch.at(service, time_unix_nano), *rest)
-        )
+        if instance is not None and service not in self.renamed:
+            return row
+        return (time_unix_nano, service, self._watch.at(service, time_unix_nano) or instance, *rest)

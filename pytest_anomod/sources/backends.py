@@ -54,6 +54,7 @@ class InboxReader(PulledReader):
 
     def __init__(self, deployment: Deployment, signal: str, sources: Sequence[source.OtlpInbox]) -> None:
         self._signal = signal
+        self.renamed = frozenset(service for each in sources for service in each.ours)
         self._receivers = [_receiver(each) for each in sources]
         super().__init__(deployment, FIELDS[signal], [_Signal(receiver, signal) for receiver in self._receivers])
 

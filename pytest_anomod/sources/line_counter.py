@@ -70,7 +70,7 @@ class LineCounterReader(Reader):
         """Have all agents begin anew; CaptureError when none answers."""
         self._watch.look()
         now = clock.now_ns()
-        self._opening = self._ask(_Window(now, now), FINAL_WAIT_S)
+        self._opening = self._ask(_Window(now, now), FINAL_WAIT_S, full=True)
         answers = self._opening.answers.values()
         if not any(answer.snapshot for answer in answers):
             errors = "; ".join(sorted({str(answer.error or "no answer in time") for answer in answers}))
@@ -87,6 +87,8 @@ class LineCounterReader(Reader):
             return
         self._stopped = True
         self._close_window(FINAL_WAIT_S)
+        for service in self._services:
+            self._make_lines(service)
         for window in (self._opening, *self._windows):
             self._learn(window)
             self.dropped += sum(not answer.done.is_set() for answer in window.answers.values())
@@ -116,7 +118,7 @@ class LineCounterReader(Reader):
         self._windows.append(self._ask(window, wait_s))
         self._watch.look()
 
-    def _ask(self, window: _Window, wait_s: float) -> _Window:
+    def _ask(self, window: _Window, wait_s: float, *, full: bool = False) -> _Window:
         """Ask all agents at once; those still busy with an earlier question are not asked again."""
         for service in self._services:
             pending = self._pending.get(service)
@@ -124,7 +126,7 @@ class LineCounterReader(Reader):
                 continue
             answer = self._pending[service] = window.answers[service] = _Answer()
             threading.Thread(
-                target=self._snapshot, args=(service, answer), name=f"coverage of {service}", daemon=True
+                target=self._snapshot, args=(service, answer, full), name=f"coverage of {service}", daemon=True
             ).start()
         deadline = clock.monotonic_s() + wait_s
         for service in self._services:
@@ -133,9 +135,11 @@ class LineCounterReader(Reader):
                 pending.late = True
         return window
 
-    def _snapshot(self, service: str, answer: _Answer) -> None:
+    def _snapshot(self, service: str, answer: _Answer, full: bool) -> None:
+        # full: what is known of all files, not only of those that ran
+        asked = {"reset": True, "full": True} if full else {"reset": True}
         try:
-            snapshot = need(self._deployment, Agent, service).ask("/coverage/snapshot", {"reset": True})
+            snapshot = need(self._deployment, Agent, service).ask("/coverage/snapshot", asked)
             answer.snapshot = {} if snapshot is None else snapshot
         except DeploymentError as error:
             answer.error = error  # killed, stopped or held: the window is truncated, and that is all
@@ -143,6 +147,22 @@ class LineCounterReader(Reader):
             answer.error = error
         finally:
             answer.done.set()
+
+    def _make_lines(self, service: str) -> None:
+        """Have what an agent gave raw be made into lines, all at once."""
+        answers = (window.answers.get(service) for window in (self._opening, *self._windows))
+        raw = [answer for answer in answers if answer is not None and "raw" in (answer.snapshot or {})]
+        if not raw:
+            return
+        snapshots = [dict(answer.snapshot or {}) for answer in raw]
+        agent = need(self._deployment, Agent, service)
+        try:
+            made = agent.ask("/coverage/lines", {"snapshots": [snapshot["raw"] for snapshot in snapshots]})
+        except DeploymentError as error:
+            msg = f"the coverage of {service!r} can't be made into lines: {error}"
+            raise CaptureError(msg) from error
+        for answer, snapshot, files in zip(raw, snapshots, made, strict=True):
+            answer.snapshot = {**snapshot, "files": files}
 
     def _learn(self, window: _Window) -> None:
         """Take in which lines there are; CaptureError for an agent that died of something else than being away."""

@@ -9,7 +9,7 @@ import gc
 import math
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,13 @@ class Generator:
     left then, and all that is left when the owner (the parent process) died, is recorded as cancelled.
     """
 
-    def __init__(self, load: Load, records: Path, *, owner_pid: int | None = None) -> None:
+    def __init__(
+        self, load: Load, records: Path, *, owner_pid: int | None = None, notes: Mapping[str, Any] | None = None
+    ) -> None:
         self._load = load
         self._records_path = records
         self._owner_pid = owner_pid
+        self._notes = dict(notes or {})
         self._counts: collections.Counter[str] = collections.Counter()
         self._lags_ms: collections.Counter[int] = collections.Counter()
         self._journey_errors: dict[str, str] = {}
@@ -166,13 +169,14 @@ class Generator:
                 "answered": counts["answered"],
                 "journey_errors": counts["journey_errors"],
                 "last_journey_errors": dict(self._journey_errors),
+                **self._notes,
                 "lag": {f"p{share}_ms": _percentile(lags, share) for share in (50, 95, 99, 100)},
             },
         )
 
 
-def run_generator(load: Load, records: Path, *, owner_pid: int | None) -> None:
-    """Play a load in this process, on the fastest event loop there is."""
+def run_generator(load: Load, records: Path, *, owner_pid: int | None, notes: Mapping[str, Any] | None = None) -> None:
+    """Play a load in this process, on the fastest event loop there is; `notes` are part of the summary."""
     runner: Callable[..., Any] = asyncio.run
     with contextlib.suppress(ImportError):
         import uvloop
@@ -180,7 +184,7 @@ def run_generator(load: Load, records: Path, *, owner_pid: int | None) -> None:
         runner = uvloop.run
 
     async def main() -> None:
-        await Generator(load, records, owner_pid=owner_pid).run()
+        await Generator(load, records, owner_pid=owner_pid, notes=notes).run()
 
     gc.collect()
     gc.freeze()  # what is loaded by now stays: collections then look at requests alone

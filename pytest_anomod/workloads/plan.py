@@ -43,8 +43,8 @@ class Arrival:
     random: Random
 
 
-def read_spec(spec: Mapping[str, Json]) -> Load:
-    """The load a spec asks for; ScenarioError names what does not fit.
+def read_spec(spec: Mapping[str, Json], journeys: tuple[Journey, ...] | None = None) -> Load:
+    """The load a spec asks for, of these journeys or the system's; ScenarioError names what does not fit.
 
     Needed: system (name), entry_url, seed, deadline_s. Optional: urls (public service -> base URL), rate_rps and mix
     (journey -> weight; the system's own by default), timeout_s of a request (5), body_limit_bytes (4096) of what is
@@ -57,7 +57,7 @@ def read_spec(spec: Mapping[str, Json]) -> Load:
         system=system,
         entry_url=str(spec["entry_url"]).rstrip("/"),
         urls={name: str(url).rstrip("/") for name, url in (spec.get("urls") or {}).items()},
-        journeys=_mixed(system, spec.get("mix")),
+        journeys=_mixed(system, spec.get("mix")) if journeys is None else journeys,
         rate_rps=rate_rps,
         timeout_s=timeout_s,
         seed=spec["seed"],

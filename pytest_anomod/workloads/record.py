@@ -101,6 +101,16 @@ def state_path(records: Path) -> Path:
     return records.with_name(records.name + ".state.json")
 
 
+def reference_path(records: Path) -> Path:
+    """Where the process that replays a suite says what the reference round was like."""
+    return records.with_name(records.name + ".reference.json")
+
+
+def plays_path(records: Path) -> Path:
+    """Where it finds what was chosen for all other rounds."""
+    return records.with_name(records.name + ".plays.json")
+
+
 def write_json(path: Path, document: Json) -> None:
     """Write a JSON file so that a reader sees the old or the new one, never half of it."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")

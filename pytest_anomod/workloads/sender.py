@@ -29,6 +29,7 @@ def launch(
     timeout_s: float,
     environment: Mapping[str, str] | None = None,
     has_begun: Callable[[Mapping[str, Json]], bool] = bool,
+    start_timeout_s: float = START_TIMEOUT_S,
 ) -> dict[str, Json]:
     """Start `python -m MODULE SPECFILE RECORDS` and return once it sends; the handle is enough for `stop` anywhere.
 
@@ -52,7 +53,7 @@ def launch(
     try:
         clock.wait_until(
             lambda: _has_begun(child, records, has_begun),
-            timeout_s=START_TIMEOUT_S,
+            timeout_s=start_timeout_s,
             what=f"the workload of {spec['system']} to send",
         )
     except BaseException as error:

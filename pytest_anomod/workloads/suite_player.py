@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -20,9 +21,10 @@ from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.redact import redact_text
 from pytest_anomod.workloads.plan import BODY_LIMIT_BYTES
-from pytest_anomod.workloads.record import Records, state_path, write_json
+from pytest_anomod.workloads.record import Records, plays_path, reference_path, state_path, write_json
 from pytest_anomod.workloads.suite_address import Addresses
 from pytest_anomod.workloads.suite_login import log_in
+from pytest_anomod.workloads.suite_rounds import REFERENCE_S, shuffled
 from pytest_anomod.workloads.suite_wire import Wire, WorkloadOver
 
 FILES = "test_*.py *_test.py *_Test.py *Test.py"
@@ -31,6 +33,8 @@ FILES = "test_*.py *_test.py *_Test.py *Test.py"
 _TELLING = re.compile(r"anomod|chaos|fault|inject|blade|toxiproxy|netem|litmus", re.IGNORECASE)
 _REPORT_EVERY_S = 0.5
 _MOST_FAILURES = 20
+_ASK_S = 0.05
+_REFERENCE_RPS = 60.0
 
 
 def pytest_arguments(suite: Path) -> list[str]:
@@ -82,6 +86,7 @@ class Player(Collected):
         bases = {base: service or system.entry for base, service in (spec.get("bases") or {}).items()}
         self.suite = Path(spec["suite"])
         self._spec = spec
+        self._records_path = records
         self._state_path = state_path(records)
         self._records = Records(records)
         self._wake = threading.Event()
@@ -98,6 +103,7 @@ class Player(Collected):
         self._ended_s: float | None = None
         self._is_over = False
         self._start_ns, self._start_s, self._due_s = 0, 0.0, 0.0
+        self._deadline_s = 0.0
         self._played, self._loops = 0, 0
         self._outcomes: Counter[str] = Counter()
         self._by_test: dict[str, Counter[str]] = {}
@@ -143,12 +149,16 @@ class Player(Collected):
         session.config.option.tbstyle = "line"
         names = journey_names(self.tests)
         self._start_ns, self._start_s = clock.now_ns(), clock.monotonic_s()
+        self._deadline_s = self._start_s + float(self._spec["deadline_s"])
         threading.Thread(target=self._watch_over, daemon=True, name="watch").start()
+        items = {item.nodeid: item for item in session.items}
+        kinds = self._reference(items, names) if self._spec.get("reference") else ([], list(items))
         while not self._end_reason:
-            items = Random(f"{self._spec['seed']} {self._loops}").sample(session.items, len(session.items))
-            for item, nextitem in zip(items, [*items[1:], None], strict=True):
-                self._wait_for_turn()
-                self._play(item, nextitem, names[item.nodeid])
+            order = shuffled(*kinds, Random(f"{self._spec['seed']} {self._loops}"))
+            for test, after in zip(order, [*order[1:], ""], strict=True):
+                self._wait_for_turn(float(self._spec["rate_rps"]))
+                # who plays twice is set up twice
+                self._play(items[test], items.get(after) if after != test else None, names[test])
             self._loops += 1
             if not self.wire.counts.total():
                 self.end(f"error: {self._why_not(0)}")
@@ -179,17 +189,40 @@ class Player(Collected):
         self._outcomes[self._outcome] += 1
         self._by_test.setdefault(journey, Counter())[self._outcome] += 1
 
-    def _wait_for_turn(self) -> None:
+    def _reference(self, items: Mapping[str, pytest.Item], names: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """Play each test once, say what it was like, and wait until the owner has chosen what a round plays."""
+        looked: list[Json] = []
+        order = Random(f"{self._spec['seed']} reference").sample([*items], len(items))
+        for test, after in zip(order, [*order[1:], ""], strict=True):
+            self._wait_for_turn(max(_REFERENCE_RPS, float(self._spec["rate_rps"])))
+            begun_s = clock.monotonic_s()
+            if begun_s > self._start_s + REFERENCE_S or self._end_reason:
+                break
+            self._play(items[test], items.get(after), names[test])
+            seconds = clock.monotonic_s() - begun_s
+            looked.append({"test": test, "journey": names[test], "seconds": seconds, "outcome": self._outcome})
+        if not self.wire.counts.total():
+            self.end(f"error: {self._why_not(0)}")
+        write_json(reference_path(self._records_path), {"looked": looked, "of": len(items)})
+        while not plays_path(self._records_path).exists() and not self._end_reason:
+            clock.sleep(_ASK_S)
+        if self._end_reason:
+            return [], []
+        self._deadline_s = clock.monotonic_s() + float(self._spec["deadline_s"])
+        plays = json.loads(plays_path(self._records_path).read_text(encoding="utf-8"))
+        return plays["reaching"], plays["others"]
+
+    def _wait_for_turn(self, rate_rps: float) -> None:
         """Keep the ordered rate: tests begin 1/rate seconds apart on average, in step with nothing."""
         clock.sleep(self._due_s - clock.monotonic_s())
-        self._due_s = clock.monotonic_s() + (0.5 + self._random.random()) / float(self._spec["rate_rps"])
+        self._due_s = clock.monotonic_s() + (0.5 + self._random.random()) / rate_rps
 
     def _why_not(self, code: int) -> str:
         if self.errors:
             return f"the suite {self.suite.name} can't be collected: {self.errors[0]}"
         if not self.tests:
             return f"the suite {self.suite.name} has no tests (exit code {code} of pytest)"
-        if not self._loops:
+        if not self._loops and not self._spec.get("reference"):
             return f"pytest left the suite {self.suite.name} with exit code {code} before its tests were over"
         told = ", ".join(f"{count} {name}" for name, count in self._outcomes.items())
         failure = next(iter(self._failures.values()), "")
@@ -215,11 +248,10 @@ class Player(Collected):
     def _watch_over(self) -> None:
         """Write the state twice a second; end at the deadline and when the owner dies; see to it that the end comes."""
         main, owner = threading.main_thread().ident or 0, self._spec.get("owner_pid")
-        deadline_s = self._start_s + float(self._spec["deadline_s"])
         while not self._is_over:
             if owner is not None and os.getppid() != owner:
                 self.end("owner died")
-            if clock.monotonic_s() >= deadline_s:
+            if clock.monotonic_s() >= self._deadline_s:
                 self.end("deadline")
             try:
                 self._write_state("sending")

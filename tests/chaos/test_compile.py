@@ -11,8 +11,9 @@ from chaoslib.experiment import ensure_experiment_is_valid
 from pytest_anomod.chaos.compile import compile_experiment
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.scenario import Durations
 from pytest_anomod.model.workload import Suite
-from pytest_anomod.testing import FakeFault, FakeLoad, fake_scenario
+from pytest_anomod.testing import QUICK, FakeFault, FakeLoad, fake_scenario
 
 
 def _named(activities: list[dict]) -> list[str]:
@@ -60,6 +61,20 @@ def test_the_workload_gets_the_rate_of_the_system_unless_the_scenario_has_its_ow
     assert rate() == 300.0
     assert rate(workload=FakeLoad(rate_rps=12)) == 12
     assert rate(workload=Suite(path="/somewhere/suite.py")) == 60
+
+
+def test_a_suite_hears_what_its_reference_round_is_for():
+    def spec(**changes):
+        scenario = fake_scenario(system="social_network", workload=Suite(path="/somewhere/suite.py"), **changes)
+        experiment = compile_experiment(scenario, {}, injector="fake", records="", tempo=QUICK)
+        arguments = experiment["steady-state-hypothesis"]["probes"][0]["provider"]["arguments"]
+        return arguments["workload"]["spec"]
+
+    windows = {"warmup_s": 1, "recovery_s": 1, "baseline_s": 9, "anomaly_s": 7}
+    wish = spec(target="media-service", durations=Durations(**windows))["reference"]
+    assert wish == {"target": "media-service", "instead": [], "window_s": 7}
+    # a store need not be in any trace
+    assert spec(target="media-mongodb")["reference"]["instead"] == ["media-frontend"]
 
 
 @pytest.mark.parametrize("text", ["$HOME", "${name}", "$$", "5 $", "${anomod_dollar}"])

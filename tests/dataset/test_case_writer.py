@@ -37,8 +37,8 @@ def logs(windows, **changes):
     return {**build._logs(times, [False] * 3, build.random.Random(1)), **changes}
 
 
-def test_a_case_id_is_the_utc_minute_and_four_hex_digits():
-    assert re.fullmatch(r"\d{8}T\d{4}Z-[0-9a-f]{4}", new_case_id())
+def test_a_case_id_is_the_utc_minute_and_eight_hex_digits():
+    assert re.fullmatch(r"\d{8}T\d{4}Z-[0-9a-f]{8}", new_case_id())
 
 
 def test_the_directory_follows_hive_partitioning_and_odd_names_are_encoded(tmp_path):

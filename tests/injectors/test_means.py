@@ -54,12 +54,13 @@ def test_a_redis_limit_is_given_to_chaosblade_in_bytes():
 
 
 def test_a_partition_is_for_chaos_mesh_what_vanishes_between_two():
-    """It knows no refusal, and one value of a label."""
+    """It knows no refusal; several peers are values of one label."""
     spec = manifest(faults.NetworkPartition(peers=("cart-db",)), "cart")["spec"]
     assert (spec["action"], spec["direction"]) == ("partition", "both")
     assert spec["target"]["selector"]["labelSelectors"] == {"app": "cart-db"}
     assert manifest(faults.NetworkPartition(peers=("cart-db",), how="reject"), "cart") is None
-    assert manifest(faults.NetworkPartition(peers=("cart-db", "front")), "cart") is None
+    several = manifest(faults.NetworkPartition(peers=("cart-db", "front")), "cart")["spec"]["target"]["selector"]
+    assert several == {"expressionSelectors": [{"key": "app", "operator": "In", "values": ["cart-db", "front"]}]}
 
 
 def test_a_round_trip_takes_as_much_longer_in_chaos_mesh():
@@ -100,6 +101,14 @@ def test_a_fault_of_ones_own_has_no_means_until_it_registers_some():
     assert (means(Other()), manifest(Other(), "app")) == ("ChaosBlade has no fake_fault", None)
 
 
-def test_chaos_mesh_is_no_injector_yet():
-    """Nothing here speaks to a cluster."""
-    assert set(catalog.offers("injectors")) == {"native", "chaosblade"}
+def test_chaos_mesh_kills_again_and_again_by_a_schedule():
+    """As often as a pod can come back; without a limit to its history a Schedule may stop by itself."""
+    form = manifest(faults.KillService(period_s=3, away_s=1.5), "cart")
+    spec = form["spec"]
+    assert (form["kind"], spec["schedule"], spec["type"]) == ("Schedule", "@every 3s", "PodChaos")
+    assert (spec["historyLimit"], spec["podChaos"]["action"]) == (1, "pod-kill")
+
+
+def test_all_three_are_on_offer():
+    """By their names, without a cluster."""
+    assert set(catalog.offers("injectors")) == {"native", "chaosblade", "chaos_mesh"}

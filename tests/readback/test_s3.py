@@ -1,4 +1,6 @@
-"""A dataset in an S3 store: moto's server on loopback, read by the readers over s3fs."""
+"""A dataset in an S3 store: moto's server on loopback, read by the readers over s3fs, and cases that are sent there."""
+
+import shutil
 
 import fsspec
 import pytest
@@ -6,6 +8,9 @@ from moto.server import ThreadedMotoServer
 
 from conftest import DATASET
 from pytest_anomod import load_dataset
+from pytest_anomod.dataset import layout
+from pytest_anomod.dataset import store as stores
+from pytest_anomod.dataset.index import write_index
 
 
 @pytest.fixture
@@ -35,3 +40,16 @@ def test_the_readers_read_it(store, figure):
     assert case.traces.equals(here.case(case.case_id).traces)
     assert there.logs.equals(here.logs)
     figure("moto", f"load_dataset(s3://...): {len(there)} cases, {len(there.logs):,} lines")
+
+
+def test_cases_are_sent_there(store, monkeypatch, tmp_path, figure):
+    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path))
+    url = "s3://cases/sent"
+    stores.check_store(url)
+    room = stores.waiting_room(url)
+    shutil.copytree(DATASET, room, dirs_exist_ok=True)
+    sent = stores.send_all(url)
+    assert not [one for one in layout.case_directories(room) if layout.is_complete(one)]
+    assert write_index(url)["cases"] == sent
+    assert load_dataset(url).logs.equals(load_dataset(DATASET).logs)
+    figure("moto", f"--anomod-out=s3://...: {sent} cases sent and read again")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pytest_anomod.report.terminal import write_summary
 
 
@@ -26,6 +24,6 @@ def test_a_mostly_failing_suite_is_warned_of_below_its_case():
     fine = {"anomod_system": "a", "anomod_scenario": "fine", "anomod_verdict": "normal", "anomod_expects": "normal"}
     refused = {**fine, "anomod_scenario": "refused", "anomod_suite": warning}
     reporter = Lines()
-    write_summary(reporter, [refused, fine], Path("/out"))
+    write_summary(reporter, [refused, fine], "/out")
     assert [line.split()[1] for line in reporter.lines[1:3]] == ["fine", "refused"]
     assert reporter.lines[3:] == [f"  warning: {warning}", "2 cases; dataset: /out"]

@@ -25,6 +25,9 @@ ON_THE_COMMAND_LINE = {
     "--anomod-suite=broken.txt": "*broken.txt:2: *syntax*",
     "--anomod-suite-once": "*name it with --anomod-suite PATH",
     "--anomod-suite-base=http://localhost": "*name it with --anomod-suite PATH",
+    "--anomod-workload=evomastr": "--anomod-workload evomastr: 'evomastr' is none of *",
+    "--anomod-workload=evomaster:soon": "evomaster:soon: a length of time is wanted, such as *",
+    "--anomod-workload=evomaster": "ANOMOD_EVOMASTER_JAR=/nowhere.jar: there is no such file",
 }
 
 
@@ -33,6 +36,7 @@ def project(pytester, monkeypatch):
     """Three files of scenarios, beside what some options mean."""
     monkeypatch.setenv("DOCKER_HOST", NOWHERE)
     monkeypatch.setenv("ANOMOD_BLADE_HOME", "/nowhere")
+    monkeypatch.setenv("ANOMOD_EVOMASTER_JAR", "/nowhere.jar")
     pytester.makepyfile(test_a=HEADER + CONTROL, test_b=HEADER + CONTROL, test_c=HEADER + CONTROL)
     (pytester.path / "taken").write_text("mine")
     (pytester.path / "broken.txt").write_text("import unittest\ndef test_it(:\n    pass\n")

@@ -1,5 +1,8 @@
-"""Faults as resources of Chaos Mesh. Only their text: nothing here speaks to a cluster, so no injector is on offer."""
+"""Faults as resources of Chaos Mesh, in a Kubernetes cluster that has it."""
 
+from pytest_anomod.injectors.chaos_mesh.injector import ChaosMeshInjector
 from pytest_anomod.injectors.chaos_mesh.means import manifest
 
-__all__ = ["manifest"]
+__all__ = ["OFFERS", "manifest"]
+
+OFFERS = (ChaosMeshInjector(),)

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from pytest_anomod import faults
 from pytest_anomod.faults._relay import RelayedFault
 from pytest_anomod.faults._requests import RequestFault
+from pytest_anomod.injectors.chaos_mesh.resources import APP, by_label, repeated
 from pytest_anomod.model.fault import Fault, Json
 
 Manifest = Mapping[str, Json]
 _MONGODB_VOLUME = "/data/db"
+_LIFE_S = 3
+"""A pod that is killed more often than so has hardly come back: then it had better fail without a break."""
 
 
 @functools.singledispatch
@@ -23,6 +26,23 @@ def manifest(fault: Fault, target: str) -> Manifest | None:
     return None
 
 
+def why_not(fault: Fault) -> str:
+    """Why Chaos Mesh has nothing that does a fault as it is declared."""
+    if isinstance(fault, RequestFault) and fault.percent < 100:
+        return f"its percentages are of pods, none of requests: declare percent=100 in place of {fault.percent:g}"
+    if isinstance(fault, RelayedFault) and fault.off_s:
+        return "what comes and goes is a resource made anew each time, which takes it longer than a turn: off_s=0"
+    if isinstance(fault, faults.NetworkPartition):
+        return "it drops packets and refuses none: declare how='drop'"
+    if isinstance(fault, faults.MemoryPressure):
+        return "of what fills the memory its own program is what the kernel kills: declare outcome='squeeze'"
+    if isinstance(fault, faults.DiskThrottle):
+        return "it slows calls and limits no bytes: declare writes_per_s"
+    if isinstance(fault, faults.CodeDelay | faults.CodeException | faults.CodeReturn):
+        return "it patches Java classes by their names, of which the fault says none"
+    return "it has nothing like it"
+
+
 @manifest.register
 def _cpu_contention(fault: faults.CpuContention, target: str) -> Manifest | None:
     return _resource("StressChaos", target, stressors={"cpu": {"workers": fault.burners, "load": 100}})
@@ -30,7 +50,9 @@ def _cpu_contention(fault: faults.CpuContention, target: str) -> Manifest | None
 
 @manifest.register
 def _memory_pressure(fault: faults.MemoryPressure, target: str) -> Manifest | None:
-    """The program that fills; the limit is the container's own there."""
+    """The program that fills, for which memory is squeezed; the limit is the container's own there."""
+    if fault.outcome != "squeeze":
+        return None
     return _resource("StressChaos", target, stressors={"memory": {"workers": 1, "size": f"{fault.spare_mb:g}MB"}})
 
 
@@ -77,10 +99,10 @@ def _network_bandwidth(fault: faults.NetworkBandwidth, target: str) -> Manifest 
 
 @manifest.register
 def _network_partition(fault: faults.NetworkPartition, target: str) -> Manifest | None:
-    """Packets that vanish; it refuses none, and its selector holds one value of a label."""
-    if fault.how != "drop" or len(fault.peers) > 1:
+    """Packets that vanish; it refuses none."""
+    if fault.how != "drop":
         return None
-    peer = {"target": _pods(fault.peers[0])}
+    peer = {"target": _pods(*fault.peers)}
     return _resource("NetworkChaos", target, action="partition", direction="both", **peer)
 
 
@@ -102,8 +124,12 @@ def _http_delay(fault: faults.HttpDelay, target: str) -> Manifest | None:
 
 @manifest.register
 def _kill_service(fault: faults.KillService, target: str) -> Manifest | None:
-    """One kill, or for the loop a pod that fails for as long as the fault lasts."""
-    return _resource("PodChaos", target, action="pod-kill" if fault.once else "pod-failure")
+    """One kill, or one as often as a pod may come back; for a faster loop a pod that fails as long as it lasts."""
+    if fault.once:
+        return _resource("PodChaos", target, action="pod-kill")
+    if fault.period_s < _LIFE_S:
+        return _resource("PodChaos", target, action="pod-failure")
+    return repeated(_resource("PodChaos", target, action="pod-kill"), fault.period_s)
 
 
 @manifest.register
@@ -116,9 +142,9 @@ def _resource(kind: str, service: str, /, **spec: Json) -> Manifest:
     return {"kind": kind, "spec": {**_pods(service), **spec}}
 
 
-def _pods(service: str) -> Mapping[str, Json]:
-    """All pods of a service, as Chaos Mesh selects them."""
-    return {"mode": "all", "selector": {"labelSelectors": {"app": service}}}
+def _pods(*services: str) -> Mapping[str, Json]:
+    """All pods of some services, as Chaos Mesh selects them."""
+    return {"mode": "all", "selector": by_label(APP)(services)}
 
 
 def _slow_volume(target: str, delay_ms: float, **which: Json) -> Manifest:

@@ -1,7 +1,8 @@
 """Changing what a function of a running service does, and changing it back.
 
 The code object inside the function is swapped, so whoever holds a reference to the function sees the change; calls
-under way end as they began.
+under way end as they began. This file and code_lines.py need nothing but the standard library: the agent for other
+people's services loads them by themselves.
 """
 
 import __future__
@@ -11,15 +12,13 @@ import asyncio
 import builtins
 import contextlib
 import inspect
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, Literal
 
-from pytest_anomod.replicas.kit.coverage_meter import last_line
-from pytest_anomod.replicas.kit.telemetry import source_path
+from .code_lines import last_line
 
 _ACT = "\0act"
 
@@ -44,10 +43,15 @@ class Patch:
 
 
 class CodePatches:
-    """The patches of one process, by the name they were asked for ("module:Class.function")."""
+    """The patches of one process, by the name they were asked for ("module:Class.function").
 
-    def __init__(self, package: str) -> None:
-        self._package = package
+    `module` finds a loaded module by the first part of such a name (None: there is none), `source_path` makes of the
+    path of a source file what telemetry calls it.
+    """
+
+    def __init__(self, module: Callable[[str], ModuleType | None], source_path: Callable[[str], str]) -> None:
+        self._module = module
+        self._source_path = source_path
         self._originals: dict[str, tuple[FunctionType, CodeType]] = {}
 
     def locate(self, name: str) -> dict[str, Any]:
@@ -55,7 +59,7 @@ class CodePatches:
         function = self._find(name)
         code = self._originals[name][1] if name in self._originals else function.__code__
         return {
-            "file": source_path(code.co_filename),
+            "file": self._source_path(code.co_filename),
             "function": code.co_qualname,
             "first_line": code.co_firstlineno,
             "last_line": last_line(code),
@@ -85,7 +89,7 @@ class CodePatches:
 
     def _find(self, name: str) -> FunctionType:
         module_name, _, qualified = name.partition(":")
-        module = sys.modules.get(f"{self._package}.{module_name}")
+        module = self._module(module_name)
         if module is None or not qualified:
             raise PatchError(f"{name!r}: no module {module_name!r} in this service; write module:Class.function")
         found: Any = module
@@ -270,7 +274,10 @@ def _late_async(untouched: FunctionType, delay_s: float) -> Callable[..., Any]:
 
 
 def _exception(function: FunctionType, name: str) -> type[Exception]:
-    found = getattr(builtins, name, None) or function.__globals__.get(name)
+    first, *rest = name.split(".")
+    found = getattr(builtins, first, None) or function.__globals__.get(first)
+    for part in rest:
+        found = getattr(found, part, None)
     if not (isinstance(found, type) and issubclass(found, Exception)):
         raise PatchError(f"exception {name!r} is neither built in nor known to {function.__module__}")
     return found

@@ -18,6 +18,7 @@ from pytest_anomod.replicas.kit.http_server import HttpServer
 from pytest_anomod.replicas.kit.net import HOST
 from pytest_anomod.replicas.kit.processes import set_title
 from pytest_anomod.replicas.kit.service import Environment, Service, ServiceApp
+from pytest_anomod.replicas.kit.telemetry import source_path
 
 try:
     from uvloop import new_event_loop
@@ -91,7 +92,7 @@ async def _serve(
         Agent(
             token=plan.token,
             metrics=service.metrics,
-            patches=CodePatches(plan.package),
+            patches=CodePatches(lambda module: sys.modules.get(f"{plan.package}.{module}"), source_path),
             meter=meter,
             listener=listener,
             port=plan.port,

@@ -198,7 +198,7 @@ class Gateway(Service):
     @route("GET", "/openapi.json")
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document of this gateway."""
-        return json_response(openapi.document())
+        return json_response(openapi.document(f"http://{request.header('host')}"))
 
     # ---- everything else: static files
 

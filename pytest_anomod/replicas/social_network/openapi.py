@@ -6,6 +6,8 @@ from typing import Any
 Json = dict[str, Any]
 
 TEXT, JSON, HTML, PLAIN = "application/octet-stream", "application/json; charset=utf-8", "text/html", "text/plain"
+EMPTY = ""
+"""In the place of a content type: an answer without a body."""
 FORM = "application/x-www-form-urlencoded"
 
 _NUMBER: Json = {"type": "integer", "format": "int64", "minimum": 0}
@@ -62,8 +64,9 @@ def _timeline(kind: str, *, login: bool) -> Operation:
 
 def _edge(action: str, *, browser: bool) -> Operation:
     answers = _OK
-    if browser and action == "follow":
-        answers = {(302, HTML): "Done: to the page of contacts."}
+    if browser:
+        follows = action == "follow"
+        answers = {(302, HTML): "Done: to the page of contacts."} if follows else {(200, EMPTY): "Done: no body."}
     return Operation(
         method="POST", path=f"/{'api' if browser else 'wrk2-api'}/user/{action}",
         summary=f"One user {action}s another, by ids or by names.", either=_EDGE,
@@ -74,7 +77,8 @@ def _edge(action: str, *, browser: bool) -> Operation:
 def _relations(who: str) -> Operation:
     return Operation(
         method="GET", path=f"/api/user/get_{who}", summary=f"Every {who} of who is logged in.", login=True,
-        answers=_RELATED | {(401, TEXT): "No login token.", (401, PLAIN): "One that does not count."} | _PLAIN_FAILED,
+        answers=_RELATED | _PLAIN_FAILED
+        | {(401, EMPTY): "No login token: no body.", (401, PLAIN): "One that does not count: a text."},
     )  # fmt: skip
 
 
@@ -115,14 +119,15 @@ OPERATIONS = (
 )  # fmt: skip
 
 
-def document() -> Json:
-    """The document."""
+def document(server: str = "/") -> Json:
+    """The document, for a gateway at a URL."""
     paths: dict[str, Json] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
     return {
         "openapi": "3.0.3",
         "info": {"title": "SocialNetwork", "version": "1.0"},
+        "servers": [{"url": server}],
         "paths": paths,
         "components": {"securitySchemes": {"login": {"type": "apiKey", "in": "cookie", "name": "login_token"}}},
     }
@@ -141,18 +146,21 @@ def _described(operation: Operation) -> Json:
         ]
     else:
         described["requestBody"] = {"required": True, "content": {FORM: {"schema": _form(operation)}}}
-    if operation.login:
-        described["security"] = [{"login": []}]
+    described["security"] = [{"login": []}] if operation.login else []
     return described
 
 
 def _responses(answers: dict[tuple[int, str], str]) -> Json:
+    """What is sent without a body in some cases has no content here, for tools take a body as promised then."""
     responses: dict[str, Json] = {}
     for (status, content_type), text in sorted(answers.items()):
         response = responses.setdefault(str(status), {"description": text, "content": {}})
         if text not in response["description"]:
             response["description"] += f" Or: {text}"
         response["content"][content_type] = {}
+    for response in responses.values():
+        if EMPTY in response["content"]:
+            del response["content"]
     return responses
 
 

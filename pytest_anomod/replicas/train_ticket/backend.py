@@ -60,15 +60,22 @@ class Endpoint:
     body: Kind | Entity | None
     status: int
     converters: tuple[tuple[str, str], ...]
+    media: str = "application/json"
 
 
-def endpoint(verb: str, path: str, *, body: Kind | Entity | None = None, status: int = 200) -> Callable:
-    """Mark `async def handler(self, call, **path variables[, body])` as an operation; `status` is that of success."""
+def endpoint(
+    verb: str, path: str, *, body: Kind | Entity | None = None, status: int = 200, media: str = "application/json"
+) -> Callable:
+    """Mark `async def handler(self, call, **path variables[, body])` as an operation.
+
+    `status` is that of success, `media` the type of what it answers then.
+    """
 
     def mark(function: Callable[..., Awaitable[Any]]) -> Callable:
         operation = Endpoint(
-            verb=verb, path=_TYPED.sub(r"{\1}", path), body=body, status=status, converters=tuple(_TYPED.findall(path))
-        )
+            verb=verb, path=_TYPED.sub(r"{\1}", path), body=body, status=status,
+            converters=tuple(_TYPED.findall(path)), media=media,
+        )  # fmt: skip
 
         @functools.wraps(function)
         async def handle(self: "Backend", request: Request) -> Response:
@@ -86,7 +93,7 @@ def welcome(path: str, text: str) -> Callable:
     async def greet(self: "Backend", call: Call) -> str:
         return text
 
-    return endpoint("GET", path)(greet)
+    return endpoint("GET", path, media="text/plain")(greet)
 
 
 class Backend(Service):

@@ -6,7 +6,7 @@ from typing import Any
 
 from .access import ADMIN, USER, Identity, Rule, allowed
 from .backend import Backend, Endpoint
-from .binding import Entity, Kind
+from .binding import INT_MAX, INT_MIN, Entity, Kind
 from .catalogue import PREFIXES
 
 Json = dict[str, Any]
@@ -14,26 +14,43 @@ Json = dict[str, Any]
 _SCHEMAS: dict[str, Json] = {
     "text": {"type": "string", "nullable": True},
     "uuid": {"type": "string", "format": "uuid", "nullable": True},
-    "int": {"type": "integer", "format": "int32"},
-    "number": {"type": "number", "format": "double"},
+    "int": {"type": "integer", "format": "int32", "minimum": INT_MIN, "maximum": INT_MAX},
+    "number": {"type": "number"},
     "flag": {"type": "boolean"},
 }
-# bare values, texts and one picture are answers, too
-_DONE = {"description": "Nearly always the envelope {status, msg, data}.", "content": {"*/*": {}}}
+_FAILURE: Json = {
+    "type": "object",
+    "required": ["timestamp", "status", "error", "message", "path"],
+    "properties": {
+        "timestamp": {"type": "string"},
+        "status": {"type": "integer"},
+        "error": {"type": "string"},
+        "message": {"type": "string", "nullable": True},
+        "path": {"type": "string"},
+    },
+}
+_BLOCKED: Json = {
+    "type": "object",
+    "required": ["code", "message"],
+    "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+}
+_DONE = "Nearly always the envelope {status, msg, data}, with status 0 for a refusal."
 _ERRORS = {
     400: "The path or the body cannot be read as what is declared.",
-    403: "No token, a bad one, or one without the role.",
+    403: "No token, one without the role, or a bad one, which gets no body.",
     404: "No such path.",
     415: "The body is no JSON.",
     429: "More than the gateway lets through to this service in a second.",
-    500: "The handler failed, as it does in the original for some input.",
-    503: "The gateway has a route, but the service is not registered.",
+    500: "The handler failed, as it does in the original for some input; or the service's connection was lost.",
+    503: "The gateway has a route, but the service is away.",
+    504: "The service does not answer in time.",
 }
-_AT_THE_GATEWAY = {"ts-admin-basic-info-service": 429, "ts-avatar-service": 503}
+_EVERYWHERE = (400, 403, 404, 500, 503, 504)  # 400: some paths are refused whatever they lead to
+_LIMITED = "ts-admin-basic-info-service"
 
 
-def document() -> Json:
-    """The document; importing all services takes a moment."""
+def document(server: str = "/") -> Json:
+    """The document, for a gateway at a URL; importing all services takes a moment."""
     paths: dict[str, Json] = {}
     for name in dict.fromkeys(PREFIXES.values()):
         module = importlib.import_module(f"{__package__}.{name.replace('-', '_')}")
@@ -45,8 +62,12 @@ def document() -> Json:
     return {
         "openapi": "3.0.3",
         "info": {"title": "TrainTicket", "version": "1.0.1"},
+        "servers": [{"url": server}],
         "paths": dict(sorted(paths.items())),
-        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        "components": {
+            "schemas": {"Failure": _FAILURE, "Blocked": _BLOCKED},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
     }
 
 
@@ -61,8 +82,8 @@ def _operation(service: str, rules: tuple[Rule, ...], operation: Endpoint, path:
     if operation.body is not None:
         content = {"application/json": {"schema": schema(operation.body)}}
         described["requestBody"] = {"required": True, "content": content}
+    described["security"] = [] if is_open else [{"bearer": []}]
     if not is_open:
-        described["security"] = [{"bearer": []}]
         described["description"] = _who(rules, operation)
     return described
 
@@ -80,12 +101,15 @@ def _parameter(name: str, operation: Endpoint) -> Json:
 
 
 def _responses(service: str, operation: Endpoint) -> Json:
-    # 403 for open paths as well: a bad token is refused everywhere
-    statuses = [403, 404, 500] + ([400, 415] if operation.body else [400] if operation.converters else [])
-    statuses += [_AT_THE_GATEWAY[service]] if service in _AT_THE_GATEWAY else []
-    return {str(operation.status): _DONE} | {
-        str(status): {"description": _ERRORS[status]} for status in sorted(statuses)
-    }
+    statuses = [*_EVERYWHERE, *([415] if operation.body else []), *([429] if service == _LIMITED else [])]
+    done = {"description": _DONE, "content": {operation.media: {}}}
+    return {str(operation.status): done} | {str(status): _failed(status) for status in sorted(statuses)}
+
+
+def _failed(status: int) -> Json:
+    kind = "Blocked" if status == 429 else "Failure"
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind}"}}}
+    return {"description": _ERRORS[status], "content": content}
 
 
 def schema(kind: Kind | Entity) -> Json:

@@ -57,7 +57,7 @@ class GatewayService(Service):
             from .openapi import document  # it imports every service, which only those who ask for it shall pay
 
             self._document = document()
-        return json_response(self._document)
+        return json_response(self._document | {"servers": [{"url": f"http://{request.header('host')}"}]})
 
     async def pass_on(self, request: Request, peer: str) -> Response:
         """Send the request to the service as it came, and its answer back."""

@@ -28,7 +28,7 @@ class VerificationCodeService(Backend):
         self.codes: OrderedDict[str, str] = OrderedDict()
         await super().start()
 
-    @endpoint("GET", "/generate")
+    @endpoint("GET", "/generate", media="image/jpeg")
     async def image_code(self, call: Call) -> Response:
         """A picture, and a cookie to know its code by."""
         cookie = uuid4().hex.upper()

@@ -9,14 +9,16 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from pytest_anomod.agents.language import Asked
 from pytest_anomod.host import ports, processes
 from pytest_anomod.host.calls import call_json
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import Detour, Lifecycle, Listener, StoreLogin, Volume
+from pytest_anomod.model.capability import Agent, Detour, Lifecycle, Listener, StoreLogin, Volume
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, instance_of
 from pytest_anomod.model.source import LogFile, OtlpInbox, ResourceFigures, Source
+from pytest_anomod.runtimes import agents
 from pytest_anomod.runtimes.plain import OfService, PlainDeployment, ServiceLogin
 
 CONTROL_TIMEOUT_S = 2.0
@@ -101,6 +103,10 @@ def _login(deployment: CommandsDeployment, service: str) -> ServiceLogin | None:
     return ServiceLogin(deployment, service) if deployment.described(service)["login"] else None
 
 
+def _agent(deployment: CommandsDeployment, service: str) -> Asked | None:
+    return agents.agent_of(deployment, deployment.document["agents"], service)
+
+
 class CommandsDeployment(PlainDeployment):
     """The Deployment of the runtime `commands`: its host says what runs, and starts and stops it."""
 
@@ -110,6 +116,7 @@ class CommandsDeployment(PlainDeployment):
         Lifecycle: OrderedByHost,
         Listener: _fronted,
         StoreLogin: _login,
+        Agent: _agent,
         Volume: OwnDirectory,
     }
 
@@ -119,8 +126,9 @@ class CommandsDeployment(PlainDeployment):
         for name, described in self.document["services"].items():
             found += [LogFile(service=name, path=Path(described["log_file"])), ResourceFigures(service=name)]
         if self.document["otlp"]:
-            found.append(OtlpInbox(directory=self.directory / "otlp"))
-        return tuple(found)
+            ours = tuple(agents.traced(self.document["agents"]))
+            found.append(OtlpInbox(directory=self.directory / "otlp", ours=ours))
+        return (*found, *agents.sources(self, self.document["agents"]))
 
     def states(self) -> dict[str, dict[str, Any]]:
         """What the host sees of each service now."""

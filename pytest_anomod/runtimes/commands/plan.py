@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.host import ports, probes, processes
-from pytest_anomod.model.capability import Listener, StoreLogin
+from pytest_anomod.model.capability import Agent, Listener, StoreLogin
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.system import Command, Commands, Service, System
+from pytest_anomod.runtimes import agents
+
+if TYPE_CHECKING:
+    from pytest_anomod.sources.otlp.receiver import OtlpReceiver
 
 MOST_SERVICES = 40
 """In a block of ports each has a front and a port behind it; what is left is for relays of faults."""
@@ -72,6 +76,8 @@ def lacking(system: System, service: str) -> frozenset[type]:
         lacks.add(Listener)
     if not has_login(found, commands):
         lacks.add(StoreLogin)
+    if agents.why_none(commands.agents, service):
+        lacks.add(Agent)
     return frozenset(lacks)
 
 
@@ -81,10 +87,20 @@ def fixed_ports(system: System) -> dict[str, int]:
 
 
 def make_plan(
-    system: System, *, base_port: int, directory: Path, tag: str, entry_port: int | None, otlp_env: Mapping[str, str]
+    system: System,
+    *,
+    base_port: int,
+    directory: Path,
+    tag: str,
+    entry_port: int | None,
+    receiver: OtlpReceiver | None = None,
 ) -> dict[str, Json]:
-    """What the host needs to know; with the commands' environments, so it must be kept private."""
+    """What the host needs to know; with the commands' environments, so it must be kept private.
+
+    `receiver` is where services export to, if they do.
+    """
     commands = commands_of(system)
+    rows_of_agents = agents.plan(commands.agents, directory)
     services = {service.name: service for service in system.services}
     public = _public_ports(system, base_port, entry_port)
     inner = dict(public)
@@ -95,13 +111,16 @@ def make_plan(
     for command in commands.commands:
         service = services[command.service]
         seen = public | {service.name: inner[service.name]}  # its own port is the one that it listens on
+        otlp_env = _otlp(receiver) if receiver is not None and commands.otlp else {}
+        environment = _environment(command, seen, directory, tag, otlp_env)
+        environment |= _of_agents(service.name, rows_of_agents.get(service.name), environment, receiver)
         rows.append(
             {
                 "name": service.name,
                 "kind": str(service.kind),
                 "engine": service.engine,
                 "argv": _words(command, seen),
-                "env": _environment(command, seen, directory, tag, otlp_env),
+                "env": environment,
                 "restart": command.restart,
                 "well_within_s": WELL_WITHIN_S,
                 "port": public[service.name],
@@ -121,7 +140,8 @@ def make_plan(
         "control_port": base_port + _CONTROL,
         "entry_url": entry_url,
         "urls": {system.entry: entry_url},
-        "otlp": commands.otlp,
+        "otlp": receiver is not None,
+        "agents": rows_of_agents,
         "notes": _notes(system),
         "services": rows,
     }
@@ -175,6 +195,32 @@ def _environment(
         "TMPDIR": str(directory / "tmp"),
     }
     return kept | usual | otlp | given | {processes.TAG: tag}
+
+
+def _otlp(receiver: OtlpReceiver) -> dict[str, str]:
+    """What services are told that export over OTLP already."""
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": _protocol(receiver),
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_BSP_SCHEDULE_DELAY": "250",
+        "OTEL_BLRP_SCHEDULE_DELAY": "250",
+        "OTEL_TRACES_SAMPLER": "parentbased_always_on",
+    }
+
+
+def _protocol(receiver: OtlpReceiver) -> str:
+    return "http/protobuf" if receiver.reads_protobuf else "http/json"
+
+
+def _of_agents(
+    service: str, row: dict[str, Json] | None, own: Mapping[str, str], receiver: OtlpReceiver | None
+) -> dict[str, str]:
+    if row is None or "why" in row:
+        return {}
+    otlp = ("", "") if receiver is None else (receiver.url, _protocol(receiver))
+    agents.give_way({service: row}, service, own, otlp[0])
+    return agents.environment(service, row, own, agents.mounts(row), otlp)
 
 
 def _filled(text: str, seen: Mapping[str, int]) -> str:

@@ -21,7 +21,7 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.errors import AnomodError, DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
-from pytest_anomod.model.system import System
+from pytest_anomod.model.system import Commands, System
 from pytest_anomod.runtimes.commands import plan as plans
 from pytest_anomod.runtimes.commands import teardown
 from pytest_anomod.runtimes.commands.deployment import CommandsDeployment
@@ -99,14 +99,13 @@ class CommandsRuntime(UpInForeground):
             deployment = _prepare(system, session, base_port)
             deployment.undo.record({"op": "deployment", "ref": dict(deployment.ref)})
             try:
-                otlp_env = _receive(deployment) if plans.commands_of(system).otlp else {}
                 plan = plans.make_plan(
                     system,
                     base_port=base_port,
                     directory=deployment.directory,
                     tag=deployment.ref["tag"],
                     entry_port=entry_port,
-                    otlp_env=otlp_env,
+                    receiver=_receiver(deployment, plans.commands_of(system)),
                 )
                 files.write_json(deployment.own / "plan.json", plan)
                 files.write_json(deployment.own / "logins.json", plans.logins(system, plan))
@@ -140,21 +139,16 @@ def _prepare(system: System, session: Session, base_port: int) -> CommandsDeploy
     )
 
 
-def _receive(deployment: CommandsDeployment) -> dict[str, str]:
-    """Start a receiver on the loopback address; the environment that has services export to it."""
+def _receiver(deployment: CommandsDeployment, commands: Commands) -> OtlpReceiver | None:
+    """A receiver on the loopback address, if any service exports over OTLP or is to."""
+    if not commands.otlp and not any(asked.traces for _, asked in commands.agents):
+        return None
     from pytest_anomod.sources.otlp.receiver import OtlpReceiver
 
     receiver = OtlpReceiver(directory=make_directory(deployment.directory / "otlp"))
     receiver.start()
     _receivers[str(deployment.directory)] = receiver
-    return {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf" if receiver.reads_protobuf else "http/json",
-        "OTEL_TRACES_EXPORTER": "otlp",
-        "OTEL_BSP_SCHEDULE_DELAY": "250",
-        "OTEL_BLRP_SCHEDULE_DELAY": "250",
-        "OTEL_TRACES_SAMPLER": "always_on",
-    }
+    return receiver
 
 
 def _start_host(deployment: CommandsDeployment, kept: tuple[int, ...]) -> None:

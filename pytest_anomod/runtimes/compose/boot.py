@@ -19,7 +19,8 @@ from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.redact import redact_text
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import ComposeFiles, System
-from pytest_anomod.runtimes.compose import cli, refusals, telemetry, transform
+from pytest_anomod.runtimes import agents
+from pytest_anomod.runtimes.compose import cli, inside, refusals, telemetry, transform
 from pytest_anomod.runtimes.compose.deployment import ComposeDeployment
 from pytest_anomod.runtimes.compose.resolve import Resolved, environment_words
 from pytest_anomod.runtimes.containers import seen as looking
@@ -71,6 +72,9 @@ class Boot:
         self.ports = _chosen_ports(
             resolved.document, system, base_port, entry_port, telemetry.trace_servers(deploys).values()
         )
+        why_no_agents = "" if deployment.ref["local"] else "the engine is not on this machine: it can't mount agents"
+        self.agents = agents.plan(deploys.agents, deployment.directory, why_no_agents)
+        self.has_images = False
         self.receiver: OtlpReceiver | None = None
         """What takes telemetry while this process lives; whoever takes the deployment down closes it."""
         self.environment = {name: value for name, value in os.environ.items() if not _COMPOSE.fullmatch(name)}
@@ -156,17 +160,31 @@ class Boot:
         }
 
     def _ours(self) -> dict[str, Any]:
-        document, environment = self.resolved.document, {}
+        document = self.resolved.document
+        environment: Mapping[str, Mapping[str, str]] = {}
+        mounts: inside.Mounts = {}
         if self.receiver is not None:
             environment = telemetry.told(document, self.deploys.otlp, self.receiver)
+        if self.has_images:
+            environment, mounts = inside.put_in(self.agents, self._own_environment, environment, self.receiver)
         plan = transform.Plan(
             project=self.deployment.ref["id"],
             labels=self._labels,
             service_label=engine.SERVICE,
             ports=self.ports,
             environment=environment,
+            mounts=mounts,
         )
         return transform.transform(self.resolved.document, plan)
+
+    def _own_environment(self, service: str) -> dict[str, str]:
+        """What a service's process has in its environment without us: of its image, and as the files say."""
+        image = transform.image_of(self.resolved.document, service)
+        with translated(f"image {image} can't be looked at"):
+            words = self.client.images.get(image).attrs["Config"].get("Env") or ()
+        told = self.resolved.document["services"][service].get("environment") or {}
+        of_image = dict(word.partition("=")[::2] for word in words)
+        return of_image | {name: transform.plain(str(value)) for name, value in told.items() if value is not None}
 
     def _write(self, document: Mapping[str, Any]) -> None:
         """The one file that compose gets: only we can read it, and it goes with the deployment."""
@@ -187,10 +205,13 @@ class Boot:
 
     def run(self) -> None:
         """Start everything, wait until it is well, and write down what was found."""
-        if self.deploys.otlp:
+        self.has_images = True
+        exporting = [*self.deploys.otlp, *agents.traced(self.agents)]
+        if exporting:
             document, project = self.resolved.document, self.deployment.ref["id"]
-            gateway = telemetry.make_network(self.client, document, project, self.deploys.otlp[0], self._labels)
+            gateway = telemetry.make_network(self.client, document, project, exporting[0], self._labels)
             self.receiver = telemetry.start_receiver(gateway, self.deployment.directory / INBOX)
+        if exporting or self.agents:
             self._write(self._ours())
         try:
             self._compose(["up", "--detach", "--no-build", "--quiet-pull"], START_LIMIT_S)
@@ -283,6 +304,7 @@ class Boot:
                 "domains": [f"{self.deployment.ref['id']}_{key}" for key in document.get("networks") or ()],
                 "spared_ports": [urlsplit(self.receiver.url).port] if self.receiver is not None else [],
                 "metrics": dict(self.deploys.metrics),
+                "agents": self.agents,
                 "inbox": INBOX if self.receiver is not None else "",
                 "traces": {
                     kind: f"http://{ports.HOST}:{self.ports.get(key, key[1])}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_anomod.host.engine import translated
 from pytest_anomod.model.source import Jaeger, MetricsPage, OtlpInbox, Source, Zipkin
+from pytest_anomod.runtimes import agents
 from pytest_anomod.runtimes.containers.deployment import ContainersDeployment
 from pytest_anomod.runtimes.docker import engine
 from pytest_anomod.runtimes.written_down import read_document
@@ -57,6 +58,12 @@ class ComposeDeployment(ContainersDeployment):
         """Ports of our own, which no rule over packets may touch: that of the receiver of telemetry."""
         return tuple(self.document["spared_ports"])
 
+    @property
+    def agents(self) -> Mapping[str, Mapping[str, Any]]:  # type: ignore[override]
+        """What was put into services, by name."""
+        rows: Mapping[str, Mapping[str, Any]] = self.document["agents"]
+        return rows
+
     def find(self) -> Mapping[str, tuple[str, ...]]:
         """By label; looked for once, as nobody but us makes or removes containers of the deployment."""
         return self._found
@@ -88,7 +95,8 @@ class ComposeDeployment(ContainersDeployment):
         makers: Mapping[str, type[Jaeger | Zipkin]] = {"jaeger": Jaeger, "zipkin": Zipkin}
         traces = [makers[kind](url=url, names=names) for kind, url in self.document["traces"].items()]
         inbox = self.document["inbox"]
-        own = [OtlpInbox(directory=self.directory / inbox)] if inbox else []
+        ours = tuple(agents.traced(self.agents))
+        own = [OtlpInbox(directory=self.directory / inbox, ours=ours)] if inbox else []
         return (*super().sources(), *pages, *traces, *own)
 
     def _numbered(self, service: str) -> list[tuple[int, Any]]:

@@ -35,7 +35,7 @@ class Resolved:
 
 def resolve(files: ComposeFiles) -> Resolved:
     """What the files come to now; asked once a process for files of that content. DeploymentError in one line."""
-    key = files, _content(files)
+    key = dataclasses.replace(files, agents=()), _content(files)
     if key not in _resolved:
         said, warnings = cli.ask([*words_of(files), "config", "--format", "json", *files.services])
         try:

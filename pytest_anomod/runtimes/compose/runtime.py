@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from pytest_anomod.host import ports, processes
 from pytest_anomod.host.locks import boot_lock, project_lock
 from pytest_anomod.host.state import make_directory
+from pytest_anomod.model.capability import Agent
 from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import ComposeFiles, System
+from pytest_anomod.runtimes import agents
 from pytest_anomod.runtimes.compose import cli, refusals
 from pytest_anomod.runtimes.compose.boot import Boot
 from pytest_anomod.runtimes.compose.deployment import ComposeDeployment
@@ -42,7 +44,7 @@ class ComposeRuntime(UpInForeground):
     def capabilities(self) -> frozenset[type]:
         """What can be done to containers of the engine that answers now; without one, what can be done to any."""
         url = engine.engine_url()
-        return capabilities(local=not engine.why_not(url) and _is_local(url))
+        return capabilities(local=not engine.why_not(url) and _is_local(url)) | {Agent}
 
     def refusal(self, system: System) -> str:
         """Why this runtime can't bring a system up; "" when it can."""
@@ -58,7 +60,9 @@ class ComposeRuntime(UpInForeground):
 
     def lacks(self, system: System, service: str, needs: frozenset[type]) -> frozenset[type]:
         """Those of the capabilities that a service of a system will not have."""
-        return lacking(system.service(service), needs, self.capabilities)
+        deploys = system.deploy(ComposeFiles)
+        why = agents.why_none(deploys.agents if deploys else (), service)
+        return lacking(system.service(service), needs, self.capabilities - ({Agent} if why else set()))
 
     def up(
         self, system: System, session: Session, *, entry_port: int | None = None, seed: int = 1

@@ -89,9 +89,14 @@ def start_receiver(gateway: str, directory: Path) -> OtlpReceiver:
     return receiver
 
 
+def protocol_of(receiver: OtlpReceiver) -> str:
+    """What services are to speak to it."""
+    return "http/protobuf" if receiver.reads_protobuf else "http/json"
+
+
 def told(document: Mapping[str, Any], services: Sequence[str], receiver: OtlpReceiver) -> dict[str, dict[str, str]]:
     """What services are told, so that they export over HTTP to us, soon after each span, under their own names."""
-    protocol = "http/protobuf" if receiver.reads_protobuf else "http/json"
+    protocol = protocol_of(receiver)
     found = {}
     for name in services:
         environment = document["services"][name].get("environment") or {}

@@ -7,7 +7,7 @@ import difflib
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pytest_anomod.host import cgroups, net_namespace, probes, processes
 from pytest_anomod.host.engine import translated
@@ -15,9 +15,10 @@ from pytest_anomod.model import capability as can
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.model.runtime import Instance, Stats
+from pytest_anomod.model.runtime import Deployment, Instance, Stats
 from pytest_anomod.model.source import EngineOutput, ResourceFigures, Source
 from pytest_anomod.model.system import Service, ServiceKind, System
+from pytest_anomod.runtimes import agents
 from pytest_anomod.runtimes.containers import seen as looking
 from pytest_anomod.runtimes.containers.probes import answers_at_all, kind_of, passes_own_check
 from pytest_anomod.runtimes.containers.seen import Seen
@@ -67,6 +68,8 @@ class ContainersDeployment(abc.ABC):
     spared_ports: tuple[int, ...] = ()
     """Ports of our own, which no rule over packets may touch."""
     described: Mapping[str, Mapping[str, Any]]
+    agents: Mapping[str, Mapping[str, Any]] = {}
+    """What was put into services, by name: rows of runtimes/agents.py."""
 
     def __init__(self, ref: Mapping[str, Json]) -> None:
         self.ref = ref
@@ -227,7 +230,8 @@ class ContainersDeployment(abc.ABC):
                 EngineOutput(service=service, engine=self.ref["engine"], container=one, number=number)
                 for number, one in enumerate(ids, 1 if len(ids) > 1 else 0)
             ]
-        return (*found, *(ResourceFigures(service=name) for name in self.described))
+        figures = (ResourceFigures(service=name) for name in self.described)
+        return (*found, *figures, *agents.sources(cast("Deployment", self), self.agents))
 
     # what can be done to it
 
@@ -241,6 +245,8 @@ class ContainersDeployment(abc.ABC):
     def capability(self, kind: type[C], service: str) -> C | None:
         """What can be done to a service now; None where it can't be, or not to a service that is down."""
         self._check_known(service)
+        if kind is can.Agent:
+            return cast("C | None", agents.agent_of(cast("Deployment", self), self.agents, service))
         maker = self._makers.get(kind)
         return None if maker is None else maker(self, service)
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import pytest_anomod
 from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.runtimes.docker import engine as docker_engine
 from pytest_anomod.runtimes.docker.engine import translated
 
 if TYPE_CHECKING:
@@ -145,6 +146,32 @@ def build(client: docker.DockerClient, say: Callable[[str], None], *, base: str 
         _copy_sources(context / "replicas")
         _build(client, context, _FOLDER / "Dockerfile", name, libraries, {CONTENT: content_hash()})
     return name
+
+
+def save(path: Path | None, say: Callable[[str], None]) -> Path:
+    """Write the image to a file as `docker save` does, unless it is there; made by the engine if need be; the file.
+
+    The engine is asked for nothing where the file in the cache directory is that of this very code.
+    """
+    name = f"{REPOSITORY}:{content_hash()}"
+    target = path or cache_directory() / "images" / f"{name.replace(':', '-')}.tar"
+    if path is None and target.exists():
+        return target
+    client = docker_engine.connect(docker_engine.engine_url())
+    build(client, say)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with translated(f"{name} was not saved"), tempfile.TemporaryDirectory(dir=target.parent) as directory:
+        written = Path(directory) / target.name
+        with written.open("wb") as file:
+            for piece in client.images.get(name).save(named=name):
+                file.write(piece)
+        written.replace(target)
+    return target
+
+
+def cache_directory() -> Path:
+    """Where what is costly to make is kept over runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytest-anomod"
 
 
 def _libraries(client: docker.DockerClient, base: str, say: Callable[[str], None]) -> str:

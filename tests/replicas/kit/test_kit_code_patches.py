@@ -12,6 +12,7 @@ from types import FrameType, ModuleType
 import pytest
 
 from pytest_anomod.replicas.kit.code_patches import CodePatches, Patch, PatchError
+from pytest_anomod.replicas.kit.telemetry import source_path
 
 SOURCE = '''"""Functions of every kind."""
 import asyncio
@@ -80,7 +81,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleTy
 @pytest.fixture
 def patches(module: ModuleType) -> CodePatches:
     """Patches of that package."""
-    return CodePatches("patched_package")
+    return CodePatches(lambda module: sys.modules.get(f"patched_package.{module}"), source_path)
 
 
 def test_location_is_that_of_the_original(patches: CodePatches) -> None:

@@ -15,7 +15,10 @@ from typing import Any
 import asyncpg
 import redis
 import requests
+from documented import Documented
 from host_program import hosted, wait_for
+
+from pytest_anomod.replicas.social_network.openapi import document
 
 TRACE_PARENT = "00-{trace}-{span}-01"
 CALLER_SPAN = "00000000000000aa"
@@ -35,17 +38,24 @@ class System:
         self.http = requests.Session()
         # a browser's memory for cookies would log later tests in
         self.http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._documented = Documented(document())
         self._ids = iter(range(2_000_000, 3_000_000))
 
     # ---- requests
 
     def get(self, path: str, **options: Any) -> requests.Response:
         """GET on the gateway; redirects are not followed."""
-        return self.http.get(self.url + path, timeout=15, allow_redirects=False, **options)
+        return self._asked("GET", path, **options)
 
     def post(self, path: str, fields: dict[str, Any] | str | None = None, **options: Any) -> requests.Response:
         """POST a percent-encoded form, or a body as it is, to the gateway; redirects are not followed."""
-        return self.http.post(self.url + path, data=fields, timeout=15, allow_redirects=False, **options)
+        return self._asked("POST", path, data=fields, **options)
+
+    def _asked(self, verb: str, path: str, **options: Any) -> requests.Response:
+        """The answer, which is as the gateway's own document has it."""
+        answer = self.http.request(verb, self.url + path, timeout=15, allow_redirects=False, **options)
+        self._documented.check(verb, path, answer)
+        return answer
 
     def compose(self, user: int, text: str, **fields: Any) -> requests.Response:
         """Compose a post by username_<user>."""

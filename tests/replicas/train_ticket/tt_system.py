@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import requests
+from documented import Documented
 from host_program import hosted
 
 NOTHING: Any = object()
@@ -31,6 +32,7 @@ class System:
         self._control = {"Authorization": f"Bearer {token}"}
         self.http = requests.Session()
         self.sent: set[str] = set()  # titles of the examples that were sent
+        self._documented = Documented(self.http.get(f"{self.url}/openapi.json", timeout=30).json())
         self.tokens = {
             "user": self.login("fdse_microservice", "111111"),
             "admin": self.login("admin", "222222"),
@@ -45,7 +47,8 @@ class System:
     ) -> requests.Response:
         """One request at the gateway, or straight at a service; `token` is "user", "admin" or a token itself.
 
-        One that comes too soon (429) is sent again unless `patient` is false.
+        One that comes too soon (429) is sent again unless `patient` is false. What the gateway answers is as its
+        document has it, unless `documented` is false.
         """
         headers = dict(options.pop("headers", {}))
         if token is not None:
@@ -54,10 +57,12 @@ class System:
             options["data"] = json.dumps(body)
             headers.setdefault("Content-Type", "application/json")
         base = f"http://127.0.0.1:{self.services[service]['port']}" if service else self.url
-        patient = options.pop("patient", True)
+        patient, documented = options.pop("patient", True), options.pop("documented", True)
         while True:
             self.http.cookies.clear()
             answer = self.http.request(verb, base + path, headers=headers, timeout=30, **options)
+            if documented and not service:
+                self._documented.check(verb, path, answer)
             if answer.status_code != 429 or not patient:
                 return answer
             time.sleep(0.05)  # the gateway lets 20 requests a second through to one of the services

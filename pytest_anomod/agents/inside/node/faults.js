@@ -1,0 +1,185 @@
+// Faults in functions of the running service: V8 takes another text of a script, in which functions ask $anomod.
+//
+// A text is changed once, in all its functions: while it counts coverage, V8 loses those that a change before left out.
+// Faults are then switched on and off in the hooks. Calls under way hold a change of their function back.
+"use strict";
+const { Hook, insertsFor, refusal } = require("./hooks.js");
+const { inserted } = require("./lines.js");
+
+const GLOBAL = "$anomod";
+const PATIENCE_MS = 3000; // for calls under way: with all functions of a text, and again with the one alone
+const EVERY_MS = 20;
+const MOST_LINES = 3000; // V8 compares each changed line with each
+
+class Faults {
+  /** `collect` learns the scripts that there are. */
+  constructor(sources, collect) {
+    this.sources = sources;
+    this.collect = collect;
+    this.hooks = Object.create(null);
+    this.of = new Map(); // function of a source -> its hook
+    this.seen = new Set(); // functions that were seen to have one
+    this.on = new Map(); // name of a fault's function -> its hook
+    Object.defineProperty(globalThis, GLOBAL, { value: this.hooks });
+  }
+
+  patched() {
+    return [...this.on.keys()].sort();
+  }
+
+  locate(name) {
+    const { source, entry } = this.find(name);
+    const { start, end } = entry.node.loc;
+    return { file: source.file, function: entry.name, first_line: start.line, last_line: end.line };
+  }
+
+  async patch({ function: name, ...wanted }) {
+    const { source, entry } = this.find(name);
+    if (!["raise", "return", "delay"].includes(wanted.action)) {
+      throw new Error(`action ${wanted.action} is none of raise, return, delay`);
+    }
+    const why = refusal(entry.node, wanted.action, entry.name.endsWith(".constructor"));
+    if (why) throw new Error(`${name}: ${why}`);
+    if (wanted.action === "raise") wanted.prototype = this.errorClass(wanted.exception, source).prototype;
+    if (!this.of.has(entry)) await this.change(source, entry);
+    if (!this.seen.has(entry)) this.verify(source, entry);
+    this.seen.add(entry);
+    this.on.set(name, this.of.get(entry));
+    this.of.get(entry).wanted = wanted;
+    return this.locate(name);
+  }
+
+  /** Switch one fault off, or all for null. */
+  restore(name) {
+    for (const [key, hook] of [...this.on]) {
+      if (name != null && key !== name) continue;
+      hook.wanted = null;
+      this.on.delete(key);
+    }
+    return this.patched();
+  }
+
+  find(name) {
+    const [where, wanted] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
+    this.collect();
+    const all = [...this.sources.known.values()];
+    const bare = (file) => file.replace(/\.[cm]?[jt]sx?$/, "");
+    const found = all.filter(({ file }) => [file, bare(file)].some((one) => one === where || one.endsWith(`/${where}`)));
+    if (found.length !== 1) {
+      const files = all.map(({ file }) => bare(file)).sort().slice(0, 20).join(", ");
+      throw new Error(`${name}: ${found.length ? "several files are" : "no loaded file is"} ${where}; there are ${files}`);
+    }
+    if (found[0].why) throw new Error(`${name}: ${found[0].why}`);
+    const entries = found[0].functions.filter((each) => each.name === wanted);
+    if (entries.length !== 1) {
+      const at = entries.map(({ node }) => node.loc.start.line).join(" and ");
+      const names = found[0].functions.map((each) => each.name).slice(0, 40).join(", ");
+      throw new Error(`${name}: ${at ? `there is one each in lines ${at}` : `${found[0].file} has ${names || "no functions"}`}`);
+    }
+    return { source: found[0], entry: entries[0] };
+  }
+
+  /** Put hooks into all functions of a source, or into the one alone if others' calls don't end. */
+  async change(source, entry) {
+    const isLarge = source.text.split("\n").length > MOST_LINES;
+    const others = isLarge || source.inserts.length ? [] : source.functions.filter(({ node }) => !refusal(node));
+    for (const entries of [others, [entry]].filter((each) => each.length)) {
+      const hooks = entries.map((each) => [each, `f${this.of.size + entries.indexOf(each)}`]);
+      const added = hooks.flatMap(([{ node }, id]) => insertsFor(node, `${GLOBAL}.${id}`));
+      for (const [{ node }, id] of hooks) this.hooks[id] = new Hook(node.async);
+      const isLast = entries.includes(entry) && entries.length === 1;
+      if (!(await this.edit(source, [...source.inserts, ...added], isLast))) continue;
+      for (const [each, id] of hooks) this.of.set(each, this.hooks[id]);
+      return;
+    }
+  }
+
+  /** Have V8 run the text of a source with these inserts; false if calls under way never let it, an error if `isLast`. */
+  async edit(source, inserts, isLast) {
+    inserts.sort((a, b) => a.at - b.at);
+    const scriptId = this.sources.idOf(source);
+    if (this.sources.post("Debugger.getScriptSource", { scriptId }).scriptSource !== inserted(source.text, source.inserts)) {
+      throw new Error(`what runs of ${source.file} is not this file: it can't be changed`);
+    }
+    const wanted = { scriptId, scriptSource: inserted(source.text, inserts) };
+    const until = Date.now() + PATIENCE_MS;
+    for (let tries = 0; ; tries++) {
+      if (tries % 20 === 0) this.sources.post("HeapProfiler.collectGarbage"); // calls that have ended count until then
+      const why = this.refused(wanted);
+      if (!why) break;
+      const isOver = Date.now() > until;
+      if (!/active|generator/i.test(why) || (isOver && isLast)) {
+        throw new Error(`V8 does not take the change of ${source.file}: ${why}`);
+      }
+      if (isOver) return false;
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+    source.inserts = inserts;
+    return true;
+  }
+
+  /** Why V8 did not take a text; "" if it did. Node 18 has no status. */
+  refused(wanted) {
+    try {
+      const { status, exceptionDetails } = this.sources.post("Debugger.setScriptSource", wanted);
+      if (exceptionDetails) return exceptionDetails.text;
+      return !status || status === "Ok" ? "" : status;
+    } catch (error) {
+      return error.message;
+    }
+  }
+
+  /** See that functions alive are made of the new text and none of the old: V8 may say yes and change nothing. */
+  verify(source, { node, outer, name }) {
+    const old = source.text.slice(node.body.start, node.body.end);
+    const fresh = inserted(source.text, source.inserts, node.body.start, node.body.end);
+    const longest = node.end - node.start + fresh.length;
+    const [stale, changed] = this.alive(
+      "Function.prototype",
+      `function (old, fresh, longest) {
+        const found = [0, 0];
+        for (const each of this) {
+          const text = typeof each === "function" ? Function.prototype.toString.call(each) : "";
+          if (text.length > longest) continue;
+          if (text.endsWith(fresh)) found[1]++;
+          else if (text.endsWith(old)) found[0]++;
+        }
+        return found;
+      }`,
+      [old, fresh, longest].map((value) => ({ value })),
+    ).value;
+    if (changed === 0 && (stale > 0 || !outer)) {
+      throw new Error(`V8 took the change of ${name} and did not make it: start the service anew`);
+    }
+  }
+
+  /** A built-in error, or a class of the service's own. RuntimeError, the default in all languages, is Error. */
+  errorClass(name, source) {
+    const found = name === "RuntimeError" ? Error : globalThis[name];
+    if (found === Error || (typeof found === "function" && found.prototype instanceof Error)) return found;
+    this.alive(
+      "Error.prototype",
+      `function (name) {
+        const own = this.filter((each) => Object.hasOwn(each, "constructor") && each.constructor?.name === name);
+        ${GLOBAL}.found = own.map((each) => each.constructor);
+      }`,
+      [{ value: name }],
+    );
+    const [first] = this.hooks.found;
+    if (!first) throw new Error(`exception ${name} is neither built in nor a class of ${source.file} or what it loads`);
+    return first;
+  }
+
+  /** Call a function with all objects alive below a prototype as `this`; its result. */
+  alive(prototype, functionDeclaration, args) {
+    const { result } = this.sources.post("Runtime.evaluate", { expression: prototype, objectGroup: GLOBAL });
+    const { objects } = this.sources.post("Runtime.queryObjects", { prototypeObjectId: result.objectId, objectGroup: GLOBAL });
+    const asked = { objectId: objects.objectId, functionDeclaration, arguments: args, returnByValue: true };
+    const answer = this.sources.post("Runtime.callFunctionOn", asked);
+    this.sources.post("Runtime.releaseObjectGroup", { objectGroup: GLOBAL });
+    if (answer.exceptionDetails) throw new Error(answer.exceptionDetails.exception?.description || "V8 does not answer");
+    return answer.result;
+  }
+}
+
+module.exports = { Faults };

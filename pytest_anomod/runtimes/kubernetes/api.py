@@ -1,0 +1,147 @@
+"""The few calls to the API server that the runtime makes, on plain JSON; objects of ours carry our labels."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from pytest_anomod.host import cluster, files
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.fault import Json
+
+if TYPE_CHECKING:
+    import requests
+    from requests import Response
+
+OWNER = "pytest-anomod/owner"
+"""Annotation of namespaces and objects of ours: the tag of the session's owner, as on processes."""
+DEPLOYMENT, SERVICE, SYSTEM = "pytest-anomod/deployment", "pytest-anomod/service", "pytest-anomod/system"
+"""Labels of objects of ours."""
+PODS = "pods.json"
+"""What a watcher of ours (watcher.py) has last seen, in a deployment's undo directory."""
+KINDS = (("apps/v1", "deployments"), ("v1", "services"), ("v1", "secrets"), ("v1", "configmaps"))
+"""What the deployment of a replica is made of, besides pods, which go with their Deployment."""
+
+
+class Api:
+    """One cluster, by its place (host/cluster.py). Methods raise DeploymentError in one line."""
+
+    def __init__(self, place: Mapping[str, Json]) -> None:
+        self.place = place
+
+    def get(self, path: str, **query: str) -> Any:
+        """An object, or a list of them; None when there is none of that name."""
+        return self._call("GET", path, query=query)
+
+    def create(self, path: str, value: Mapping[str, Any]) -> Any:
+        """Create an object in the collection at a path; one of that name that is there is an error."""
+        return self._call("POST", path, value)
+
+    def patch(self, path: str, value: Mapping[str, Any]) -> Any:
+        """Merge a value into an object."""
+        return self._call("PATCH", path, value)
+
+    def delete(self, path: str, *, grace_s: int | None = None, **query: str) -> Any:
+        """Delete an object, or a collection by its labels; None when it was gone."""
+        options: dict[str, Any] = {"propagationPolicy": "Background"}
+        if grace_s is not None:
+            options["gracePeriodSeconds"] = grace_s
+        return self._call("DELETE", path, options, query=query)
+
+    def stream(self, path: str, **query: str) -> Response:
+        """The open answer to a request that goes on: a watch, or the log of a container that is followed."""
+        with cluster.translated(f"GET {path}"):
+            return self._send("GET", path, None, query, follow=True)
+
+    def _call(
+        self, verb: str, path: str, value: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
+    ) -> Any:
+        from kubernetes.client import ApiException
+
+        with cluster.translated(f"{verb} {path}"):
+            try:
+                return self._send(verb, path, value, query or {}).json()
+            except ApiException as error:
+                if error.status == 404 and verb in ("GET", "DELETE"):
+                    return None
+                raise
+
+    def _send(
+        self,
+        verb: str,
+        path: str,
+        value: Mapping[str, Any] | None,
+        query: Mapping[str, str],
+        *,
+        follow: bool = False,
+    ) -> Response:
+        from kubernetes.client import ApiException
+
+        settings = cluster.connect(self.place).configuration
+        kind = "application/merge-patch+json" if verb == "PATCH" else "application/json"
+        headers = {"Content-Type": kind, "Accept": "application/json, */*"}
+        for setting in settings.auth_settings().values():
+            headers[setting["key"]] = setting["value"]
+        answer = _session(self.place["kubeconfig"], self.place["context"]).request(
+            verb,
+            settings.host + path,
+            params=dict(query),
+            headers=headers,
+            data=None if value is None else json.dumps(value),
+            timeout=(10.0, None if follow else cluster.ANSWER_S),
+            stream=follow,
+        )
+        if answer.status_code >= 400:
+            error = ApiException(status=answer.status_code, reason=answer.reason)
+            error.body = answer.text
+            raise error
+        return answer
+
+
+@functools.cache
+def _session(kubeconfig: str, context: str) -> requests.Session:
+    """Connections to the cluster of a place, with the certificates of its kubeconfig; shared by all threads."""
+    import requests
+
+    settings = cluster.connect({"kubeconfig": kubeconfig, "context": context}).configuration
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = settings.ssl_ca_cert or bool(settings.verify_ssl)
+    if settings.cert_file:
+        session.cert = (settings.cert_file, settings.key_file)
+    if settings.proxy:
+        session.proxies = {"https": settings.proxy, "http": settings.proxy}
+    adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=64)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def service_of(pod: Mapping[str, Any], services: Mapping[str, Mapping[str, Any]]) -> str:
+    """The service whose `labels` a pod has; "" for a pod of none of them."""
+    has = (pod["metadata"].get("labels") or {}).items()
+    return next((name for name, row in services.items() if row["labels"].items() <= has), "")
+
+
+def shared_selector(services: Mapping[str, Mapping[str, Any]]) -> str:
+    """What chooses no fewer pods than those of all services: the labels that they share."""
+    rows = [set(row["labels"].items()) for row in services.values()]
+    return ",".join(f"{key}={value}" for key, value in sorted(set.intersection(*rows))) if rows else ""
+
+
+def path_of(version: str, kind: str, namespace: str, name: str = "") -> str:
+    """Path of a collection in a namespace, or of an object in it: path_of("apps/v1", "deployments", "shop")."""
+    root = f"/api/{version}" if version == "v1" else f"/apis/{version}"
+    return f"{root}/namespaces/{namespace}/{kind}" + (f"/{quote(name)}" if name else "")
+
+
+def seen(deployment: Any) -> Mapping[str, Any]:
+    """What the watcher of a deployment has last seen; DeploymentError while it does not reach the cluster."""
+    said = files.read_json(deployment.own / PODS) or {"error": "", "services": {}, "numbers": {}}
+    if said["error"]:
+        msg = f"the pods of {deployment.system!r} can't be seen: {said['error']}"
+        raise DeploymentError(msg)
+    return said

@@ -1,0 +1,189 @@
+"""Bringing up other people's manifests in a namespace of ours, or taking hold of what runs in theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_anomod.host import files, probes
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.system import Manifests, Service, System
+from pytest_anomod.runtimes.kubernetes import manifests
+from pytest_anomod.runtimes.kubernetes.api import OWNER, path_of
+from pytest_anomod.runtimes.kubernetes.others import OthersDeployment
+from pytest_anomod.runtimes.kubernetes.trouble import FATAL
+from pytest_anomod.runtimes.kubernetes.ways import Ways, is_routed, wants_forwarding, watch
+
+UP_WITHIN_S = 300.0
+WELL_WITHIN_S = 30.0
+"""How long what runs already may take to be found well."""
+IN_THE_WAY_S = 15.0
+
+
+class OthersBoot:
+    """Bringing one such deployment up; its namespace is there, and written down if it is ours."""
+
+    def __init__(self, deployment: OthersDeployment, system: System) -> None:
+        self.deployment = deployment
+        self.api = deployment.api
+        self.system = system
+        asked = system.deploy(Manifests)
+        assert asked is not None
+        self.asked = asked
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.stuck: dict[str, float] = {}
+
+    def run(self) -> None:
+        """Apply, find each service's pods and address, wait until all are well, write down what is where."""
+        if self.asked.paths:
+            self._apply()
+        for service in self.system.services:
+            self.rows[service.name] = self._row(service)
+        watch(
+            self.deployment,
+            {
+                name: {"labels": row["labels"], "container": row["container"], "format": "text"}
+                for name, row in self.rows.items()
+            },
+        )
+        self._wait_running()
+        self._place()
+        files.write_json(self.deployment.own / "logins.json", self._logins())
+        files.write_json(self.deployment.directory / "deployment.json", self._document())
+        self._wait_well()
+
+    def _apply(self) -> None:
+        for kind, document in manifests.placed(manifests.read(self.asked.paths), str(self.deployment.ref["id"])):
+            version, collection = manifests.COLLECTIONS[kind]
+            annotations = document["metadata"].get("annotations") or {}
+            document["metadata"]["annotations"] = {**annotations, OWNER: str(self.deployment.ref["tag"])}
+            self.api.create(path_of(version, collection, self.deployment.namespace), document)
+
+    def _row(self, service: Service) -> dict[str, Any]:
+        """What there is of a service; DeploymentError when nothing has its labels."""
+        labels = self.asked.pods[service.name]
+        workload = self._workload(labels)
+        template = workload["spec"]["template"] if workload else self._any_pod(service.name, labels)
+        container = template["spec"]["containers"][0]
+        leads = self._service(self.asked.services.get(service.name, service.name), labels)
+        ports = (leads or {"spec": {}})["spec"].get("ports") or ()
+        chosen = next((row for row in ports if row["port"] == service.port), ports[0] if ports else None)
+        kind = probes.kind_for(service.engine) if service.probe.kind == "auto" else service.probe.kind
+        port = int(chosen["port"]) if chosen else 0
+        return {
+            "kind": str(service.kind),
+            "engine": service.engine,
+            "labels": dict(labels),
+            "container": container["name"],
+            "workload": [workload["kind"], workload["metadata"]["name"]] if workload else None,
+            "inner": [leads["spec"]["clusterIP"] if leads else "", port],
+            "pod_port": _target(chosen, container) if chosen else 0,
+            "probe": kind if port else "alive",
+            "probe_path": service.probe.path,
+            "login": service.name in self.asked.logins,
+        }
+
+    def _workload(self, labels: Mapping[str, str]) -> dict[str, Any] | None:
+        for kind in manifests.WORKLOADS:
+            path = path_of("apps/v1", f"{kind.lower()}s", self.deployment.namespace)
+            for found in self.api.get(path)["items"]:
+                template = found["spec"]["template"].get("metadata") or {}
+                if labels.items() <= (template.get("labels") or {}).items():
+                    return {**found, "kind": kind}
+        return None
+
+    def _any_pod(self, service: str, labels: Mapping[str, str]) -> dict[str, Any]:
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        found = self.api.get(path_of("v1", "pods", self.deployment.namespace), labelSelector=selector)["items"]
+        if not found:
+            msg = (
+                f"service {service!r} of {self.system.name!r}: no pod and no workload in namespace "
+                f"{self.deployment.namespace!r} has the labels {selector}; kubectl get pods --show-labels tells theirs"
+            )
+            raise DeploymentError(msg)
+        pod: dict[str, Any] = found[0]
+        return pod
+
+    def _service(self, name: str, labels: Mapping[str, str]) -> dict[str, Any] | None:
+        """The Service of that name, else one that leads to these pods; None for pods that none leads to."""
+        path = path_of("v1", "services", self.deployment.namespace)
+        all_of_them = [one for one in self.api.get(path)["items"] if one["spec"].get("clusterIP") not in (None, "None")]
+        named = [one for one in all_of_them if one["metadata"]["name"] == name]
+        leading = [
+            one
+            for one in all_of_them
+            if one["spec"].get("selector") and one["spec"]["selector"].items() <= labels.items()
+        ]
+        return next(iter((*named, *leading)), None)
+
+    def _wait_running(self) -> None:
+        def run() -> bool:
+            pods = self.deployment.seen()["services"]
+            self._check(pods)
+            return all(name in pods and pods[name]["state"] == "running" for name in self.rows)
+
+        self._wait(run, UP_WITHIN_S if self.asked.paths else WELL_WITHIN_S, "to run")
+
+    def _check(self, pods: Mapping[str, Any]) -> None:
+        """DeploymentError for a pod that will not run, as far as can be told."""
+        now_s = clock.monotonic_s()
+        bad = {name: pod for name, pod in pods.items() if pod["why"].startswith(FATAL)}
+        self.stuck = {name: self.stuck.get(name, now_s) for name in bad}
+        for name, pod in bad.items():
+            if now_s - self.stuck[name] > IN_THE_WAY_S:
+                msg = f"system {self.system.name!r} did not come up: pod {pod['pod']!r} of {name!r}: {pod['why']}"
+                raise DeploymentError(msg)
+
+    def _place(self) -> None:
+        """Where each service is reached from here."""
+        reached = [(row["inner"][0], row["inner"][1]) for row in self.rows.values() if row["inner"][1]]
+        ways = Ways(self.deployment, lambda name: self.rows[name]["labels"])
+        ways.addresses = {name: row["inner"][0] for name, row in self.rows.items()}
+        if wants_forwarding() or not all(is_routed(address) for address in reached[:1]):
+            ways.forward((name, row["pod_port"]) for name, row in self.rows.items() if row["pod_port"])
+        for name, row in self.rows.items():
+            port = row["pod_port"] if ways.forwarded else row["inner"][1]
+            row["host"], row["port"] = ways.to(name, port) if row["inner"][1] else (row["inner"][0], 0)
+
+    def _logins(self) -> dict[str, str]:
+        """Addresses of stores, with where they are reached."""
+        return {
+            name: login.replace("{host}", self.rows[name]["host"]).replace("{port}", str(self.rows[name]["port"]))
+            for name, login in self.asked.logins.items()
+        }
+
+    def _document(self) -> dict[str, Any]:
+        entry = self.rows[self.system.entry]
+        url = f"http://{entry['host']}:{entry['port']}"
+        note = f"{self.system.name} is not ours: it is never taken down, and every fault is taken out again"
+        return {
+            "entry_url": url,
+            "urls": {self.system.entry: url},
+            "notes": [] if self.asked.paths else [note],
+            "allow": list(self.asked.allow),
+            "services": self.rows,
+        }
+
+    def _wait_well(self) -> None:
+        seconds = UP_WITHIN_S if self.asked.paths else WELL_WITHIN_S
+        self._wait(lambda: not self.deployment.unhealthy(), seconds, "to answer")
+
+    def _wait(self, done: Any, seconds: float, what: str) -> None:
+        try:
+            clock.wait_until(done, timeout_s=seconds, what=f"{self.system.name!r} {what}", every_s=0.3)
+        except TimeoutError as error:
+            pods = self.deployment.seen()["services"]
+            states = [
+                f"{name}: {pods[name]['why'] or pods[name]['state']}" if name in pods else f"{name}: no pod"
+                for name in self.rows
+            ]
+            msg = f"{error}; {'; '.join(states)}"
+            raise DeploymentError(msg) from error
+
+
+def _target(port: Mapping[str, Any], container: Mapping[str, Any]) -> int:
+    """The port of the container that a port of a Service leads to."""
+    target = port.get("targetPort", port["port"])
+    named = {row.get("name"): row["containerPort"] for row in container.get("ports") or ()}
+    return int(named.get(target, target))

@@ -1,0 +1,74 @@
+"""What the runtime may have to be allowed: a Role of one namespace, and whether we have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_anomod.host import cluster
+from pytest_anomod.model.fault import Json
+
+RULES: tuple[Mapping[str, Sequence[str]], ...] = (
+    {
+        "apiGroups": ("",),
+        "resources": ("services", "secrets", "configmaps"),
+        "verbs": ("get", "list", "create", "patch", "delete", "deletecollection"),
+    },
+    {
+        "apiGroups": ("apps",),
+        "resources": ("deployments",),
+        "verbs": ("get", "list", "create", "patch", "delete", "deletecollection"),
+    },
+    {"apiGroups": ("",), "resources": ("pods",), "verbs": ("get", "list", "watch", "delete")},
+    {"apiGroups": ("",), "resources": ("pods/log",), "verbs": ("get",)},
+    {"apiGroups": ("",), "resources": ("pods/portforward",), "verbs": ("get", "create")},
+)
+"""Rules of the Role, as `rules` of its manifest has them."""
+OWN_NAMESPACES: Mapping[str, Sequence[str]] = {
+    "apiGroups": ("",), "resources": ("namespaces",), "verbs": ("get", "list", "create", "delete")
+}  # fmt: skip
+"""What no Role can give: without it ANOMOD_KUBE_NAMESPACE must name a namespace that is there."""
+
+
+def manifest(namespace: str, name: str = "pytest-anomod") -> dict[str, Json]:
+    """The Role as kubectl takes it."""
+    rules = [{key: list(words) for key, words in rule.items()} for rule in RULES]
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": name, "namespace": namespace},
+        "rules": rules,
+    }
+
+
+def missing(place: Mapping[str, Json], namespace: str) -> list[str]:
+    """What of the rules we are not allowed in a namespace, such as "delete pods"; DeploymentError without an answer."""
+    return [
+        f"{verb} {resource}{f'.{group}' if group else ''}"
+        for rule in RULES
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        if not allowed(place, namespace, group, resource, verb)
+    ]
+
+
+def may_make_namespaces(place: Mapping[str, Json]) -> bool:
+    """Whether we may make and remove namespaces of our own."""
+    return all(allowed(place, "", "", "namespaces", verb) for verb in OWN_NAMESPACES["verbs"])
+
+
+def allowed(place: Mapping[str, Json], namespace: str, group: str, resource: str, verb: str) -> bool:
+    """Whether the API server would let us, by its own word (SelfSubjectAccessReview)."""
+    from kubernetes import client
+
+    resource, _, subresource = resource.partition("/")
+    asked = {"namespace": namespace, "verb": verb, "group": group, "resource": resource, "subresource": subresource}
+    review: Any = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": asked},
+    }
+    with cluster.translated("our rights can't be asked for"):
+        said: Any = client.AuthorizationV1Api(cluster.connect(place)).create_self_subject_access_review(review)
+    return bool(said.status.allowed)

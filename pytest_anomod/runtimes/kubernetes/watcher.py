@@ -1,0 +1,253 @@
+"""Follows the pods of a deployment: their states in undo/pods.json, logs and spans in files as services write them.
+
+A program of its own, started on behalf of the deployment: `python -m ...watcher JSON` with place, namespace, directory,
+and services: name -> the labels of its pods, the name of its container in them, the format of its log. It survives an
+API server that goes away for a while: logs go on where they were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.runtimes.kubernetes.api import PODS, Api, path_of, service_of, shared_selector
+from pytest_anomod.runtimes.kubernetes.trouble import why_not_running
+
+AGAIN_S = 0.5
+WATCH_S = 240
+_SPAN = b'"span_name":'
+"""A key that records of spans have, and those of logs have not."""
+
+
+class Sink:
+    """The files of one service."""
+
+    def __init__(self, directory: Path, service: str, log_format: str) -> None:
+        self._service = service.encode()
+        self._is_json = log_format == "json"
+        self._lock = threading.Lock()
+        self._log = (directory / "logs" / f"{service}.log").open("ab", buffering=0)
+        self._spans = (directory / "spans" / f"{service}.jsonl").open("ab", buffering=0)
+        self._other = (directory / "logs" / f"{service}.err").open("ab", buffering=0)
+
+    def write(self, lines: list[bytes], launch: int, number: int) -> None:
+        """Append lines of a container that its pod launched `launch` times, and that is the service's `number`-th."""
+        told = b'"service_instance_id":"%b-%d"' % (self._service, launch)
+        true = b'"service_instance_id":"%b-%d"' % (self._service, number)
+        sorted_: dict[BinaryIO, list[bytes]] = {}
+        for line in lines:
+            where: Any = self._log
+            if self._is_json:
+                where = self._spans if _SPAN in line else self._log if line.startswith(b"{") else self._other
+                if launch != number:
+                    line = line.replace(told, true)
+            sorted_.setdefault(where, []).append(line)
+        with self._lock:
+            for file, found in sorted_.items():
+                file.write(b"".join(line + b"\n" for line in found))
+
+
+class Watcher:
+    """All pods of one deployment."""
+
+    def __init__(self, orders: Mapping[str, Any]) -> None:
+        self.api = Api(orders["place"])
+        self.namespace: str = orders["namespace"]
+        self.directory = Path(orders["directory"])
+        self.services: dict[str, dict[str, Any]] = orders["services"]
+        self.selector = shared_selector(self.services)
+        self.sinks = {name: Sink(self.directory, name, row["format"]) for name, row in self.services.items()}
+        self.pods: dict[str, dict[str, Any]] = {}
+        self.numbers: dict[str, dict[str, int]] = {}
+        self.began: dict[str, float] = {}
+        self.last: str = ""
+
+    def run(self) -> None:
+        """Watch until ended."""
+        pods = path_of("v1", "pods", self.namespace)
+        while True:
+            try:
+                found = self.api.get(pods, labelSelector=self.selector)
+                self.pods = {pod["metadata"]["uid"]: pod for pod in found["items"]}
+                self._look()
+                version = found["metadata"]["resourceVersion"]
+                self._watch(pods, version)
+            except (DeploymentError, OSError, ValueError, KeyError) as error:
+                self._write(str(error))
+                clock.sleep(AGAIN_S)
+
+    def _watch(self, path: str, version: str) -> None:
+        query = {"labelSelector": self.selector, "resourceVersion": version, "timeoutSeconds": str(WATCH_S)}
+        for line in _lines(self.api.stream(path, watch="true", **query)):
+            event = json.loads(line)
+            if event["type"] == "ERROR":
+                return
+            pod = event["object"]
+            uid = pod["metadata"]["uid"]
+            if event["type"] == "DELETED":
+                self.pods.pop(uid, None)
+            else:
+                self.pods[uid] = pod
+            self._look()
+
+    def _look(self) -> None:
+        for uid, pod in self.pods.items():
+            service = service_of(pod, self.services)
+            status = self._container(service, pod)
+            if status is not None and "running" in status["state"]:
+                self._see(uid, service, pod["metadata"]["name"], status)
+        self._write("")
+
+    def _see(self, uid: str, service: str, pod: str, status: Mapping[str, Any]) -> None:
+        """Number a container that was not seen before, and follow it."""
+        restarts = int(status["restartCount"])
+        key, known = f"{uid}/{restarts}", self.numbers.setdefault(service, {})
+        if status.get("started"):
+            self.began.setdefault(key, clock.now_ns() / clock.NS_PER_S)
+        if key in known:
+            return
+        known[key] = max(known.values(), default=0) + 1
+        words = (service, pod, restarts + 1, known[key])
+        if restarts and f"{uid}/{restarts - 1}" not in known:
+            self._start(*words, previous=True)
+        self._start(*words, previous=False)
+
+    def _start(self, service: str, pod: str, launch: int, number: int, *, previous: bool) -> None:
+        follow = Follow(self, service, pod, launch - previous, number)
+        threading.Thread(target=follow.once if previous else follow.run, daemon=True).start()
+
+    def _write(self, error: str) -> None:
+        """What is there now, for whoever asks; nothing is written when it is what was there before."""
+        services: dict[str, Any] = {}
+        for uid, pod in self.pods.items():
+            service = service_of(pod, self.services)
+            if not service:
+                continue
+            row = self._row(uid, service, pod)
+            before = services.get(service)
+            if before is None or _rank(before) < _rank(row):
+                services[service] = row
+        numbers = {service: max(known.values()) for service, known in self.numbers.items() if known}
+        text = json.dumps({"error": error, "services": services, "numbers": numbers})
+        if text == self.last:
+            return
+        self.last = text
+        path = self.directory / "undo" / PODS
+        temporary = path.with_suffix(".new")
+        temporary.write_text(text)
+        os.replace(temporary, path)
+
+    def _container(self, service: str, pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The status of a service's container in a pod; None where there is none yet."""
+        name = self.services[service]["container"] if service else ""
+        return next((row for row in pod["status"].get("containerStatuses") or () if row["name"] == name), None)
+
+    def launches(self, service: str, pod: str) -> int:
+        """How often the container of a pod was launched, as far as is known; 0 for a pod that is gone."""
+        for found in list(self.pods.values()):
+            if found["metadata"]["name"] == pod:
+                status = self._container(service, found)
+                return 0 if status is None else int(status["restartCount"]) + 1
+        return 0
+
+    def _row(self, uid: str, service: str, pod: Mapping[str, Any]) -> dict[str, Any]:
+        status = self._container(service, pod)
+        key = f"{uid}/{status['restartCount']}" if status else uid
+        runs = status is not None and "running" in status["state"] and bool(status.get("started"))
+        leaving = "deletionTimestamp" in pod["metadata"]
+        return {
+            "pod": pod["metadata"]["name"],
+            "uid": key,
+            "ip": pod["status"].get("podIP", ""),
+            "state": "running" if runs and not leaving else "restarting",
+            "began": self.began.get(key),
+            "leaving": leaving,
+            "created": pod["metadata"]["creationTimestamp"],
+            "why": "" if runs else why_not_running(pod),
+        }
+
+
+class Follow:
+    """The log of one container, to its end."""
+
+    def __init__(self, watcher: Watcher, service: str, pod: str, launch: int, number: int) -> None:
+        self.watcher = watcher
+        self.service, self.launch, self.number = service, launch, number
+        self.pod = pod
+        self.path = path_of("v1", "pods", watcher.namespace, pod) + "/log"
+        self.seen = b""
+
+    def once(self) -> None:
+        """The log of the container before this one, which has ended."""
+        with contextlib.suppress(DeploymentError, OSError):
+            self._read(previous="true")
+
+    def run(self) -> None:
+        """Read on until the container has ended, from where it was when the way to it broke."""
+        while True:
+            broke = False
+            try:
+                self._read(follow="true")
+            except (DeploymentError, OSError):
+                broke = True
+            if not broke or self.watcher.launches(self.service, self.pod) != self.launch:
+                return
+            clock.sleep(AGAIN_S)
+
+    def _read(self, **query: str) -> None:
+        if self.seen:
+            query["sinceTime"] = self.seen.decode()[:19] + "Z"
+        container = self.watcher.services[self.service]["container"]
+        response = self.watcher.api.stream(self.path, container=container, timestamps="true", **query)
+        sink = self.watcher.sinks[self.service]
+        for batch in _batches(response):
+            lines = []
+            for line in batch:
+                stamp, _, text = line.partition(b" ")
+                if stamp > self.seen or not query.get("sinceTime"):
+                    lines.append(text)
+                    self.seen = max(stamp, self.seen)
+            sink.write(lines, self.launch, self.number)
+
+
+def _batches(response: Any) -> Iterator[list[bytes]]:
+    """Whole lines as they come, many at a time."""
+    from urllib3.exceptions import HTTPError
+
+    rest = b""
+    try:
+        for piece in response.raw.stream(65_536, decode_content=True):
+            *lines, rest = (rest + piece).split(b"\n")
+            if lines:
+                yield lines
+    except HTTPError as error:
+        raise OSError(str(error)) from error
+    finally:
+        response.close()
+
+
+def _lines(response: Any) -> Iterator[bytes]:
+    for batch in _batches(response):
+        yield from filter(None, batch)
+
+
+def _rank(row: Mapping[str, Any]) -> tuple[bool, str]:
+    """Of several pods the one that counts comes last: the newest that is not on its way out."""
+    return not row["leaving"], row["created"]
+
+
+def main(argv: list[str]) -> None:
+    """Watch the deployment that the orders describe."""
+    Watcher(json.loads(argv[1])).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,1 @@
+"""A campaign on a cluster: an Indexed Job whose indexes play a share each, and who watches it."""

@@ -1,0 +1,3 @@
+// A preload that the service has of its own.
+"use strict";
+globalThis.own = "kept";

@@ -1,0 +1,112 @@
+"""A Go service that was built with our overlay: lines in each window, and spans of what it serves and calls."""
+
+import os
+import shutil
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from pytest_anomod.agents.go import LANGUAGE
+from pytest_anomod.agents.language import INSIDE, Place, Reach
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.system import Agents
+from pytest_anomod.sources.otlp.receiver import OtlpReceiver
+
+SERVICE = Path(__file__).with_name("go_service")
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+pytestmark = [
+    pytest.mark.skipif(shutil.which("go") is None, reason="no Go on this machine"),
+    pytest.mark.xdist_group("go_live"),
+]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("go")
+    overlay = ["go", "run", INSIDE / "go" / "overlay.go", directory / "overlay"]
+    flags = subprocess.run(overlay, check=True, capture_output=True, text=True).stdout.strip()
+    env = {**os.environ, "GOFLAGS": flags, "CGO_ENABLED": "0"}
+    subprocess.run(["go", "build", "-o", directory / "probe", "."], check=True, cwd=SERVICE, env=env)
+    return directory / "probe"
+
+
+@pytest.fixture
+def receiver():
+    receiver = OtlpReceiver()
+    receiver.start()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def service(program, tmp_path, receiver):
+    asked = Agents("go")
+    place = Place(service="probe", asked=asked, ours="", library="", run=str(tmp_path), otlp_url=receiver.url)
+    env = {**os.environ, **LANGUAGE.environment(place)}
+    process = subprocess.Popen([program], env=env, stdout=subprocess.PIPE, text=True)
+    address = process.stdout.readline().strip()
+    reach = Reach(
+        service="probe",
+        asked=asked,
+        library=tmp_path,
+        run=tmp_path,
+        pid=lambda: process.pid,
+        host=lambda: "127.0.0.1",
+    )
+
+    def get(path, **headers):
+        with urllib.request.urlopen(urllib.request.Request(f"http://{address}{path}", headers=headers)) as answer:
+            return answer.read().decode()
+
+    yield get, LANGUAGE.agent(reach).ask
+    process.kill()
+    process.communicate()
+
+
+def test_a_line_is_counted_in_the_window_in_which_it_ran(service):
+    get, ask = service
+    lines = (SERVICE / "main.go").read_text().splitlines()
+    few, many = (
+        {number for number, line in enumerate(lines, 1) if f'return "{one}"' in line} for one in ("few", "many")
+    )
+    first = ask("/coverage/snapshot", {"reset": True, "full": True})
+    known = first["files"]["main.go"]
+    assert few | many <= set(known["executable"])
+    assert known["functions"]["size"][0] == min(many) - 2
+
+    windows = [first]
+    for count, ran in (("few", few), ("many", many)):
+        assert get(f"/sizes/{count}") == count
+        windows.append(ask("/coverage/snapshot", {"reset": True}))
+        assert set(windows[-1]["files"]["main.go"]["covered"]) & (few | many) == ran
+    windows.append(ask("/coverage/snapshot", {"reset": True}))
+    assert windows[-1]["files"] == {}
+    assert [each["since_unix_nano"] for each in windows[1:]] == [each["at_unix_nano"] for each in windows[:-1]]
+
+
+def test_a_request_and_what_it_calls_are_one_trace(service, receiver):
+    get, ask = service
+    assert ask("/hello")["absent"] == {}
+    begun = clock.now_ns()
+    get("/asks", traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
+    get("/sizes/few", traceparent=f"00-{TRACE}-b7ad6b7169203331-00")  # which asks for no spans
+
+    def spans():
+        return {(row[6], row[7]): row for row in receiver.read("traces", begun, clock.now_ns()).rows}
+
+    clock.wait_until(lambda: len(spans()) >= 3, timeout_s=30, what="the spans")
+    served, called, below = (
+        spans()[key] for key in (("GET /asks", "SERVER"), ("GET", "CLIENT"), ("GET /sizes/{count}", "SERVER"))
+    )
+    assert {row[3] for row in (served, called, below)} == {TRACE}
+    assert (served[5], called[5], below[5]) == ("b7ad6b7169203331", served[4], called[4])
+    assert {row[1] for row in spans().values()} == {"probe"}
+    assert len(receiver.read("traces", begun, clock.now_ns()).rows) == 3
+
+
+def test_faults_in_code_are_refused(service):
+    with pytest.raises(DeploymentError, match="there is no /code/patch in Go"):
+        service[1]("/code/patch", {"function": "main:size", "action": "raise"})

@@ -1,0 +1,85 @@
+"""What the watcher makes of pods and of the lines that they say."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_anomod.runtimes.kubernetes import watcher as watching
+from pytest_anomod.runtimes.kubernetes.api import PODS, SERVICE
+
+
+@pytest.fixture
+def watcher(tmp_path, monkeypatch):
+    """One whose followers do nothing, with two services."""
+    for folder in ("logs", "spans", "undo"):
+        (tmp_path / folder).mkdir()
+    followed = []
+    monkeypatch.setattr(watching.Watcher, "_start", lambda self, *words, previous: followed.append((*words, previous)))
+    services = {
+        name: {"labels": {SERVICE: name}, "container": "main", "format": form}
+        for name, form in (("cart", "json"), ("cache", "redis"))
+    }
+    orders = {"place": {}, "namespace": "n", "directory": str(tmp_path)}
+    made = watching.Watcher({**orders, "services": services})
+    made.followed = followed
+    return made
+
+
+def pod(uid, service="cart", *, restarts=0, started=True, created="2026-01-01T00:00:00Z", leaving=False):
+    metadata = {"uid": uid, "name": f"{service}-{uid}", "labels": {SERVICE: service}, "creationTimestamp": created}
+    if leaving:
+        metadata["deletionTimestamp"] = created
+    status = {"name": "main", "restartCount": restarts, "state": {"running": {}}, "started": started}
+    return {"metadata": metadata, "status": {"podIP": "10.0.0.1", "containerStatuses": [status]}}
+
+
+def look(watcher, *pods):
+    watcher.pods = {one["metadata"]["uid"]: one for one in pods}
+    watcher._look()
+    return json.loads((watcher.directory / "undo" / PODS).read_text())
+
+
+def test_starts_of_a_service_are_counted_over_its_pods(watcher):
+    """A container that was restarted, and a pod that took another's place, are each one more."""
+    assert look(watcher, pod("a"))["numbers"] == {"cart": 1}
+    assert look(watcher, pod("a", restarts=1))["numbers"] == {"cart": 2}
+    seen = look(watcher, pod("b"))
+    assert seen["numbers"] == {"cart": 3}
+    assert seen["services"]["cart"]["state"] == "running"
+    assert [words[:4] for words in watcher.followed] == [
+        ("cart", "cart-a", 1, 1), ("cart", "cart-a", 2, 2), ("cart", "cart-b", 1, 3)
+    ]  # fmt: skip
+
+
+def test_the_log_of_a_container_that_nobody_saw_is_fetched(watcher):
+    """One that ended between two looks: its pod still has it."""
+    look(watcher, pod("a", restarts=2))
+    assert [words[4] for words in watcher.followed] == [True, False]
+
+
+def test_of_two_pods_the_one_that_stays_counts(watcher):
+    """While one goes and its successor comes, the successor is the service, running or not."""
+    seen = look(watcher, pod("a", leaving=True), pod("b", started=False, created="2025-01-01T00:00:00Z"))
+    assert (seen["services"]["cart"]["pod"], seen["services"]["cart"]["state"]) == ("cart-b", "restarting")
+
+
+def test_lines_go_where_a_process_writes_them(tmp_path):
+    """Spans and log lines come mixed; what is no record is kept apart; instances are counted over pods."""
+    for folder in ("logs", "spans"):
+        (tmp_path / folder).mkdir()
+    sink = watching.Sink(tmp_path, "cart", "json")
+    log = b'{"service_instance_id":"cart-1","body":"x \\"span_name\\": y"}'
+    sink.write([log, b'{"service_instance_id":"cart-1","span_name":"a"}', b"Traceback"], 1, 4)
+    assert (tmp_path / "logs" / "cart.log").read_bytes() == log.replace(b"cart-1", b"cart-4") + b"\n"
+    assert (tmp_path / "spans" / "cart.jsonl").read_bytes() == b'{"service_instance_id":"cart-4","span_name":"a"}\n'
+    assert (tmp_path / "logs" / "cart.err").read_bytes() == b"Traceback\n"
+
+
+def test_a_store_says_what_it_says(tmp_path):
+    """Nothing of the output of a store is taken for anything but its log."""
+    for folder in ("logs", "spans"):
+        (tmp_path / folder).mkdir()
+    watching.Sink(tmp_path, "cache", "redis").write([b'1:M "span_name":', b"ready"], 1, 2)
+    assert (tmp_path / "logs" / "cache.log").read_bytes() == b'1:M "span_name":\nready\n'

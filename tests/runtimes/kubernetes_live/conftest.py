@@ -1,0 +1,30 @@
+"""The cluster of the tests of the runtime kubernetes: `tox run -e kubernetes` puts them inside one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from pytest_anomod.host import cluster
+from pytest_anomod.runtimes.docker import image
+from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, Api
+
+
+@pytest.fixture(scope="session")
+def api():
+    """The API server of the cluster, whose node has our image; skipped elsewhere, lest somebody's own be used."""
+    if not os.environ.get("ANOMOD_KUBERNETES_TESTS"):
+        pytest.skip("no cluster for tests: tox run -e kubernetes")
+    if os.environ.get("CONTAINERD_ADDRESS"):
+        file = image.save(None, lambda line: None)
+        subprocess.run(["ctr", "images", "import", str(file)], check=True, stdout=subprocess.DEVNULL)
+    return Api(cluster.place())
+
+
+@pytest.fixture
+def ours(api):
+    """A function: names of namespaces of ours in the cluster."""
+    path = "/api/v1/namespaces"
+    return lambda: [found["metadata"]["name"] for found in api.get(path, labelSelector=DEPLOYMENT)["items"]]

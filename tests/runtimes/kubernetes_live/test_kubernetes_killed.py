@@ -1,0 +1,59 @@
+"""kill -9 of the owner of a system in the cluster while faults are in: soon nothing of it is left, there or here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pytest_anomod.host import processes
+from pytest_anomod.model import clock
+
+GONE_AT_LAST_S = 60.0
+FAULTS = [
+    ["kill_service", {}, "media-service"],
+    ["http_abort", {"percent": 70}, "user-service"],
+    ["redis_memory_limit", {"percent_of_used": 50}, "home-timeline-redis"],
+    ["dns_failure", {"peers": ["user-timeline-redis"]}, "user-timeline-service"],
+]
+
+
+@pytest.fixture
+def owner(api, tmp_path):
+    """A program that owns a system with these faults in, and the ref that it told; it does not outlive the test."""
+    program = Path(__file__).with_name("kube_owner.py")
+    surroundings = {**os.environ, "ANOMOD_STATE_DIR": str(tmp_path / "state")}
+    process = subprocess.Popen(
+        [sys.executable, str(program), json.dumps(FAULTS)],
+        stdout=subprocess.PIPE, start_new_session=True, text=True, cwd=tmp_path, env=surroundings,
+    )  # fmt: skip
+    line = process.stdout.readline()
+    assert line, f"the owner ended with {process.wait()} before all was in"
+    yield process, json.loads(line)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    process.stdout.close()
+
+
+def test_nothing_is_left_of_a_killed_owner(owner, ours, record_property):
+    """No namespace with what is in it, no watcher, no helper, no directory."""
+    process, ref = owner
+    assert ours() == [ref["namespace"]]
+
+    def left():
+        tagged = processes.tagged(lambda tag: tag == ref["tag"])
+        return [*ours(), *tagged, *([ref["directory"]] if Path(ref["directory"]).exists() else [])]
+
+    assert len(left()) > 3  # namespace, watcher, killer, directory
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    began = time.monotonic()
+    clock.wait_until(lambda: not left(), timeout_s=GONE_AT_LAST_S, what="everything of the dead owner to be gone")
+    record_property("seconds_until_nothing_is_left", round(time.monotonic() - began, 1))

@@ -1,0 +1,216 @@
+"""Files of other tools as workloads: what is sent, what is recorded, and what is said of files that are no good."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from shop_entry import COLLECTION, DOCUMENT, FRESH, HAR, define_shop, open_shop
+
+from pytest_anomod.model import catalog, clock
+from pytest_anomod.model.errors import CaptureError, ScenarioError
+from pytest_anomod.model.workload import Driver, Scripted, is_replayed, workload_from_json
+from pytest_anomod.workloads import driver, driver_programs, scripted
+from pytest_anomod.workloads.har import read_har
+from pytest_anomod.workloads.named import named_workload
+from pytest_anomod.workloads.postman import read_collection
+
+STAND_IN = """\
+#!/usr/bin/env python3
+# Stands in for k6: reads its command line, and sends what a script of two lines would.
+import os, sys, time, urllib.request
+if sys.argv[1] == "inspect":
+    text = open(sys.argv[-1]).read()
+    sys.exit("SyntaxError: file:///script.js: Line 2:7 Unexpected token" if "oops" in text else 0)
+assert "--no-usage-report" in sys.argv and sys.argv[sys.argv.index("--vus") + 1] == "4"
+base = os.environ["BASE_URL"]
+while True:
+    for path in ("/items", "/orders/none"):
+        request = urllib.request.Request(base + path, headers={"Authorization": "Bearer stale-login"})
+        try:
+            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).read()
+        except urllib.error.HTTPError:
+            pass
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": os.environ["HTTP_PROXY"]}))
+        opener.open("http://elsewhere.example/").read()
+    except urllib.error.HTTPError as error:
+        assert error.code == 502
+    time.sleep(0.02)
+"""
+LOCUST = """
+from locust import HttpUser, constant, task
+
+
+class Shopper(HttpUser):
+    wait_time = constant(0.02)
+
+    @task
+    def shop(self):
+        self.client.get("/items")
+        self.client.get("/orders/none", headers={"Authorization": "Bearer stale-login"})
+"""
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    monkeypatch.setenv(catalog.DEFINED_IN, str(define_shop(tmp_path)))
+    with open_shop() as shop:
+        yield shop
+
+
+@pytest.fixture
+def play(shop, tmp_path):
+    """Plays a workload until so many requests are recorded; the records, and the summary."""
+
+    def start(workload: Scripted | Driver, count: int) -> tuple[list[dict], dict]:
+        module = driver if isinstance(workload, Driver) else scripted
+        spec = {"system": "little-shop", "entry_url": shop.url, "urls": {}, "seed": 3, "deadline_s": 60.0}
+        path = tmp_path / "records.jsonl"
+        handle = module.start({**spec, **workload.spec(), "rate_rps": 50.0}, path)
+        try:
+            clock.wait_until(
+                lambda: len(path.read_text().splitlines()) >= count, timeout_s=20, what="requests to be recorded"
+            )
+        finally:
+            summary = module.stop(handle)
+        return [json.loads(line) for line in path.read_text().splitlines()], summary
+
+    return start
+
+
+def written(folder: Path, name: str, content) -> Path:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_a_recording_is_played_with_the_ids_of_today(play, shop, tmp_path):
+    workload = named_workload(f"har:{written(tmp_path, 'visit.har', HAR).name}", tmp_path)
+    rows, summary = play(workload, 9)
+    assert {row["status_code"] for row in rows} == {200, 201}
+    assert {(row["method"], row["route"]) for row in rows} == {
+        ("GET", "/items"),
+        ("POST", "/orders"),
+        ("GET", "/orders/order-9-then"),
+    }
+    assert any("live" in row["url"] for row in rows)
+    assert summary["left_out"] == 1
+    assert summary["first_left_out"] == ["GET /broken: 500"]
+    assert len(shop.items) == 8, "deletions are left out"
+    assert all(headers.get("authorization") == FRESH for _, path, headers, _ in shop.requests if "orders" in path)
+    assert all("cookie" not in headers and headers["x-shop"] == "blue" for _, _, headers, _ in shop.requests)
+    told = (tmp_path / "records.jsonl").read_text() + (tmp_path / "records.jsonl.state.json").read_text()
+    assert not any(secret in told for secret in ("stale", FRESH))
+    assert len({row["trace_id"] for row in rows}) == len(rows)
+
+
+def test_a_document_is_played_as_far_as_the_system_answers(play, shop, tmp_path):
+    workload = named_workload(f"openapi:{written(tmp_path, 'shop.json', DOCUMENT).name}", tmp_path)
+    rows, summary = play(workload, 12)
+    assert {row["status_code"] for row in rows} <= {200, 201}
+    assert summary["journeys"] == 3
+    assert summary["first_left_out"] == ["GET /broken: 500"]
+    orders = [json.loads(row["request_body"]) for row in rows if row["method"] == "POST"]
+    assert all(order["itemId"] in shop.items and order.get("count", 2) == 2 for order in orders), "seen, and as given"
+
+
+def test_a_collection_is_read_without_what_scripts_would_set(tmp_path):
+    scripts = read_collection(written(tmp_path, "shop.json", COLLECTION))
+    assert [one.name for one in scripts] == ["order_an_item"]
+    items, order = scripts[0].steps
+    assert (items.method, items.path) == ("GET", "/items")
+    assert order.body == {"itemId": "item-0001-then", "count": 2}
+    assert order.headers == {}
+    assert order.filled({0: [{"id": "item-7-live"}]}).body["itemId"] == "item-7-live"
+
+
+def test_nothing_answered_says_what_was_tried(play, tmp_path):
+    lost = {"log": {"entries": [one for one in HAR["log"]["entries"] if one["request"]["url"].endswith("/broken")]}}
+    workload = named_workload(f"har:{written(tmp_path, 'lost.har', lost).name}", tmp_path)
+    with pytest.raises(CaptureError, match=r"nothing of har:.*GET /broken: 500"):
+        play(workload, 1)
+
+
+def test_a_locust_file_goes_through_the_proxy(play, shop, tmp_path):
+    workload = named_workload(f"locust:{written(tmp_path, 'shopper.py', LOCUST).name}", tmp_path)
+    check_driven(*play(workload, 8), shop, tmp_path)
+
+
+def test_a_k6_script_goes_through_the_proxy(play, shop, tmp_path, monkeypatch):
+    stand_in = written(tmp_path, "k6", STAND_IN)
+    stand_in.chmod(0o755)
+    monkeypatch.setenv(driver_programs.K6, str(stand_in))
+    script = 'http.get("http://localhost:8080/items", {headers: {Authorization: "Bearer stale-login"}});'
+    workload = named_workload(f"k6:{written(tmp_path, 'shopper.js', script).name}", tmp_path)
+    assert workload.bases == {"http://localhost:8080": ""}
+    check_driven(*play(workload, 8), shop, tmp_path)
+    with pytest.raises(ScenarioError, match=r"k6:.*bad\.js: SyntaxError: .* Line 2:7"):
+        named_workload(f"k6:{written(tmp_path, 'bad.js', 'oops').name}", tmp_path)
+
+
+def check_driven(rows: list[dict], summary: dict, shop, folder: Path) -> None:
+    """Rows of both paths, each with its own trace; the written login gave way to a fresh one, which is in no file."""
+    assert summary["end_reason"] == "stopped"
+    assert {(row["journey"], row["status_code"]) for row in rows} == {("GET /items", 200), ("GET /orders/none", 404)}
+    assert all(row["usual_status"] == row["status_code"] for row in rows)
+    sent = {headers["traceparent"].split("-")[1] for _, _, headers, _ in shop.requests}
+    assert {row["trace_id"] for row in rows} <= sent
+    assert all(headers["authorization"] == FRESH for _, path, headers, _ in shop.requests if "orders" in path)
+    told = (folder / "records.jsonl").read_text()
+    assert "stale" not in told
+    assert FRESH not in told
+
+
+def test_what_a_file_lacks_is_said_with_its_place(tmp_path):
+    cases = {
+        ("openapi", "no.yaml", "paths: [1"): r"openapi:.*no\.yaml: neither JSON nor YAML: .*line 1",
+        ("openapi", "no.json", "{}"): r"no\.json: it has no `openapi: 3...`",
+        ("openapi", "empty.json", '{"openapi": "3.0.3", "paths": {}}'): r"paths: there are none",
+        ("har", "no.har", "{"): r"har:.*no\.har: no JSON: .*line 1 column 2",
+        ("har", "other.har", "{}"): r"it has no log\.entries",
+        ("har", "entry.har", '{"log": {"entries": [{}]}}'): r"log\.entries\[0\]: no request",
+        ("postman", "no.json", "{}"): r"it has no list `item`",
+        ("postman", "item.json", '{"item": [{"item": [3]}]}'): r"item\[0\]\.item\[0\]: must be an object",
+        ("postman", "lacks.json", '{"item": [{"request": "{{base}}/{{id}}"}]}'): r"item\[0\] needs id",
+        ("locust", "no.py", "def ("): r"no\.py:1: invalid syntax",
+        ("locust", "plain.py", "x = 1"): r"no class in it derives from locust's HttpUser",
+    }
+    for (kind, name, content), message in cases.items():
+        with pytest.raises(ScenarioError, match=message):
+            named_workload(f"{kind}:{written(tmp_path, name, content).name}", tmp_path)
+    with pytest.raises(ScenarioError, match=r"there is no file .*gone\.har"):
+        named_workload("har:gone.har", tmp_path)
+    with pytest.raises(ScenarioError, match=r"'wat:x' is none of openapi:FILE, har:FILE"):
+        named_workload("wat:x", tmp_path)
+
+
+def test_missing_tools_are_named_with_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv(driver_programs.K6, "no-such-k6")
+    with pytest.raises(ScenarioError, match=r"ANOMOD_K6=no-such-k6 is no program: install it"):
+        named_workload(f"k6:{written(tmp_path, 'x.js', '').name}", tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ScenarioError, match=r"pip install 'pytest-anomod\[locust\]'"):
+        named_workload(f"locust:{written(tmp_path, 'x.py', LOCUST).name}", tmp_path)
+    with pytest.raises(ScenarioError, match=r"pip install 'pytest-anomod\[openapi\]'"):
+        named_workload(f"openapi:{written(tmp_path, 'x.json', DOCUMENT).name}", tmp_path)
+
+
+def test_pages_of_a_recording_are_journeys(tmp_path):
+    entries = [{**one, "pageref": f"page_{index % 2}"} for index, one in enumerate(HAR["log"]["entries"])]
+    scripts = read_har(written(tmp_path, "pages.har", {"log": {"entries": entries}}))
+    assert [len(one.steps) for one in scripts] == [3, 2]
+
+
+def test_workloads_are_read_back_as_they_were_written(tmp_path):
+    for workload in (
+        Scripted(kind="har", path="/a/visit.har", rate_rps=3.0),
+        Driver(kind="k6", path="/a/x.js", users=2, bases={"http://a:1": ""}),
+    ):
+        fields = {field.name: getattr(workload, field.name) for field in dataclasses.fields(workload)}
+        assert workload_from_json(fields) == workload
+    assert [is_replayed(title) for title in ("suite:x", "k6:x.js", "har:x", "open_loop")] == [True, True, False, False]
+    with pytest.raises(ScenarioError, match="kind='soap'"):
+        Scripted(kind="soap", path="/x")

@@ -1,0 +1,214 @@
+"""Traffic that coverage guides: a ladder of refusals is climbed, and what was kept is a suite that can be replayed."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+from random import Random
+
+import pytest
+from shop_entry import DOCUMENT, FRESH, open_shop
+
+from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.workloads.guided import Answer, Explorer, chain, envelope_status
+from pytest_anomod.workloads.guided_ask import Sender
+from pytest_anomod.workloads.guided_lines import Ground, Meter
+from pytest_anomod.workloads.guided_seeds import recorded_steps
+from pytest_anomod.workloads.guided_suite import write_suite
+from pytest_anomod.workloads.guided_values import Seen, Values, day_for, likeness, words, words_of_route
+from pytest_anomod.workloads.openapi_document import operations
+from pytest_anomod.workloads.script import Day, Step, Taken
+
+LADDER = {
+    "openapi": "3.0.3",
+    "paths": {
+        "/contacts": {"get": {}},
+        "/trips": {"get": {}},
+        "/booking": {
+            "post": {
+                "requestBody": {
+                    "content": {
+                        "application/json": {
+                            "schema": {
+                                "type": "object",
+                                "properties": {
+                                    "contactsId": {"type": "string", "nullable": True},
+                                    "tripId": {"type": "string", "nullable": True},
+                                    "date": {"type": "string"},
+                                    "seatType": {"type": "integer"},
+                                },
+                            }
+                        }
+                    }
+                }
+            }
+        },
+    },
+}
+LINES = list(range(1, 7))
+
+
+class Ladder:
+    """A service that books in four steps, each a line; it answers 200 to all, and says in the envelope how it went."""
+
+    def __init__(self) -> None:
+        self.ground = Ground()
+        self._ran: list[int] = []
+        self.ground.begin("booking", self._snapshot([1]))
+
+    def ask(self, step: Step) -> Answer:
+        """Answer, and remember which lines ran."""
+        if step.route == "/contacts":
+            return Answer(200, [{"id": f"contact-{number}"} for number in range(3)], "t")
+        if step.route == "/trips":
+            return Answer(200, {"status": 1, "data": [{"tripId": "G1234", "kind": "fast"}]}, "t")
+        wanted = step.body
+        rungs = [
+            str(wanted.get("contactsId", "")).startswith("contact-"),
+            wanted.get("tripId") == "G1234",
+            str(wanted.get("date", "")) > Day(0, "%Y-%m-%d").of({}),
+            wanted.get("seatType") == 3,
+        ]
+        reached = next((number for number, good in enumerate(rungs) if not good), len(rungs))
+        self._ran = LINES[1 : 2 + reached]
+        return Answer(200, {"status": int(reached == len(rungs)), "msg": "Success" if reached == 4 else "No"}, "t")
+
+    def after(self, trace_id: str):
+        """Lines of the request before."""
+        ran, self._ran = self._ran, []
+        return self.ground.ran("booking", self._snapshot(ran))
+
+    def _snapshot(self, ran):
+        return {"files": {"book.py": {"covered": ran, "executable": LINES, "functions": {"book": [2, 6]}}}}
+
+
+def climbed(seed: int) -> tuple[Ladder, Explorer]:
+    ladder = Ladder()
+    explorer = Explorer(operations(LADDER), ask=ladder.ask, lines=ladder, random=Random(seed))
+    explore_until(explorer, lambda: ("POST /booking", 200, "status=1") in explorer.outcomes, most=400)
+    return ladder, explorer
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_ladder_of_refusals_is_climbed_to_its_end(seed):
+    ladder, explorer = climbed(seed)
+    assert ladder.ground.covered == {("booking", "book.py", line) for line in range(2, 7)}
+    assert ladder.ground.total == 5
+    booked = explorer.kept[-1]
+    assert booked.envelope == "status=1"
+    assert {explorer.kept[number].step.route for number in chain(explorer.kept, booked.number)} >= {
+        "/contacts",
+        "/trips",
+    }
+    assert booked.step.taken["body", "contactsId"].keys[-1] == "id"
+
+
+def test_what_was_kept_is_a_suite_that_takes_ids_from_the_answers_of_today(tmp_path, monkeypatch):
+    with open_shop() as shop:
+        sender = Sender(shop.url, {"Authorization": FRESH})
+        explorer = Explorer(operations(DOCUMENT), ask=sender, lines=Silent(), random=Random(4))
+        explore_until(explorer, lambda: bool(shop.orders), most=200)
+        sender.close()
+        path = tmp_path / "test_explored.py"
+        tests = write_suite(path, explorer.kept, system="shop", base="http://x:1", login={"Authorization": FRESH})
+        text = path.read_text(encoding="utf-8")
+        assert FRESH not in text
+        names = [node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+        assert sum(name.startswith("test_") for name in names) == tests == len(explorer.kept)
+        shop.items = [f"item-{number:04}-later" for number in range(3)]
+        monkeypatch.setenv("ANOMOD_BASE_URL", shop.url)
+        spec = importlib.util.spec_from_file_location("explored", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.LOGIN = {"Authorization": FRESH}
+        before = len(shop.orders)
+        for name in names:
+            if name.startswith("test_post_orders") and "201" in getattr(module, name).__doc__:
+                getattr(module, name)()
+        assert len(shop.orders) > before
+
+
+class Silent:
+    """A system whose lines nobody counts: only outcomes are new."""
+
+    def __init__(self) -> None:
+        self.ground = Ground()
+
+    def after(self, trace_id: str):
+        return set()
+
+
+def explore_until(explorer: Explorer, done, *, most: int) -> None:
+    """Try candidates until something is reached."""
+    for step, how, changed in explorer.candidates():
+        explorer.attempt(step, how, changed)
+        if done():
+            return
+        assert explorer.requests < most
+
+
+def test_names_say_what_may_be_meant():
+    assert words("contactsId") == {"contact", "id"}
+    assert words_of_route("/api/v1/contactservice/contacts/{id}") == {"contact"}
+    contact = Seen("c-1", Taken(0, (0, "id")), frozenset({"id"}), frozenset({"contact"}))
+    other = Seen("o-1", Taken(1, (0, "id")), frozenset({"id"}), frozenset({"order"}))
+    wanted, around = words("contactsId"), words_of_route("/preserveservice/preserve")
+    assert likeness(wanted, around, contact) > 2 > likeness(wanted, around, other)
+    assert day_for(words("name"), "2013-05-04 07:00:00", Random(1)).form == "%Y-%m-%d %H:%M:%S"
+    assert day_for(words("name"), "blue", Random(1)) is None
+
+
+def test_secrets_of_answers_are_never_spliced():
+    values = Values()
+    values.learn(0, "/login", {"data": {"userId": "u-1", "token": "eyJ.secret", "password": "p"}})
+    seen = {one.value for row in values.rows for one in row.values()} | {
+        one.value for group in values._by_word.values() for one in group
+    }
+    assert seen == {"u-1"}
+
+
+def test_envelopes_say_how_it_went():
+    assert envelope_status({"status": 0, "data": None}) == "status=0"
+    assert envelope_status({"success": False}) == "success=False"
+    assert [envelope_status(one) for one in ([], None, {"status": {"a": 1}})] == ["", "", ""]
+
+
+def test_recorded_requests_are_seeds_without_logins():
+    rows = [
+        {
+            "method": "POST", "url": "http://x:1/orders", "status_code": 201, "request_truncated": False,
+            "request_headers": {"Content-Type": "application/json", "Authorization": "[redacted]"},
+            "request_body": json.dumps({"itemId": f"item-{number}"}),
+        }
+        for number in range(5)
+    ]  # fmt: skip
+    steps = recorded_steps([*rows, {**rows[0], "request_body": "password=[redacted]"}], operations(DOCUMENT))
+    assert [step.body["itemId"] for step in steps] == ["item-0", "item-1", "item-2"]
+    assert all(step.headers == {} for step in steps)
+
+
+def test_a_system_without_agents_is_refused():
+    class Blind:
+        system, runtime = "blind", "running"
+
+        def sources(self):
+            return ()
+
+    with pytest.raises(DeploymentError, match=r"'blind' counts no lines under runtime 'running'"):
+        Meter(Blind())
+
+
+def test_time_and_rate_bound_it():
+    ladder = Ladder()
+    explorer = Explorer(operations(LADDER), ask=ladder.ask, lines=ladder, random=Random(1))
+    told = []
+    explorer.run(0.3, 50.0, every=(0.1, lambda: told.append(explorer.requests)))
+    assert 1 <= explorer.requests <= 16
+    assert [count for _, _, count in explorer.progress] == list(range(1, explorer.requests + 1))
+
+
+def test_a_gone_system_gives_no_answer():
+    with open_shop() as shop:
+        url = shop.url
+    assert Sender(url, {})(Step(method="GET", path="/items", route="/items")).status == 0
