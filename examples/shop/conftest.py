@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 
-from pytest_anomod import Journey, compose_system, procfile, procfile_system
+from pytest_anomod import Agents, Journey, compose_system, procfile, procfile_system
 
 PASSWORD = "only-for-tests"
 PROCESSES = {
@@ -20,6 +20,9 @@ PROCESSES = {
     "db": {"POSTGRES_PASSWORD": PASSWORD},
 }
 LOGINS = {"db": f"postgresql://shop:{PASSWORD}@127.0.0.1:{{db}}/shop"}
+AGENTS = os.environ.get("AGENTS", "")
+"""Set it to have traces, lines and faults in code of catalog, orders and gateway, after `anomod agents fetch`."""
+INSIDE = {"catalog": Agents("python", source="catalog"), "orders": "java", "gateway": "node"} if AGENTS else {}
 
 
 async def look(client, random):
@@ -52,7 +55,8 @@ if has_compose():
         name="shop",
         journeys=CUSTOMERS,
         otlp=["catalog"],
-        deploys=[procfile("Procfile", env=PROCESSES, logins=LOGINS, otlp=True)],
+        agents=bool(AGENTS),
+        deploys=[procfile("Procfile", env=PROCESSES, logins=LOGINS, otlp=True, agents=INSIDE)],
     )
 else:
     shop = procfile_system(
@@ -63,4 +67,5 @@ else:
         engines={"cache": "redis", "db": "postgresql"},
         journeys=CUSTOMERS,
         otlp=True,
+        agents=INSIDE,
     )

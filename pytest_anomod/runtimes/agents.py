@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Rows = Mapping[str, Mapping[str, Json]]
 MODALITIES = {TRACES: "traces", COVERAGE: "coverage"}
+CODE_FAULTS = ("code_delay", "code_exception", "code_return")
 EXPORTER = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
@@ -73,6 +74,12 @@ def why_none(agents: Sequence[tuple[str, Agents]], service: str) -> str:
     if FAULTS not in found.gives:
         return f"code in {asked.language} can't be changed while it runs"
     return "" if cache.ready(found) else not_fetched(asked.language)
+
+
+def refusal_of_fault(agents: Sequence[tuple[str, Agents]], service: str, fault: str) -> str:
+    """Why a fault can't be put into the code of a service, with what to do; "" when it can, and for other faults."""
+    why = why_none(agents, service) if fault in CODE_FAULTS else ""
+    return f"{fault!r} can't be put into {service!r}: {why}" if why else ""
 
 
 def are_put_in(rows: Rows) -> dict[str, Mapping[str, Json]]:

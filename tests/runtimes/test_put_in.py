@@ -39,6 +39,9 @@ def test_agents_that_are_not_there_are_said_to_be_missing(rows):
     assert rows["web"] == {"language": "node", "why": agents.not_fetched("node")}
     assert agents.why_none((("web", Agents("node")),), "web") == agents.not_fetched("node")
     assert "agents={" in agents.why_none((), "web")
+    refused = agents.refusal_of_fault((("web", Agents("node")),), "web", "code_delay")
+    assert refused == f"'code_delay' can't be put into 'web': {agents.not_fetched('node')}"
+    assert agents.refusal_of_fault((), "web", "kill_service") == ""
     assert list(agents.are_put_in(rows)) == ["shop", "stock"]
     assert agents.traced(rows) == ["shop"]
 

@@ -22,6 +22,7 @@ from pytest_anomod.model.errors import AnomodError, DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import Commands, System
+from pytest_anomod.runtimes import agents
 from pytest_anomod.runtimes.commands import plan as plans
 from pytest_anomod.runtimes.commands import teardown
 from pytest_anomod.runtimes.commands.deployment import CommandsDeployment
@@ -52,6 +53,11 @@ class CommandsRuntime(UpInForeground):
     def lacks(self, system: System, service: str, needs: frozenset[type]) -> frozenset[type]:
         """Those of the needs that a service will not have."""
         return needs - (self.capabilities - plans.lacking(system, service))
+
+    def refusal_of_fault(self, system: System, target: str, fault: str) -> str:
+        """Why a fault can't be put into the code of a service; "" when it can."""
+        deploys = system.deploy(Commands)
+        return agents.refusal_of_fault(deploys.agents if deploys else (), target, fault)
 
     def up(
         self, system: System, session: Session, *, entry_port: int | None = None, seed: int = 1

@@ -64,6 +64,11 @@ class ComposeRuntime(UpInForeground):
         why = agents.why_none(deploys.agents if deploys else (), service)
         return lacking(system.service(service), needs, self.capabilities - ({Agent} if why else set()))
 
+    def refusal_of_fault(self, system: System, target: str, fault: str) -> str:
+        """Why a fault can't be put into the code of a service; "" when it can."""
+        deploys = system.deploy(ComposeFiles)
+        return agents.refusal_of_fault(deploys.agents if deploys else (), target, fault)
+
     def up(
         self, system: System, session: Session, *, entry_port: int | None = None, seed: int = 1
     ) -> ComposeDeployment:
