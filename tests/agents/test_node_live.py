@@ -170,6 +170,22 @@ def test_faults_come_and_go_and_lines_are_counted_on(start, name, function):
     assert {file: entry["covered"] for file, entry in after["files"].items()} == lines
 
 
+def test_one_function_of_a_file_after_the_other(start):
+    service = start()
+    calls = ("size", "later", "add", "twice")
+    well = [service.call(name, 9) for name in calls]
+    service.window()
+    assert [service.call(name, 9) for name in calls] == well
+    lines = service.covered()
+    for number, function in enumerate(DEFINED):
+        service.patch(f"shop:{function}", action="raise", exception="RuntimeError", message="injected")
+        assert service.call(calls[number], 9)["message"] == "injected"
+        service.ask("/code/restore", {"function": None})
+        service.window()
+        assert [service.call(name, 9) for name in calls] == well
+        assert service.covered() == lines
+
+
 def test_an_exception_of_the_service_s_own(start):
     service = start()
     service.patch("shop:later", action="raise", exception="Refusal", message="injected")

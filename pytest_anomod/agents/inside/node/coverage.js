@@ -1,6 +1,6 @@
 // Which lines of the service's own sources ran since the last question: V8's precise block coverage.
 "use strict";
-const { coveredLines } = require("./lines.js");
+const { coveredLines, unchanged } = require("./lines.js");
 
 const now = () => Math.round((performance.timeOrigin + performance.now()) * 1e6);
 
@@ -23,7 +23,8 @@ class Coverage {
       // counted as a whole: which of its blocks ran is not known
       if (functions.some((each) => !each.isBlockCoverage && each.ranges[0].count > 0)) this.isExact = false;
       if (!this.covered.has(source)) this.covered.set(source, new Set());
-      for (const line of coveredLines(source.places, functions, source.inserts)) this.covered.get(source).add(line);
+      const own = functions.map((each) => unchanged(each, source));
+      for (const line of coveredLines(source.places, own)) this.covered.get(source).add(line);
     }
   }
 

@@ -1,13 +1,14 @@
 // Faults in functions of the running service: V8 takes another text of a script, in which functions ask $anomod.
 //
-// A text is changed once, in all its functions: while it counts coverage, V8 loses those that a change before left out.
-// Faults are then switched on and off in the hooks. Calls under way hold a change of their function back.
+// A text is changed once for its first function and once for all others: while it counts coverage, V8 loses functions
+// that two changes left out. Faults are then switched on and off in the hooks. Calls under way hold a change of their
+// function back.
 "use strict";
 const { Hook, crowded, insertsFor, refusal } = require("./hooks.js");
 const { inserted } = require("./lines.js");
 
 const GLOBAL = "$anomod";
-const PATIENCE_MS = 3000; // for calls under way: with all functions of a text, and again with the one alone
+const PATIENCE_MS = 3000; // for calls under way: of all functions of a text, and again of the one alone
 const EVERY_MS = 20;
 const MOST_LINES = 3000; // V8 compares each changed line with each
 
@@ -81,18 +82,21 @@ class Faults {
     return { source: found[0], entry: entries[0] };
   }
 
-  /** Put hooks into all functions of a source, or into the one alone if others' calls don't end. */
+  /** Put hooks into a function; with the second one of a source into all others too, if their calls end in time. */
   async change(source, entry) {
     const isLarge = source.text.split("\n").length > MOST_LINES;
-    const others = isLarge || source.inserts.length ? [] : source.functions.filter((each) => !refusal(each));
-    const all = this.insertsOf(others);
+    const rest = source.functions.filter((each) => !this.of.has(each) && !refusal(each));
+    const all = this.insertsOf(source.inserts.length && !isLarge ? rest : []);
     const close = crowded(source.text, all);
     const most = all.filter(({ owner }) => owner === entry || !close.has(owner));
     for (const inserts of [most, this.insertsOf([entry])].filter((each) => each.length)) {
       const owners = new Set(inserts.map(({ owner }) => owner));
       for (const owner of owners) this.hooks[this.idOf(owner)] ||= new Hook(owner.node.async);
       if (!(await this.edit(source, [...source.inserts, ...inserts], owners.size === 1))) continue;
-      for (const owner of owners) this.of.set(owner, this.hooks[this.idOf(owner)]);
+      for (const owner of owners) {
+        this.of.set(owner, this.hooks[this.idOf(owner)]);
+        source.made.set(owner.node.end, source.inserts);
+      }
       return;
     }
   }
@@ -147,8 +151,8 @@ class Faults {
 
   /** See that functions alive are made of the new text and none of the old: V8 may say yes and change nothing. */
   verify(source, { node, outer, name }) {
-    const old = source.text.slice(node.body.start, node.body.end);
-    const fresh = inserted(source.text, source.inserts, node.body.start, node.body.end);
+    const old = source.text.slice(node.body.start, node.end);
+    const fresh = inserted(source.text, source.inserts, node.body.start, node.end);
     const longest = node.end - node.start + fresh.length;
     const [stale, changed] = this.alive(
       "Function.prototype",

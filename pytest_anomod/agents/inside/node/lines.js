@@ -113,27 +113,46 @@ function plainName(key, isComputed) {
   return /^[\w$]+$/.test(name) ? name : "";
 }
 
-/**
- * Lines that ran, of places, by V8's functions with nested ranges: the innermost range of a place counts. `inserts`,
- * [{at, text}] by `at`, are what V8's text has more.
- */
-function coveredLines(places, functions, inserts) {
+/** Lines that ran, of places, by V8's functions with nested ranges: the innermost range of a place counts. */
+function coveredLines(places, functions) {
   const ranges = functions.flatMap((each) => each.ranges);
   ranges.sort((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset);
   const covered = new Set();
   const open = [];
   let next = 0;
-  let insert = 0;
-  let added = 0;
   for (const { offset, line } of places) {
-    for (; insert < inserts.length && inserts[insert].at <= offset; insert++) added += inserts[insert].text.length;
-    const at = offset + added;
-    for (; next < ranges.length && ranges[next].startOffset <= at; next++) open.push(ranges[next]);
-    while (open.length && open.at(-1).endOffset <= at) open.pop();
-    const around = open.findLast(({ endOffset }) => endOffset > at); // one that began later may have ended sooner
+    for (; next < ranges.length && ranges[next].startOffset <= offset; next++) open.push(ranges[next]);
+    while (open.length && open.at(-1).endOffset <= offset) open.pop();
+    const around = open.findLast(({ endOffset }) => endOffset > offset); // one that began later may have ended sooner
     if (around && around.count > 0) covered.add(line);
   }
   return covered;
+}
+
+/**
+ * V8's function with its ranges as the source's own text has them. After a change V8 gives the whole of a function by the
+ * text of now, and blocks by the text that the function was last made of.
+ */
+function unchanged({ ranges: [whole, ...blocks], ...rest }, { inserts, made }) {
+  if (!inserts.length) return { ranges: [whole, ...blocks], ...rest };
+  const [startOffset, endOffset] = [without(whole.startOffset, inserts), without(whole.endOffset, inserts)];
+  const own = made.get(endOffset) || [];
+  const moved = blocks.map((one) => ({
+    ...one,
+    startOffset: without(one.startOffset, own),
+    endOffset: Math.min(without(one.endOffset, own), endOffset),
+  }));
+  return { ranges: [{ ...whole, startOffset, endOffset }, ...moved], ...rest };
+}
+
+/** An offset of a text with inserts, [{at, text}] by `at`, as one of the text without. */
+function without(offset, inserts) {
+  let added = 0;
+  for (const { at, text } of inserts) {
+    if (at + added >= offset) break;
+    added += Math.min(text.length, offset - at - added);
+  }
+  return offset - added;
 }
 
 /** A text, or a stretch of it, with inserts. */
@@ -147,4 +166,4 @@ function inserted(text, inserts, start = 0, end = text.length) {
   return made + text.slice(from, end);
 }
 
-module.exports = { parse, study, coveredLines, inserted, children, FUNCTIONS };
+module.exports = { parse, study, coveredLines, unchanged, inserted, children, FUNCTIONS };

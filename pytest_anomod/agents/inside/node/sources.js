@@ -31,7 +31,7 @@ class Sources {
   /** Learn a script that is not known; `length` is that of the text which V8 runs, if it is known. */
   learn(url, length) {
     if (this.known.has(url) || !this.fileOf(url)) return;
-    const nothing = { text: "", places: [], functions: [], inserts: [], told: false, why: "" };
+    const nothing = { text: "", places: [], functions: [], inserts: [], made: new Map(), told: false, why: "" };
     const source = { url, file: this.fileOf(url), ...nothing };
     this.known.set(url, source);
     try {
