@@ -17,7 +17,6 @@ from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
 from pytest_anomod.publishing import command as publishing
-from pytest_anomod.spreading import command as spreading
 from pytest_anomod.run import calibrate
 
 
@@ -77,8 +76,6 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.set_defaults(run=_check)
 
-    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
-    clean.set_defaults(run=_clean)
     return parser
 
 
