@@ -28,8 +28,8 @@ class Service:
     """The probe in a process, and its agent."""
 
     def __init__(self, directory, classes):
-        self.run = directory / "run"
-        self.run.mkdir(exist_ok=True)
+        self.run = directory / ("long" * 30) / "run"  # longer than the kernel takes for the address of a socket
+        self.run.mkdir(parents=True, exist_ok=True)
         library = cache.ready(LANGUAGE)
         own = {"JAVA_TOOL_OPTIONS": f"-Down=kept -javaagent:{directory}/own.jar=here"}
         place = Place(service="p", asked=AGENTS, ours="", library=str(library), run=str(self.run), own=own)

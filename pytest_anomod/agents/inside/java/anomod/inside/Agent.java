@@ -33,6 +33,7 @@ import org.jacoco.agent.rt.RT;
  * unescape. The answer is one JSON object, {"ok": ...} or {"error": text}, up to the end of the connection.
  */
 public final class Agent {
+  private static final int LONGEST_ADDRESS = 100;
   private static final int LONGEST_QUESTION = 1 << 20;
   private static final Pattern QUESTION = Pattern.compile("\\{\"path\": \"([^\"]*)\", \"payload\": (?:null|\"([^\"]*)\")\\}");
 
@@ -52,7 +53,16 @@ public final class Agent {
     }
     String name = "java-" + process.pid() + "-" + Long.toString(now(), 36) + ".sock";
     Path place = Path.of(run, name);
-    var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(UnixDomainSocketAddress.of(place));
+    ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    if (place.toString().length() < LONGEST_ADDRESS) {
+      server.bind(UnixDomainSocketAddress.of(place));
+    } else { // the kernel takes 107 bytes of an address, whatever it leads through
+      Path link = Files.createTempDirectory("anomod").resolve("run");
+      Files.createSymbolicLink(link, Path.of(run));
+      server.bind(UnixDomainSocketAddress.of(link.resolve(name)));
+      Files.delete(link);
+      Files.delete(link.getParent());
+    }
     place.toFile().deleteOnExit();
     Files.setPosixFilePermissions(place, PosixFilePermissions.fromString("rw-rw-rw-")); // its directory is private
     var agent = new Agent(instrumentation);
