@@ -18,6 +18,7 @@ from pytest_anomod.model.errors import AnomodError
 from pytest_anomod.model.system import System
 from pytest_anomod.publishing import command as publishing
 from pytest_anomod.run import calibrate
+from pytest_anomod.spreading import command as spreading
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,7 +90,6 @@ def _add_others(commands: Any) -> None:
     from pytest_anomod.agents import command as agents
     from pytest_anomod.importers import command as importing
     from pytest_anomod.importers import export
-    from pytest_anomod.spreading import command as spreading
 
     explore.add_to(commands, lambda line: print(line, flush=True), _runtime_name)
     for group in (agents, spreading, importing):

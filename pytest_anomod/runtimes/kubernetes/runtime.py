@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 IMAGE = "ANOMOD_KUBE_IMAGE"
 """Environment variable that names the image of the replicas as the cluster's nodes know it."""
-NAMESPACE_GONE_S = 25.0
+NAMESPACE_GONE_S = 60.0
+"""A guardian gives it less, and asks again."""
 _FOLDERS = ("logs", "spans", "undo", "secret")
 _numbers = itertools.count(1)
 _receivers: dict[str, OtlpReceiver] = {}
@@ -142,7 +143,11 @@ class KubernetesRuntime(UpInForeground):
             receiver.close()
         if deployment.ref["ours"]:
             deployment.programs.end_all()
-            _remove(deployment.api, deployment.ref)
+            try:
+                _remove(deployment.api, deployment.ref)
+            except TimeoutError as error:
+                msg = f"{deployment.system!r} is not gone from the cluster yet: {error}; anomod clean asks again"
+                raise DeploymentError(msg) from error
         elif deployment.directory.exists():
             recover_within(deployment.ref, deployment.undo.open_entries())
             deployment.programs.end_all()

@@ -13,6 +13,8 @@ from pytest_anomod.runtimes.kubernetes import manifests
 from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT
 from pytest_anomod.runtimes.kubernetes.runtime import KubernetesRuntime
 
+pytestmark = pytest.mark.usefixtures("nothing_registered")
+
 
 def workload(name, image, *, kind="Deployment", labels=None, **container):
     labels = labels or {"app": name}

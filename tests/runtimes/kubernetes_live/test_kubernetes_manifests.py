@@ -18,6 +18,8 @@ from pytest_anomod.runtimes.kubernetes.runtime import KubernetesRuntime
 from pytest_anomod.safety import guardian, sessions
 from pytest_anomod.sources.otlp.receiver import receiver_in
 
+pytestmark = pytest.mark.usefixtures("nothing_registered")
+
 
 @pytest.fixture
 def session(api, tmp_path, monkeypatch):
