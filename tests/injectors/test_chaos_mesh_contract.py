@@ -43,6 +43,7 @@ def where(mode, server, tmp_path, monkeypatch):
         monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path / "kubeconfig"))
     elif mode == "api":
         monkeypatch.setenv("KUBECONFIG", API)
+        monkeypatch.setenv(trial.IMAGE, "localhost/pause:1")  # where there is a node, it has that
         install(cluster.place())
     injectors.served.cache_clear()
     return cluster.place()
