@@ -43,6 +43,7 @@ def where(mode, server, tmp_path, monkeypatch):
         monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path / "kubeconfig"))
     elif mode == "api":
         monkeypatch.setenv("KUBECONFIG", API)
+        monkeypatch.setenv(trial.IMAGE, "localhost/pause:1")  # where there is a node, it has that
         install(cluster.place())
     injectors.served.cache_clear()
     return cluster.place()
@@ -139,7 +140,7 @@ def test_a_loop_of_kills_is_a_schedule_that_goes_on_until_it_is_deleted(town):
 
 def test_what_the_node_can_not_do_is_an_error_and_leaves_nothing_behind(town, monkeypatch):
     """It would hang in its deletion and spoil the pod's next fault: cured, that goes in."""
-    monkeypatch.setattr(injectors, "INJECTED_S", 4)
+    monkeypatch.setattr(injectors, "FAILED_S", 0)
     here = town(lacks=["NetworkChaos delay"])
     with pytest.raises(InjectionError, match=f"did not put 'network_delay' into 'gateway': {NO_NETEM}"):
         INJECTOR.inject(faults.NetworkDelay(), here.deployment, "gateway")
@@ -153,7 +154,7 @@ def test_what_the_node_can_not_do_is_an_error_and_leaves_nothing_behind(town, mo
 
 def test_it_is_refused_at_collection_where_a_trial_shows_it(town, monkeypatch):
     """In one line, with what Chaos Mesh says; once a day, and what can be done is not refused."""
-    monkeypatch.setattr(trial, "INJECTED_S", 4)
+    monkeypatch.setattr(trial, "FAILED_S", 0)
     here = town(lacks=["NetworkChaos delay"])
     monkeypatch.setenv(cluster.NAMESPACE, here.namespace)
 

@@ -33,6 +33,8 @@ DEADLINE_S = 4 * 7_200
 """Chaos Mesh's own time limit: after the longest case there can be. The guardian is there long before."""
 INJECTED_S, DELETED_S, GONE_S, NEW_PODS_S = 30.0, 15.0, 10.0, 60.0
 """How long it may take to say that a fault is in, to delete, to be gone to the eye, and for pods to come back."""
+FAILED_S = 10.0
+"""For how long it may say that it failed: it tries again."""
 UNDO_S = 1.2
 """The same of a deletion where nobody is left to look: the guardian gives all faults little time."""
 LABEL = "pytest-anomod/fault"
@@ -163,16 +165,12 @@ class ChaosMeshInjector:
 
     def _await_word(self, fault: Fault, view: View, kept: Mapping[str, Json]) -> dict[str, Json]:
         """What Chaos Mesh says once it believes the fault to be in, or the probe sees it; else InjectionError."""
-        until = clock.monotonic_s() + INJECTED_S
-        while True:
-            found = view.mesh.get(kept["kind"], kept["name"]) or {}
-            if kept["kind"] == "Schedule" or status.is_injected(found):
-                return status.told(found)  # a Schedule has no word of its own
-            if status.selected_none(found) or clock.monotonic_s() > until:
-                break
-            clock.sleep(0.2)
+        kind, name = kept["kind"], kept["name"]
+        if kind == "Schedule":
+            return {}  # it has no word of its own
+        found = status.await_word(lambda: view.mesh.get(kind, name), timeout_s=INJECTED_S, failed_s=FAILED_S)
         said = status.told(found)
-        if self.active(fault, view.deployment, view.target):
+        if status.is_injected(found) or self.active(fault, view.deployment, view.target):
             return said
         with contextlib.suppress(DeploymentError):  # the undo entry stays open then; the first trouble is what is told
             self.undo(kept)

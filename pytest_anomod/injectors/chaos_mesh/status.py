@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from pytest_anomod.model import clock
 from pytest_anomod.model.fault import Json
+
+
+def await_word(read: Callable[[], Any], *, timeout_s: float, failed_s: float) -> dict[str, Any]:
+    """The resource once it says that the fault is in, that it selected none, or has failed for `failed_s`; else later.
+
+    It goes on trying for ever, so a failure that stays is as good as an answer.
+    """
+    until, since_s = clock.monotonic_s() + timeout_s, None
+    while True:
+        found: dict[str, Any] = read() or {}
+        now_s = clock.monotonic_s()
+        since_s = None if not last_failure(found) else now_s if since_s is None else since_s
+        failed = since_s is not None and now_s - since_s >= failed_s
+        if is_injected(found) or selected_none(found) or failed or now_s > until:
+            return found
+        clock.sleep(0.2)
 
 
 def is_injected(resource: Mapping[str, Any]) -> bool:

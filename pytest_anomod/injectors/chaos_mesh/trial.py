@@ -30,6 +30,8 @@ PAUSE = "registry.k8s.io/pause:3.10"
 VALID_S = 24 * 3_600
 RUNS_S, INJECTED_S, DELETED_S = 60.0, 20.0, 10.0
 """How long the pod may take to run, the fault to be in, its resource to be gone."""
+FAILED_S = 10.0
+"""For how long it may say that it failed: it tries again."""
 OLD_S = 600.0
 """What is left of a trial after so long belongs to nobody who lives."""
 _LABEL = "pytest-anomod/trial"
@@ -104,13 +106,8 @@ def _sweep(where: Mapping[str, Json]) -> None:
 
 def _watch(mesh: Mesh, kind: str, name: str) -> str:
     """Wait for a resource to be injected, then delete it and wait for its end; why not, or ""."""
-    found: dict[str, Any] = {}
-
-    def injected() -> bool:
-        found.update(mesh.get(kind, name) or {})
-        return status.is_injected(found)
-
-    if not _within(INJECTED_S, injected):
+    found = status.await_word(lambda: mesh.get(kind, name), timeout_s=INJECTED_S, failed_s=FAILED_S)
+    if not status.is_injected(found):
         return status.last_failure(found) or f"it is not in within {INJECTED_S:g} s, and says nothing"
     mesh.delete(kind, name)
     if not _within(DELETED_S, lambda: mesh.get(kind, name) is None):
