@@ -61,7 +61,7 @@ def prepare(path: Path, *, once: bool = False, bases: Sequence[str] = (AUTO,), s
     sources = _sources(path)
     if AUTO in bases:
         known = {base: "" for source in sources for base in _written_bases(source)} | known
-    _collected(path, tuple(source.stat().st_mtime_ns for source in sources))
+    _collected(path, tuple(source.stat().st_mtime_ns for source in sources), system.login_variables)
     return Suite(path=str(path), once=once, bases=known)
 
 
@@ -98,11 +98,15 @@ def _sources(path: Path) -> list[Path]:
 
 
 @functools.lru_cache
-def _collected(path: Path, changed: tuple[int, ...]) -> int:
-    """How many tests pytest finds, asked in a process of its own; ScenarioError for none, and for errors."""
+def _collected(path: Path, changed: tuple[int, ...], login_variables: tuple[str, ...]) -> int:
+    """How many tests pytest finds, asked in a process of its own; ScenarioError for none, and for errors.
+
+    Nothing is sent, so what a suite asks the environment for may have any value.
+    """
     with tempfile.TemporaryDirectory(prefix="suite-") as scratch:
         out = Path(scratch, "collected.json")
         environment = {name: value for name, value in os.environ.items() if not _DROPPED.fullmatch(name)}
+        environment |= {BASE_URL: "http://127.0.0.1:9", **dict.fromkeys(login_variables, "unknown")}
         done = subprocess.run(
             [sys.executable, "-m", "pytest_anomod.workloads.suite", "--collect", str(path), str(out)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, timeout=COLLECT_TIMEOUT_S,

@@ -49,13 +49,12 @@ def test_the_label_names_the_suite(data):
 
 
 def test_the_label_says_what_the_reference_round_chose(data):
-    """The half windows of this case are 5 s long."""
     [case] = data
     chosen = case.label.suite
     assert chosen["tests"] == 10
     assert 1 <= chosen["tests_that_reach_the_target"] < 10
     assert chosen["share_that_reaches_the_target"] >= 0.333
-    assert chosen["round_s"] <= chosen["window_s"] / 5 + 0.001
+    assert "tests reach user-service" in chosen["why"]
 
 
 def test_every_exchange_of_the_suite_joins_a_trace(played, data):

@@ -139,6 +139,14 @@ def test_a_folder_as_evomaster_leaves_it_is_a_suite(prepared, tmp_path):
     assert not list((tmp_path / "em").glob("__pycache__")), "a suite's folder stays as it is"
 
 
+def test_a_suite_may_ask_the_environment_when_it_is_imported(tmp_path):
+    path = tmp_path / "suite.py"
+    path.write_text('import os\nos.environ["ANOMOD_BASE_URL"], os.environ["TT_AUTH_TOKEN"]\ndef test_it(): ...\n')
+    assert prepare(path, system=catalog.find("systems", "train_ticket")).path == str(path)
+    with pytest.raises(ScenarioError, match="TT_AUTH_TOKEN"):
+        prepare(path, system=catalog.find("systems", "social_network"))
+
+
 def test_the_label_names_the_file_and_not_where_it_lies(prepared):
     assert prepared(GOOD).title == "suite:suite.py"
 
