@@ -215,12 +215,15 @@ def test_scenarios_are_found_by_name_and_by_node_id(mine, capsys):
 
 
 def test_of_several_faults_the_first_is_written_and_the_others_are_told(mine, capsys):
-    two = MINE.replace("def test_apart", "def test_first") + """
+    two = (
+        MINE.replace("def test_apart", "def test_first")
+        + """
 
 @anomaly(system="social_network", fault=[PauseService(), PauseService()], target=["user-service", "text-service"])
 def test_both(case):
     case.run()
 """
+    )
     Path(mine).write_text(two)
     assert cli.main(["export-experiment", f"{mine}::test_both", "--as", "chaostoolkit"]) == 0
     said = capsys.readouterr()
