@@ -145,9 +145,7 @@ def explore(run: Run, system: System, known: list[Operation], scratch: Path, arg
     print(f"{system.name}: {tests} requests kept, written to {place}")
 
 
-def fuzzed(
-    run: Run, system: System, known: list[Operation], scratch: Path, arguments: argparse.Namespace
-) -> None:
+def fuzzed(run: Run, system: System, known: list[Operation], scratch: Path, arguments: argparse.Namespace) -> None:
     """Schemathesis as long as the others, again with another seed when it thinks it is done."""
     assert system.login is not None
     url = run.deployment.entry_url

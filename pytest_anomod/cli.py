@@ -64,6 +64,19 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_machine(commands)
 
+    _add_others(commands)
+
+    check = commands.add_parser(
+        "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.set_defaults(run=_check)
+
+    return parser
+
+
+def _add_others(commands: Any) -> None:
+    """Subcommands that packages bring along."""
     from pytest_anomod.adopt import command as adopting
 
     adopting.add_to(commands, lambda line: print(line, flush=True))
@@ -78,16 +91,6 @@ def _parser() -> argparse.ArgumentParser:
     for group in (agents, spreading, importing):
         group.add_to(commands, lambda line: print(line, flush=True))
     export.add_to(commands, print, lambda line: print(line, file=sys.stderr))
-
-    check = commands.add_parser(
-        "check", help="what Chaos Toolkit experiments and other tools' fault files would do here; runs nothing of them"
-    )
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    check.set_defaults(run=_check)
-
-    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
-    clean.set_defaults(run=_clean)
-    return parser
 
 
 def _add_machine(commands: Any) -> None:
@@ -107,6 +110,9 @@ def _add_machine(commands: Any) -> None:
     image.add_argument("--to", type=Path, metavar="FILE", help="where to save it (default: in the cache directory)")
     image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
     image.set_defaults(run=_image)
+
+    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
+    clean.set_defaults(run=_clean)
 
 
 DEFINITIONS = ("conftest.py", "anomod_system.py")

@@ -20,9 +20,10 @@ from pytest_anomod.workloads.script import Step
 
 Say = Callable[[str], None]
 TELL_EVERY_S = 10.0
-JOURNEYS_S = 6.0
-"""So long the system's own journeys are played, whose requests are seeds."""
+JOURNEYS_S, SUITE_S = 6.0, 120.0
+"""So long the system's own journeys are played, whose requests are seeds, and a suite at most."""
 _ASK_TIMEOUT_S = 30.0
+_LOOK_EVERY_S = 0.2
 
 
 def add_to(commands: Any, say: Say, runtime_name: Callable[[str, System], str]) -> None:
@@ -40,8 +41,8 @@ def add_to(commands: Any, say: Say, runtime_name: Callable[[str, System], str]) 
     )
     parser.add_argument(
         "--from", dest="seeds", action="append", default=[], metavar="SEED",
-        help="requests to begin with: journeys (the system's own), har:FILE, postman:FILE, or a file of recorded "
-        "requests (api_responses.jsonl); may be given more than once",
+        help="requests to begin with: journeys (the system's own), suite:PATH (a Python suite, played once), har:FILE, "
+        "postman:FILE, or a file of recorded requests, one JSON object a line; may be given more than once",
     )  # fmt: skip
     parser.add_argument("--deletions", action="store_true", help="also send requests that delete")
     parser.add_argument("--out", type=Path, default=Path("explored"), help="folder of the suite (default: %(default)s)")
@@ -122,8 +123,8 @@ def _document(file: Path | None, entry_url: str) -> dict[str, Any]:
 def _check_seed(given: str) -> None:
     """ScenarioError for seeds that can't be read, before anything is brought up."""
     kind, _, file = given.partition(":")
-    if given != "journeys" and not (kind in ("har", "postman") and file) and not Path(given).is_file():
-        msg = f"--from {given}: is neither journeys, har:FILE, postman:FILE nor a file of recorded requests"
+    if given != "journeys" and not (kind in ("suite", "har", "postman") and file) and not Path(given).is_file():
+        msg = f"--from {given}: is neither journeys, suite:PATH, har:FILE, postman:FILE nor a file of recorded requests"
         raise ScenarioError(msg)
     if kind in ("har", "postman") and file:
         from pytest_anomod.workloads.scripted import read_scripts
@@ -135,11 +136,15 @@ def _seeds(
     given: str, system: System, deployment: Deployment, known: Sequence[Operation], arguments: argparse.Namespace
 ) -> list[Step]:
     """The requests of one --from."""
+    from pytest_anomod.workloads import open_loop, suite
     from pytest_anomod.workloads.guided_seeds import recorded_steps
 
     kind, _, file = given.partition(":")
     if given == "journeys":
-        return recorded_steps(_played(system, deployment, arguments), known)
+        return recorded_steps(_played(open_loop, {}, JOURNEYS_S, system, deployment, arguments), known)
+    if file and kind == "suite":
+        spec = {**suite.prepare(Path(file), once=True, system=system).spec(), "rate_rps": arguments.rate}
+        return recorded_steps(_played(suite, spec, SUITE_S, system, deployment, arguments), known)
     if file and kind in ("har", "postman"):
         from pytest_anomod.workloads.scripted import read_scripts
 
@@ -149,17 +154,25 @@ def _seeds(
     return recorded_steps([json.loads(line) for line in lines if line.strip()], known)
 
 
-def _played(system: System, deployment: Deployment, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """What the system's own journeys send in some seconds, as recorded."""
+def _played(
+    workload: Any,
+    spec: dict[str, Any],
+    seconds: float,
+    system: System,
+    deployment: Deployment,
+    arguments: argparse.Namespace,
+) -> list[dict[str, Any]]:
+    """What a workload sends in some seconds, or until it ends by itself, as recorded."""
     from pytest_anomod.model import clock
-    from pytest_anomod.workloads import open_loop
 
-    records = Path(deployment.directory, "explore-journeys.jsonl")
-    spec = {
+    records = Path(deployment.directory, f"explore-{uuid.uuid4().hex[:6]}.jsonl")
+    asked = {
         "system": system.name, "entry_url": deployment.entry_url, "urls": dict(deployment.urls),
-        "seed": arguments.seed, "deadline_s": JOURNEYS_S,
+        "seed": arguments.seed, "deadline_s": seconds, **spec,
     }  # fmt: skip
-    handle = open_loop.start(spec, records)
-    clock.sleep(JOURNEYS_S)
-    open_loop.stop(handle)
+    handle = workload.start(asked, records)
+    until = clock.monotonic_s() + seconds
+    while clock.monotonic_s() < until and workload.is_running(handle):
+        clock.sleep(_LOOK_EVERY_S)
+    workload.stop(handle)
     return [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]

@@ -64,40 +64,51 @@ def compose_system(
     it. ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
     """
     asked = ComposeFiles(
-        files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)),
-        profiles=tuple(profiles), env_files=tuple(str(beside_caller(file)) for file in env_files),
-        services=tuple(services), otlp=tuple(otlp), metrics=tuple((metrics or {}).items()),
-        jaeger=jaeger, zipkin=zipkin,
+        files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)), profiles=tuple(profiles),
+        env_files=tuple(str(beside_caller(file)) for file in env_files), services=tuple(services), otlp=tuple(otlp),
+        metrics=tuple((metrics or {}).items()), jaeger=jaeger, zipkin=zipkin,
     )  # fmt: skip
     resolved = _resolved(asked)
-    redact.know(secrets.secrets_of(resolved.document))
     found = find_services(resolved.document, frozenset(jobs))
-    own = [one.name for one in found if one.engine not in KINDS and not one.is_tool]
-    asked = dataclasses.replace(asked, agents=agents_of_document(agents, resolved.document, own, resolved.project))
+    asked = _with_agents(asked, agents, resolved, found)
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
-    servers = {"jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
-    _check_names({**told, "otlp": otlp, "metrics": metrics, **servers}, found, resolved.project)
+    servers = {"otlp": otlp, "jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
+    _check_names({**told, **servers, "metrics": metrics}, found, resolved.project)
     listed = tuple(_service(one, _told_of(one, told)) for one in found)
-    chosen = entry or _entry_of(found)
     system = System(
-        name=name or resolved.project, services=listed, entry=chosen,
+        name=name or resolved.project, services=listed, entry=(chosen := entry or _entry_of(found)),
         journeys=tuple(journeys) or (_default_journey(listed, chosen),), rate_rps=rate_rps,
         deploys=(asked, *deploys), telemetry=tuple(telemetry), workload=told_workload(workload), login=login,
     )  # fmt: skip
-    system.service(chosen)
+    return _known(system)
+
+
+def _known(system: System) -> System:
+    """The system, in the catalog from now on; ScenarioError when its entry is none of its services."""
+    system.service(system.entry)
     catalog.register("systems", system)
     return system
 
 
+def _with_agents(
+    asked: ComposeFiles, wanted: bool | Mapping[str, str | Agents], resolved: Resolved, found: Sequence[Found]
+) -> ComposeFiles:
+    """The files with agents for services that are no stores and no tools."""
+    own = [one.name for one in found if one.engine not in KINDS and not one.is_tool]
+    return dataclasses.replace(asked, agents=agents_of_document(wanted, resolved.document, own, resolved.project))
+
+
 def _resolved(asked: ComposeFiles) -> Resolved:
-    """What the files come to; ScenarioError when they can't be read."""
+    """What the files come to, their secrets known from now on; ScenarioError when they can't be read."""
     from pytest_anomod.runtimes.compose.resolve import resolve
 
     try:
-        return resolve(asked)
+        resolved = resolve(asked)
     except DeploymentError as error:
         msg = f"{', '.join(asked.files)} can't be read as a system: {error}"
         raise ScenarioError(msg) from error
+    redact.know(secrets.secrets_of(resolved.document))
+    return resolved
 
 
 def _told_of(found: Found, told: Mapping[str, Mapping[str, object] | None]) -> dict[str, object]:

@@ -2,8 +2,9 @@
 
 Seeds are the operations of an OpenAPI document and requests that are given. A request is kept when its trace has a line
 that none had before, or when its operation gave that status, or that status in the envelope, for the first time. Kept
-requests are changed further, those the most whose functions have the most lines left that never ran: refusals are a
-ladder of conditions, and each rung is a new line.
+requests are changed further, those the most whose functions have the most lines left that never ran. Refusals are a
+ladder of conditions, and each rung is a new line, at least of this operation: what has one is a step on the way, and
+kept to be changed, though it adds nothing by itself.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pytest_anomod.workloads.guided_drafts import Drafts
 from pytest_anomod.workloads.guided_lines import Function, Ground, Line
 from pytest_anomod.workloads.guided_values import Values
 from pytest_anomod.workloads.openapi_document import Operation
-from pytest_anomod.workloads.script import NONE, Place, Step, Taken
+from pytest_anomod.workloads.script import Place, Step, Taken
 
 ENVELOPE_KEYS = ("status", "code", "success", "error", "errno", "ok")
 ORDER = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -28,6 +29,8 @@ ORDER = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 DEEPEST = 12
 """Most requests that a kept one may need before it."""
 _DRAFT_SHARE = 0.12
+_PATIENCE = 4
+"""So many changes that gain nothing halve the chance of an operation."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,10 +53,14 @@ class Kept:
     functions: Mapping[Function, int]
     """How many of its lines are of each function."""
     new_lines: int
+    adds: bool
+    """Whether it has a line or an outcome that no request had; else only a line that its operation did not have yet."""
     how: str
     """Where it comes from: seed, draft, or what was changed of which kept request."""
     at_s: float
     tries: int = 0
+    tried: Counter[Place] = dataclasses.field(default_factory=Counter)
+    """How often a place of it was changed."""
 
 
 class Lines(Protocol):
@@ -89,7 +96,10 @@ class Explorer:
         self.drafts = Drafts(self._values, random, lambda number: len(chain(self.kept, number)) < DEEPEST)
         self.outcomes: set[tuple[str, int, str]] = set()
         self._by_route = {(one.method, one.route): one for one in self.operations}
-        self._deepest: dict[Function, int] = {}
+        self._by_operation: dict[str, list[Kept]] = defaultdict(list)
+        self._changeable: dict[str, None] = {}
+        self._ran: dict[str, set[Line]] = defaultdict(set)
+        self._idle: Counter[str] = Counter()
         self._gains: dict[tuple[str, Place], list[int]] = defaultdict(lambda: [1, 2])
 
     def run(self, seconds: float, rate_rps: float, every: tuple[float, Callable[[], Any]] | None = None) -> None:
@@ -121,23 +131,24 @@ class Explorer:
         self.asked[name] += 1
         envelope = envelope_status(answer.document)
         outcome = (name, answer.status, envelope)
-        is_new = bool(new) or outcome not in self.outcomes
+        adds, rung = bool(new) or outcome not in self.outcomes, ran - self._ran[name]
         self.outcomes.add(outcome)
+        self._ran[name] |= rung
+        self._idle[name] = 0 if rung else self._idle[name] + 1
         for place in changed:
-            self._gains[name, place][0] += bool(new)
+            self._gains[name, place][0] += bool(rung)
             self._gains[name, place][1] += 1
-        if not is_new:
+        if not adds and not rung:
             return None
         functions = Counter(self._lines.ground.functions[line] for line in ran if line in self._lines.ground.functions)
         kept = Kept(
             number=len(self.kept), step=step, answer=answer, envelope=envelope, functions=dict(functions),
-            new_lines=len(new), how=how, at_s=at_s,
+            new_lines=len(new), adds=adds, how=how, at_s=at_s,
         )  # fmt: skip
         self.kept.append(kept)
-        for function, count in functions.items():
-            best = self._deepest.get(function)
-            if best is None or self.kept[best].functions[function] < count:
-                self._deepest[function] = kept.number
+        self._by_operation[name].append(kept)
+        if self._operation_of(step).places:
+            self._changeable[name] = None
         if 0 < answer.status < 400:
             self._values.learn(kept.number, step.route, answer.document)
         return kept
@@ -149,46 +160,54 @@ class Explorer:
         for operation in first:
             yield self.drafts.drafted(operation), "draft", ()
         while True:
-            if self.operations and (not self.kept or self._random.random() < _DRAFT_SHARE):
+            if self.operations and (not self._changeable or self._random.random() < _DRAFT_SHARE):
                 operation = min(
                     self._random.sample(self.operations, min(4, len(self.operations))),
                     key=lambda one: self.asked[one.name],
                 )
                 yield self.drafts.drafted(operation), "draft", tuple(operation.places)
-            elif self.kept:
+            elif self._changeable:
                 yield self._changed(self._chosen())
             else:
                 return
 
     def _chosen(self) -> Kept:
-        """A kept request: the more lines its functions have left, and the less it was tried, the likelier."""
-        left = self._lines.ground.left
-        weights = []
-        for kept in self.kept:
-            ground = sum(
-                len(left[function]) * (1.0 if self._deepest[function] == kept.number else 0.15)
-                for function in kept.functions
-            )
-            weights.append((ground + 0.2) / (1 + kept.tries))
-        chosen = self._random.choices(self.kept, weights)[0]
+        """A kept request, of an operation whose functions have lines left and which gained something not long ago.
+
+        Of its requests those that ran the most lines are the likeliest, and those that were tried the least.
+        """
+        left, functions = self._lines.ground.left, self._lines.ground.functions
+        names = list(self._changeable)
+        reached = ({functions[line] for line in self._ran[name] if line in functions} for name in names)
+        ground = [sum(len(left[function]) for function in each) for each in reached]
+        weights = [(lines + 0.2) / (_PATIENCE + self._idle[name]) for name, lines in zip(names, ground, strict=True)]
+        among = self._by_operation[self._random.choices(names, weights)[0]]
+        deep = [1 + sum(kept.functions.values()) for kept in among]
+        depths = [(one / max(deep)) ** 4 / (1 + kept.tries) ** 0.5 for one, kept in zip(deep, among, strict=True)]
+        chosen = self._random.choices(among, depths)[0]
         chosen.tries += 1
         return chosen
+
+    def _operation_of(self, step: Step) -> Operation:
+        return self._by_route.get((step.method, step.route)) or _as_operation(step)
 
     def _changed(self, kept: Kept) -> tuple[Step, str, Sequence[Place]]:
         """A kept request with one field changed, or with several from one object of an answer."""
         step, random = kept.step, self._random
-        operation = self._by_route.get((step.method, step.route)) or _as_operation(step)
+        operation = self._operation_of(step)
         places = list(operation.places)
-        if not places or (step.kind == NONE and not places):
-            return self.drafts.drafted(random.choice(self.operations)), "draft", ()
-        if random.random() < 0.2:
+        if random.random() < 0.25:
             row = self.drafts.row_for(operation)
             if row:
                 for place, seen in row.items():
                     step = self.drafts.spliced(step, place, seen)
                 return step, f"{kept.number}: an object of an answer", tuple(row)
-        weights = [self._gains[operation.name, place][0] / self._gains[operation.name, place][1] for place in places]
+        gains = [self._gains[operation.name, place] for place in places]
+        weights = [
+            gained / tried / (1 + kept.tried[place]) for place, (gained, tried) in zip(places, gains, strict=True)
+        ]
         chosen = random.choices(places, weights, k=1 if random.random() < 0.75 else 2)
+        kept.tried.update(chosen)
         for place in chosen:
             step = self.drafts.revalued(step, operation, place)
         return step, f"{kept.number}: {', '.join(_shown(place) for place in dict.fromkeys(chosen))}", tuple(chosen)

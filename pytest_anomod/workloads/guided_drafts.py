@@ -9,11 +9,13 @@ from random import Random
 from typing import Any
 
 from pytest_anomod.model.fault import Json
-from pytest_anomod.workloads.guided_values import Seen, Values, day_for, words
+from pytest_anomod.workloads.guided_values import Seen, Values, day_for, fits, words
 from pytest_anomod.workloads.openapi_document import Operation
 from pytest_anomod.workloads.script import Day, Place, Step, Taken
 
 _SURE = 0.8
+_ROWS = 30
+"""Objects that are looked at for one request."""
 
 
 class Drafts:
@@ -26,6 +28,7 @@ class Drafts:
         self.values = values
         self._random = random
         self._may_take = may_take
+        self._domains: dict[tuple[str, Place], tuple[int, frozenset[str]]] = {}
 
     def revalued(self, step: Step, operation: Operation, place: Place) -> Step:
         """A step with another value at a place."""
@@ -68,19 +71,40 @@ class Drafts:
         return step
 
     def row_for(self, operation: Operation) -> dict[Place, Seen]:
-        """An object of an answer of which several values have the names of fields: all of them together."""
+        """An object of an answer of which several values may stand in fields, all of them together.
+
+        They have the names of fields, or are values that fields of such names had elsewhere: the two stations of a trip
+        may be meant by from and to. The more fields, the likelier.
+        """
         random, rows = self._random, self.values.rows
-        best: dict[Place, Seen] = {}
         named = {
-            str(schema.get("x-name", place[-1])): place
+            place: str(schema.get("x-name", place[-1]))
             for place, schema in operation.places.items()
-            if schema.get("type") != "array"
+            if schema.get("type") not in ("array", "boolean")
         }
-        for row in random.sample(rows, min(40, len(rows))):
-            found = {place: row[name] for name, place in named.items() if name in row}
-            if len(found) > max(1, len(best)):
-                best = found
-        return best
+        domains = {place: self._domain(operation, place) for place in named}
+        found: list[dict[Place, Seen]] = []
+        for row in random.sample(rows, min(_ROWS, len(rows))):
+            match: dict[Place, Seen] = {}
+            for place, name in named.items():
+                if name in row and fits(row[name].value, operation.places[place], place):
+                    match[place] = row[name]
+                elif alike := [one for one in row.values() if str(one.value) in domains[place]]:
+                    match[place] = random.choice(alike)
+            if len(match) > 1:
+                found.append(match)
+        return random.choices(found, [len(one) ** 2 for one in found])[0] if found else {}
+
+    def _domain(self, operation: Operation, place: Place) -> frozenset[str]:
+        """Texts that a field may have, by the values of fields of its name; short ones say nothing."""
+        key, known = (operation.name, place), len(self.values.rows) // 8
+        if key not in self._domains or self._domains[key][0] != known:
+            fitting = [one.value for score, one in self.values.fitting(operation, place)[:60] if score > 1]
+            self._domains[key] = (
+                known,
+                frozenset(value for value in fitting if isinstance(value, str) and len(value) > 2),
+            )
+        return self._domains[key][1]
 
     def spliced(self, step: Step, place: Place, seen: Seen) -> Step:
         """A step with a value of an answer, unless too many requests would be needed before it."""

@@ -39,17 +39,17 @@ class Ground:
 
     def begin(self, service: str, snapshot: Mapping[str, Json]) -> None:
         """Take in what a service ran before anybody asked for anything."""
-        for file, entry in snapshot["files"].items():
+        for file, entry in (snapshot.get("files") or {}).items():
             self._before |= {(service, file, line) for line in entry["covered"]}
         self.ran(service, snapshot)
 
     def ran(self, service: str, snapshot: Mapping[str, Json]) -> set[Line]:
         """The lines that an agent says ran; those that are new count as covered only after `cover`."""
         found: set[Line] = set()
-        for file, entry in snapshot["files"].items():
+        for file, entry in (snapshot.get("files") or {}).items():
             covered = {(service, file, line) for line in entry["covered"]} - self._before
             executable = set(entry.get("executable") or ()) | set(entry["covered"])
-            if self._known.get((service, file)) != len(executable):
+            if entry.get("executable") and self._known.get((service, file)) != len(executable):
                 self._known[service, file] = len(executable)
                 self._learn(service, file, executable, entry.get("functions") or {})
             found |= covered
@@ -92,7 +92,7 @@ class Meter:
         files = {one.service: one.path for one in deployment.sources() if isinstance(one, SpanFile)}
         self._ends = {service: _End(files[service]) for service in self._services if service in files}
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="lines")
-        for service, snapshot in self._asked(self._services):
+        for service, snapshot in self._asked(self._services, full=True):
             self.ground.begin(service, snapshot)
 
     def after(self, trace_id: str) -> set[Line]:
@@ -117,13 +117,14 @@ class Meter:
         """End the threads."""
         self._threads.shutdown()
 
-    def _asked(self, services: Iterable[str]) -> list[tuple[str, Mapping[str, Json]]]:
-        answers = self._threads.map(self._ask, services)
+    def _asked(self, services: Iterable[str], *, full: bool = False) -> list[tuple[str, Mapping[str, Json]]]:
+        answers = self._threads.map(lambda service: self._ask(service, full), services)
         return [answer for answer in answers if answer[1]]
 
-    def _ask(self, service: str) -> tuple[str, Mapping[str, Json]]:
+    def _ask(self, service: str, full: bool) -> tuple[str, Mapping[str, Json]]:
+        payload = {"reset": True} | ({"full": True} if full else {})
         try:
-            return service, need(self._deployment, Agent, service).ask("/coverage/snapshot", {"reset": True}) or {}
+            return service, need(self._deployment, Agent, service).ask("/coverage/snapshot", payload) or {}
         except DeploymentError:
             return service, {}
 

@@ -45,6 +45,11 @@ def at(answer, *keys, otherwise):
         return otherwise
 
 
+def joined(value):
+    """The parts of an object put together."""
+    return "".join(map(str, value.values())) if isinstance(value, dict) else value
+
+
 def day(days, form):
     """A day counted from today."""
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)).strftime(form)
@@ -53,7 +58,7 @@ def day(days, form):
 
 def write_suite(path: Path, kept: Sequence[Kept], *, system: str, base: str, login: Mapping[str, str]) -> int:
     """Write the suite; how many tests it has. Headers of the login stand in it by name alone."""
-    told = [one for one in kept if one.answer.status]
+    told = [one for one in kept if one.answer.status and one.adds]
     placeholders = {name: "Bearer TOKEN" if name.lower() == "authorization" else "login=TOKEN" for name in login}
     title = f"What exploring {system} kept: {len(told)} requests."
     text = _HEAD.format(title=title, base=base, login=json.dumps(placeholders))
@@ -126,4 +131,5 @@ def _source(source: Taken | Day, otherwise: Json) -> str:
     if isinstance(source, Day):
         return f"day({source.days}, {source.form!r})"
     keys = "".join(f", {key!r}" for key in source.keys)
-    return f"at(a{source.step}{keys}, otherwise={otherwise!r})"
+    taken = f"at(a{source.step}{keys}, otherwise={otherwise!r})"
+    return f"joined({taken})" if source.joined else taken

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.redact import is_secret_name
 from pytest_anomod.workloads.openapi_document import Operation
-from pytest_anomod.workloads.script import Day, Place, Taken
+from pytest_anomod.workloads.script import Day, Place, Taken, joined
 
 MOST_OF_A_KIND = 12
 """Values kept of one field of one resource: lists have hundreds, which say no more."""
@@ -54,6 +54,13 @@ class Values:
                 for key, value in row.items()
                 if isinstance(value, str | int | float | list) and value not in ("", []) and not is_secret_name(key)
             }
+            for key, value in row.items():
+                if (
+                    isinstance(value, dict)
+                    and 1 < len(value) < 4
+                    and all(isinstance(x, str | int) for x in value.values())
+                ):
+                    seen[key] = Seen(joined(value), Taken(number, (*keys, key), joined=True), words(key), under)
             kept = {key: one for key, one in seen.items() if self._add(one)}
             if len(kept) >= 2:
                 self.rows.append(seen)
@@ -139,8 +146,9 @@ def fits(value: Json, schema: Mapping[str, Any], place: Place) -> bool:
 def day_for(wanted: Words, value: Json, random: Random) -> Day | None:
     """A day near today in the form of a value that is one, or for a name that means one."""
     if isinstance(value, str) and (found := _DAY.fullmatch(value)):
-        form = "%Y-%m-%d" + {None: "", 6: " %H:%M"}.get(found[1] and len(found[1]), " %H:%M:%S")
-        return Day(random.choice((1, 1, 0, 7, -1)), form.replace(" ", found[1][0]) if found[1] else form)
+        clock_part = found[1] or ""
+        form = {0: "", 6: "%H:%M"}.get(len(clock_part), "%H:%M:%S")
+        return Day(random.choice((1, 1, 0, 7, -1)), f"%Y-%m-%d{clock_part[:1]}{form}")
     if wanted & _DAY_WORDS:
         return Day(random.choice((1, 1, 0, 7, -1)), random.choice(("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")))
     return None

@@ -129,7 +129,8 @@ def _operation(
 ) -> Operation:
     places: dict[Place, Mapping[str, Any]] = {}
     required: set[Place] = set()
-    kind, is_list, schema = NONE, False, None
+    kind, is_list = NONE, False
+    schema: dict[str, Any] | None = None
     forms: dict[str, Any] = {}
     for given in [*(item.get("parameters") or []), *(described.get("parameters") or [])]:
         one = _resolved(document, given)
@@ -177,7 +178,7 @@ def _leaves(
             yield place, {**schema, "x-name": str(place[-1])}, False
         yield from _leaves(document, schema.get("items") or {}, (*place, 0), deep - 1)
     elif schema.get("properties"):
-        examples = schema.get("example") if isinstance(schema.get("example"), dict) else {}
+        examples: Any = schema.get("example") if isinstance(schema.get("example"), dict) else {}
         for name, one in schema["properties"].items():
             about = _resolved(document, one)
             if name in examples:

@@ -28,14 +28,17 @@ class Taken:
 
     step: int
     keys: tuple[str | int, ...]
+    joined: bool = False
+    """Whether the parts of an object there are meant, put together: {"type": "G", "number": "1234"} as G1234."""
 
     def of(self, answers: Mapping[int, Json]) -> Json:
         """The value; of a list that is shorter now its last; None where the answer has no such thing."""
         value = answers.get(self.step)
         for key in self.keys:
-            shorter = isinstance(value, list) and isinstance(key, int) and key >= len(value) > 0
-            value = dig(value, (len(value) - 1,) if shorter else (key,))
-        return value
+            if isinstance(value, list) and isinstance(key, int) and key >= len(value) > 0:
+                key = len(value) - 1
+            value = dig(value, (key,))
+        return joined(value) if self.joined else value
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,6 +115,11 @@ class Script:
 
     name: str
     steps: tuple[Step, ...]
+
+
+def joined(value: Json) -> Json:
+    """The parts of an object put together; None of anything else."""
+    return "".join(map(text_of, value.values())) if isinstance(value, dict) else None
 
 
 def dig(value: Json, keys: Sequence[str | int]) -> Json:

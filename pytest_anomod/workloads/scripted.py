@@ -71,6 +71,7 @@ class Trial:
         self._load, self._login = load, login
         self._number = 0
         self._pool = Pool(load.timeout_s)
+        self._records = Records(Path(os.devnull))
 
     def client(self) -> JourneyClient:
         """A client of a new journey."""
@@ -78,7 +79,7 @@ class Trial:
         sending = Sending(
             load=self._load,
             http=self._pool,
-            records=Records(Path(os.devnull)),
+            records=self._records,
             clock=Clock(start_unix_nano=clock.now_ns(), start_s=now_s),
             count=lambda kind: None,
         )
@@ -88,7 +89,8 @@ class Trial:
 
     async def answers(self, steps: Sequence[Step]) -> list[tuple[int, Json]]:
         """Status and document of the answer to each step, played as one journey."""
-        client, found, answers = self.client(), [], {}
+        client, found = self.client(), []
+        answers: dict[int, Json] = {}
         for number, step in enumerate(steps):
             answer = await send(client, step.filled(answers), self._login)
             answers[number] = read_json(answer.body)
@@ -114,8 +116,9 @@ class Trial:
         return dataclasses.replace(script, steps=_renumbered(script.steps, answered)), left_out
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close what is open."""
         self._pool.close()
+        self._records.close()
 
 
 async def _nothing(client: object, random: Random) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_anomod.declare import scenario
 from pytest_anomod.define.commands import commands_system, procfile, procfile_system
 from pytest_anomod.define.journeys import visit
 from pytest_anomod.model import catalog, redact
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.system import Command, Commands, Probe, ServiceKind
+from pytest_anomod.model.workload import OpenLoop, Scripted
 
 SHOP = """\
 db: bash db/start.sh
@@ -152,3 +154,16 @@ def test_commands_alone_are_one_way_among_others(file):
     """For a system that a compose file starts as well."""
     commands = procfile(file, only=["catalog", "pricing"])
     assert [command.service for command in commands.commands] == ["pricing", "catalog"]
+
+
+def test_a_file_of_another_tool_drives_a_system(file, tmp_path):
+    """It lies beside the calling file, is read at once, and is what a scenario has that says nothing."""
+    har = tmp_path / "visit.har"
+    entry = '{"request": {"method": "GET", "url": "http://shop.example/items", "headers": []}}'
+    har.write_text(f'{{"log": {{"entries": [{entry}]}}}}')
+    shop = procfile_system(file, entry="gateway", workload=f"har:{har}", login=lambda entry: {"Cookie": "a=b"})
+    assert scenario(system=shop.name).workload == Scripted(kind="har", path=str(har))
+    assert scenario(system=shop.name, workload=OpenLoop()).workload == OpenLoop()
+    assert shop.login("http://127.0.0.1:1") == {"Cookie": "a=b"}
+    with pytest.raises(ScenarioError, match=r"there is no file .*/tests/define/gone\.har"):
+        procfile_system(file, entry="gateway", workload="har:gone.har")

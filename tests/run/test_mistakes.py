@@ -23,6 +23,8 @@ ON_THE_COMMAND_LINE = {
     "--anomod-out=taken": "*taken can't hold a dataset: *taken is a file; name a directory",
     "--anomod-suite=not_there.py": "--anomod-suite */not_there.py: there is no such file or folder",
     "--anomod-suite=broken.txt": "*broken.txt:2: *syntax*",
+    "--anomod-workload=har:gone.har": "*har:gone.har: there is no file /*",
+    "--anomod-workload=postman:broken.txt": "*broken.txt: no JSON: *line 1 column 1*",
     "--anomod-suite-once": "*name it with --anomod-suite PATH",
     "--anomod-suite-base=http://localhost": "*name it with --anomod-suite PATH",
     "--anomod-workload=evomastr": "--anomod-workload evomastr: 'evomastr' is none of *",

@@ -39,6 +39,7 @@ class CoverageMeter:
         self._coverage = measured
         self._since = time.time_ns()
         self._code: CodeType | None = None
+        self._shape: dict[str, Any] = {}
 
     def start(self) -> None:
         """Start; must come before the module is imported for its top-level lines to be seen."""
@@ -47,6 +48,7 @@ class CoverageMeter:
     def loaded(self, code: CodeType) -> None:
         """Tell which code object the module is made of: it says what is executable."""
         self._code = code
+        self._shape = {"executable": executable_lines(code), "functions": function_lines(code)}
 
     def snapshot(self, *, reset: bool) -> dict[str, Any]:
         """Lines that ran since the last reset, executable lines and functions, by file as telemetry names it."""
@@ -55,12 +57,7 @@ class CoverageMeter:
         files = {}
         if code is not None:
             covered = sorted(data.lines(code.co_filename) or ())
-            functions = function_lines(code)
-            files[source_path(code.co_filename)] = {
-                "covered": covered,
-                "executable": executable_lines(code),
-                "functions": functions,
-            }
+            files[source_path(code.co_filename)] = {"covered": covered, **self._shape}
         now = time.time_ns()
         answer = {"files": files, "since_unix_nano": self._since, "at_unix_nano": now}
         if reset:
