@@ -57,12 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     index.set_defaults(run=_index)
 
-    evaluation.add_parser(commands)
-    judge_again.add_parser(commands)
-    calibrate.add_parser(commands)
-    auditing.add_parser(commands)
-    exporting.add_parser(commands)
-    publishing.add_parser(commands)
+    for part in (evaluation, judge_again, calibrate, auditing, exporting, publishing):
+        part.add_parser(commands)
 
     catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
     catalog_command.set_defaults(run=_list)

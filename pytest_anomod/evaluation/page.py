@@ -166,9 +166,8 @@ def _curves(results: Results, order: Sequence[str]) -> Iterator[dict[str, str]]:
 
 
 def _line(name: str, points: Sequence[tuple[float, float]], place: int) -> str:
-    at = [
-        (LEFT + x * (WIDTH - LEFT - RIGHT) / SEVERITIES[-1], TOP + (1 - y) * (HEIGHT - TOP - BOTTOM)) for x, y in points
-    ]
+    across, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+    at = [(LEFT + x * across / SEVERITIES[-1], TOP + (1 - y) * high) for x, y in points]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
     colour, said = COLOURS[place], ", ".join(f"{y:.2f} at {x:.0%}" for x, y in points)
     marks = "".join(_mark(place, x, y) for x, y in at)
