@@ -36,6 +36,16 @@ CLIENTS = 4
 START_LIMIT_S = 120.0
 WAYS = ("plain", "lines", "all")
 PROBE = "GET /health"
+PAGE = """
+import flask
+app = flask.Flask(__name__)
+@app.get("/health")
+def health():
+    return "well"
+@app.get("/products/<int:number>")
+def product(number):
+    return {"id": number, "price": 100 * number}
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,7 +90,18 @@ def go() -> Subject:
     )
 
 
-SUBJECTS: Mapping[str, Callable[[], Subject]] = {"java": java, "node": node, "go": go}
+def python() -> Subject:
+    """A page of Flask's in one worker of gunicorn: pip install flask gunicorn."""
+    place = Path(tempfile.mkdtemp(prefix="anomod-python-"))
+    atexit.register(shutil.rmtree, place)
+    (place / "page.py").write_text(PAGE)
+    line = (
+        f"exec {sys.executable} -m gunicorn --no-control-socket --chdir {place} --bind $HOST:$PORT --threads 4 page:app"
+    )
+    return Subject(argv=("sh", "-c", line), request="GET /products/7", asked=Agents("python", source=str(place)))
+
+
+SUBJECTS: Mapping[str, Callable[[], Subject]] = {"java": java, "node": node, "go": go, "python": python}
 
 
 @dataclasses.dataclass(kw_only=True)

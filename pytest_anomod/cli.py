@@ -76,8 +76,6 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.set_defaults(run=_check)
 
-    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
-    clean.set_defaults(run=_clean)
     return parser
 
 
@@ -116,6 +114,9 @@ def _add_machine(commands: Any) -> None:
     image.add_argument("--to", type=Path, metavar="FILE", help="where to save it (default: in the cache directory)")
     image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
     image.set_defaults(run=_image)
+
+    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
+    clean.set_defaults(run=_clean)
 
 
 DEFINITIONS = ("conftest.py", "anomod_system.py")

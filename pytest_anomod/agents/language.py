@@ -24,9 +24,10 @@ INSIDE = Path(__file__).with_name("inside")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Artefact:
-    """A file that others made, pinned: `sha256` of it as it is downloaded; `origin` is pip, npm or maven.
+    """A file that others made, pinned: its `sha256` as it is downloaded, or npm's "sha512-..." of it.
 
-    `place` is what the origin calls it: a requirement, a package, or group:artefact:classifier.
+    `origin` is pip, npm or maven, and `place` what that calls it: a requirement, a package, group:artefact:classifier;
+    javac stands for what of ours is compiled when the others are fetched.
     """
 
     name: str

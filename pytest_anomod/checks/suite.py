@@ -19,14 +19,16 @@ LEAST = 10
 
 @needs("api_responses")
 def check_suite(view: CaseView) -> Iterator[Finding]:
-    """A warning where over half of a suite's answers are errors, or over half of its tests fail with nothing broken.
+    """A warning where over half of a suite's answers are errors, where more requests are refused for want of a login
+    than have one, or where over half of its tests fail with nothing broken.
 
     It decides no verdict: bad requests may be meant, and what is usual is what the fault is compared with.
     """
     if not view.scenario.workload.closed_loop:
         return
-    statuses, outcomes = _statuses(view), _outcomes(view)
-    message = _errors(statuses) or (_failures(outcomes) if view.scenario.is_control else "")
+    statuses, summary = _statuses(view), _summary(view)
+    outcomes: Mapping[str, int] = summary.get("outcomes") or {}
+    message = _errors(statuses) or _unknown_user(summary) or (_failures(outcomes) if view.scenario.is_control else "")
     if message:
         evidence: dict[str, Any] = {
             "statuses": {str(status): count for status, count in statuses.most_common()},
@@ -44,11 +46,11 @@ def _statuses(view: CaseView) -> Counter[int]:
     return Counter(status for status in rows["status_code"].astype(int).tolist() if status)
 
 
-def _outcomes(view: CaseView) -> Mapping[str, int]:
-    """How many test runs passed, failed, were skipped, by the workload's own summary."""
+def _summary(view: CaseView) -> Mapping[str, Any]:
+    """What the workload itself says of the whole case; {} where it was never ended."""
     ending = view.journal.activity(names.END_WORKLOAD)
     output = ending.output if ending is not None and isinstance(ending.output, Mapping) else {}
-    return (output.get("summary") or {}).get("outcomes") or {}
+    return output.get("summary") or {}
 
 
 def _errors(statuses: Counter[int]) -> str:
@@ -62,6 +64,16 @@ def _errors(statuses: Counter[int]) -> str:
     return (
         f"over half of the answers are errors ({errors.total():,} of {total:,} in the baseline: {most}): "
         "does the suite fit this system, its data and its login?"
+    )
+
+
+def _unknown_user(summary: Mapping[str, Any]) -> str:
+    refused, known = int(summary.get("refused_without_login", 0)), int(summary.get("with_login", 0))
+    if refused < LEAST or refused <= known:
+        return ""
+    return (
+        f"{refused:,} of {int(summary['requests']):,} requests were refused with 401 or 403 and had no login, "
+        f"and {known:,} had one: no login?"
     )
 
 

@@ -188,23 +188,21 @@ def _system(
                 probe=probes.get(one, Probe()),
             )
         )
-    if guessed:  # a store is no program of the team's, whatever starts it
-        stores = {one.name for one in services if one.kind in KINDS.values()}
-        kept = tuple((one, asked) for one, asked in commands.agents if one not in stores)
-        commands = dataclasses.replace(commands, agents=kept)
+    if guessed:
+        commands = _without_stores(commands, services)
     system = System(
-        name=name,
-        services=tuple(services),
-        entry=chosen,
-        journeys=tuple(journeys) or (visit("/"),),
-        rate_rps=rate_rps,
-        deploys=(commands,),
-        telemetry=tuple(telemetry),
-        workload=told_workload(workload),
+        name=name, services=tuple(services), entry=chosen, journeys=tuple(journeys) or (visit("/"),),
+        rate_rps=rate_rps, deploys=(commands,), telemetry=tuple(telemetry), workload=told_workload(workload),
         login=login,
-    )
+    )  # fmt: skip
     catalog.register("systems", system)
     return system
+
+
+def _without_stores(commands: Commands, services: Sequence[Service]) -> Commands:
+    """Commands with agents for what is no store: that is no program of the team's, whatever starts it."""
+    stores = {one.name for one in services if one.kind in KINDS.values()}
+    return dataclasses.replace(commands, agents=tuple(each for each in commands.agents if each[0] not in stores))
 
 
 def _keep_secrets(commands: Commands) -> None:

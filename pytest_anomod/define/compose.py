@@ -64,15 +64,13 @@ def compose_system(
     it. ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
     """
     asked = ComposeFiles(
-        files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)),
-        profiles=tuple(profiles), env_files=tuple(str(beside_caller(file)) for file in env_files),
-        services=tuple(services), otlp=tuple(otlp), metrics=tuple((metrics or {}).items()),
-        jaeger=jaeger, zipkin=zipkin,
+        files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)), profiles=tuple(profiles),
+        env_files=tuple(str(beside_caller(file)) for file in env_files), services=tuple(services), otlp=tuple(otlp),
+        metrics=tuple((metrics or {}).items()), jaeger=jaeger, zipkin=zipkin,
     )  # fmt: skip
     resolved = _resolved(asked)
     found = find_services(resolved.document, frozenset(jobs))
-    own = [one.name for one in found if one.engine not in KINDS and not one.is_tool]
-    asked = dataclasses.replace(asked, agents=agents_of_document(agents, resolved.document, own, resolved.project))
+    asked = _with_agents(asked, agents, resolved, found)
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
     servers = {"otlp": otlp, "jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
     _check_names({**told, **servers, "metrics": metrics}, found, resolved.project)
@@ -90,6 +88,14 @@ def _known(system: System) -> System:
     system.service(system.entry)
     catalog.register("systems", system)
     return system
+
+
+def _with_agents(
+    asked: ComposeFiles, wanted: bool | Mapping[str, str | Agents], resolved: Resolved, found: Sequence[Found]
+) -> ComposeFiles:
+    """The files with agents for services that are no stores and no tools."""
+    own = [one.name for one in found if one.engine not in KINDS and not one.is_tool]
+    return dataclasses.replace(asked, agents=agents_of_document(wanted, resolved.document, own, resolved.project))
 
 
 def _resolved(asked: ComposeFiles) -> Resolved:

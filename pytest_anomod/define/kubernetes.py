@@ -31,6 +31,7 @@ def kubernetes_system(
     probes: Mapping[str, Probe] | None = None,
     logins: Mapping[str, str] | None = None,
     telemetry: Sequence[Source] = (),
+    otlp: Sequence[str] = (),
     journeys: Sequence[Journey] = (),
     rate_rps: float = 5.0,
     allow: Sequence[str] = (),
@@ -39,7 +40,8 @@ def kubernetes_system(
 
     `paths` (relative to the calling file) are files, folders or Kustomize directories; what `helm template` printed is
     a file. They are brought up in a namespace of ours: each Deployment and StatefulSet is a service, by the name of the
-    Service that leads to its pods. Engines, kinds and calls that are not said are found in images and environments.
+    Service that leads to its pods. Those in `otlp` export over OTLP already, and are told to export to us. Engines,
+    kinds and calls that are not said are found in images and environments.
 
     With `namespace` nothing is brought up: `pods` has the labels of each service's pods there, `services` the names of
     their Services where these differ. It is never taken down, and only faults that leave no trace are put in, and those
@@ -50,18 +52,19 @@ def kubernetes_system(
     if bool(paths) == bool(namespace):
         msg = f"{where}: say either the paths of manifests or namespace=..., where it runs already"
         raise ScenarioError(msg)
-    manifests = tuple(str(beside_caller(path)) for path in paths)
-    labels, found = _of_files(manifests, where) if manifests else ({**(pods or {})}, {})
+    files = tuple(str(beside_caller(path)) for path in paths)
+    labels, found = _of_files(files, where) if files else (dict(pods or {}), {})
     given = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
-    told = {what: dict(rows or {}) for what, rows in given.items()}
-    _check(labels, {**told, "logins": logins or {}}, allow, where=where, of_files=bool(manifests))
+    told: dict[str, dict[str, Any]] = {what: dict(rows or {}) for what, rows in given.items()}
+    named = {**told, "logins": logins or {}, "otlp": dict.fromkeys(otlp)}
+    _check(labels, named, allow, where=where, of_files=bool(files))
     secrets.keep({one: {"URL": login} for one, login in (logins or {}).items()}, {})
     called = {one: tuple(told["calls"].get(one, found[one].calls if one in found else ())) for one in labels}
     chosen = entry or entry_of(called, where)
-    listed = tuple(_service(one, called[one], found.get(one), told, chosen, where=where) for one in labels)
+    listed = tuple(_service(one, called[one], found.get(one), told, chosen, where) for one in labels)
     deployed = Manifests(
-        pods=labels, paths=manifests, namespace=namespace, services=dict(services or {}), allow=tuple(allow),
-        logins=dict(logins or {}),
+        pods=labels, paths=files, namespace=namespace, services=dict(services or {}), otlp=tuple(otlp),
+        allow=tuple(allow), logins=dict(logins or {}),
     )  # fmt: skip
     system = System(
         name=name, services=listed, entry=chosen, journeys=tuple(journeys) or (visit("/"),), rate_rps=rate_rps,
@@ -74,10 +77,10 @@ def kubernetes_system(
 
 def _check(
     labels: Mapping[str, object],
-    told: Mapping[str, Mapping[str, object]],
+    told: Mapping[str, Mapping[str, object] | None],
     allow: Sequence[str],
-    *,
     where: str,
+    *,
     of_files: bool,
 ) -> None:
     """ScenarioError for a system without services, and for names of services and faults that are none."""
@@ -85,7 +88,7 @@ def _check(
         why = "no Deployment in the files" if of_files else "say pods={service: labels}"
         msg = f"{where} has no service: {why}"
         raise ScenarioError(msg)
-    check_names(labels, told, where)
+    check_names(labels, {what: rows or {} for what, rows in told.items()}, where)
     for fault in allow:
         catalog.find("faults", fault)  # a wrong name would allow nothing, and say nothing
 
@@ -96,7 +99,6 @@ def _service(
     found: Found | None,
     told: Mapping[str, Mapping[str, Any]],
     entry: str,
-    *,
     where: str,
 ) -> Service:
     """What was found, with what the user says instead."""

@@ -22,7 +22,7 @@ MOST_CURVES = 6
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's; each curve has a mark of its own as well."""
 MARKS = ("circle", "square", "up", "down", "cross", "ring")
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 250, 170, 30, 24, 8
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 256, 170, 30, 16, 24, 8
 """Of a panel with curves, in pixels."""
 DAMAGES = {"RMM": "rows missing at random", "NM": "noise"}
 
@@ -166,7 +166,9 @@ def _curves(results: Results, order: Sequence[str]) -> Iterator[dict[str, str]]:
 
 
 def _line(name: str, points: Sequence[tuple[float, float]], place: int) -> str:
-    at = [(LEFT + x * (WIDTH - LEFT - 8) / SEVERITIES[-1], TOP + (1 - y) * (HEIGHT - TOP - BOTTOM)) for x, y in points]
+    at = [
+        (LEFT + x * (WIDTH - LEFT - RIGHT) / SEVERITIES[-1], TOP + (1 - y) * (HEIGHT - TOP - BOTTOM)) for x, y in points
+    ]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
     colour, said = COLOURS[place], ", ".join(f"{y:.2f} at {x:.0%}" for x, y in points)
     marks = "".join(_mark(place, x, y) for x, y in at)
@@ -193,11 +195,11 @@ def _mark(place: int, x: float, y: float) -> str:
 
 
 def _panel(lines: Sequence[str]) -> str:
-    high, across = HEIGHT - TOP - BOTTOM, WIDTH - LEFT - 8
+    high, across = HEIGHT - TOP - BOTTOM, WIDTH - LEFT - RIGHT
     parts = [f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' width='{WIDTH}' height='{HEIGHT}' role='img'>"]
     for share in (0.0, 0.5, 1.0):
         y = TOP + (1 - share) * high
-        parts.append(f"<line x1='{LEFT}' x2='{WIDTH - 8}' y1='{y}' y2='{y}' class='grid'/>")
+        parts.append(f"<line x1='{LEFT}' x2='{WIDTH - RIGHT}' y1='{y}' y2='{y}' class='grid'/>")
         parts.append(f"<text x='{LEFT - 4}' y='{y + 4}' text-anchor='end'>{share:g}</text>")
     for severity in (0.0, *SEVERITIES):
         x = LEFT + severity * across / SEVERITIES[-1]

@@ -89,7 +89,7 @@ def entire_missing(values: Mapping[frozenset[str], float], p: float | None = Non
 
 def chance(rows: Sequence[Row]) -> float:
     """AC@1 of who knows nothing."""
-    return float(np.mean([1 / row["candidates"] for row in rows])) if rows else float("nan")
+    return float(np.mean([row.get("truths", 1) / row["candidates"] for row in rows])) if rows else float("nan")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

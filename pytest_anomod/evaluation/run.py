@@ -148,6 +148,7 @@ class Player:
             "damaged_modality": damage.modality if damage else "",
             "damage_severity": damage.severity if damage else 0.0,
             "candidates": len(evidence.services),
+            "truths": max(1, len(truths(case)[0])),
             "error": "",
             **dict.fromkeys((*RANKING, *(f"code {name}" for name in RANKING))),
             "gave_code": False,

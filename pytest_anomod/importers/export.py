@@ -49,7 +49,8 @@ def export(arguments: argparse.Namespace, say: Say, warn: Say) -> int:
     """Find the scenario, say what is lost, write the rest; ScenarioError when the form has nothing like its fault."""
     scenario = find(arguments.scenario, arguments.durations)
     place = {"namespace": arguments.namespace, "label": arguments.label}
-    lost: list[str] = []
+    lost = [f"the other fault, {one.fault.name} in {one.target}: a file has one" for one in scenario.further]
+    scenario = scenario.alone(1)
     try:
         text = FORMS[arguments.form](scenario, lost, **place)
     except ScenarioError as error:

@@ -77,11 +77,13 @@ class NoSource:
 class OtlpInbox:
     """A directory in which a receiver of ours keeps what services export over OTLP.
 
-    `ours` are services that export by agents of ours, which don't know which instance they are in.
+    `ours` are services that export by agents of ours, which don't know which instance they are in. `probes` are
+    services and the paths of their health checks, whose spans no user caused.
     """
 
     directory: Path
     ours: tuple[str, ...] = ()
+    probes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

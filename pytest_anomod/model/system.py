@@ -166,13 +166,15 @@ class Manifests:
     `pods` are the labels of each service's pods, `services` the names of Services where they differ from the names
     here. What runs in a namespace already is never taken down; only faults that are taken out without a trace are
     allowed there, unless `allow` names others. `logins` are addresses of stores for an administrator, by service, with
-    {host} and {port} for where the store is reached.
+    {host} and {port} for where the store is reached. Services of manifests that are in `otlp` export over OTLP already,
+    and are told to export to us.
     """
 
     pods: Mapping[str, Mapping[str, str]]
     paths: tuple[str, ...] = ()
     namespace: str = ""
     services: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    otlp: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 

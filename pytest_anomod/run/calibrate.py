@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PLAYS = 9
 CLOSENESS = 1.25
+PICTURE = "calibration.png"
 NO_EDGE = 1
 """Exit code where no edge was found."""
 
@@ -74,11 +75,11 @@ def _finish(edge: dict[str, Json], search: Search, file: Path, out: Path) -> int
     """Keep and draw the edge, and say it."""
     from pytest_anomod.model.calibration import bars
     from pytest_anomod.report.curve import draw
-    from pytest_anomod.run.calibrations import keep
+    from pytest_anomod.run.calibrations import keep, read
 
     keep(file, edge)
-    picture = out / f"{edge['system']}-{edge['fault']}-{edge['target']}.png"
-    picture.write_bytes(draw([edge]))
+    picture = out / PICTURE
+    picture.write_bytes(draw(read(file)))
     for line in bars(search.plays, search.scale):
         _say(line)
     if edge["why"]:
@@ -88,7 +89,7 @@ def _finish(edge: dict[str, Json], search: Search, file: Path, out: Path) -> int
         _say(f"users begin to notice between {name}={edge['tolerated']:g} and {name}={edge['effective']:g}")
     steps = ", ".join(f"{step}: {value:g}" for step, value in edge["severities"].items())
     _say(f"severities: {steps}, 5: {search.scale.strong:g}" if steps else "severities stay as they are")
-    _say(f"kept in {file}; the curve is {picture}")
+    _say(f"kept in {file}; {picture} has the curves of all that is kept there")
     return NO_EDGE if edge["why"] else 0
 
 

@@ -12,6 +12,7 @@ from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.sources import read
 from pytest_anomod.sources._pulled import PulledReader
 from pytest_anomod.sources.collect import Maker
+from pytest_anomod.sources.health_spans import without_health
 from pytest_anomod.sources.read import LOG_FIELDS, METRIC_FIELDS, TRACE_FIELDS, Reading
 
 if TYPE_CHECKING:
@@ -55,8 +56,11 @@ class InboxReader(PulledReader):
     def __init__(self, deployment: Deployment, signal: str, sources: Sequence[source.OtlpInbox]) -> None:
         self._signal = signal
         self.renamed = frozenset(service for each in sources for service in each.ours)
+        probes = [probe for each in sources for probe in each.probes]
         self._receivers = [_receiver(each) for each in sources]
-        super().__init__(deployment, FIELDS[signal], [_Signal(receiver, signal) for receiver in self._receivers])
+        super().__init__(
+            deployment, FIELDS[signal], [_Signal(receiver, signal, probes) for receiver in self._receivers]
+        )
 
     def start(self) -> None:
         """Forget what came before the case."""
@@ -83,14 +87,16 @@ class _Named:
 class _Signal:
     """One signal of a receiver, as a reader."""
 
-    def __init__(self, receiver: OtlpReceiver, signal: str) -> None:
+    def __init__(self, receiver: OtlpReceiver, signal: str, probes: Sequence[tuple[str, str]]) -> None:
+        self._probes = probes
         self.settle_s = receiver.settle_s
         self._receiver = receiver
         self._signal = signal
 
     def read(self, start_ns: int, end_ns: int) -> Reading:
         """What came of the stretch."""
-        return self._receiver.read(self._signal, start_ns, end_ns)
+        found = self._receiver.read(self._signal, start_ns, end_ns)
+        return without_health(found, self._probes) if self._signal == "traces" else found
 
 
 def _receiver(inbox: source.OtlpInbox) -> OtlpReceiver:

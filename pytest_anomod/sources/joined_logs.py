@@ -17,7 +17,8 @@ MOST_LOOKED_AT = 400
 def joined(outputs: Columns, records: Columns) -> tuple[Columns, Columns, int]:
     """Both tables by LOG_FIELDS, in time order: outputs with ids, what is left of the records, how many lines got ids.
 
-    A record belongs to the nearest line of its service that holds its message; each line has one record.
+    A record belongs to the nearest line of its service that holds its message, or that was made of it where it is the
+    line as it was printed; each line has one record.
     """
     lines: dict[str, list[int]] = {}
     for row, service in enumerate(outputs["service_name"]):
@@ -50,9 +51,18 @@ def _line_of(
         return None
     for place in _nearest(times, moment):
         row = rows[place]
-        if row not in taken and first in outputs["body"][row]:
+        if row not in taken and (first in outputs["body"][row] or _is_made_of(first, outputs, row)):
             return row
     return None
+
+
+def _is_made_of(printed: str, outputs: Columns, row: int) -> bool:
+    """Whether an entry was read from a printed line: what it says, and the figures and texts of its attributes."""
+    said = outputs["body"][row].split("\n", 1)[0]
+    if not said or said not in printed:
+        return False
+    values = [value for value in outputs["attributes"][row].values() if isinstance(value, int | str)]
+    return all(str(value) in printed for value in values if not isinstance(value, bool))
 
 
 def _nearest(times: Sequence[int], moment: int) -> Iterator[int]:

@@ -101,8 +101,8 @@ def start(place: Mapping[str, Json], campaign: Campaign) -> None:
     from kubernetes import client
 
     api = cluster.connect(place)
-    core, rbac = client.CoreV1Api(api), client.RbacAuthorizationV1Api(api)
-    jobs = client.BatchV1Api(api)
+    core: Any = client.CoreV1Api(api)
+    jobs: Any = client.BatchV1Api(api)
     with cluster.translated("campaigns can't be listed"):
         known = jobs.list_namespaced_job(campaign.namespace, field_selector=f"metadata.name={campaign.name}").items
     if known:
@@ -114,20 +114,29 @@ def start(place: Mapping[str, Json], campaign: Campaign) -> None:
             core.create_namespaced_service_account(campaign.namespace, account)
     try:
         if campaign.owns_namespaces:
-            for kind, body in namespaces(campaign, _rules()):
-                where = body["metadata"].get("namespace", "")
-                with cluster.translated(f"{kind} {body['metadata']['name']} {where} was not made".replace("  ", " ")):
-                    if kind == "Namespace":
-                        core.create_namespace(body)
-                    elif kind == "Role":
-                        rbac.create_namespaced_role(where, body)
-                    else:
-                        rbac.create_namespaced_role_binding(where, body)
+            _make_namespaces(api, campaign)
         with cluster.translated(f"Job {campaign.name} was not made"):
             jobs.create_namespaced_job(campaign.namespace, job(campaign))
     except AnomodError:
         remove(place, campaign)
         raise
+
+
+def _make_namespaces(api: Any, campaign: Campaign) -> None:
+    """A namespace an index, with the Role in it and the account's binding to that."""
+    from kubernetes import client
+
+    core: Any = client.CoreV1Api(api)
+    rbac: Any = client.RbacAuthorizationV1Api(api)
+    for kind, body in namespaces(campaign, _rules()):
+        name, where = body["metadata"]["name"], body["metadata"].get("namespace", "")
+        with cluster.translated(f"{kind} {name}{f' in {where}' if where else ''} was not made"):
+            if kind == "Namespace":
+                core.create_namespace(body)
+            elif kind == "Role":
+                rbac.create_namespaced_role(where, body)
+            else:
+                rbac.create_namespaced_role_binding(where, body)
 
 
 def _rules() -> list[Mapping[str, Any]]:
@@ -142,7 +151,8 @@ def found(place: Mapping[str, Json], namespace: str, name: str) -> Campaign:
     from kubernetes import client
 
     with cluster.translated(f"campaign {name} was not found"):
-        made = client.BatchV1Api(cluster.connect(place)).read_namespaced_job(name, namespace)
+        jobs: Any = client.BatchV1Api(cluster.connect(place))
+        made = jobs.read_namespaced_job(name, namespace)
     return remembered(made.metadata.annotations[CAMPAIGN])
 
 

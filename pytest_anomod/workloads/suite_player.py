@@ -284,6 +284,8 @@ class Player(Collected):
             "outcomes_by_test": {name: dict(told) for name, told in list(self._by_test.items())},
             "failures": dict(self._failures),
             "elsewhere": self.wire.elsewhere,
+            "with_login": self.wire.with_login,
+            "refused_without_login": self.wire.refused_without,
             "refused": dict(refused),
         }
         with self._state_lock:  # both threads write, and the last word is that it ended

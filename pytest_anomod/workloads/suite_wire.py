@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pytest_anomod.model import clock
@@ -20,6 +20,7 @@ from pytest_anomod.workloads.suite_login import Login
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _ID = re.compile(r"\d+|[0-9a-fA-F-]{32,36}|[0-9a-f]{16,}|\d{4}-\d\d-\d\d.*")
+REFUSALS = (401, 403)
 _OUTSIDE = "outside-of-tests"
 _HTTPX_DISCONNECTS = ("ReadError", "WriteError", "CloseError")  # httpx's errors are no OSErrors
 
@@ -50,6 +51,7 @@ class Wire:
         self.timeout_s = timeout_s
         self.counts: Counter[str] = Counter()
         self.elsewhere = 0
+        self.with_login, self.refused_without = 0, 0
         self.is_open = True
         self.login: Login | None = None
         self.in_flight: set[Exchange] = set()
@@ -129,6 +131,9 @@ class Wire:
             "usual_status": self._usual.get(key, message.status),
         }
         self._records.write(record)
+        has_login = carries_login(message.headers)
+        self.with_login += has_login
+        self.refused_without += not has_login and message.status in REFUSALS
         if message.status:
             self._usual[key] = message.status
         self.counts[message.error_kind or "answered"] += 1
@@ -154,6 +159,12 @@ class Wire:
             from pytest_anomod.workloads.suite_httpx import tap_httpx
 
             tap_httpx(self)
+
+
+def carries_login(headers: Mapping[str, str]) -> bool:
+    """Whether a request has a bearer, or any other credentials, or a cookie; a scheme without anything is none."""
+    given = {name.lower(): value for name, value in headers.items()}
+    return bool(given.get("authorization", "").partition(" ")[2].strip() or given.get("cookie"))
 
 
 def route_of(path: str) -> str:

@@ -153,6 +153,11 @@ def test_tests_that_fail_with_nothing_broken_are_warned_of():
         in warnings(with_summary(control, outcomes=mostly))[0]
     )
     assert not warnings(with_summary(control, outcomes={"failed": 492, "passed": 1049}))
+    refused = {"requests": 1800, "refused_without_login": 500, "with_login": 20}
+    said = "500 of 1,800 requests were refused with 401 or 403 and had no login, and 20 had one: no login?"
+    assert said in warnings(with_summary(control, **refused))
+    assert not warnings(with_summary(control, **refused | {"with_login": 900}))
+    assert not warnings(with_summary(control, **refused | {"refused_without_login": 5, "with_login": 0}))
     broken = make_case(4, effect=Effect(errors=1.0), target="gateway")
     faulty = driven_by(broken, SUITE, provoking(broken, 200))
     assert not warnings(with_summary(faulty, outcomes=mostly))

@@ -7,6 +7,7 @@ import sys
 import threading
 import types
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 import yaml
@@ -211,6 +212,23 @@ def test_scenarios_are_found_by_name_and_by_node_id(mine, capsys):
         said = capsys.readouterr()
         assert yaml.safe_load(said.out)["spec"]["action"] == "partition"
         assert "not held: the workload, the modalities and the proof" in said.err
+
+
+def test_of_several_faults_the_first_is_written_and_the_others_are_told(mine, capsys):
+    two = (
+        MINE.replace("def test_apart", "def test_first")
+        + """
+
+@anomaly(system="social_network", fault=[PauseService(), PauseService()], target=["user-service", "text-service"])
+def test_both(case):
+    case.run()
+"""
+    )
+    Path(mine).write_text(two)
+    assert cli.main(["export-experiment", f"{mine}::test_both", "--as", "chaostoolkit"]) == 0
+    said = capsys.readouterr()
+    assert "not held: the other fault, pause_service in text-service" in said.err
+    assert "user-service" in said.out
 
 
 def test_mistakes_end_in_one_line(mine, capsys):

@@ -102,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             now = clock.ns_to_iso(clock.now_ns())[:19] + "Z"
             more = {"uid": str(uuid.uuid4()), "creationTimestamp": now, "resourceVersion": self.server.next_version()}
             body["metadata"] |= more
+            if "/namespaces/" in path:
+                body["metadata"].setdefault("namespace", path.split("/namespaces/")[1].split("/")[0])
             names[name] = body
             return self._say(201, body)
 

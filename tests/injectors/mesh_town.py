@@ -26,7 +26,11 @@ from pytest_anomod.testing.deployment import fake_deployment
 
 SERVICES = ("gateway", "app")
 MODES = ("memory", "api", "live")
-REAL = {"api": bool(os.environ.get("ANOMOD_KUBE_API")), "live": os.environ.get("ANOMOD_CHAOS_MESH") == "1"}
+API = os.environ.get("ANOMOD_KUBE_API") or (
+    os.environ.get("KUBECONFIG", "") if os.environ.get("ANOMOD_KUBERNETES_TESTS") else ""
+)
+"""The kubeconfig of a real API server for tests; "" for none. `tox run -e kubernetes` has one."""
+REAL = {"api": bool(API), "live": os.environ.get("ANOMOD_CHAOS_MESH") == "1"}
 
 
 class _Found:

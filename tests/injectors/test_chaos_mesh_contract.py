@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from api_server import ApiServer
 from kubernetes.client import ApiException, CustomObjectsApi
 from mesh_controller import KINDS, NO_NETEM
-from mesh_town import Town, install, modes
+from mesh_town import API, Town, install, modes
 
 from pytest_anomod import faults
 from pytest_anomod.host import cluster
@@ -44,7 +42,7 @@ def where(mode, server, tmp_path, monkeypatch):
         server.patches = 0
         monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path / "kubeconfig"))
     elif mode == "api":
-        monkeypatch.setenv("KUBECONFIG", os.environ["ANOMOD_KUBE_API"])
+        monkeypatch.setenv("KUBECONFIG", API)
         install(cluster.place())
     injectors.served.cache_clear()
     return cluster.place()
@@ -178,7 +176,6 @@ def test_it_is_refused_at_collection_where_a_trial_shows_it(town, monkeypatch):
     assert "has nothing like it" in refusal(faults.PauseService())
     no_pods = INJECTOR.refusal(faults.StopService(), "gateway", FAKE_SYSTEM, FakeRuntime())
     assert no_pods == "Chaos Mesh acts on pods, which runtime 'fake' has not; choose --anomod-runtime=kubernetes"
-    here.mesh.delete_pods({"app": "trial"})
 
 
 def test_where_nothing_is_selected_it_fails_at_once(town, monkeypatch):
@@ -268,3 +265,17 @@ def _await_seen(fault, deployment):
     clock.wait_until(
         lambda: INJECTOR.active(fault, deployment, "gateway"), timeout_s=10, what=f"{fault!r} to be seen", every_s=0.1
     )
+
+
+def test_what_a_killed_trial_left_is_removed_by_the_next(town, monkeypatch):
+    """Once it is so old that nobody can be at it."""
+    here = town()
+    left = {"metadata": {"name": "anomod-trial-x", "labels": {trial._LABEL: "anomod-trial-x"}}}
+    spec = {"containers": [{"name": "trial", "image": "none"}], "schedulerName": "anomod-tests"}
+    here.core.create_namespaced_pod(here.namespace, {**left, "spec": spec})
+    where = {**here.where, "namespace": here.namespace}
+    trial._sweep(where)
+    assert here.mesh.pods(left["metadata"]["labels"])
+    monkeypatch.setattr(trial, "OLD_S", -1)
+    trial._sweep(where)
+    assert not here.mesh.pods(left["metadata"]["labels"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import runpy
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +114,21 @@ def test_chaos_mesh_kills_again_and_again_by_a_schedule():
 def test_all_three_are_on_offer():
     """By their names, without a cluster."""
     assert set(catalog.offers("injectors")) == {"native", "chaosblade", "chaos_mesh"}
+
+
+def test_each_of_anomods_manifests_has_its_scenario_and_its_resource():
+    """Nine of them, by the kinds that theirs have; what was no fault of theirs stays out."""
+    file = Path(__file__).parents[2] / "experiments" / "chaos_mesh" / "test_train_ticket.py"
+    made_true = runpy.run_path(str(file))["MADE_TRUE"]
+    kinds = {name: manifest(fault, target)["kind"] for name, fault, target in made_true}
+    assert kinds == {
+        "lv_p_cpu_preserve": "StressChaos",
+        "lv_p_diskio_preserve": "IOChaos",
+        "lv_p_netloss_preserve": "NetworkChaos",
+        "lv_s_dnsfail_preserve_no_order": "DNSChaos",
+        "lv_s_httpabort_preserve": "HTTPChaos",
+        "lv_s_killpod_preserve": "Schedule",
+        "lv_d_cachelimit": "StressChaos",
+        "lv_d_connection_pool_exhaustion": "NetworkChaos",
+        "lv_d_transaction_timeout": "NetworkChaos",
+    }

@@ -68,7 +68,7 @@ def test_the_edge_is_kept_drawn_and_said(played, capsys):
     assert edge["tolerated"] < 320 <= edge["effective"] <= 1.25 * edge["tolerated"]
     assert (edge["fault"], edge["target"], edge["parameters"]["percent"]) == ("http_delay", "text-service", 90)
     assert [play["value"] for play in edge["plays"]] == played.delays
-    assert (played.folder / "anomod-calibration/social_network-http_delay-text-service.png").read_bytes()[1:4] == b"PNG"
+    assert (played.folder / "anomod-calibration" / "calibration.png").read_bytes()[1:4] == b"PNG"
     said = capsys.readouterr().out
     assert f"between delay_ms={edge['tolerated']:g} and delay_ms={edge['effective']:g}" in said
 

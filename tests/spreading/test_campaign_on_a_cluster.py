@@ -59,9 +59,7 @@ def test_cases_may_go_to_a_volume(out, source):
 
 
 def test_indexes_have_namespaces_of_their_own_with_no_more_than_a_role():
-    own = Campaign(
-        **{**json.loads(told(ONE)), "owns_namespaces": True, "account": "night", "pytest": (), "secrets": ()}
-    )
+    own = dataclasses.replace(ONE, owns_namespaces=True, account="night")
     rules = [{"apiGroups": ("",), "resources": ("pods",), "verbs": ("get",)}]
     made = namespaces(own, rules)
     assert [kind for kind, _ in made] == ["Namespace", "Role", "RoleBinding"] * 3

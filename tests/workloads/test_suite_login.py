@@ -13,6 +13,7 @@ from suite_plays import BASE, play_once
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.workloads.suite_login import Login
+from pytest_anomod.workloads.suite_wire import carries_login
 
 BEARER, COOKIE = {"Authorization": "Bearer fresh"}, {"Cookie": "login_token=fresh"}
 TEXT = """headers["Authorization"] = "Bearer TOKEN"; headers["Cookie"] = "login_token=TOKEN" """
@@ -31,6 +32,20 @@ TEXT = """headers["Authorization"] = "Bearer TOKEN"; headers["Cookie"] = "login_
 )
 def test_what_the_files_have_is_replaced_and_nothing_else(login, name, value, sent):
     assert Login(login, TEXT).replaced(name, value) == sent
+
+
+@pytest.mark.parametrize(
+    ("headers", "has_login"),
+    [
+        ({"authorization": "Bearer abc"}, True),
+        ({"Cookie": "login_token=abc"}, True),
+        ({"Authorization": "Bearer "}, False),
+        ({"Authorization": "Bearer"}, False),
+        ({"Accept": "*/*"}, False),
+    ],
+)
+def test_who_has_a_login(headers, has_login):
+    assert carries_login(headers) is has_login
 
 
 @pytest.fixture
@@ -96,6 +111,7 @@ def test_bearers_of_each_kind_are_fresh_and_recorded_nowhere(train_ticket, begin
     )
     assert report["outcomes"] == {"passed": 4}, report["failures"]
     assert len(rows) == 4
+    assert (report["with_login"], report["refused_without_login"]) == (3, 1)
     for path in filter(Path.is_file, tmp_path.rglob("*")):
         assert "todays-token" not in path.read_text("utf-8"), path
 

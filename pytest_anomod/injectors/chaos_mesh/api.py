@@ -27,8 +27,8 @@ class Mesh:
         self.where = where
         self.namespace = namespace
         api = cluster.connect(where)
-        self._custom = client.CustomObjectsApi(api)
-        self._core = client.CoreV1Api(api)
+        self._custom: Any = client.CustomObjectsApi(api)
+        self._core: Any = client.CoreV1Api(api)
 
     def kinds(self) -> frozenset[str]:
         """The kinds that the API server serves; empty where there is no Chaos Mesh."""

@@ -30,6 +30,8 @@ PAUSE = "registry.k8s.io/pause:3.10"
 VALID_S = 24 * 3_600
 RUNS_S, INJECTED_S, DELETED_S = 60.0, 20.0, 10.0
 """How long the pod may take to run, the fault to be in, its resource to be gone."""
+OLD_S = 600.0
+"""What is left of a trial after so long belongs to nobody who lives."""
 _LABEL = "pytest-anomod/trial"
 _FORMS: Mapping[str, tuple[str, Mapping[str, Json]]] = {
     "DNSChaos error": ("DNSChaos", {"action": "error", "patterns": ["anomod-trial*"]}),
@@ -66,6 +68,7 @@ def trial(where: Mapping[str, Json], action: str) -> str:
     """Why an action can't be done, or comes to no end; "" when it was in and out again. Nothing of it is left."""
     if action not in _FORMS:
         return ""  # of a third party: it is seen in the case itself
+    _sweep(where)
     kind, what = _FORMS[action]
     name = f"anomod-trial-{uuid.uuid4().hex[:8]}"
     with _namespace(where, name) as namespace, _pod(where, namespace, name):
@@ -73,10 +76,30 @@ def trial(where: Mapping[str, Json], action: str) -> str:
         choice = {"mode": "all", "selector": {"namespaces": [namespace], "labelSelectors": {_LABEL: name}}}
         form = resources.lasting({"kind": kind, "spec": {**choice, **what}}, 300)
         try:
-            mesh.create(resources.whole(form, name=name, namespace=namespace))
+            mesh.create(resources.whole(form, name=name, namespace=namespace, labels={_LABEL: name}))
             return _watch(mesh, kind, name)
         finally:
             mesh.cure(kind, name)
+
+
+def _sweep(where: Mapping[str, Json]) -> None:
+    """Remove what trials left whose process was killed: in the namespace that is ours to use, or their own ones."""
+    from kubernetes import client
+
+    core: Any = client.CoreV1Api(cluster.connect(where))
+    given = str(where.get("namespace", ""))
+    with contextlib.suppress(DeploymentError), cluster.translated("old trials can't be looked for"):
+        listed = core.list_namespaced_pod(given) if given else core.list_pod_for_all_namespaces(label_selector=_LABEL)
+        for pod in listed.items:
+            name = (pod.metadata.labels or {}).get(_LABEL)
+            age_s = clock.now_ns() / clock.NS_PER_S - pod.metadata.creation_timestamp.timestamp()
+            if name and age_s > OLD_S:
+                mesh = Mesh(where, pod.metadata.namespace)
+                for kind in sorted({kind for kind, _ in _FORMS.values()}):
+                    mesh.cure(kind, name)
+                mesh.delete_pods({_LABEL: name})
+                if pod.metadata.namespace == name:
+                    core.delete_namespace(name)
 
 
 def _watch(mesh: Mesh, kind: str, name: str) -> str:
@@ -103,7 +126,7 @@ def _namespace(where: Mapping[str, Json], name: str) -> Iterator[str]:
         return
     from kubernetes import client
 
-    core = client.CoreV1Api(cluster.connect(where))
+    core: Any = client.CoreV1Api(cluster.connect(where))
     with cluster.translated(f"namespace {name} was not made (set {cluster.NAMESPACE} to one that is there)"):
         core.create_namespace({"metadata": {"name": name, "labels": {_LABEL: name}}})
     try:
@@ -118,7 +141,7 @@ def _pod(where: Mapping[str, Json], namespace: str, name: str) -> Iterator[None]
     """A pod that does nothing, running."""
     from kubernetes import client
 
-    core = client.CoreV1Api(cluster.connect(where))
+    core: Any = client.CoreV1Api(cluster.connect(where))
     container = {
         "name": "trial",
         "image": os.environ.get(IMAGE) or PAUSE,

@@ -96,7 +96,9 @@ class ComposeDeployment(ContainersDeployment):
         traces = [makers[kind](url=url, names=names) for kind, url in self.document["traces"].items()]
         inbox = self.document["inbox"]
         ours = tuple(agents.traced(self.agents))
-        own = [OtlpInbox(directory=self.directory / inbox, ours=ours)] if inbox else []
+        checks = ((name, row["probe"]) for name, row in self.described.items())
+        probes = tuple((name, probe["path"]) for name, probe in checks if probe["kind"] == "http")
+        own = [OtlpInbox(directory=self.directory / inbox, ours=ours, probes=probes)] if inbox else []
         return (*super().sources(), *pages, *traces, *own)
 
     def _numbered(self, service: str) -> list[tuple[int, Any]]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import Lifecycle, Pods, PodsOf, Programs, StoreLogin
+from pytest_anomod.model.capability import Lifecycle, Listener, Pods, PodsOf, Programs, StoreLogin
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, Stats, instance_of
-from pytest_anomod.model.source import LogFile, Source
+from pytest_anomod.model.source import LogFile, OtlpInbox, Source
 from pytest_anomod.runtimes.kubernetes.api import Api, path_of, seen
-from pytest_anomod.runtimes.plain import OfService, PlainDeployment, ServiceLogin, ServicePrograms
+from pytest_anomod.runtimes.kubernetes.relay import RelayListener, RelayPrograms
+from pytest_anomod.runtimes.plain import OfService, PlainDeployment, ServiceLogin
 
 GONE_WITHIN_S = 30.0
 BACK_WITHIN_S = 120.0
@@ -100,11 +102,18 @@ def _login(deployment: OthersDeployment, service: str) -> ServiceLogin | None:
     return ServiceLogin(deployment, service) if deployment.described(service)["login"] else None
 
 
+def _listener(deployment: OthersDeployment, service: str) -> RelayListener | None:
+    """Of a service that is reached at the address of its Service, by what is in the cluster and by us."""
+    described = deployment.described(service)
+    return RelayListener(deployment, service) if described["service"] and not described["forwarded"] else None
+
+
 NEEDS_ALLOWANCE = frozenset({"kill_service", "stop_service"})
 """Faults of which a service that is not ours has the capability only if its owner names one of them."""
 OF_OTHERS: Mapping[type, Callable[[Any, str], Any]] = {
     Lifecycle: _lifecycle,
-    Programs: ServicePrograms,
+    Programs: RelayPrograms,
+    Listener: _listener,
     Pods: WorkloadPods,
     StoreLogin: _login,
 }
@@ -121,6 +130,10 @@ class OthersDeployment(PlainDeployment):
         self.api = Api(ref["place"])
         self.namespace: str = ref["namespace"]
 
+    def token(self) -> str:
+        """What our own programs in the cluster want to be shown."""
+        return Path(self.ref["token_file"]).read_text().strip()
+
     def seen(self) -> Mapping[str, Any]:
         """What the watcher has last seen; DeploymentError while it does not reach the cluster."""
         return seen(self)
@@ -132,8 +145,9 @@ class OthersDeployment(PlainDeployment):
 
     def sources(self) -> tuple[Source, ...]:
         """What containers say; whatever else there is the system's definition names."""
-        names = self.document["services"]
-        return tuple(LogFile(service=name, path=self.directory / "logs" / f"{name}.log") for name in names)
+        names, inbox = self.document["services"], self.document["inbox"]
+        logs = tuple(LogFile(service=name, path=self.directory / "logs" / f"{name}.log") for name in names)
+        return (*logs, *([OtlpInbox(directory=self.directory / inbox)] if inbox else []))
 
     def stats(self, service: str) -> Stats | None:
         """None: without the metrics of the cluster nothing is known."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.host import files, probes
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.system import Manifests, Service, System
-from pytest_anomod.runtimes.kubernetes import manifests
+from pytest_anomod.runtimes.kubernetes import manifests, telemetry
 from pytest_anomod.runtimes.kubernetes.api import OWNER, path_of
 from pytest_anomod.runtimes.kubernetes.others import OthersDeployment
 from pytest_anomod.runtimes.kubernetes.trouble import FATAL
 from pytest_anomod.runtimes.kubernetes.ways import Ways, is_routed, wants_forwarding, watch
+
+if TYPE_CHECKING:
+    from pytest_anomod.sources.otlp.receiver import OtlpReceiver
 
 UP_WITHIN_S = 300.0
 WELL_WITHIN_S = 30.0
@@ -33,9 +36,14 @@ class OthersBoot:
         self.asked = asked
         self.rows: dict[str, dict[str, Any]] = {}
         self.stuck: dict[str, float] = {}
+        self.receiver: OtlpReceiver | None = None
+        self.sink = ""
 
     def run(self) -> None:
         """Apply, find each service's pods and address, wait until all are well, write down what is where."""
+        sink = {}
+        if self.asked.otlp:
+            self.receiver, self.sink, sink[telemetry.SINK] = telemetry.bring_up(self.deployment)
         if self.asked.paths:
             self._apply()
         for service in self.system.services:
@@ -45,7 +53,8 @@ class OthersBoot:
             {
                 name: {"labels": row["labels"], "container": row["container"], "format": "text"}
                 for name, row in self.rows.items()
-            },
+            }
+            | sink,
         )
         self._wait_running()
         self._place()
@@ -54,8 +63,15 @@ class OthersBoot:
         self._wait_well()
 
     def _apply(self) -> None:
-        for kind, document in manifests.placed(manifests.read(self.asked.paths), str(self.deployment.ref["id"])):
+        documents = manifests.read(self.asked.paths)
+        exporting = {
+            (one.kind, one.workload): one.name for one in manifests.workloads(documents) if one.name in self.asked.otlp
+        }
+        for kind, document in manifests.placed(documents, str(self.deployment.ref["id"])):
             version, collection = manifests.COLLECTIONS[kind]
+            service = exporting.get((kind, document["metadata"]["name"]))
+            if service and self.receiver:
+                telemetry.told(document, service, self.sink, protobuf=self.receiver.reads_protobuf)
             annotations = document["metadata"].get("annotations") or {}
             document["metadata"]["annotations"] = {**annotations, OWNER: str(self.deployment.ref["tag"])}
             self.api.create(path_of(version, collection, self.deployment.namespace), document)
@@ -79,6 +95,8 @@ class OthersBoot:
             "workload": [workload["kind"], workload["metadata"]["name"]] if workload else None,
             "inner": [leads["spec"]["clusterIP"] if leads else "", port],
             "pod_port": _target(chosen, container) if chosen else 0,
+            "target": chosen.get("targetPort", chosen["port"]) if chosen else 0,
+            "service": leads["metadata"]["name"] if leads else "",
             "probe": kind if port else "alive",
             "probe_path": service.probe.path,
             "login": service.name in self.asked.logins,
@@ -143,6 +161,7 @@ class OthersBoot:
         if wants_forwarding() or not all(is_routed(address) for address in reached[:1]):
             ways.forward((name, row["pod_port"]) for name, row in self.rows.items() if row["pod_port"])
         for name, row in self.rows.items():
+            row["forwarded"] = ways.forwarded
             port = row["pod_port"] if ways.forwarded else row["inner"][1]
             row["host"], row["port"] = ways.to(name, port) if row["inner"][1] else (row["inner"][0], 0)
 
@@ -162,6 +181,7 @@ class OthersBoot:
             "urls": {self.system.entry: url},
             "notes": [] if self.asked.paths else [note],
             "allow": list(self.asked.allow),
+            "inbox": telemetry.INBOX if self.receiver else "",
             "services": self.rows,
         }
 

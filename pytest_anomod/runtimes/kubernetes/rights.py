@@ -20,7 +20,7 @@ RULES: tuple[Mapping[str, Sequence[str]], ...] = (
         "verbs": ("get", "list", "create", "patch", "delete", "deletecollection"),
     },
     {"apiGroups": ("",), "resources": ("pods",), "verbs": ("get", "list", "watch", "delete")},
-    {"apiGroups": ("",), "resources": ("pods/log",), "verbs": ("get",)},
+    {"apiGroups": ("",), "resources": ("pods/log", "endpoints"), "verbs": ("get",)},
     {"apiGroups": ("",), "resources": ("pods/portforward",), "verbs": ("get", "create")},
 )
 """Rules of the Role, as `rules` of its manifest has them."""

@@ -8,13 +8,13 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.host import cluster, processes
 from pytest_anomod.host.locks import boot_lock
 from pytest_anomod.host.state import make_directory
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import Lifecycle, Pods, Programs, StoreLogin
+from pytest_anomod.model.capability import Lifecycle, Listener, Pods, Programs, StoreLogin
 from pytest_anomod.model.errors import AnomodError, DeploymentError, ScenarioError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
@@ -33,11 +33,16 @@ from pytest_anomod.safety import sessions
 from pytest_anomod.safety.guardian import JOURNAL, ensure_guardian
 from pytest_anomod.safety.undo import recover_within, remove_tree
 
+if TYPE_CHECKING:
+    from pytest_anomod.sources.otlp.receiver import OtlpReceiver
+
 IMAGE = "ANOMOD_KUBE_IMAGE"
 """Environment variable that names the image of the replicas as the cluster's nodes know it."""
 NAMESPACE_GONE_S = 25.0
 _FOLDERS = ("logs", "spans", "undo", "secret")
 _numbers = itertools.count(1)
+_receivers: dict[str, OtlpReceiver] = {}
+"""Receivers of this process's deployments, by directory."""
 
 
 class KubernetesRuntime(UpInForeground):
@@ -51,7 +56,7 @@ class KubernetesRuntime(UpInForeground):
         asked = system.deploy(Manifests)
         if asked is None:
             return lacking(system, service, needs, self.capabilities)
-        has = {Pods, Programs} | ({StoreLogin} if service in asked.logins else set())
+        has = {Pods, Programs, Listener} | ({StoreLogin} if service in asked.logins else set())
         if asked.paths or NEEDS_ALLOWANCE & set(asked.allow):
             has |= {Lifecycle}
         return needs - has
@@ -107,7 +112,12 @@ class KubernetesRuntime(UpInForeground):
             try:
                 _make_namespace(deployment)
                 if isinstance(deployment, OthersDeployment):
-                    OthersBoot(deployment, system).run()
+                    boot = OthersBoot(deployment, system)
+                    try:
+                        boot.run()
+                    finally:
+                        if boot.receiver is not None:
+                            _receivers[str(deployment.directory)] = boot.receiver
                 else:
                     Boot(deployment, system, options).run()
             except BaseException:  # an interrupt too must not leave half a system
@@ -127,6 +137,9 @@ class KubernetesRuntime(UpInForeground):
 
         DeploymentError when the cluster does not answer: then its journal stays open, for `anomod clean`.
         """
+        receiver = _receivers.pop(str(deployment.directory), None)
+        if receiver is not None:
+            receiver.close()
         if deployment.ref["ours"]:
             deployment.programs.end_all()
             _remove(deployment.api, deployment.ref)
@@ -168,6 +181,7 @@ def _prepare(system: System, session: Session, place: Mapping[str, Any]) -> Kube
             "prefix": f"a{secrets.token_hex(2)}-" if shared else "",
             "ours": not theirs,
             "image": "" if asked else _image(),
+            "relay_image": _image(),
         }
     )
 
@@ -196,6 +210,9 @@ def _remove(api: Api, ref: Mapping[str, Any]) -> None:
     namespace, selector = str(ref["namespace"]), f"{DEPLOYMENT}={ref['id']}"
     if not ref["prefix"]:
         path = f"/api/v1/namespaces/{namespace}"
+        if api.delete(path) is not None:
+            for pod in (api.get(f"{path}/pods") or {}).get("items", ()):  # whatever time they want for their end
+                api.delete(path_of("v1", "pods", namespace, pod["metadata"]["name"]), grace_s=0)
         clock.wait_until(
             lambda: api.delete(path) is None, timeout_s=NAMESPACE_GONE_S, what=f"the end of namespace {namespace}",
             every_s=0.5,

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.runtimes.kubernetes.api import PODS, Api, path_of, service_of, shared_selector
+from pytest_anomod.runtimes.kubernetes.telemetry import FORMAT, hand_on
 from pytest_anomod.runtimes.kubernetes.trouble import why_not_running
 
 AGAIN_S = 0.5
@@ -33,6 +34,7 @@ class Sink:
     def __init__(self, directory: Path, service: str, log_format: str) -> None:
         self._service = service.encode()
         self._is_json = log_format == "json"
+        self._receiver = log_format.removeprefix(FORMAT) if log_format.startswith(FORMAT) else ""
         self._lock = threading.Lock()
         self._log = (directory / "logs" / f"{service}.log").open("ab", buffering=0)
         self._spans = (directory / "spans" / f"{service}.jsonl").open("ab", buffering=0)
@@ -40,6 +42,9 @@ class Sink:
 
     def write(self, lines: list[bytes], launch: int, number: int) -> None:
         """Append lines of a container that its pod launched `launch` times, and that is the service's `number`-th."""
+        if self._receiver:
+            hand_on(self._receiver, lines)
+            return
         told = b'"service_instance_id":"%b-%d"' % (self._service, launch)
         true = b'"service_instance_id":"%b-%d"' % (self._service, number)
         sorted_: dict[BinaryIO, list[bytes]] = {}

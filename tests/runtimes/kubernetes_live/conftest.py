@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +29,12 @@ def ours(api):
     """A function: names of namespaces of ours in the cluster."""
     path = "/api/v1/namespaces"
     return lambda: [found["metadata"]["name"] for found in api.get(path, labelSelector=DEPLOYMENT)["items"]]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """The manifest of a small system, with an image that the node has."""
+    text = Path(__file__).with_name("shop.yaml").read_text().replace("IMAGE", image.image_name())
+    file = tmp_path / "shop.yaml"
+    file.write_text(text)
+    return file

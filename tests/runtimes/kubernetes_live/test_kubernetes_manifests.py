@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml
 
 from pytest_anomod.define.kubernetes import kubernetes_system
+from pytest_anomod.faults import HttpAbort
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Lifecycle
+from pytest_anomod.model.catalog import find
 from pytest_anomod.model.runtime import instance_of, need
-from pytest_anomod.runtimes.docker.image import image_name
+from pytest_anomod.model.source import OtlpInbox
 from pytest_anomod.runtimes.kubernetes import manifests
 from pytest_anomod.runtimes.kubernetes.api import path_of
 from pytest_anomod.runtimes.kubernetes.runtime import KubernetesRuntime
 from pytest_anomod.safety import guardian, sessions
-
-
-@pytest.fixture
-def shop(tmp_path):
-    """The manifest of a small system, with an image that the node has."""
-    text = Path(__file__).with_name("shop.yaml").read_text().replace("IMAGE", image_name())
-    file = tmp_path / "shop.yaml"
-    file.write_text(text)
-    return file
+from pytest_anomod.sources.otlp.receiver import receiver_in
 
 
 @pytest.fixture
@@ -37,16 +29,16 @@ def session(api, tmp_path, monkeypatch):
     assert sessions.end_session(made) == ()
 
 
-def test_manifests_come_up_in_a_namespace_of_ours(shop, session, ours):
+def test_manifests_come_up_in_a_namespace_of_ours(api, shop, session, ours):
     """Services by the names of their Services, with what was found of them; killed, stopped and started again."""
-    system = kubernetes_system(shop, name="k8s_shop")
+    system = kubernetes_system(shop, name="k8s_shop", entry="web", otlp=["clock"])
     told = [(one.name, one.calls, one.port) for one in system.services]
-    assert told == [("web", ("cache",), 80), ("cache", (), 8081)]
-    runtime = KubernetesRuntime()
+    assert told == [("web", ("cache",), 80), ("cache", (), 8081), ("clock", ("web",), 0)]
+    runtime, native = KubernetesRuntime(), find("injectors", "native")
     deployment = runtime.up(system, session)
     try:
         states = {one.instance_id: one.state for one in deployment.instances()}
-        assert states == {"web-1": "running", "cache-1": "running"}
+        assert states == {"web-1": "running", "cache-1": "running", "clock-1": "running"}
         web = need(deployment, Lifecycle, "web")
         web.kill()
         web.start()
@@ -55,6 +47,19 @@ def test_manifests_come_up_in_a_namespace_of_ours(shop, session, ours):
         cache.stop()
         assert instance_of(deployment, "cache").state == "stopped"
         cache.start()
+        abort = HttpAbort(percent=100)
+        service = path_of("v1", "services", deployment.namespace, "web")
+        before = api.get(service)["spec"]
+        native.prepare(abort, deployment, "web")
+        native.inject(abort, deployment, "web")
+        clock.wait_until(lambda: native.active(abort, deployment, "web"), timeout_s=20, what="the fault to be seen")
+        native.recover(abort, deployment, "web")
+        assert api.get(service)["spec"] == before
+        names = {one["metadata"]["name"] for one in api.get(path_of("v1", "services", deployment.namespace))["items"]}
+        assert names == {"web", "cache", "anomod-otlp"}
+        inbox = next(source for source in deployment.sources() if isinstance(source, OtlpInbox))
+        spans = receiver_in(inbox.directory).read("traces", 0, clock.now_ns()).rows
+        assert {row[1] for row in spans} == {"clock"}
         said = deployment.directory / "logs" / "web.log"
         clock.wait_until(lambda: "GET / HTTP" in said.read_text(), timeout_s=10, what="the log of the page")
     finally:
@@ -76,7 +81,7 @@ def test_what_runs_in_a_namespace_of_its_owner_stays(api, shop, session):
         assert "is not ours" in runtime.refusal_of_fault(system, "web", "kill_service")
         found = path_of("v1", "pods", "theirs")
         clock.wait_until(
-            lambda: [pod["status"]["phase"] for pod in api.get(found)["items"]] == ["Running"] * 2,
+            lambda: [pod["status"]["phase"] for pod in api.get(found)["items"]] == ["Running"] * 3,
             timeout_s=60, what="their pods",
         )  # fmt: skip
         before = {pod["metadata"]["uid"] for pod in api.get(found)["items"]}

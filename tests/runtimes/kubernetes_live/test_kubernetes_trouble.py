@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from pytest_anomod.host import cluster
 from pytest_anomod.model.catalog import find
 from pytest_anomod.model.errors import DeploymentError, ScenarioError
+from pytest_anomod.runtimes.kubernetes import runtime
 from pytest_anomod.runtimes.kubernetes.runtime import KubernetesRuntime
 from pytest_anomod.safety import guardian, sessions
 
@@ -66,3 +69,28 @@ def test_a_cluster_that_does_not_take_us(api, tmp_path, monkeypatch, user, serve
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
     with pytest.raises(ScenarioError, match=said):
         KubernetesRuntime().check()
+
+
+def test_what_an_api_server_that_was_away_left_is_removed_later(api, ours, tmp_path, monkeypatch):
+    """Taking it down fails in one line and stays on record; once the server answers, the same is done."""
+    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
+    session = sessions.new_session(tmp_path, "run", "gw0")
+    guardian.ensure_guardian(session.directory)
+    kubeconfig = tmp_path / "kubeconfig"
+    answering = Path(cluster.place()["kubeconfig"]).read_text()
+    kubeconfig.write_text(answering)
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    system = find("systems", "social_network")
+    deployment = runtime._prepare(system, session, cluster.place())
+    deployment.undo.record({"op": "deployment", "ref": dict(deployment.ref)})
+    runtime._make_namespace(deployment)
+    kubeconfig.write_text(answering.replace(":6443", ":1"))
+    cluster._connected.cache_clear()
+    said = sessions.end_session(session)
+    assert "could not undo deployment of 'social_network'" in said[0]
+    assert "the API server does not answer" in said[0]
+    assert session.directory.exists()
+    kubeconfig.write_text(answering)
+    cluster._connected.cache_clear()
+    assert sessions.end_session(session)[0].startswith("took down deployment of 'social_network'")
+    assert ours() == []

@@ -3,13 +3,13 @@
 // Whatever fails here is said in one line on standard error, and the service starts as it would without.
 "use strict";
 const path = require("node:path");
-const { isMainThread, threadId } = require("node:worker_threads");
+const { isMainThread, parentPort, threadId } = require("node:worker_threads");
 
 const NO_SERVICES = /[/\\](?:npm|npx|pnpm|pnpx|corepack|yarn(?:-[\w.]+)?)(?:-cli)?(?:\.c?js)?$/;
 
 /** Whether this is no service: a package manager that starts one, a program run in a container by hand, a loader. */
 function isOther() {
-  if (!isMainThread && process.argv.length < 2) return true;
+  if (!isMainThread && !parentPort) return true;
   const isBesides = process.platform === "linux" && process.ppid === 0 && process.pid !== 1;
   return isBesides || NO_SERVICES.test(process.argv[1] || "");
 }

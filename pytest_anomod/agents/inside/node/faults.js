@@ -3,7 +3,7 @@
 // A text is changed once, in all its functions: while it counts coverage, V8 loses those that a change before left out.
 // Faults are then switched on and off in the hooks. Calls under way hold a change of their function back.
 "use strict";
-const { Hook, insertsFor, refusal } = require("./hooks.js");
+const { Hook, crowded, insertsFor, refusal } = require("./hooks.js");
 const { inserted } = require("./lines.js");
 
 const GLOBAL = "$anomod";
@@ -17,6 +17,7 @@ class Faults {
     this.sources = sources;
     this.collect = collect;
     this.hooks = Object.create(null);
+    this.ids = new Map(); // function of a source -> the name of its hook
     this.of = new Map(); // function of a source -> its hook
     this.seen = new Set(); // functions that were seen to have one
     this.on = new Map(); // name of a fault's function -> its hook
@@ -38,7 +39,7 @@ class Faults {
     if (!["raise", "return", "delay"].includes(wanted.action)) {
       throw new Error(`action ${wanted.action} is none of raise, return, delay`);
     }
-    const why = refusal(entry.node, wanted.action, entry.name.endsWith(".constructor"));
+    const why = refusal(entry, wanted.action);
     if (why) throw new Error(`${name}: ${why}`);
     if (wanted.action === "raise") wanted.prototype = this.errorClass(wanted.exception, source).prototype;
     if (!this.of.has(entry)) await this.change(source, entry);
@@ -74,7 +75,8 @@ class Faults {
     if (entries.length !== 1) {
       const at = entries.map(({ node }) => node.loc.start.line).join(" and ");
       const names = found[0].functions.map((each) => each.name).slice(0, 40).join(", ");
-      throw new Error(`${name}: ${at ? `there is one each in lines ${at}` : `${found[0].file} has ${names || "no functions"}`}`);
+      const why = at ? `there is one each in lines ${at}` : `${found[0].file} has ${names || "no functions"}`;
+      throw new Error(`${name}: ${why}`);
     }
     return { source: found[0], entry: entries[0] };
   }
@@ -82,16 +84,30 @@ class Faults {
   /** Put hooks into all functions of a source, or into the one alone if others' calls don't end. */
   async change(source, entry) {
     const isLarge = source.text.split("\n").length > MOST_LINES;
-    const others = isLarge || source.inserts.length ? [] : source.functions.filter(({ node }) => !refusal(node));
-    for (const entries of [others, [entry]].filter((each) => each.length)) {
-      const hooks = entries.map((each) => [each, `f${this.of.size + entries.indexOf(each)}`]);
-      const added = hooks.flatMap(([{ node }, id]) => insertsFor(node, `${GLOBAL}.${id}`));
-      for (const [{ node }, id] of hooks) this.hooks[id] = new Hook(node.async);
-      const isLast = entries.includes(entry) && entries.length === 1;
-      if (!(await this.edit(source, [...source.inserts, ...added], isLast))) continue;
-      for (const [each, id] of hooks) this.of.set(each, this.hooks[id]);
+    const others = isLarge || source.inserts.length ? [] : source.functions.filter((each) => !refusal(each));
+    const all = this.insertsOf(others);
+    const close = crowded(source.text, all);
+    const most = all.filter(({ owner }) => owner === entry || !close.has(owner));
+    for (const inserts of [most, this.insertsOf([entry])].filter((each) => each.length)) {
+      const owners = new Set(inserts.map(({ owner }) => owner));
+      for (const owner of owners) this.hooks[this.idOf(owner)] ||= new Hook(owner.node.async);
+      if (!(await this.edit(source, [...source.inserts, ...inserts], owners.size === 1))) continue;
+      for (const owner of owners) this.of.set(owner, this.hooks[this.idOf(owner)]);
       return;
     }
+  }
+
+  /** The words of functions, by where they stand. */
+  insertsOf(entries) {
+    const found = entries.flatMap((owner) =>
+      insertsFor(owner, `${GLOBAL}.${this.idOf(owner)}`).map((each) => ({ ...each, owner })),
+    );
+    return found.sort((a, b) => a.at - b.at);
+  }
+
+  idOf(entry) {
+    if (!this.ids.has(entry)) this.ids.set(entry, `f${this.ids.size}`);
+    return this.ids.get(entry);
   }
 
   /** Have V8 run the text of a source with these inserts; false if calls under way never let it, an error if `isLast`. */
@@ -173,7 +189,8 @@ class Faults {
   /** Call a function with all objects alive below a prototype as `this`; its result. */
   alive(prototype, functionDeclaration, args) {
     const { result } = this.sources.post("Runtime.evaluate", { expression: prototype, objectGroup: GLOBAL });
-    const { objects } = this.sources.post("Runtime.queryObjects", { prototypeObjectId: result.objectId, objectGroup: GLOBAL });
+    const below = { prototypeObjectId: result.objectId, objectGroup: GLOBAL };
+    const { objects } = this.sources.post("Runtime.queryObjects", below);
     const asked = { objectId: objects.objectId, functionDeclaration, arguments: args, returnByValue: true };
     const answer = this.sources.post("Runtime.callFunctionOn", asked);
     this.sources.post("Runtime.releaseObjectGroup", { objectGroup: GLOBAL });

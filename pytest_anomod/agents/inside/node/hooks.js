@@ -5,11 +5,11 @@
 "use strict";
 const { children, FUNCTIONS } = require("./lines.js");
 
+const MOST_LETTERS = 800;
 const NO_FIRST_WORDS = /^(?:Assignment|ArrowFunction|Function|Sequence)Expression$/;
 
-/** [{at, text}] of a function, `hook` being what to ask there; [] for one that can't be changed, see `refusal`. */
-function insertsFor(node, hook) {
-  if (refusal(node)) return [];
+/** [{at, text}] of a function that can be changed, `hook` being what to ask there. */
+function insertsFor({ node }, hook) {
   if (node.body.type !== "BlockStatement") {
     return [{ at: node.body.start, text: `${node.async ? "await " : ""}${hook}.late || ${hook}.raise || ` }];
   }
@@ -25,15 +25,40 @@ function insertsFor(node, hook) {
   return found;
 }
 
-/** Why a function can't be changed, or ""; `action` null asks whether it can't be in any way. */
-function refusal(node, action = null, isConstructor = false) {
+/** Why a function can't be changed, or not by an action; "" if it can be. */
+function refusal({ node, isConstructor }, action = "") {
+  if (isConstructor) return "it is a constructor, which V8 does not change";
   if (node.generator) return "it is a generator; only plain and async functions can be changed";
   const { type, operator } = node.body;
   if (type !== "BlockStatement" && (NO_FIRST_WORDS.test(type) || operator === "??")) {
     return "it is an arrow function whose body is an assignment, a function, a list or a ??: put it in braces";
   }
-  if (action === "return" && type !== "BlockStatement") return "it is an arrow function without braces, whose value stays";
-  return action === "return" && isConstructor ? "it is a constructor, whose value is its object" : "";
+  const isBare = action === "return" && type !== "BlockStatement";
+  return isBare ? "it is an arrow function without braces, whose value stays" : "";
+}
+
+/**
+ * What owns inserts, [{at, text, owner}] by `at`, that stand too close: V8 compares changed lines that follow one another
+ * letter by letter only up to so many letters, and more of them as a whole, in which it finds no function again.
+ */
+function crowded(text, inserts) {
+  const found = new Set();
+  let [start, next, before, after, owners] = [0, 0, 0, 0, []];
+  for (const line of [...text.split(/(?<=\n)/), ""]) {
+    const end = start + line.length;
+    const own = [];
+    for (; next < inserts.length && inserts[next].at < end; next++) own.push(inserts[next]);
+    if (own.length) {
+      before += line.length;
+      after += own.reduce((sum, one) => sum + one.text.length, line.length);
+      owners.push(...own.map(({ owner }) => owner));
+    } else {
+      if (Math.max(before, after) >= MOST_LETTERS) owners.forEach((owner) => found.add(owner));
+      [before, after, owners] = [0, 0, []];
+    }
+    start = end;
+  }
+  return found;
 }
 
 /**
@@ -46,7 +71,8 @@ function ofStatement(node, inList, hook, mayRaise) {
   if (node.type === "ReturnStatement") return ofReturn(node, hook, mayRaise);
   const isList = node.type === "BlockStatement" || node.type === "SwitchCase";
   const isTry = mayRaise && node.type === "TryStatement" && returns(node);
-  const inside = children(node).flatMap(([, child]) => ofStatement(child, isList ? child : inList, hook, mayRaise && !isTry));
+  const mayInside = mayRaise && !isTry;
+  const inside = children(node).flatMap(([, child]) => ofStatement(child, isList ? child : inList, hook, mayInside));
   return isTry ? [{ at: inList.start, text: `${hook}.raise;` }, ...inside] : inside;
 }
 
@@ -106,4 +132,4 @@ class Hook {
   }
 }
 
-module.exports = { Hook, insertsFor, refusal };
+module.exports = { Hook, crowded, insertsFor, refusal };

@@ -19,7 +19,7 @@ function parse(acorn, text) {
 }
 
 /**
- * {places: [{offset, line}] by offset, functions: [{name, node, outer}] in the order of the text}.
+ * {places: [{offset, line}] by offset, functions: [{name, node, outer, isConstructor}] in the order of the text}.
  *
  * A place is the beginning of a statement or an expression: its line can run. The offset of a place inside a function
  * lies in V8's range of that function. Functions without a name are called <LINE> where they have a body in braces.
@@ -58,6 +58,7 @@ function study(tree) {
       } else {
         if (member.computed) visit(member.key, names, outer);
         if (member.value) visitNamed(member.value, inner, outer, plainName(member.key, member.computed));
+        if (member.kind === "constructor") functions.find((one) => one.node === member.value).isConstructor = true;
       }
     }
   }
@@ -65,7 +66,7 @@ function study(tree) {
   function visitFunction(node, names, outer, name) {
     const own = name || (node.body.type === "BlockStatement" ? `<${node.loc.start.line}>` : "");
     const inner = own ? [...names, own] : names;
-    const entry = { name: inner.join("."), node, outer };
+    const entry = { name: inner.join("."), node, outer, isConstructor: false };
     if (own) functions.push(entry);
     for (const parameter of node.params) defaults(parameter, inner, own ? entry : outer);
     if (node.body.type === "BlockStatement") node.body.body.forEach((one) => visit(one, inner, own ? entry : outer));

@@ -10,7 +10,7 @@ class Sources {
   /** `root` is the directory whose files count as the service's own; `acorn` the parser. */
   constructor(session, root, acorn) {
     this.session = session;
-    this.root = root;
+    this.root = fs.realpathSync(root); // as the URLs of scripts have it
     this.acorn = acorn;
     this.known = new Map(); // url -> source
     this.why = ""; // of the first script that could not be read
@@ -31,7 +31,8 @@ class Sources {
   /** Learn a script that is not known; `length` is that of the text which V8 runs, if it is known. */
   learn(url, length) {
     if (this.known.has(url) || !this.fileOf(url)) return;
-    const source = { url, file: this.fileOf(url), text: "", places: [], functions: [], inserts: [], told: false, why: "" };
+    const nothing = { text: "", places: [], functions: [], inserts: [], told: false, why: "" };
+    const source = { url, file: this.fileOf(url), ...nothing };
     this.known.set(url, source);
     try {
       const text = textOf(url);

@@ -39,11 +39,13 @@ function start(library, env) {
   const scheduledDelayMillis = Number(env.OTEL_BLRP_SCHEDULE_DELAY) || 250;
   const { OTLPLogExporter } = from(`exporter-logs-otlp-${kind}`);
   const { LoggerProvider, BatchLogRecordProcessor } = from("sdk-logs");
-  const loggers = new LoggerProvider({ resource, processors: [new BatchLogRecordProcessor({ exporter: new OTLPLogExporter(), scheduledDelayMillis })] });
+  const records = new BatchLogRecordProcessor({ exporter: new OTLPLogExporter(), scheduledDelayMillis });
+  const loggers = new LoggerProvider({ resource, processors: [records] });
   const instrumentations = Object.entries(INSTRUMENTATIONS).map(
     ([name, kindOf]) => new (from(`instrumentation-${name}`)[kindOf])(SETTINGS[name] || {}),
   );
-  from("instrumentation").registerInstrumentations({ instrumentations, tracerProvider: provider, loggerProvider: loggers });
+  const providers = { tracerProvider: provider, loggerProvider: loggers };
+  from("instrumentation").registerInstrumentations({ instrumentations, ...providers });
   noteLines(from("api"), loggers.getLogger("anomod"));
   if (isModule(program)) hookImports(library);
   process.once("beforeExit", () => Promise.allSettled([provider.forceFlush(), loggers.forceFlush()]));
@@ -64,8 +66,8 @@ function noteLines(api, logger) {
   for (const stream of [process.stdout, process.stderr]) {
     const write = stream.write;
     stream.write = function (chunk, ...rest) {
-      const span = api.trace.getActiveSpan();
-      if (span && span.spanContext().traceFlags & api.TraceFlags.SAMPLED && (typeof chunk === "string" || Buffer.isBuffer(chunk))) {
+      const flags = api.trace.getActiveSpan()?.spanContext().traceFlags;
+      if (flags & api.TraceFlags.SAMPLED && (typeof chunk === "string" || Buffer.isBuffer(chunk))) {
         const [body] = chunk.toString("utf8", 0, 8192).trimStart().split("\n", 1);
         if (body) logger.emit({ body: body.trimEnd(), timestamp: Date.now(), context: api.context.active() });
       }

@@ -17,8 +17,6 @@ from pytest_anomod.model.scenario import Injection
 from pytest_anomod.model.timeline import Phase, derive
 from pytest_anomod.testing import FakeFault, fake_scenario, offered
 
-from conftest import Player  # isort: skip
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Flag(FakeFault):
@@ -63,7 +61,7 @@ def pair(player):
         yield started
 
 
-def _done(player: Player) -> list[str]:
+def _done(player: Any) -> list[str]:
     return [call for call in player.world["calls"] if call.startswith(("inject", "recover"))]
 
 

@@ -10,7 +10,6 @@ import dataset_builder as build
 import numpy as np
 import pytest
 
-from conftest import _more_metrics
 from pytest_anomod import load_dataset
 from pytest_anomod.dataset.write import write_index
 from pytest_anomod.evaluation.trials import truths
@@ -35,7 +34,7 @@ def compound(tmp_path_factory):
         for fault, service in (("http_delay", FIRST), ("kill_service", SECOND))
     )
     build.build_case(
-        out, "two", case_id="20261122T0425Z-aaaa", edit=_more_metrics, fault="http_delay", root_cause_service=FIRST,
+        out, "two", case_id="20261122T0425Z-aaaa", fault="http_delay", root_cause_service=FIRST,
         root_causes=causes, root_cause_services=(FIRST, SECOND), in_turn=False,
     )  # fmt: skip
     write_index(out)
