@@ -14,7 +14,7 @@ from pytest_anomod.workloads.openapi_document import Operation
 from pytest_anomod.workloads.script import Day, Place, Step, Taken
 
 _SURE = 0.8
-_ROWS = 120
+_ROWS = 30
 """Objects that are looked at for one request."""
 
 
@@ -34,11 +34,9 @@ class Drafts:
         """A step with another value at a place."""
         random, schema = self._random, operation.places[place]
         roll = random.random()
-        if roll < 0.45 and (fitting := self.values.fitting(operation, place)[:24]):
-            score_and_seen = random.choices(fitting, [score**3 for score, _ in fitting])[0]
+        if roll < 0.55 and (fitting := self.values.fitting(operation, place)[:24]):
+            score_and_seen = random.choices(fitting, [score**2 for score, _ in fitting])[0]
             return self.spliced(step, place, score_and_seen[1])
-        if roll < 0.65 and (texts := sorted(self._domain(operation, place))):
-            return self.spliced(step, place, random.choice(self.values.by_text[random.choice(texts)]))
         name = words(str(schema.get("x-name", place[-1])))
         if roll < 0.7 and (day := day_for(name, step.value(place), random)):
             return dataclasses.replace(step, taken={**step.taken, place: day}).with_value(place, day.of({}))
@@ -92,8 +90,7 @@ class Drafts:
                 if name in row and fits(row[name].value, operation.places[place], place):
                     match[place] = row[name]
                 elif alike := [one for one in row.values() if str(one.value) in domains[place]]:
-                    unused = [one for one in alike if one not in match.values()]
-                    match[place] = unused[0] if unused and random.random() < 0.7 else random.choice(alike)
+                    match[place] = random.choice(alike)
             if len(match) > 1:
                 found.append(match)
         return random.choices(found, [len(one) ** 2 for one in found])[0] if found else {}
@@ -102,10 +99,11 @@ class Drafts:
         """Texts that a field may have, by the values of fields of its name; short ones say nothing."""
         key, known = (operation.name, place), len(self.values.rows) // 8
         if key not in self._domains or self._domains[key][0] != known:
-            fitting = [pair for pair in self.values.fitting(operation, place)[:60] if pair[0] > 1]
-            same = [pair for pair in fitting if pair[0] >= 3] or fitting
-            texts = frozenset(one.value for _, one in same if isinstance(one.value, str) and len(one.value) > 2)
-            self._domains[key] = known, self.values.alike(texts)
+            fitting = [one.value for score, one in self.values.fitting(operation, place)[:60] if score > 1]
+            self._domains[key] = (
+                known,
+                frozenset(value for value in fitting if isinstance(value, str) and len(value) > 2),
+            )
         return self._domains[key][1]
 
     def spliced(self, step: Step, place: Place, seen: Seen) -> Step:

@@ -42,10 +42,7 @@ class Values:
     def __init__(self) -> None:
         self._by_word: dict[str, list[Seen]] = defaultdict(list)
         self._counts: dict[tuple[Words, Words], list[str]] = defaultdict(list)
-        self._texts: dict[tuple[Words, Words], set[str]] = defaultdict(set)
         self.rows: list[Mapping[str, Seen]] = []
-        self.by_text: dict[str, list[Seen]] = defaultdict(list)
-        """Who had a text of three characters or more."""
 
     def learn(self, number: int, route: str, answer: Json) -> None:
         """Take in the answer to a kept request."""
@@ -78,9 +75,6 @@ class Values:
         if shown in known or len(known) >= MOST_OF_A_KIND or not one.name:
             return False
         known.append(shown)
-        if isinstance(one.value, str) and len(one.value) > 2:
-            self._texts[one.name, one.around].add(one.value)
-            self.by_text[one.value].append(one)
         for word in one.name | one.around:
             self._by_word[word].append(one)
         return True
@@ -97,10 +91,6 @@ class Values:
                     if score > 0:
                         found[id(one)] = (score, one)
         return sorted(found.values(), key=lambda pair: -pair[0])
-
-    def alike(self, texts: frozenset[str]) -> frozenset[str]:
-        """These texts, and all that fields had which had one of them: stations, whatever a field calls them."""
-        return texts.union(*(group for group in self._texts.values() if not texts.isdisjoint(group)))
 
     def any_of(self, schema: Mapping[str, Any], place: Place, random: Random) -> Seen | None:
         """Some value that is of the right type."""
@@ -130,7 +120,7 @@ def likeness(wanted: Words, around: Words, one: Seen) -> float:
     if wanted == one.name:
         return (3.0 if wanted != {"id"} else 1.0) + len(around & one.around) / (1 + len(around))
     if one.name < wanted and wanted - one.name <= one.around:
-        return 2.2  # contactsId, and the id of a contact
+        return 2.9  # contactsId, and the id of a contact
     if shared:
         return 0.5 + len(shared) / len(wanted | one.name) + 0.3 * bool(around & one.around)
     return 0.3 if wanted & one.around and one.name == {"id"} else 0.0
