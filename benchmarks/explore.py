@@ -79,6 +79,7 @@ def main() -> int:
     parser.add_argument("--suites", type=Path, required=True, help="folder with a folder of tests for each system")
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--rate", type=float, default=40.0, help="requests (of the suite: tests) a second")
+    parser.add_argument("--only", nargs="*", choices=list(GENERATORS), help="these generators; default: all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("explored"), help="picture, figures and suites (%(default)s)")
     arguments = parser.parse_args()
@@ -86,13 +87,13 @@ def main() -> int:
     found = {name: compare(catalog.find("systems", name), arguments) for name in arguments.systems}
     draw(found, arguments.out / "lines.png")
     print(f"picture: {arguments.out / 'lines.png'}")
-    least = min(runs["explore"].curve[-1][1] / run.curve[-1][1] for runs in found.values() for run in others(runs))
-    return 0 if least >= 1.5 else 1
+    ratios = [runs["explore"].curve[-1][1] / run.curve[-1][1] for runs in found.values() for run in others(runs)]
+    return 0 if min(ratios, default=0.0) >= 1.5 else 1
 
 
 def others(runs: Mapping[str, Run]) -> Iterator[Run]:
     """The generators that exploring is held against."""
-    return (run for name, run in runs.items() if name != "explore")
+    return (run for name, run in runs.items() if name != "explore" and not run.error)
 
 
 def compare(system: System, arguments: argparse.Namespace) -> dict[str, Run]:
@@ -102,7 +103,7 @@ def compare(system: System, arguments: argparse.Namespace) -> dict[str, Run]:
     runs: dict[str, Run] = {}
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         stack.callback(lambda: sessions.end_session(session))
-        for name in GENERATORS:
+        for name in arguments.only or GENERATORS:
             deployment = runtime.up(system, session, seed=arguments.seed)
             stack.callback(runtime.down, deployment)
             runs[name] = Run(name, deployment)
@@ -213,6 +214,8 @@ def report(system: System, runs: Mapping[str, Run], seconds: float) -> None:
         shown = [max((lines for at_s, lines in run.curve if at_s <= mark), default=0) for mark in marks]
         print(f"{name:>14}" + "".join(f"{lines:>14}" for lines in shown) + f"{run.requests:>14}  {run.error}")
     for run in others(runs):
+        if not run.curve:
+            continue
         ratio = runs["explore"].curve[-1][1] / max(1, run.curve[-1][1])
         both = runs["explore"].meter.ground.covered
         print(f"  explore covers {ratio:.2f} times what {run.name} does; {len(run.meter.ground.covered - both)} lines"

@@ -25,7 +25,9 @@ from pytest_anomod.workloads.script import Place, Step, Taken
 
 ENVELOPE_KEYS = ("status", "code", "success", "error", "errno", "ok")
 ORDER = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-"""Lists first, for ids; what takes things away last."""
+"""Lists first, for ids."""
+DELETIONS_FROM = 0.85
+"""Deletions are sent after so much of the time: what they take away, other requests need."""
 DEEPEST = 12
 """Most requests that a kept one may need before it."""
 _DRAFT_SHARE = 0.12
@@ -85,7 +87,9 @@ class Explorer:
         seeds: Sequence[Step] = (),
         deletions: bool = False,
     ) -> None:
-        self.operations = [one for one in operations if deletions or one.method != "DELETE"]
+        self.operations = [one for one in operations if one.method != "DELETE"]
+        self.may_delete = False
+        self._deletions = [one for one in operations if deletions and one.method == "DELETE"]
         self.kept: list[Kept] = []
         self.progress: list[tuple[float, int, int]] = []
         self.requests = 0
@@ -95,7 +99,7 @@ class Explorer:
         self._values = Values()
         self.drafts = Drafts(self._values, random, lambda number: len(chain(self.kept, number)) < DEEPEST)
         self.outcomes: set[tuple[str, int, str]] = set()
-        self._by_route = {(one.method, one.route): one for one in self.operations}
+        self._by_route = {(one.method, one.route): one for one in operations}
         self._by_operation: dict[str, list[Kept]] = defaultdict(list)
         self._changeable: dict[str, None] = {}
         self._ran: dict[str, set[Line]] = defaultdict(set)
@@ -112,6 +116,7 @@ class Explorer:
             now = clock.monotonic_s()
             if now - begun >= seconds:
                 break
+            self.may_delete = now - begun >= DELETIONS_FROM * seconds
             due = max(due + 1 / rate_rps, now - 1.0)  # what was missed is made up for, of one second at most
             self.attempt(step, how, changed, at_s=now - begun)
             self.progress.append((clock.monotonic_s() - begun, len(self._lines.ground.covered), self.requests))
@@ -160,6 +165,10 @@ class Explorer:
         for operation in first:
             yield self.drafts.drafted(operation), "draft", ()
         while True:
+            if self.may_delete and self._deletions:
+                self.operations += self._deletions
+                yield from ((self.drafts.drafted(one), "draft", ()) for one in self._deletions)
+                self._deletions = []
             if self.operations and (not self._changeable or self._random.random() < _DRAFT_SHARE):
                 operation = min(
                     self._random.sample(self.operations, min(4, len(self.operations))),

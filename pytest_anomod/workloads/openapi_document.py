@@ -160,8 +160,8 @@ def _operation(
             break
     if schema is not None:
         is_list = _type(schema) == "array"
-        for place, about, needed in _leaves(document, schema, ("body",), _DEEP):
-            places[place] = about
+        for place, leaf, needed in _leaves(document, schema, ("body",), _DEEP):
+            places[place] = leaf
             required |= {place} if needed else set()
     return Operation(method, route, places, frozenset(required), kind, is_list)
 
