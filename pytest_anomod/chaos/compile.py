@@ -210,7 +210,7 @@ def _spec(scenario: Scenario, tempo: Tempo) -> dict[str, Json]:
 def _reference(scenario: Scenario) -> dict[str, Json]:
     """What a suite that is played over and over needs to know for its reference round; {} for other workloads.
 
-    Stores may be in no trace: where one is aimed at, who calls it counts `instead`.
+    Stores may be in no trace: where one is aimed at, who calls it counts `instead`. So do further targets.
     """
     workload, durations = scenario.workload, scenario.durations
     if not isinstance(workload, Suite) or workload.once:
@@ -219,7 +219,7 @@ def _reference(scenario: Scenario) -> dict[str, Json]:
     is_store = system.service(scenario.target).kind in STORES
     wish = {
         "target": scenario.target,
-        "instead": list(system.callers(scenario.target)) if is_store else [],
+        "instead": [*(system.callers(scenario.target) if is_store else ()), *scenario.targets[1:]],
         "window_s": min(durations.baseline_s, durations.anomaly_s),
     }
     return {"reference": wish}
