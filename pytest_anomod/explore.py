@@ -78,8 +78,9 @@ def explore(system: System, deployment: Deployment, arguments: argparse.Namespac
 
     login = system.login(deployment.entry_url) if system.login is not None else {}
     known = operations(_document(arguments.document, deployment.entry_url))
-    seeds = [step for given in arguments.seeds for step in _seeds(given, system, deployment, known, arguments)]
     meter = Meter(deployment)
+    seeds = [step for given in arguments.seeds for step in _seeds(given, system, deployment, known, arguments)]
+    meter.all_lines()  # what playing seeds ran is nobody's: each seed is sent again
     sender = Sender(deployment.entry_url, login)
     explorer = Explorer(
         known, ask=sender, lines=meter, random=Random(arguments.seed), seeds=seeds, deletions=arguments.deletions
