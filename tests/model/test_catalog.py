@@ -166,4 +166,4 @@ def test_an_injector_that_lacks_something_is_refused_when_it_is_offered(offer, w
 def test_an_injector_of_ones_own_is_on_offer():
     """Beside ours."""
     catalog.register("injectors", Whole())
-    assert set(catalog.offers("injectors")) == {"native", "chaosblade", "whole"}
+    assert set(catalog.offers("injectors")) == {"native", "chaosblade", "chaos_mesh", "whole"}
