@@ -206,4 +206,4 @@ def test_what_the_original_cant_have_is_skipped_with_the_reason(checkout, pytest
     assert reasons["test_normal_case"] == reasons["test_lv_s_killpod_preserve"] == ""
     code = [reason for name, reason in reasons.items() if "exception" in name]
     assert code
-    assert all("needs Agent" in reason or "has no service" in reason for reason in code)
+    assert all("no agents are put into" in reason or "has no service" in reason for reason in code), code
