@@ -88,6 +88,7 @@ class _Line:
         self._question = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept-Encoding: identity\r\n\r\n".encode()
         self._socket: socket.socket | None = None
         self._asked = False
+        self._kept = False
         self._answer = b""
 
     def ask(self) -> str:
@@ -115,8 +116,12 @@ class _Line:
         except BlockingIOError:
             return None
         except OSError as error:
+            if self._may_ask_anew():
+                return self._ask_anew()
             self.close()
             return Page(reason=_reason(error))
+        if not piece and self._may_ask_anew():
+            return self._ask_anew()
         self._answer += piece
         try:
             page, stays_open = _page(self._answer, ended=not piece)
@@ -125,13 +130,22 @@ class _Line:
             self.close()
             return Page(reason="disconnect") if was_asked else None
         if page is not None:
-            self._asked, self._answer = False, b""
+            self._asked, self._kept, self._answer = False, True, b""
             if not stays_open:
                 self.close()
         return page
 
+    def _may_ask_anew(self) -> bool:
+        """Whether this connection was kept: the other end may have closed it while the question was on its way."""
+        return self._kept and self._asked and not self._answer
+
+    def _ask_anew(self) -> Page | None:
+        self.close()
+        reason = self.ask()
+        return Page(reason=reason) if reason else None
+
     def close(self) -> None:
-        self._asked, self._answer = False, b""
+        self._asked, self._kept, self._answer = False, False, b""
         if self._socket is not None:
             self._selector.unregister(self._socket)
             self._socket.close()
