@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 _NAME = "restarts"
 _PROGRAM = "pytest_anomod.faults.helpers.killer"
-_STARTS, _ANSWER_S = 3.0, 0.3
+_START_S = 1.5
+"""How long a process may take from its start to its first answer: a second was seen where four share two cores."""
+_STARTS, _ANSWER_S = 2.0, 0.3
 """Up to how many times the age of one just killed a process may still be starting, and how long its answer may take."""
 
 
@@ -54,7 +56,7 @@ class KillService(FaultDefaults):
     @property
     def _young_s(self) -> float:
         """Up to this age a process that was restarted counts as just killed."""
-        return 1.5 if self.once else self.period_s + 0.75
+        return _START_S if self.once else self.period_s + _START_S
 
     def check(self, system: System, target: str) -> None:
         refuse_lost_content(self, system, target)

@@ -30,11 +30,12 @@ class Killed(FakeDeployment):
     ("age_s", "restarts", "replies", "away"),
     [
         (0.5, 1, True, True),
-        (1.1, 1, False, True),
-        (1.1, 1, True, False),
+        (1.1, 1, True, True),
+        (2.0, 1, False, True),
+        (2.0, 1, True, False),
         (5.0, 1, False, False),
         (0.5, 0, True, False),
-        (1.1, 0, False, False),
+        (2.0, 0, False, False),
     ],
 )
 def test_a_service_that_is_still_starting_is_away(
