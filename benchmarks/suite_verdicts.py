@@ -32,7 +32,7 @@ FAULTS = {
     "social_network": ("svc_kill_media", "code_stop_userservice"),
     "train_ticket": ("lv_s_httpabort_preserve", "lv_c_security_check"),
 }
-CONTROL = "normal_case"
+CONTROLS = {"social_network": "normal_baseline", "train_ticket": "normal_case"}
 EM_UTILS = '''"""Stands in for the module that EvoMaster writes beside its suites."""
 
 import rfc3986
@@ -97,12 +97,13 @@ def rows(arguments: argparse.Namespace, scratch: Path) -> Iterator[Row]:
 def played(row: Row, out: Path, attempts: int) -> bool:
     """Play a row, print it, and whether it is as it must be."""
     shutil.rmtree(out, ignore_errors=True)
-    _play(row, CONTROL, out, "--anomod-repeat", str(row.controls), "--anomod-attempts", str(attempts))
+    control = CONTROLS[row.system]
+    _play(row, control, out, "--anomod-repeat", str(row.controls), "--anomod-attempts", str(attempts))
     if row.faults:
         _play(row, " or ".join(row.faults), out, "--anomod-attempts", str(attempts))
     cases = list(load_dataset(out)) if (out / "dataset.json").exists() else []
-    controls = [case for case in cases if case.label.scenario == CONTROL]
-    faults = {case.label.scenario: case for case in cases if case.label.scenario != CONTROL}
+    controls = [case for case in cases if case.label.scenario == control]
+    faults = {case.label.scenario: case for case in cases if case.label.scenario != control}
     verdicts = Counter(case.verdict for case in controls)
     told = ", ".join(f"{name} {faults[name].verdict if name in faults else 'none'}" for name in row.faults)
     warnings = [finding["message"] for case in controls for finding in _findings(case, "suite")]
