@@ -46,9 +46,9 @@ def begin(program):
     """Begins processes of the service: the process, where it listens, and its agent."""
     begun = []
 
-    def one(run, otlp_url=""):
+    def one(run, otlp_url="", **own):
         asked = Agents("go")
-        place = Place(service="probe", asked=asked, ours="", library="", run=str(run), otlp_url=otlp_url)
+        place = Place(service="probe", asked=asked, ours="", library="", run=str(run), otlp_url=otlp_url, own=own)
         env = {**os.environ, **LANGUAGE.environment(place)}
         process = subprocess.Popen([program], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         begun.append(process)
@@ -132,7 +132,7 @@ def test_after_a_death_the_window_is_not_exact(begin, tmp_path):
 
 
 def test_an_agent_that_fails_says_so_in_one_line_and_the_service_runs(begin, tmp_path):
-    process, address, ask = begin(tmp_path / "none")
+    process, address, ask = begin(tmp_path / "none", GOCOVERDIR=str(tmp_path))
     with urllib.request.urlopen(f"http://{address}/sizes/many") as answer:
         assert answer.read() == b"many"
     with pytest.raises(DeploymentError, match="no process of it answers"):
