@@ -47,9 +47,7 @@ def test_orders_is_slow(case):
     case.run()
 
 
-@anomaly(
-    system="shop", fault=CodeReturn(function="Orders:quote", probe=ORDER, value=None, status=500), target="orders"
-)
+@anomaly(system="shop", fault=CodeReturn(function="Orders:quote", probe=ORDER, value=None, status=500), target="orders")
 def test_orders_finds_no_quote(case):
     """Java: a null that nobody looked for is a 500 of orders, and a 502 at the gateway."""
     case.run()

@@ -239,6 +239,6 @@ def test_an_agent_that_nobody_can_ask_does_not_stop_the_service_either(tmp_path)
     )
     env = {**os.environ, **LANGUAGE.environment(place)}
     words = ["node", str(SERVICE / "shop.js")]
-    ended = subprocess.run(words, env=env, input='size 9\n', capture_output=True, text=True)
+    ended = subprocess.run(words, env=env, input="size 9\n", capture_output=True, text=True)
     assert ended.stdout.splitlines()[1:] == ['{"gives":"many"}']
     assert [line.partition(": listen")[0] for line in ended.stderr.splitlines()] == ["anomod: no agent"]
