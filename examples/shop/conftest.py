@@ -21,7 +21,7 @@ PROCESSES = {
 }
 LOGINS = {"db": f"postgresql://shop:{PASSWORD}@127.0.0.1:{{db}}/shop"}
 AGENTS = os.environ.get("AGENTS", "")
-"""Set it to have traces, lines and faults in code, after `anomod agents fetch`; pricing is built with them: build.sh."""
+"""Set it to have traces, lines and faults in code, after `anomod agents fetch`; build.sh builds pricing with it."""
 INSIDE = {"catalog": "python", "orders": "java", "gateway": "node", "pricing": "go"} if AGENTS else {}
 BESIDE = {**INSIDE, "catalog": Agents("python", source="catalog")} if AGENTS else {}
 """The same where catalog is started in another directory than its own."""

@@ -67,8 +67,9 @@ def procfile_system(
     """
     file = beside_caller(path)
     commands = procfile(
-        file, env=env, env_file=env_file, ports=ports, only=only, logins=logins, otlp=otlp, forward=forward, agents=agents
-    )
+        file, env=env, env_file=env_file, ports=ports, only=only, logins=logins,
+        otlp=otlp, forward=forward, agents=agents,
+    )  # fmt: skip
     return _system(
         name or file.parent.name, commands, entry=entry, kinds=kinds, engines=engines, probes=_probes(probes, ports),
         calls=calls, journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=str(file), common=env,

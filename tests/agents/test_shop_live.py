@@ -1,4 +1,4 @@
-"""One order of examples/shop is one trace: Node, Python, Java and Go, a PostgreSQL and a Redis, without touching its code.
+"""One order of examples/shop is one trace: Node, Python, Java and Go, PostgreSQL and Redis, its code left as it is.
 
 AGENTS=1 examples/shop/build.sh; AGENTS=1 pytest tests/agents/test_shop_live.py, after `anomod agents fetch`.
 """
@@ -73,8 +73,9 @@ def test_one_order_is_one_trace_through_four_languages_and_both_stores(shop):
     assert order(shop, flags="01")["total"] == 7_980
 
     def spans():
-        rows = (dict(zip(TRACE_FIELDS, row, strict=True)) for row in receiver.read("traces", begun, clock.now_ns()).rows)
-        return {row["span_id"]: row for row in rows if row["trace_id"] == TRACE}
+        rows = receiver.read("traces", begun, clock.now_ns()).rows
+        named = (dict(zip(TRACE_FIELDS, row, strict=True)) for row in rows)
+        return {row["span_id"]: row for row in named if row["trace_id"] == TRACE}
 
     wanted = {"gateway", "catalog", "orders", "pricing"}
     # the gateway's span ends last, and each service sends by itself

@@ -19,12 +19,13 @@ def span(trace, service, kind, own, above, attributes=None):
 
 
 def order(trace, *, status=200, attributes=TO_PRICING):
-    """A user's request, the spans of orders that serve it, and that of pricing, by what they are."""
+    """A user's request, the spans of orders that serve it, and those of pricing, by what they are."""
+    called = {**attributes, "http.response.status_code": status}
     return {
         "asked": {"time_unix_nano": 0, "service_name": "orders", "trace_id": trace, "span_id": f"{trace}u",
                   "status_code": status},
         "served": span(trace, "orders", "SERVER", f"{trace}1", f"{trace}u"),
-        "called": span(trace, "orders", "CLIENT", f"{trace}2", f"{trace}1", {**attributes, "http.response.status_code": status}),
+        "called": span(trace, "orders", "CLIENT", f"{trace}2", f"{trace}1", called),
         "priced": span(trace, "pricing", "SERVER", f"{trace}3", f"{trace}2"),
         "stored": span(trace, "pricing", "CLIENT", f"{trace}4", f"{trace}3", {"db.system.name": "redis"}),
     }  # fmt: skip
