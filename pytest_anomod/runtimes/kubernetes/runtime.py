@@ -20,6 +20,7 @@ from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import Manifests, System
 from pytest_anomod.runtimes.foreground import UpInForeground
+from pytest_anomod.runtimes.kubernetes import groups
 from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, KINDS, OWNER, SYSTEM, Api, path_of
 from pytest_anomod.runtimes.kubernetes.boot import Boot
 from pytest_anomod.runtimes.kubernetes.capabilities import OF_PODS
@@ -67,9 +68,11 @@ class KubernetesRuntime(UpInForeground):
         return "" if system.deploy(Manifests) else no_replica(system, "there is no image of it, and no manifests")
 
     def refusal_of_fault(self, system: System, service: str, fault: str) -> str:
-        """Why a fault is not put into a system that is not ours; "" when it may be."""
+        """Why a fault is not put into a system that is not ours, or into pods of this cluster; "" when it may be."""
         asked = system.deploy(Manifests)
-        if asked is None or asked.paths or fault in REVERSIBLE or fault in asked.allow:
+        if asked is None:
+            return _refusal_of_cluster(fault)
+        if asked.paths or fault in REVERSIBLE or fault in asked.allow:
             return ""
         return (
             f"{fault!r} is not put into system {system.name!r}, which is not ours: "
@@ -189,6 +192,17 @@ def _prepare(system: System, session: Session, place: Mapping[str, Any]) -> Kube
             "relay_image": _image(),
         }
     )
+
+
+def _refusal_of_cluster(fault: str) -> str:
+    """Why the cluster does not let us put a fault into pods of ours; "" when it does, or does not answer."""
+    if fault not in groups.FAULTS:
+        return ""
+    try:
+        why = groups.refusal_at(cluster.place())
+    except (DeploymentError, ImportError):  # `check` says that, once for all tests
+        return ""
+    return f"{fault!r} can't be put into pods: {why}" if why else ""
 
 
 def _image() -> str:
