@@ -123,9 +123,10 @@ class FaultDefaults:
 def lacking(fault: Fault, lacks: Callable[[frozenset[type]], frozenset[type]]) -> frozenset[type]:
     """What a target lacks for a fault, by a function that says which of some capabilities it lacks."""
     # a third party's fault need not be made of FaultDefaults
-    missing = lacks(fault.needs | getattr(fault, "also_needs", frozenset()))
+    also: frozenset[type] = getattr(fault, "also_needs", frozenset())
     other: frozenset[type] = getattr(fault, "instead", frozenset())
-    return missing if missing and (not other or lacks(other)) else frozenset()
+    missing = lacks(fault.needs | also)
+    return missing if missing and (not other or lacks(other | also)) else frozenset()
 
 
 def parameters(fault: Fault) -> dict[str, Json]:

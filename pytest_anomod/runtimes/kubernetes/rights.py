@@ -8,6 +8,7 @@ from typing import Any
 from pytest_anomod.host import cluster
 from pytest_anomod.model.fault import Json
 
+OF_POLICIES = ("get", "create", "delete", "deletecollection")
 RULES: tuple[Mapping[str, Sequence[str]], ...] = (
     {
         "apiGroups": ("",),
@@ -27,6 +28,9 @@ RULES: tuple[Mapping[str, Sequence[str]], ...] = (
 WHERE_ALLOWED: Mapping[str, Mapping[str, Sequence[str]]] = {
     "faults cpu_contention and memory_pressure": {
         "apiGroups": ("",), "resources": ("pods/resize",), "verbs": ("patch",)
+    },
+    "the fault network_partition": {
+        "apiGroups": ("networking.k8s.io",), "resources": ("networkpolicies",), "verbs": OF_POLICIES
     },
     "the events of pods among the logs": {"apiGroups": ("",), "resources": ("events",), "verbs": ("list", "watch")},
     "figures of other people's pods": {"apiGroups": ("metrics.k8s.io",), "resources": ("pods",), "verbs": ("list",)},

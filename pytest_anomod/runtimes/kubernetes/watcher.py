@@ -235,7 +235,7 @@ class Watcher:
         return {
             "pod": pod["metadata"]["name"],
             "uid": key,
-            "node": pod["spec"].get("nodeName", ""),
+            "node": (pod.get("spec") or {}).get("nodeName", ""),
             "ip": pod["status"].get("podIP", ""),
             "state": "running" if runs and not leaving else "restarting",
             "began": self.began.get(key),
