@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.host import cgroups
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import Limit
+from pytest_anomod.model.capability import Limit, MemoryUse
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.runtimes.kubernetes import rights
@@ -28,6 +28,8 @@ HOLDS_WITHIN_S = 20.0
 """How long a kubelet may take to write a limit."""
 FAULTS = frozenset({"cpu_contention", "memory_pressure"})
 """Faults that need it."""
+_REFAULTS = ("total_workingset_refault_file", "workingset_refault_file", "workingset_refault")
+"""What memory.stat calls them, in versions of control groups and of kernels."""
 _NONE: Mapping[Limit, str] = {Limit.CPU: "1024", Limit.MEMORY: "4Ei"}
 """What nothing reaches: 4Ei is what the kernel itself says where there is no limit, or more."""
 
@@ -102,6 +104,16 @@ class PodGroup(cgroups.ControlGroup):
         """Let it use so much memory."""
         self._resize({"memory": str(limit_bytes)})
         self._wait(lambda: self._kernel("memory") == str(limit_bytes // 4096 * 4096), f"a limit of {limit_bytes} bytes")
+
+    def memory(self) -> MemoryUse:
+        """As of any group, but `hits` counts pages that the kernel freed and that were wanted back soon.
+
+        The pod's own group has the same limit and is what hits it; nothing in a container tells of that.
+        """
+        stat = self._pairs("memory/memory.stat")
+        refaults = next((stat[name] for name in _REFAULTS if name in stat), 0)
+        use = cgroups.ControlGroup.memory(self)
+        return dataclasses.replace(use, hits=use.hits + refaults)
 
     def limit_writes(self, device: str, writes_per_s: int = 0, bytes_per_s: int = 0) -> None:
         """DeploymentError: a pod has no such limit."""

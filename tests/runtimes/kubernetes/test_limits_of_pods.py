@@ -31,14 +31,14 @@ class Kubelet:
         self.files = {
             "cpu/cpu.cfs_period_us": "100000", "cpu/cpu.cfs_quota_us": "-1", "cpuacct/cpuacct.usage": "5",
             "memory/memory.limit_in_bytes": str(NONE), "memory/memory.usage_in_bytes": str(50 << 20),
-            "memory/memory.stat": "total_inactive_file 0", "memory/memory.failcnt": "0",
+            "memory/memory.failcnt": "0",
             "memory/memory.oom_control": "oom_kill 0",
         }  # fmt: skip
         self.pod = {
             "spec": {"containers": [{"name": "main", "resources": {"requests": {"cpu": "10m"}}}]}, "status": {}
         }  # fmt: skip
         self.programs = {}
-        self.throttled = 0
+        self.throttled = self.refaults = 0
         self.writes = True
         fake.answers["GET /api/v1"] = {"resources": [{"name": "pods"}, {"name": "pods/resize"}]}
         fake.answers[REVIEW] = lambda review: {**review, "status": {"allowed": True}}
@@ -61,10 +61,14 @@ class Kubelet:
         if do == "group":
             self.throttled += 4
             stat = f"nr_periods 9\nnr_throttled {self.throttled}\nthrottled_time 7"
-            texts = {**self.files, "cpu/cpu.stat": stat}
+            self.refaults += 9 * ("filler" in self.programs)
+            memory = f"total_inactive_file 0\ntotal_workingset_refault_file {self.refaults}"
+            texts = {**self.files, "cpu/cpu.stat": stat, "memory/memory.stat": memory}
             return {name: texts[name] for name in words["files"] if name in texts}
         if do == "run":
             self.programs[words["name"]] = 7
+            if words["name"] == "filler":
+                self.files["memory/memory.usage_in_bytes"] = self.files["memory/memory.limit_in_bytes"]
         elif do == "end":
             self.programs.pop(words["name"], None)
         return dict(self.programs) if do == "running" else 7
@@ -92,6 +96,19 @@ def test_cpu_contention_is_a_quota_of_the_container(deployment, kubelet):
     fault.recover(deployment, "cart")
     assert int(kubelet.files["cpu/cpu.cfs_quota_us"]) == 1024 * 100_000
     assert not fault.active(deployment, "cart")
+
+
+def test_memory_pressure_is_a_limit_that_is_full_while_pages_are_wanted_back(deployment, kubelet):
+    """The pod's own group hits the limit, which nothing inside tells: pages that had to be read again do."""
+    fault = MemoryPressure()
+    done = fault.inject(deployment, "cart")
+    assert done["limit_bytes"] == (50 + 64) << 20
+    look = fault.active(deployment, "cart")
+    assert look, look.evidence
+    kubelet.programs.clear()
+    assert not fault.active(deployment, "cart"), "it is full, and nobody wants more"
+    fault.recover(deployment, "cart")
+    assert deployment.capability(ControlGroup, "cart").memory().limit_bytes is None
 
 
 def test_a_limit_is_put_back_as_the_owner_of_the_pod_had_it(deployment, kubelet):
