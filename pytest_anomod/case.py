@@ -212,8 +212,9 @@ class Case:
         writer.write_json("journal.json", raw)
         timeline = _timeline(read_journal(raw))
         writer.write_json("timeline.json", timeline.to_json())
+        meanwhile = _mishaps(deployment, timeline)
         with self._spare_cores():
-            result = quietly(lambda: self._harvest(writer, collecting, timeline, experiment, raw, made))
+            result = quietly(lambda: self._harvest(writer, collecting, timeline, experiment, raw, made, meanwhile))
         shutil.rmtree(records.parent)
         return result
 
@@ -225,12 +226,13 @@ class Case:
         experiment: Mapping[str, Json],
         raw: Mapping[str, Json],
         made: Provenance,
+        meanwhile: Sequence[str],
     ) -> CaseResult:
-        """Write the tables, then judge what was written."""
+        """Write the tables, then judge what was written; `meanwhile` went wrong with the system's surroundings."""
         from pytest_anomod.chaos.toolkit import problems
 
         journal = read_journal(raw)
-        known = problems(journal)
+        known = (*problems(journal), *meanwhile)
         frames = _write_tables(writer, collecting, timeline, known)
         view = CaseView(
             case_id=writer.case_id,
@@ -357,6 +359,12 @@ def _timeline(journal: Journal) -> Timeline:
         if activity.name == names.WARM_UP and isinstance(activity.output, Mapping):
             return timelines.derive(journal, int(activity.output.get("workload_start_unix_nano") or activity.start_ns))
     return timelines.derive(journal, journal.start_ns)
+
+
+def _mishaps(deployment: Deployment, timeline: Timeline) -> Sequence[str]:
+    """What of the system's surroundings spoils the case, as far as its runtime tells."""
+    asked = getattr(deployment, "mishaps", None)
+    return asked(timeline.start_ns, timeline.end_ns) if asked else ()
 
 
 def _left_clean(result: CaseResult, deployment: Deployment) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_anomod.checks.lost import lost_spans
 from pytest_anomod.checks.tables import Table, table
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.modality import MODALITIES, in_order
@@ -47,11 +48,13 @@ def check_complete(view: CaseView) -> Finding:
     totals = ", ".join(f"{name} {sum(rows.values()):,}" for name, rows in counts.items())
     traced = f"{joined} of {answered} answers have a trace" if answered else "no answer is asked for a trace"
     rest = f"not there: {', '.join(given)}" if given else "nothing is missing"
-    message = "; ".join(problems) or f"rows: {totals}; {traced}; {rest}"
+    lost = lost_spans(view)
+    gone = f"; at least {lost} spans were lost" if lost else ""
+    message = "; ".join(problems) or f"rows: {totals}; {traced}{gone}; {rest}"
     return Finding(
         check="complete", question="complete", outcome=Outcome.BROKEN if problems else Outcome.PROVEN, message=message,
         evidence={"rows": counts, "dropped": dict(view.dropped), "arrivals_per_second": rates, "joined": joined,
-                  "answered": answered, "absent": given},
+                  "answered": answered, "spans_lost_at_least": lost, "absent": given},
     )  # fmt: skip
 
 

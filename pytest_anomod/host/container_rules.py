@@ -21,28 +21,25 @@ class ContainerRules(ContainerNetwork):
         Existing connections stay as they are; those of the loopback device are never redirected, so a health check from
         inside sees the service itself.
         """
-        self.stop_redirect(tag)
-        rule = f"-I PREROUTING -p tcp --dport {port} {_comment(tag)} -j REDIRECT --to-ports {to}"
-        self._change("nat", [rule])
+        self._replace("nat", tag, [f"-I PREROUTING -p tcp --dport {port} {_comment(tag)} -j REDIRECT --to-ports {to}"])
 
     def stop_redirect(self, tag: str) -> bool:
         """End the redirect; return whether there was one."""
-        return self._remove("nat", tag)
+        return self._replace("nat", tag)
 
     def hide_names(self, tag: str, names: Collection[str], domains: Collection[str]) -> None:
         """Refuse DNS queries for these names, alone or followed by one of the domains."""
-        self._remove("filter", tag)
         rules = []
         for name in names:
             for ending in ("", *domains):
                 text = _on_the_wire([name, *ending.split(".")] if ending else [name])
                 match = f'-d {RESOLVER} -m string --algo bm --hex-string "{text}" {_comment(tag)} -j REJECT'
                 rules += [f"-I OUTPUT -p udp {match}", f"-I OUTPUT -p tcp {match} --reject-with tcp-reset"]
-        self._change("filter", rules)
+        self._replace("filter", tag, rules)
 
     def show_names(self, tag: str) -> bool:
         """Stop hiding names; return whether some were hidden."""
-        return self._remove("filter", tag)
+        return self._replace("filter", tag)
 
     def resolved(self, helper: Path, names: Sequence[str], timeout_s: float) -> frozenset[str]:
         """Those of the names that the container's resolver knows; `helper` is the program that asks it."""
@@ -54,14 +51,15 @@ class ContainerRules(ContainerNetwork):
         which = f"( sport = :{port} ) and not dst 127.0.0.0/8"
         self._run(["ss", "-K", "-t", "-n", "-H", "state", "established", which])
 
-    def _change(self, table: str, lines: Sequence[str]) -> None:
-        """Change a table in one step: all of the lines or none."""
+    def _replace(self, table: str, tag: str, rules: Sequence[str] = ()) -> bool:
+        """Put the rules in place of those by the tag, in one step; whether there had been any.
+
+        Rules that are put in again are never away: one name resolved meanwhile is a connection that may last for long.
+        """
+        ours = self._ours(table, tag)
+        lines = [*(f"-D {line.removeprefix('-A ')}" for line in ours), *rules]
         if lines:
             self._run(["iptables-restore", "--noflush", "--wait", "5"], "\n".join([f"*{table}", *lines, "COMMIT", ""]))
-
-    def _remove(self, table: str, tag: str) -> bool:
-        ours = self._ours(table, tag)
-        self._change(table, [f"-D {line.removeprefix('-A ')}" for line in ours])
         return bool(ours)
 
     def _ours(self, table: str, tag: str) -> list[str]:

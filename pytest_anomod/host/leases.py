@@ -129,7 +129,7 @@ class _Table:
             return True
         if mine["alone"] or any(entry["alone"] for entry in others):
             return False
-        foreign = meter().foreign.cores
+        foreign = meter().foreign.now()
         free = usable_cores() - (foreign if foreign > FOREIGN_SPARED else 0.0)
         return sum(entry["cores"] for entry in others) + mine["cores"] <= free + 1e-6
 

@@ -19,8 +19,8 @@ READING_S = 0.5
 """One reading sums up the looks of half a second."""
 LOOKS = 5
 """Looks of a reading, at random moments: on a grid they would meet what others do on one."""
-FOREIGN_EVERY = 4
-"""Readings from one look at what others use to the next: that goes through all processes."""
+FOREIGN_EVERY = 12
+"""Readings from one look at what others use to the next, unless somebody asks: that goes through all processes."""
 KEPT = 4_000
 """Readings that are kept, more than half an hour of them."""
 

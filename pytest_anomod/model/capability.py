@@ -218,6 +218,25 @@ class ControlGroup(Protocol):
         """The same of disks."""
 
 
+class PeerPolicy(Protocol):
+    """A policy that closes the network of a service to some of its peers, and that something else enforces."""
+
+    def close(self, peers: Mapping[str, str]) -> None:
+        """Have no packet pass between it and these services (and their addresses), on old connections or new ones.
+
+        DeploymentError where nothing enforces that; there is no such policy then.
+        """
+
+    def open(self) -> None:
+        """Take the policy away, and see that it is gone; idempotent."""
+
+    def is_closed(self) -> bool:
+        """Whether there is such a policy."""
+
+    def reached(self, addresses: Mapping[str, tuple[str, int]], patience_s: float) -> frozenset[str]:
+        """Those of these services to which a connection can be made from inside."""
+
+
 class NetNamespace(Protocol):
     """The network of a service's container, and of nobody else: rules in it end with the container at the latest.
 

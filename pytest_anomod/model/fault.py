@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -98,10 +98,17 @@ class FaultDefaults:
     """What most faults share; subclass it and a fault file holds only what is its own."""
 
     __slots__ = ()
+    instead: ClassVar[frozenset[type]] = frozenset()
+    """Capabilities that do as well as `needs`, all together; none where there is one way only."""
     host_wide: ClassVar[bool] = False
     dial: ClassVar[Dial] = {5: {}}  # it is in or not, and an outage when it is
     edges: ClassVar[str] = ""
     holds: ClassVar[str] = ""
+
+    @property
+    def also_needs(self) -> frozenset[type]:
+        """What it needs besides, with these very parameters."""
+        return frozenset()
 
     def check(self, system: System, target: str) -> None:
         system.service(target)
@@ -111,6 +118,15 @@ class FaultDefaults:
 
     def locate(self, deployment: Deployment, target: str) -> CodeLocation | None:
         return None
+
+
+def lacking(fault: Fault, lacks: Callable[[frozenset[type]], frozenset[type]]) -> frozenset[type]:
+    """What a target lacks for a fault, by a function that says which of some capabilities it lacks."""
+    # a third party's fault need not be made of FaultDefaults
+    also: frozenset[type] = getattr(fault, "also_needs", frozenset())
+    other: frozenset[type] = getattr(fault, "instead", frozenset())
+    missing = lacks(fault.needs | also)
+    return missing if missing and (not other or lacks(other | also)) else frozenset()
 
 
 def parameters(fault: Fault) -> dict[str, Json]:

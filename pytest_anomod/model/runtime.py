@@ -62,6 +62,7 @@ class Stats:
     written_bytes: int
     threads: int
     stopped: bool  # the main process is in state T (held by SIGSTOP)
+    is_partial: bool = False  # of bytes moved and threads nothing is known
 
 
 class UndoLog(Protocol):

@@ -95,7 +95,8 @@ class ComposeFiles:
     and are told to export to us; `metrics` are services and the paths of their pages for Prometheus. `jaeger` and
     `zipkin` are services of the files that keep the others' traces; `reported_as` has names in those traces, and the
     services they stand for. `names` are services by the names that they have here and those in the files, where these
-    differ; all else here goes by the former. `agents` says of services what is put into them.
+    differ; all else here goes by the former. `agents` says of services what is put into them. All that is exported to
+    us is sent on to `forward`, the URL of another OTLP endpoint, if there is one.
     """
 
     files: tuple[str, ...]
@@ -109,6 +110,7 @@ class ComposeFiles:
     reported_as: tuple[tuple[str, str], ...] = ()
     names: tuple[tuple[str, str], ...] = ()
     agents: tuple[tuple[str, Agents], ...] = ()
+    forward: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,7 @@ class Commands:
 
     `logins` are the addresses of stores for an administrator, by service, with {NAME} for ports:
     postgresql://user:password@127.0.0.1:{db}/shop. `otlp` has what services export over OTLP received by us; `agents`
-    says of services what is put into them.
+    says of services what is put into them; `forward` is as in ComposeFiles.
     """
 
     commands: tuple[Command, ...]
@@ -142,6 +144,7 @@ class Commands:
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     otlp: bool = False
     agents: tuple[tuple[str, Agents], ...] = ()
+    forward: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +172,7 @@ class Manifests:
     here. What runs in a namespace already is never taken down; only faults that are taken out without a trace are
     allowed there, unless `allow` names others. `logins` are addresses of stores for an administrator, by service, with
     {host} and {port} for where the store is reached. Services of manifests that are in `otlp` export over OTLP already,
-    and are told to export to us.
+    and are told to export to us; `forward` is as in ComposeFiles.
     """
 
     pods: Mapping[str, Mapping[str, str]]
@@ -177,6 +180,7 @@ class Manifests:
     namespace: str = ""
     services: Mapping[str, str] = dataclasses.field(default_factory=dict)
     otlp: tuple[str, ...] = ()
+    forward: str = ""
     allow: tuple[str, ...] = ()
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 

@@ -98,6 +98,10 @@ class WrittenDown(abc.ABC):
         with ThreadPoolExecutor(max_workers=8) as pool:
             return tuple(name for name, well in zip(names, pool.map(self.answers, names), strict=True) if not well)
 
+    def mishaps(self, start_ns: int, end_ns: int) -> tuple[str, ...]:
+        """What of its surroundings spoils a case of that time, in a line each."""
+        return ()
+
     def described(self, service: str) -> Mapping[str, Any]:
         """What deployment.json says of a service; DeploymentError with the nearest names for an unknown one."""
         services: Mapping[str, Any] = self.document["services"]

@@ -69,9 +69,9 @@ class Boot:
         self.deploys = deploys
         self.resolved = resolved
         self.described: dict[str, dict[str, Any]] = describe(system)
-        self.ports = _chosen_ports(
-            resolved.document, system, base_port, entry_port, telemetry.trace_servers(deploys).values()
-        )
+        self.collector = telemetry.collector(deploys, resolved.document)
+        more = [*telemetry.trace_servers(deploys).values(), *([self.collector] if self.collector else [])]
+        self.ports = _chosen_ports(resolved.document, system, base_port, entry_port, more)
         why_no_agents = "" if deployment.ref["local"] else "the engine is not on this machine: it can't mount agents"
         self.agents = agents.plan(deploys.agents, deployment.directory, why_no_agents)
         self.has_images = False
@@ -177,6 +177,13 @@ class Boot:
         )
         return transform.transform(self.resolved.document, plan)
 
+    def _forward_to(self) -> str:
+        """Where what comes is sent on to, as this machine sees it."""
+        if self.collector is None:
+            return self.deploys.forward
+        parts = urlsplit(self.deploys.forward)
+        return f"{parts.scheme}://{ports.HOST}:{self.ports.get(self.collector, self.collector[1])}{parts.path}"
+
     def _own_environment(self, service: str) -> dict[str, str]:
         """What a service's process has in its environment without us: of its image, and as the files say."""
         image = transform.image_of(self.resolved.document, service)
@@ -210,7 +217,7 @@ class Boot:
         if exporting:
             document, project = self.resolved.document, self.deployment.ref["id"]
             gateway = telemetry.make_network(self.client, document, project, exporting[0], self._labels)
-            self.receiver = telemetry.start_receiver(gateway, self.deployment.directory / INBOX)
+            self.receiver = telemetry.start_receiver(gateway, self.deployment.directory / INBOX, self._forward_to())
         if exporting or self.agents:
             self._write(self._ours())
         try:
