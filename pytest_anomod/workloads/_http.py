@@ -179,7 +179,7 @@ class _Connection(asyncio.Protocol):
             self._answer.set_result(Answer(self._status, self._headers, b"".join(self._body)))
 
     def _fail(self, kind: str) -> None:
-        """Close the connection, and tell who waits for its answer that there is none."""
+        """Close the connection, and fail the request that waits for its answer."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(FailedError(kind))
         self.close()
