@@ -1,4 +1,4 @@
-"""kill -9 of the owner of a compose system while faults are in: soon nothing of it is left, and strangers go on."""
+"""kill -9 of the owner of a compose system while faults are in: nothing is left soon, other projects stay as they were."""
 
 from __future__ import annotations
 
