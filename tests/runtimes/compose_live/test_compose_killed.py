@@ -1,4 +1,4 @@
-"""kill -9 of the owner of a compose system while faults are in: nothing is left soon, other projects stay as they were."""
+"""kill -9 of the owner of a compose system while faults are in: nothing is left, other projects are not touched."""
 
 from __future__ import annotations
 
