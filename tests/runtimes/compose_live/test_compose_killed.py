@@ -49,9 +49,11 @@ TOGETHER = {
 def strangers(engine, tiny):
     """A project of somebody else's of the same image and service names; it must be as it was."""
     file = tiny / "strangers.yaml"
-    file.write_text((tiny / "compose.yaml").read_text().replace('"8080:8000"', '"8000"'))
+    text = (tiny / "compose.yaml").read_text().replace('"8080:8000"', '"8000"')
+    file.write_text(text.replace("build: .", "build: .\n    image: tiny-front"))  # the image that the others name
     words = [*cli.find()[0], "--project-name", "somebody-elses", "--file", str(file), "--progress", "quiet"]
-    subprocess.run([*words, "up", "--detach", "--build"], check=True)
+    subprocess.run([*words, "build"], check=True)
+    subprocess.run([*words, "up", "--detach"], check=True)
     label = "com.docker.compose.project=somebody-elses"
 
     def look():
