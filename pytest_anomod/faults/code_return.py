@@ -1,4 +1,4 @@
-"""A function that returns a wrong value after doing its work."""
+"""Fault code_return: a function returns a wrong value after doing its work."""
 
 from __future__ import annotations
 

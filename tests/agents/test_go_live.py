@@ -1,8 +1,10 @@
-"""A Go service that was built with our overlay: lines in each window, and spans of what it serves and calls."""
+"""A Go service that was built with our overlay: lines in each window, and spans of what it serves, calls and stores."""
 
 import os
 import shutil
+import socket
 import subprocess
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -113,6 +115,43 @@ def test_a_request_and_what_it_calls_are_one_trace(service, receiver):
     assert (served[5], called[5], below[5]) == ("b7ad6b7169203331", served[4], called[4])
     assert {row[1] for row in spans().values()} == {"probe"}
     assert len(receiver.read("traces", begun, clock.now_ns()).rows) == 3
+
+
+@pytest.fixture
+def store():
+    """The address of what takes one connection, and answers as Redis does: an error to what is bad."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            with listener.accept()[0] as connection:
+                while asked := connection.recv(1_000):
+                    connection.sendall(b"-ERR no\r\n" if b"bad" in asked else b"+OK\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_what_a_request_asks_of_a_redis_is_in_its_trace(service, receiver, store):
+    begun = clock.now_ns()
+    service[0](f"/keeps?at={store}", traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
+
+    def spans():
+        return receiver.read("traces", begun, clock.now_ns()).rows
+
+    clock.wait_until(lambda: len(spans()) >= 5, timeout_s=30, what="the spans")
+    served = next(row for row in spans() if row[6] == "GET /keeps")
+    below = sorted((row for row in spans() if row[5] == served[4]), key=lambda row: row[0])
+    assert [(row[6], row[8]) for row in below] == [("SET", "UNSET"), ("SET", "ERROR"), ("GET", "UNSET")]
+    assert below[0][10] == {
+        "db.system.name": "redis",
+        "db.operation.name": "SET",
+        "network.peer.address": "127.0.0.1",
+        "network.peer.port": int(store.rpartition(":")[2]),
+    }
+    assert {row[3] for row in spans()} == {TRACE}
+    assert len(spans()) == 5
 
 
 def test_faults_in_code_are_refused(service):

@@ -1,4 +1,4 @@
-"""From the definition of a system to what its host must do: ports, words and environments, as JSON."""
+"""Makes the plan for the host of a system: ports, commands and environments, as JSON."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def _environment(
 
 
 def _otlp(receiver: OtlpReceiver) -> dict[str, str]:
-    """What services are told that export over OTLP already."""
+    """Variables for services that export over OTLP already."""
     return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
         "OTEL_EXPORTER_OTLP_PROTOCOL": _protocol(receiver),
