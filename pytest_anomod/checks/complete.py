@@ -1,4 +1,4 @@
-"""Is everything there: rows in every window of all modalities that the system has, none lost, the load as ordered?"""
+"""Is the case complete: rows in every window of all modalities that the system has, none lost, the declared load?"""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def check_complete(view: CaseView) -> Finding:
 
 
 def _mishaps(view: CaseView) -> list[str]:
-    """What went wrong on the way, but for a fault that did not get in: that is for `mechanism` to say, not a loss.
+    """What went wrong while the case was played, except that the fault did not get in: `mechanism` reports that.
 
-    What was not played because of that is its consequence.
+    Activities that were not played for that reason are left out too.
     """
     failed = [activity.name for activity in view.journal.played if not activity.succeeded]
     if not failed or names.unnumbered(failed[0])[0] not in (names.INJECT, names.SEEN):
@@ -82,8 +82,8 @@ def _counts(rows: Table) -> dict[str, int]:
 def _empty_windows(view: CaseView, counts: dict[str, dict[str, int]]) -> list[str]:
     """Windows without rows of a modality; a window in which nobody was answered may well have no logs and no traces.
 
-    Nor need a request begin in it, when the workload is a closed loop that waits for one all the while. Of modalities
-    that may be silent nothing is asked.
+    A window may also have no request if the workload is a closed loop that waits for one answer throughout. Modalities
+    that may be silent are left out.
     """
     problems = []
     counts = {name: rows for name, rows in counts.items() if name not in view.may_be_silent}

@@ -93,7 +93,7 @@ def _check(
         raise ScenarioError(msg)
     check_names(labels, {what: rows or {} for what, rows in told.items()}, where)
     for fault in allow:
-        catalog.find("faults", fault)  # a wrong name would allow nothing, and say nothing
+        catalog.find("faults", fault)  # a misspelt name would otherwise be ignored silently
 
 
 def _service(

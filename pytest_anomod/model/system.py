@@ -28,9 +28,11 @@ class ServiceKind(StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """How to see that a service is well. `kind`: http (GET `path`, below 500 is well), tcp, redis, postgresql, health
-    (the container's own health check), alive (its process runs: for what listens on no port), or auto: health where
-    the container has a check, else what the engine speaks.
+    """How to see that a service is healthy.
+
+    `kind`: http (GET `path` is answered below 500), tcp, redis, postgresql, health (the container's own health check),
+    alive (its process runs: for a service that listens on no port), or auto: health if the container has a check, else
+    by the engine.
     """
 
     kind: str = "auto"
@@ -163,7 +165,7 @@ class Running:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Manifests:
-    """What other people run in Kubernetes: manifests, brought up in a namespace of ours, or what runs in `namespace`.
+    """A system in Kubernetes: manifests, brought up in a namespace of ours, or what runs in `namespace` already.
 
     `paths` are files (also what `helm template` printed), folders of them, or Kustomize directories, all absolute.
     `pods` are the labels of each service's pods, `services` the names of Services where they differ from the names

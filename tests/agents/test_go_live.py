@@ -44,28 +44,36 @@ def receiver():
 
 
 @pytest.fixture
-def service(program, tmp_path, receiver):
-    asked = Agents("go")
-    place = Place(service="probe", asked=asked, ours="", library="", run=str(tmp_path), otlp_url=receiver.url)
-    env = {**os.environ, **LANGUAGE.environment(place)}
-    process = subprocess.Popen([program], env=env, stdout=subprocess.PIPE, text=True)
-    address = process.stdout.readline().strip()
-    reach = Reach(
-        service="probe",
-        asked=asked,
-        library=tmp_path,
-        run=tmp_path,
-        pid=lambda: process.pid,
-        host=lambda: "127.0.0.1",
-    )
+def begin(program):
+    """Begins processes of the service: the process, where it listens, and its agent."""
+    begun = []
+
+    def one(run, otlp_url="", **own):
+        asked = Agents("go")
+        place = Place(service="probe", asked=asked, ours="", library="", run=str(run), otlp_url=otlp_url, own=own)
+        env = {**os.environ, **LANGUAGE.environment(place)}
+        process = subprocess.Popen([program], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        begun.append(process)
+        reach = Reach(
+            service="probe", asked=asked, library=run, run=run, pid=lambda: process.pid, host=lambda: "127.0.0.1"
+        )
+        return process, process.stdout.readline().strip(), LANGUAGE.agent(reach).ask
+
+    yield one
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def service(begin, tmp_path, receiver):
+    _, address, ask = begin(tmp_path, receiver.url)
 
     def get(path, **headers):
         with urllib.request.urlopen(urllib.request.Request(f"http://{address}{path}", headers=headers)) as answer:
             return answer.read().decode()
 
-    yield get, LANGUAGE.agent(reach).ask
-    process.kill()
-    process.communicate()
+    return get, ask
 
 
 def test_a_line_is_counted_in_the_window_in_which_it_ran(service):
@@ -149,3 +157,24 @@ def test_what_a_request_asks_of_a_redis_is_in_its_trace(service, receiver, store
 def test_faults_in_code_are_refused(service):
     with pytest.raises(DeploymentError, match="there is no /code/patch in Go"):
         service[1]("/code/patch", {"function": "main:size", "action": "raise"})
+
+
+def test_after_a_death_the_window_is_not_exact(begin, tmp_path):
+    process, _, ask = begin(tmp_path)
+    before = ask("/coverage/snapshot", {"reset": True})
+    process.kill()
+    process.wait()
+    with pytest.raises(DeploymentError, match="no process of it answers"):
+        ask("/coverage/snapshot", {"reset": True})
+    _, _, again = begin(tmp_path)
+    assert again("/coverage/snapshot", {"reset": True})["since_unix_nano"] != before["at_unix_nano"]
+
+
+def test_an_agent_that_fails_says_so_in_one_line_and_the_service_runs(begin, tmp_path):
+    process, address, ask = begin(tmp_path / "none", GOCOVERDIR=str(tmp_path))
+    with urllib.request.urlopen(f"http://{address}/sizes/many") as answer:
+        assert answer.read() == b"many"
+    with pytest.raises(DeploymentError, match="no process of it answers"):
+        ask("/hello")
+    process.kill()
+    assert [line.partition(": listen")[0] for line in process.communicate()[1].splitlines()] == ["anomod: no agent"]

@@ -1,4 +1,4 @@
-"""Brings plain commands up and takes them down; whatever happens to its caller, nothing of them stays."""
+"""Brings plain commands up and takes them down; nothing of them is left even if the caller is killed."""
 
 from __future__ import annotations
 

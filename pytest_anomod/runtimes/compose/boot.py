@@ -1,4 +1,4 @@
-"""Bringing one compose deployment up: its images, its one file, its containers, and the wait until all is well."""
+"""Brings one compose deployment up: its images, its one file, its containers, and the wait until all are healthy."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ class Boot:
         return of_image | {name: transform.plain(str(value)) for name, value in told.items() if value is not None}
 
     def _write(self, document: Mapping[str, Any]) -> None:
-        """The one file that compose gets: only we can read it, and it goes with the deployment."""
+        """Write the one file that compose gets: readable by us only, and removed with the deployment."""
         files.write_json(self.deployment.directory / FILE, document)
 
     def _compose(self, words: list[str], limit_s: float, project: str = "") -> None:
@@ -211,7 +211,7 @@ class Boot:
     # containers
 
     def run(self) -> None:
-        """Start everything, wait until it is well, and write down what was found."""
+        """Start everything, wait until it is healthy, and write down what was found."""
         self.has_images = True
         exporting = [*self.deploys.otlp, *agents.traced(self.agents)]
         if exporting:
@@ -346,7 +346,7 @@ def _end_of(seen: Seen) -> str:
 
 
 def _entry_key(document: Mapping[str, Any], system: System) -> tuple[str, int, str]:
-    """Which port of the entry users come in by: the one the system names, else the first that is published."""
+    """The port of the entry that users connect to: the one the system names, else the first that is published."""
     entry = system.service(system.entry)
     published = [key for key in transform.published_ports(document) if key[0] == entry.name and key[2] == "tcp"]
     port = entry.port or (published[0][1] if published else 0)

@@ -99,12 +99,12 @@ def start_receiver(gateway: str, directory: Path, forward_to: str) -> OtlpReceiv
 
 
 def protocol_of(receiver: OtlpReceiver) -> str:
-    """What services are to speak to it."""
+    """The OTLP protocol for services: what the receiver understands."""
     return "http/protobuf" if receiver.reads_protobuf else "http/json"
 
 
 def told(document: Mapping[str, Any], services: Sequence[str], receiver: OtlpReceiver) -> dict[str, dict[str, str]]:
-    """What services are told, so that they export over HTTP to us, soon after each span, under their own names."""
+    """Variables for services, so that they export over HTTP to us, soon after each span, under their own names."""
     protocol = protocol_of(receiver)
     found = {}
     for name in services:

@@ -1,4 +1,4 @@
-"""Hands payloads on to another OTLP endpoint, for users who look at them elsewhere too; off the path of requests."""
+"""Forwards payloads to another OTLP endpoint in a separate thread, so that requests don't wait for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OTLP receiver: what SDKs, agents and collectors send to it, until a case reads it."""
+"""The OTLP receiver: takes what SDKs, agents and collectors send, and keeps it until a case reads it."""
 
 from __future__ import annotations
 
