@@ -1,4 +1,4 @@
-"""Go: spans of HTTP and Redis and the compiler's own coverage, built into the program by flags of `go build`; see inside/go.
+"""Go: spans of HTTP and Redis and the compiler's own coverage, built in by flags of `go build`; see inside/go.
 
 GOFLAGS="$(go run inside/go/overlay.go DIRECTORY)" go build: a service that was built without has nothing of them.
 """
