@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_anomod.define import procfiles, secrets
 from pytest_anomod.define.agents import agents_of_commands
 from pytest_anomod.define.caller import beside_caller
-from pytest_anomod.define.forwarding import checked_forward
+from pytest_anomod.define.forwarding import check_forward
 from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
 from pytest_anomod.model import catalog
@@ -104,9 +104,9 @@ def commands_system(
     where = f"commands_system({name!r})"
     made = Commands(
         commands=tuple(commands), directory=str(place), logins=dict(logins or {}), otlp=otlp,
-        agents=agents_of_commands(agents, commands, place, where),
+        agents=agents_of_commands(agents, commands, place, where), forward=forward,
     )  # fmt: skip
-    made = _forwarding(made, forward, where)
+    _check_forward(made, where)
     return _system(
         name, made, entry=entry, kinds=kinds, engines=engines, probes=dict(probes or {}), calls=calls,
         journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=where, common=None,
@@ -142,9 +142,9 @@ def procfile(
         made.append(Command(service=service, argv=argv, env={**from_file, **leading, **given}, port=port))
     found = Commands(
         commands=tuple(made), directory=str(file.parent), logins=dict(logins or {}), otlp=otlp,
-        agents=agents_of_commands(agents, made, file.parent, str(file)),
+        agents=agents_of_commands(agents, made, file.parent, str(file)), forward=forward,
     )  # fmt: skip
-    found = _forwarding(found, forward, str(file))
+    _check_forward(found, str(file))
     _keep_secrets(found)
     return found
 
@@ -206,9 +206,9 @@ def _system(
     return system
 
 
-def _forwarding(commands: Commands, forward: str, where: str) -> Commands:
+def _check_forward(commands: Commands, where: str) -> None:
     receives = commands.otlp or any(asked.traces for _, asked in commands.agents)
-    return dataclasses.replace(commands, forward=checked_forward(forward, where, receives=receives))
+    check_forward(commands.forward, where, receives=receives)
 
 
 def _without_stores(commands: Commands, services: Sequence[Service]) -> Commands:
