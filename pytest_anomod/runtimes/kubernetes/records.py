@@ -15,6 +15,8 @@ from typing import Any
 from pytest_anomod.model import clock
 from pytest_anomod.model.source import LogFile
 
+OURS = ("Resize",)
+"""How reasons begin of events that only a fault of ours causes (groups.py): they would tell of it by its name."""
 LATE_NS = 3 * clock.NS_PER_S
 """An event that is heard of later than that happened while nobody listened, and has its own time."""
 
@@ -48,7 +50,7 @@ class Records:
             known = self._told.get(uid, 0)
             self._told[uid] = max(count, known)
         service = self._pods.get(pod)
-        if old or count <= known or service is None:
+        if old or count <= known or service is None or str(event.get("reason", "")).startswith(OURS):
             return
         happened = next((event[key] for key in ("lastTimestamp", "eventTime", "firstTimestamp") if event.get(key)), "")
         now_ns = clock.now_ns()
