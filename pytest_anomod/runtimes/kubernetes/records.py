@@ -41,8 +41,11 @@ class Records:
         message = f"container {status['name']} was started again after it ended: {why}"
         self._write(service, pod, "Warning", "Restarted", message, clock.now_ns())
 
-    def event(self, event: Mapping[str, Any], *, old: bool = False) -> None:
-        """One event of a pod, unless it was told; `old` ones, from before anybody listened, are only remembered."""
+    def event(self, event: Mapping[str, Any], *, old: bool = False) -> str:
+        """Take one event of a pod; its service, or "" for one that is not told.
+
+        Those are events that were told before, of others' pods, and `old` ones, from before anybody listened.
+        """
         pod = event["involvedObject"].get("name", "")
         count = int(event.get("count") or (event.get("series") or {}).get("count") or 1)
         uid = event["metadata"]["uid"]
@@ -51,12 +54,13 @@ class Records:
             self._told[uid] = max(count, known)
         service = self._pods.get(pod)
         if old or count <= known or service is None or str(event.get("reason", "")).startswith(OURS):
-            return
+            return ""
         happened = next((event[key] for key in ("lastTimestamp", "eventTime", "firstTimestamp") if event.get(key)), "")
         now_ns = clock.now_ns()
         happened_ns = clock.iso_to_ns(happened) if happened else now_ns
         at_ns = happened_ns if now_ns - happened_ns > LATE_NS else now_ns
         self._write(service, pod, event.get("type", "Normal"), event.get("reason", ""), event.get("message", ""), at_ns)
+        return service
 
     def _write(self, service: str, pod: str, kind: str, reason: str, message: str, at_ns: int) -> None:
         line = {

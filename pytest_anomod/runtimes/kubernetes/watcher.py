@@ -128,7 +128,7 @@ class Watcher:
             try:
                 found = self.api.get(path, **query)
                 for event in found["items"]:
-                    self.records.event(event, old=first)
+                    self.hear(event, old=first)
                 first = False
                 version = found["metadata"]["resourceVersion"]
                 for line in _lines(
@@ -138,9 +138,16 @@ class Watcher:
                     if heard["type"] == "ERROR":
                         break
                     if heard["type"] != "DELETED":
-                        self.records.event(heard["object"])
+                        self.hear(heard["object"])
             except (DeploymentError, OSError, ValueError, KeyError, TypeError):
                 clock.sleep(HEAR_AGAIN_S)
+
+    def hear(self, event: Mapping[str, Any], *, old: bool = False) -> None:
+        """Take an event; a node that is lost stays in its pods' way for minutes before they are taken from it."""
+        service = self.records.event(event, old=old)
+        if service and event.get("reason") == "NodeNotReady":
+            pod, message = event["involvedObject"]["name"], event.get("message", "")
+            mishaps.note(self.directory, f"pod {pod!r} of {service!r} is on a node that is not ready: {message}")
 
     def _watch(self, path: str, version: str) -> None:
         query = {"labelSelector": self.selector, "resourceVersion": version, "timeoutSeconds": str(WATCH_S)}
