@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from pytest_anomod.faults import CpuContention, MemoryPressure, NetworkPartition
+from pytest_anomod.faults import CpuContention, DatabaseMemoryLimit, MemoryPressure, NetworkPartition
 from pytest_anomod.injectors.native import NativeInjector
 from pytest_anomod.model import clock
 from pytest_anomod.model.catalog import find
@@ -13,7 +13,11 @@ from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.runtimes.kubernetes.runtime import KubernetesRuntime
 from pytest_anomod.safety import guardian, sessions
 
-LIMITS = [(CpuContention(), "home-timeline-service"), (MemoryPressure(), "text-service")]
+LIMITS = [
+    (CpuContention(), "home-timeline-service"),
+    (MemoryPressure(), "text-service"),
+    (DatabaseMemoryLimit(), "user-timeline-mongodb"),
+]
 PARTITION = NetworkPartition(peers=("post-storage-service",))
 
 
@@ -26,6 +30,7 @@ def test_pressure_and_partition(api, ours, tmp_path, monkeypatch):
     deployment = runtime.up(system, session)
     for fault, target in LIMITS:
         assert runtime.refusal_of_fault(system, target, fault.name) == ""
+        native.prepare(fault, deployment, target)
         native.inject(fault, deployment, target)
         clock.wait_until(
             lambda fault=fault, target=target: native.active(fault, deployment, target),
