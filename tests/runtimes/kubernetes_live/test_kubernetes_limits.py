@@ -47,5 +47,6 @@ def test_pressure_and_partition(api, ours, tmp_path, monkeypatch):
     native.recover(PARTITION, deployment, "home-timeline-service")
     events = (deployment.directory / "logs" / "text-service.events").read_text()
     assert '"k8s.event.reason": "Started"' in events
+    runtime.down(deployment)
     assert sessions.end_session(session) == ()
     assert ours() == []
