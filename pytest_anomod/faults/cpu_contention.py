@@ -1,7 +1,7 @@
-"""A service that competes for a small share of CPU: held, with a busy neighbour of its own, to part of every period.
+"""Fault cpu_contention: a service and busy loops beside it share a small part of every period.
 
-Where it runs in a container whose control group may be limited, the kernel's own CPU quota holds them; elsewhere a
-program of ours does so, with SIGSTOP and SIGCONT.
+In a container whose control group may be limited, the kernel's CPU quota limits them; elsewhere a program of ours does,
+with SIGSTOP and SIGCONT.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _LOOK_S, _STEP_S = 0.4, 0.008
 class CpuContention(FaultDefaults):
     """The target and `burners` busy loops beside it run only `duty_ms` of every `period_ms`.
 
-    Busy loops alone hurt neighbours, and not the target as soon as a core is free. The common budget hurts the target,
-    and takes little from others. By quota it is `duty_ms` of CPU for all of the container together; by signals (no root
-    needed) it is `duty_ms` of time, in which each of them may use a core.
+    Busy loops alone affect other services, and not the target as soon as a core is free. The common budget affects the
+    target, and takes little from others. By quota it is `duty_ms` of CPU for all of the container together; by signals
+    (no root needed) it is `duty_ms` of time, in which each of them may use a core.
     """
 
     name: ClassVar[str] = "cpu_contention"

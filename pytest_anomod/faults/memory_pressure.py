@@ -1,4 +1,4 @@
-"""A service short of memory: its container is limited to little more than it uses, and filled up."""
+"""Fault memory_pressure: a container is limited to little more memory than it uses, and a program fills the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that is cut off from some of its peers, while both sides go on with everybody else."""
+"""Fault network_partition: no packets pass between a service and some of its peers."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class NetworkPartition(FaultDefaults):
         return None
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        """Take the rules away, and reset what waits for retransmissions: both sides would do so for seconds."""
+        """Remove the rules, and reset connections that wait for retransmissions, which would take seconds."""
         policy = deployment.capability(PeerPolicy, target)
         if policy is not None:
             policy.open()

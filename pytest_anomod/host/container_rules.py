@@ -1,4 +1,4 @@
-"""More that root can do in the network of a container: lead a port elsewhere, hide names, ask its resolver."""
+"""Redirects ports, hides names and asks the resolver in the network namespace of a container, as root."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class ContainerRules(ContainerNetwork):
     """Rules are found again by the tag in their comment, by any process; they end with the container at the latest."""
 
     def redirect(self, tag: str, port: int, to: int) -> None:
-        """Have connections from outside to a port go to another one in there; what was there by that tag is replaced.
+        """Redirect connections from outside to a port to another one inside; a redirect with the same tag is replaced.
 
-        Connections that are there already stay as they are; those of the loopback device are never led elsewhere, so
-        a health check from within sees the service itself.
+        Existing connections stay as they are; those of the loopback device are never redirected, so a health check from
+        inside sees the service itself.
         """
         self._replace("nat", tag, [f"-I PREROUTING -p tcp --dport {port} {_comment(tag)} -j REDIRECT --to-ports {to}"])
 
     def stop_redirect(self, tag: str) -> bool:
-        """Have them go to the port itself again; whether they had gone elsewhere."""
+        """End the redirect; return whether there was one."""
         return self._replace("nat", tag)
 
     def hide_names(self, tag: str, names: Collection[str], domains: Collection[str]) -> None:
-        """Have questions for just these names refused: alone, or with one of the domains behind them."""
+        """Refuse DNS queries for these names, alone or followed by one of the domains."""
         rules = []
         for name in names:
             for ending in ("", *domains):
@@ -38,11 +38,11 @@ class ContainerRules(ContainerNetwork):
         self._replace("filter", tag, rules)
 
     def show_names(self, tag: str) -> bool:
-        """Have all names known again; whether some were hidden."""
+        """Stop hiding names; return whether some were hidden."""
         return self._replace("filter", tag)
 
     def resolved(self, helper: Path, names: Sequence[str], timeout_s: float) -> frozenset[str]:
-        """Those of the names that the resolver in there knows; `helper` is the program that asks it."""
+        """Those of the names that the container's resolver knows; `helper` is the program that asks it."""
         argv = [sys.executable, "-I", "-S", str(helper), RESOLVER, str(timeout_s), *names]
         return frozenset(self._run(argv).split())
 
@@ -72,5 +72,5 @@ def _comment(tag: str) -> str:
 
 
 def _on_the_wire(labels: Sequence[str]) -> str:
-    """A name as a question has it, in the form of iptables: |07|pricing|00|."""
+    """A name as in a DNS query, in the form of iptables: |07|pricing|00|."""
     return "".join(f"|{len(label):02x}|{label}" for label in labels) + "|00|"

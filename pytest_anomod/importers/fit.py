@@ -1,4 +1,4 @@
-"""Whether some runtime can have a fault put into a service, so that what is written can be collected and run."""
+"""Says whether a runtime can have a fault injected into a service, so that a written test can be collected and run."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What a deployment can do to a service: small protocols, asked for one at a time by `Deployment.capability`.
 
-A fault names those it needs by type (`Fault.needs`), a runtime those it has (`Runtime.capabilities`). What is asked of
-a service goes to its first instance. Methods raise DeploymentError when it can't be done. What has a way back that must
-be found whatever becomes of the service (Lifecycle, Programs, Listener, Resolver) a service has while it is down, too.
+A fault names those it needs by type (`Fault.needs`), a runtime those it has (`Runtime.capabilities`). They act on the
+first instance of a service. Methods raise DeploymentError when it can't be done. Capabilities that must be undone even
+if the service is down (Lifecycle, Programs, Listener, Resolver) are there for a service that is down, too.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Agent(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Detour:
-    """Where a relay must stand: it listens on (host, listen), hands on to (upstream_host, upstream), shows `ready`."""
+    """Where a relay must be: it listens on (host, listen), forwards to (upstream_host, upstream), creates `ready`."""
 
     host: str
     listen: int
@@ -106,7 +106,7 @@ class Resolver(Protocol):
     """The name resolution of one service, and of no other."""
 
     def hide(self, names: Collection[str]) -> None:
-        """Have just these names of services not resolve (none: all do), after a restart too; idempotent.
+        """Make exactly these names of services not resolve (none: all do), after a restart too; idempotent.
 
         Connections that the service keeps to them are closed.
         """

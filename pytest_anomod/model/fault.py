@@ -29,7 +29,7 @@ class Level(StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a probe saw of the world: is the fault in, and the figures that say so."""
+    """What a probe saw: whether the fault is in, and the figures that show it."""
 
     active: bool
     evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict)
@@ -56,8 +56,8 @@ class CodeLocation:
 class Fault(Protocol):
     """A typed declaration of one thing that can go wrong; implementations are frozen keyword-only dataclasses.
 
-    `active` looks at the world and never at the injector's own answer. `recover` is idempotent and works in a fresh
-    process that knows only the deployment's ref (originals are kept through `deployment.originals`).
+    `active` probes the target and never uses what the injector returned. `recover` is idempotent and works in a new
+    process that has only the deployment's ref (originals are kept through `deployment.originals`).
     """
 
     name: ClassVar[str]
@@ -82,13 +82,13 @@ class Fault(Protocol):
         """Bring the target into the state the fault supposes, before the baseline; undone by `recover`."""
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """Put the fault in; return what was done, as JSON."""
+        """Inject the fault; return what was done, as JSON."""
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        """Probe the world for the fault; safe to call before, during and after."""
+        """Probe for the fault; safe to call before, during and after."""
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        """Take the fault out; doing it twice, or with nothing in, is fine."""
+        """Recover the fault; idempotent, also if nothing was injected."""
 
     def locate(self, deployment: Deployment, target: str) -> CodeLocation | None:
         """The function that is at fault, for faults in code; None for all others."""

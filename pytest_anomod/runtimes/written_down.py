@@ -1,4 +1,4 @@
-"""What deployments have in common that write down what they are: deployment.json in their directory."""
+"""Shared by deployments that describe themselves in a deployment.json in their directory."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class WrittenDown(abc.ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever brought it up should know: things that are not as usual on this machine."""
+        """Sentences for the user about things that are not as usual on this machine."""
         return tuple(self.document.get("notes", ()))
 
     def instances(self, service: str = "") -> tuple[Instance, ...]:

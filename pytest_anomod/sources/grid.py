@@ -1,4 +1,4 @@
-"""Once a second every service's own page of metrics, what its processes use, and whether it answers at all."""
+"""Samples every service once a second: its page of metrics, the resources it uses, and whether it answers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Scrape:
 class GridReader(Reader):
     """Samples all instances on a grid of one second, in one daemon thread; and the machine that we are on.
 
-    Every tick gives every service an `up` of 1 or 0, so a dead service is never just silent. All rows of a tick carry
+    Every tick gives every service an `up` of 1 or 0, so a dead service has rows too. All rows of a tick carry
     the tick's time. `late` counts ticks that began more than a tenth of a second late because the one before took too
     long, and `dropped` those that were left out for it; `unanswered` counts scrapes without an answer, each of them a
     row `up` 0; `noted` has the lines of pages that are no samples.

@@ -1,4 +1,4 @@
-"""Faults carried out by themselves, with nothing but the deployment: the way back is written down before the way in."""
+"""Carries faults out by their own methods; how to undo a fault is written down before it is injected."""
 
 from __future__ import annotations
 
