@@ -106,19 +106,21 @@ class Watcher:
     def _ping_forever(self) -> None:
         api = Api(self.api.place, answer_s=PING_S)
         while True:
-            self.ping(api)
-            clock.sleep(PING_EVERY_S)
+            clock.sleep(PING_EVERY_S if self.ping(api) else AGAIN_S)
 
-    def ping(self, api: Api) -> None:
-        """Ask whether the API server is there and knows us, and let it be known."""
+    def ping(self, api: Api) -> bool:
+        """Ask whether the API server is there and knows us, let it be known, and tell."""
         asked_ns = clock.now_ns()
         try:
             api.get("/version")
         except (DeploymentError, OSError, ValueError) as error:
             self.away.fails("server", str(error), asked_ns)
+            there = False
         else:
             self.away.over("server")
+            there = True
         self._write()
+        return there
 
     def _hear_forever(self) -> None:
         """Take events, as far as we may read them."""
