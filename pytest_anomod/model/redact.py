@@ -37,8 +37,10 @@ _MARKS: Mapping[str, str] = {
     "scram-sha-256$": "",
     "://": r"://[^\s/:@\"']{1,64}:[^\s/@\"']{1,128}@",
 }
-"""What _HINT finds in a text of ASCII, in lower case: a part that is far faster to look for, and all of it ("": the part
-is all). Most begin with letters, so that the search for it is one for these."""
+"""What _HINT finds in a text of ASCII, in lower case: a part that is far faster to look for, and all of it.
+
+"": the part is all. Most patterns begin with letters, so that the search for one is a search for these.
+"""
 _MARKED = tuple((mark, re.compile(hint).search if hint else None) for mark, hint in _MARKS.items())
 _NAMED = tuple((mark, re.compile(rf"{hint or mark}[\w.-]{{0,32}}[^\w.-]").search) for mark, hint in _NAMES.items())
 """The same of names that end, as those of a value do: no text of random letters has any."""
@@ -189,10 +191,7 @@ def _may_hold_secrets(text: str) -> bool:
     if not text.isascii():  # letters beyond ASCII may be, to the patterns, those of a word
         return _HINT.search(text) is not None
     low = text.lower()
-    for mark, hint in _MARKED:
-        if mark in low and (hint is None or hint(low) is not None):
-            return True
-    return False
+    return any(mark in low and (hint is None or hint(low) is not None) for mark, hint in _MARKED)
 
 
 def _json_document(text: str) -> Any:
