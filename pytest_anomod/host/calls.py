@@ -12,7 +12,7 @@ from pytest_anomod.model.fault import Json
 def call_json(
     url: str, *, who: str, payload: Json = None, verb: str = "POST", token: str = "", timeout_s: float
 ) -> Json:
-    """Send JSON, return the JSON answer; DeploymentError names `who` did not answer, or what it said instead."""
+    """Send JSON, return the JSON answer; DeploymentError says that `who` did not answer, or what else it answered."""
     from http.client import HTTPException
 
     body = None if payload is None else json.dumps(payload).encode()

@@ -1,4 +1,4 @@
-"""The question "are you well?" in the tongue of each kind of server: HTTP, Redis, PostgreSQL."""
+"""Health checks of our replicas' servers: HTTP, Redis, PostgreSQL."""
 
 from __future__ import annotations
 

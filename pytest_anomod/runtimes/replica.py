@@ -1,4 +1,4 @@
-"""A replica that is up, whatever it runs on: what its files, agents and published ports make possible."""
+"""The part of a replica's deployment that is the same on every runtime: by its files, agents and published ports."""
 
 from __future__ import annotations
 

@@ -29,9 +29,9 @@ class Page:
 class Scraper:
     """Keeps one connection a service, and never more than one question open on it.
 
-    A service that is held or starved answers late: its question stays open and is not asked again, so nothing piles
-    up in front of it, and once it answers the round that waits then has the page. Sockets are spoken to directly:
-    what `http.client` does for each page costs more than the page.
+    A service that is stopped or starved answers late: its request stays open and is not sent again, so no requests
+    queue up, and the round that waits when it answers has the page. Sockets are used directly, because `http.client`
+    costs more for each page than the page itself.
     """
 
     def __init__(self) -> None:

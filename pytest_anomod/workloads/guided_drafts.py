@@ -1,4 +1,4 @@
-"""Requests of an operation, made of values that were seen, that the document gives, or that are simple."""
+"""Makes requests of an operation from values seen in answers, examples of the document, and simple values."""
 
 from __future__ import annotations
 

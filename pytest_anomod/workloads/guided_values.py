@@ -1,4 +1,4 @@
-"""Values that a system has shown in its answers, and which of them may be meant by a field of a request."""
+"""Values seen in a system's answers, and which of them fit a field of a request."""
 
 from __future__ import annotations
 
