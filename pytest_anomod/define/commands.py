@@ -55,15 +55,14 @@ def procfile_system(
 ) -> System:
     """The system that a Procfile starts, known from now on by `name` (the directory's unless given).
 
-    `path` is relative to the calling file. `ports` names services that listen on ports of their own choice, and those
-    that listen on none (None); all others must listen on the port that they are told as PORT. {NAME} in `env`, in
-    `logins` and in the Procfile is the port of service NAME. `env_file` lies beside the Procfile and need not be there.
-    `only` leaves other lines out. What is not said is guessed from the words: engines by the name of the program,
-    kinds by the engine, calls by the places of other services in a command's words and variables. The entry is the only
-    web-like service: the one that no other calls. `agents` names services into which traces, line coverage and faults
-    in code are put, by language or with more of it; True is for all whose words tell their language. `otlp` has what
-    services export over OTLP come to us, and `forward`, a URL, be sent on to there. `workload` and `login` are as
-    compose_system has them. ScenarioError for what can't work.
+    `path` is relative to the calling file. `ports` names services that choose their port themselves, and those that
+    listen on none (None); all others must listen on the port in PORT. {NAME} in `env`, in `logins` and in the Procfile
+    is the port of service NAME. `env_file` is beside the Procfile, and may be missing. `only` selects lines. Arguments
+    that are left out are guessed from the commands: engines by the name of the program, kinds by the engine, calls by
+    the addresses of other services in a command and its variables. The entry is the only HTTP service that no other
+    calls. `agents` maps services to a language (or Agents), to give them traces, line coverage and faults in code; True
+    is for all whose command shows the language. `otlp` tells services to export over OTLP to us, and `forward` is a URL
+    to which that is forwarded. `workload` and `login` are as in compose_system. ScenarioError for what can't work.
     """
     file = beside_caller(path)
     commands = procfile(

@@ -1,4 +1,4 @@
-"""Spans that were made and did not come are counted where what is there tells of them, and only there."""
+"""Spans that were made and did not arrive are counted where other spans show them, and only there."""
 
 import json
 from types import SimpleNamespace
