@@ -124,7 +124,7 @@ def store():
 
         def answer():
             with listener.accept()[0] as connection:
-                while asked := connection.recv(1_000):
+                while (asked := connection.recv(1_000)).startswith(b"*3"):
                     connection.sendall(b"-ERR no\r\n" if b"bad" in asked else b"+OK\r\n")
 
         thread = threading.Thread(target=answer)

@@ -1,11 +1,14 @@
 """Where what services export is sent on to: a URL, which is refused where nothing could come or go there."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from pytest_anomod.define.commands import commands_system
 from pytest_anomod.define.forwarding import check_forward
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.system import Command, Commands, ComposeFiles
+from pytest_anomod.runtimes.compose.boot import Boot
 from pytest_anomod.runtimes.compose.telemetry import collector
 
 URL = "http://Collector:4317/otlp"
@@ -47,3 +50,11 @@ def test_a_system_keeps_where_it_sends_on_to(tmp_path, nothing_registered):
 )
 def test_a_service_of_the_files_is_known_by_its_name(url, found):
     assert collector(ComposeFiles(files=(), forward=url), {"services": {"web": {}, "collector": {}}}) == found
+
+
+def test_a_service_of_the_files_is_reached_where_it_is_published():
+    place = ("collector", 4317, "tcp")
+    boot = SimpleNamespace(collector=place, ports={place: 20_011}, deploys=ComposeFiles(files=(), forward=URL))
+    assert Boot._forward_to(boot) == "http://127.0.0.1:20011/otlp"
+    boot.collector, boot.deploys = None, ComposeFiles(files=(), forward="https://example.org:4318")
+    assert Boot._forward_to(boot) == "https://example.org:4318"
