@@ -1,4 +1,4 @@
-"""How many spans of a case did not come, as far as what is there tells: a lower bound."""
+"""Counts the spans of a case that did not arrive, as far as other spans show it: a lower bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where what services export to us is sent on to, if the user says so: `forward="http://127.0.0.1:4318"`."""
+"""Checks the endpoint to which telemetry of services is forwarded: `forward="http://127.0.0.1:4318"`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words, axes and ticks of the picture of a case: put onto its pixels, as matplotlib takes a millisecond for each."""
+"""Draws words, axes and ticks onto the pixels of a case's picture: matplotlib takes a millisecond for each of them."""
 
 from __future__ import annotations
 

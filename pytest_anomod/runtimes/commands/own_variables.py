@@ -1,4 +1,4 @@
-"""Commands that set a variable themselves in which agents go, `env PYTHONPATH=lib python app.py`: ours go before it."""
+"""Merges variables that a command sets itself, as in `env PYTHONPATH=lib python app.py`, with those of our agents."""
 
 from __future__ import annotations
 
