@@ -75,6 +75,7 @@ class ReplicaDeployment(WrittenDown):
     def __init__(self, ref: Mapping[str, Json]) -> None:
         super().__init__(ref)
         self._handed_out: set[int] = set()
+        self._token = ""
 
     # what is there
 
@@ -171,7 +172,8 @@ class ReplicaDeployment(WrittenDown):
     def token(self) -> str:
         """What the host and the agents want to be shown."""
         try:
-            return Path(self.ref["token_file"]).read_text().strip()
+            self._token = self._token or Path(self.ref["token_file"]).read_text().strip()
         except OSError as error:
             msg = f"the token of deployment {self.directory} can't be read: {error.strerror}; is it down already?"
             raise DeploymentError(msg) from error
+        return self._token

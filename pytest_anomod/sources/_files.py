@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import abc
-import contextlib
-import gc
 import itertools
 import json
 import os
@@ -13,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.model.modality import Columns
+from pytest_anomod.model.quiet import without_collections
 from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.source import LogFile, SpanFile
 from pytest_anomod.sources._instances import InstanceWatch
@@ -71,7 +70,7 @@ class FileReader(Reader, abc.ABC, Generic[File]):
         if self._rows is not None or not self._started:
             return
         self.watch.look()
-        with _no_collections():
+        with without_collections():
             self._rows = [row for source, tail in self._tails for row in self._read(source, tail)]
 
     def _read(self, source: File, tail: Tail) -> Iterator[Row]:
@@ -106,18 +105,6 @@ def records(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
         if len(values) != len(batch):
             values = [_value(line) for _, line in batch]
         yield from zip((number for number, _ in batch), values, strict=True)
-
-
-@contextlib.contextmanager
-def _no_collections() -> Iterator[None]:
-    """Rows hold no cycles; looking for some, each time thousands are made, takes as long as parsing."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _value(line: bytes) -> Any:

@@ -20,6 +20,8 @@ class ProcessDeployment(ReplicaDeployment):
 
     runtime = "process"
     capabilities = OF_PROCESSES
+    _seen: tuple[Any, tuple[Instance, ...]] = (None, ())
+    """What the host said last, and the instances made of it."""
 
     def stats(self, service: str) -> Stats | None:
         """Resource use of a service's process and its children now; None while no process is there."""
@@ -40,7 +42,11 @@ class ProcessDeployment(ReplicaDeployment):
 
     def _look(self) -> tuple[Instance, ...]:
         states = self._control("GET", "/services", CONTROL_TIMEOUT_S)
-        return tuple(self._from_state(name, states.get(name) or {}) for name in self.document["services"])
+        before, instances = self._seen
+        if states != before:
+            instances = tuple(self._from_state(name, states.get(name) or {}) for name in self.document["services"])
+            self._seen = states, instances
+        return instances
 
     def _from_state(self, name: str, state: Mapping[str, Any]) -> Instance:
         return self._as_instance(

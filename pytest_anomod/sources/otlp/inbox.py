@@ -9,16 +9,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import gc
 import importlib.util
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pytest_anomod.model import clock
+from pytest_anomod.model.quiet import without_collections
 from pytest_anomod.sources.otlp import json_rows, protobuf_rows, rows
 from pytest_anomod.sources.otlp.rows import SIGNALS, Point, Tally
 from pytest_anomod.sources.otlp.spool import Spool
@@ -82,7 +82,7 @@ class Inbox:
         try:
             plain = _unpacked(payload) if encoding & GZIP else payload
             form: Any = json_rows if encoding & JSON else protobuf_rows
-            with _no_collections():
+            with without_collections():
                 records, rejected = form.count(signal, form.parse(signal, plain))
         except OverflowError as error:
             return self.refuse(signal, TOO_LARGE, Reply(413, 8, str(error)))
@@ -110,7 +110,7 @@ class Inbox:
     def read(self, signal: str, start_ns: int, end_ns: int) -> Reading:
         """Decode what came of a signal since it was cleared; it stays there, and can be read again."""
         tally = Tally()
-        with _no_collections():
+        with without_collections():
             decoded = self._decoded(signal, start_ns, end_ns, tally)
             if signal == "traces":
                 once = {(row[3], row[4], row[7], row[0]): row for row in decoded}
@@ -176,18 +176,3 @@ def _unpacked(payload: bytes) -> bytes:
         pieces.append(piece)
         payload = unpacker.unused_data
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-@contextlib.contextmanager
-def _no_collections() -> Iterator[None]:
-    """What is parsed and decoded holds no cycles; looking for some, each time thousands are made, costs as much again.
-
-    Threads that are here at once may turn the search on for each other; none leaves it off.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
