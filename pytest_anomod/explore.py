@@ -83,8 +83,9 @@ def explore(system: System, deployment: Deployment, arguments: argparse.Namespac
     meter.all_lines()  # what playing seeds ran is nobody's: each seed is sent again
     sender = Sender(deployment.entry_url, login)
     explorer = Explorer(
-        known, ask=sender, lines=meter, random=Random(arguments.seed), seeds=seeds, deletions=arguments.deletions
-    )
+        known, ask=sender, lines=meter, random=Random(arguments.seed), seeds=seeds, login=login,
+        deletions=arguments.deletions,
+    )  # fmt: skip
     say(f"{len(known)} operations, {len(seeds)} seeds; at most {arguments.rate:g} requests a second")
     try:
         explorer.run(arguments.seconds, arguments.rate, every=(TELL_EVERY_S, lambda: say(_progress(explorer, meter))))
