@@ -15,6 +15,7 @@ import _frozen_importlib
 import argparse
 import collections
 import contextlib
+import dataclasses
 import functools
 import json
 import os
@@ -67,38 +68,59 @@ CHILDREN = {"workloads": "generator", "helpers/watch.py": "guardian", "replicas.
 """What a command line holds, and whose process that is."""
 
 
+@dataclasses.dataclass
+class _Thread:
+    """The stages that a thread is in, the innermost last, and its CPU seconds that are counted."""
+
+    stages: list[str] = dataclasses.field(default_factory=lambda: [REST])
+    counted_s: float = 0.0
+
+
 class Stages:
     """CPU seconds by stage, each second in the innermost stage of its thread only."""
 
     def __init__(self) -> None:
         self.seconds: collections.Counter[str] = collections.Counter()
-        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._threads: dict[int, _Thread] = {}
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count the thread's time in here as `name`."""
-        names = self._names()
-        self._cut(names[-1])
-        names.append(name)
+        stages = self._mine().stages
+        self.cut()
+        stages.append(name)
         try:
             yield
         finally:
-            self._cut(names.pop())
+            self.cut()
+            stages.pop()
 
     def cut(self) -> str:
         """Count the calling thread's time until now; return the stage that it is in."""
-        name = self._names()[-1]
-        self._cut(name)
-        return name
+        thread = self._mine()
+        with self._lock:
+            self._count(thread, time.thread_time())
+        return thread.stages[-1]
 
-    def _names(self) -> list[str]:
-        names: list[str] = self._local.__dict__.setdefault("names", [REST])
-        return names
+    def cut_all(self) -> None:
+        """Count the time of all threads until now: of some that look all the while no stage ends."""
+        self.cut()
+        for native_id, thread in list(self._threads.items()):
+            with self._lock, contextlib.suppress(OSError):  # it ended, and was counted then
+                nanos = Path(f"/proc/self/task/{native_id}/schedstat").read_text().split()[0]
+                self._count(thread, int(nanos) / 1e9)
 
-    def _cut(self, name: str) -> None:
-        now = time.thread_time()
-        self.seconds[name] += now - self._local.__dict__.get("last", 0.0)
-        self._local.last = now
+    def _mine(self) -> _Thread:
+        return self._threads.setdefault(threading.get_native_id(), _Thread())
+
+    def _count(self, thread: _Thread, now_s: float) -> None:
+        self.seconds[thread.stages[-1]] += max(0.0, now_s - thread.counted_s)
+        thread.counted_s = max(thread.counted_s, now_s)
+
+    def forget(self) -> None:
+        """The calling thread ends; the next may get its number."""
+        self._threads.pop(threading.get_native_id(), None)
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, its time counted as `name`."""
@@ -156,8 +178,11 @@ class Meter:
             start(thread)
 
         def timed(thread: threading.Thread) -> None:
-            with self._stages.stage(thread.__dict__["own_cost_stage"]):
-                bootstrap(thread)
+            try:
+                with self._stages.stage(thread.__dict__["own_cost_stage"]):
+                    bootstrap(thread)
+            finally:
+                self._stages.forget()
 
         threading.Thread.start, threading.Thread._bootstrap_inner = started, timed
 
@@ -200,7 +225,7 @@ class Meter:
         Path(os.environ[RESULT]).write_text(json.dumps(document))
 
     def _look(self) -> dict[str, float]:
-        self._stages.cut()
+        self._stages.cut_all()
         found = collections.Counter(self._stages.seconds) + self._ended
         found[NATIVE] = time.process_time() - self._stages.seconds.total()
         for pid, kind in self._running.items():

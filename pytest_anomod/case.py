@@ -71,7 +71,7 @@ class CaseResult:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """How long a case may wait for a calm machine, and how often it is played again when something spoiled it."""
+    """How long a case may wait for a calm machine, and how often it is played again when it was contaminated."""
 
     patience_s: float = 60.0
     attempts: int = 2
@@ -119,7 +119,7 @@ class Case:
     def run(self) -> CaseResult:
         """Run the case: warm-up, baseline, fault, recovery; write it; judge it.
 
-        A case that something else spoiled (contaminated) is kept and played again by itself, a bounded number of times.
+        A contaminated case is kept and played again by itself, a limited number of times.
         """
         if self._begun:
             msg = f"case.run() was called twice in {self.scenario.name}: one test is one case"
@@ -135,7 +135,7 @@ class Case:
                 self._finish(result)
                 return result
             superseded.append(result)
-            self.__dict__.pop("deployment", None)  # it may have been taken down: the next is asked for anew
+            self.__dict__.pop("deployment", None)  # it may have been taken down: the next attempt asks again
 
     def _finish(self, result: CaseResult) -> None:
         """Have the last attempt drawn, on a core that no window needs."""
@@ -145,7 +145,7 @@ class Case:
                 self.drawn = quietly(lambda: draw(result))
 
     def _attempt(self, before: Sequence[CaseResult]) -> CaseResult:
-        """One go at the scenario, on a healthy system; what is left of it is a case or says that it is none."""
+        """One attempt at the scenario, on a healthy system; its directory becomes a case, or says why it is none."""
         from pytest_anomod.dataset.write import CaseWriter
 
         deployment = self.deployment
@@ -160,7 +160,7 @@ class Case:
         try:
             result = self._play(deployment, writer, made)
         except BaseException as error:
-            # an interrupt too: the directory must say that it is no case, and the system is not to be trusted
+            # an interrupt too: the directory must say that it is no case, and the deployment is not used again
             self._abandon(writer, deployment, error)
             raise
         if not _left_clean(result, deployment):
@@ -212,8 +212,9 @@ class Case:
         writer.write_json("journal.json", raw)
         timeline = _timeline(read_journal(raw))
         writer.write_json("timeline.json", timeline.to_json())
+        meanwhile = _mishaps(deployment, timeline)
         with self._spare_cores():
-            result = quietly(lambda: self._harvest(writer, collecting, timeline, experiment, raw, made))
+            result = quietly(lambda: self._harvest(writer, collecting, timeline, experiment, raw, made, meanwhile))
         shutil.rmtree(records.parent)
         return result
 
@@ -225,12 +226,13 @@ class Case:
         experiment: Mapping[str, Json],
         raw: Mapping[str, Json],
         made: Provenance,
+        meanwhile: Sequence[str],
     ) -> CaseResult:
-        """Write the tables, then judge what was written."""
+        """Write the tables, then judge what was written; `meanwhile` went wrong with the system's surroundings."""
         from pytest_anomod.chaos.toolkit import problems
 
         journal = read_journal(raw)
-        known = problems(journal)
+        known = (*problems(journal), *meanwhile)
         frames = _write_tables(writer, collecting, timeline, known)
         view = CaseView(
             case_id=writer.case_id,
@@ -306,7 +308,7 @@ class Case:
 
     @contextlib.contextmanager
     def _spare_cores(self) -> Iterator[None]:
-        """Have a core that no window of another case needs."""
+        """Lease a core that no window of another case needs."""
         from pytest_anomod.host.leases import WORK_CORES, lease
 
         with lease(WORK_CORES, f"harvest of {self.scenario.name} ({self.session.worker})") as waited_s:
@@ -359,6 +361,12 @@ def _timeline(journal: Journal) -> Timeline:
     return timelines.derive(journal, journal.start_ns)
 
 
+def _mishaps(deployment: Deployment, timeline: Timeline) -> Sequence[str]:
+    """What of the system's surroundings spoils the case, as far as its runtime tells."""
+    asked = getattr(deployment, "mishaps", None)
+    return asked(timeline.start_ns, timeline.end_ns) if asked else ()
+
+
 def _left_clean(result: CaseResult, deployment: Deployment) -> bool:
     """Whether the system can serve another case: the fault was seen to be gone, and every service answers."""
     if result.scenario.is_control:
@@ -371,7 +379,7 @@ def _cpu_s(deployment: Deployment) -> dict[str, float]:
     """CPU seconds so far of each service, and of this process with all it has ended."""
     found = {"": sum(os.times()[:4])}
     for instance in deployment.instances():
-        with contextlib.suppress(DeploymentError):  # it is down right now: what it used does not count
+        with contextlib.suppress(DeploymentError):  # it is down now: its CPU time does not count
             stats = deployment.stats(instance.service)
             if stats is not None:
                 found[instance.service] = stats.cpu_s

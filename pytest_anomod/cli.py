@@ -1,4 +1,4 @@
-"""The `anomod` command: bring a system up to play with, look at a dataset, clean up after the dead."""
+"""The `anomod` command: bring a system up, look at a dataset, clean up after killed runs."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _add_others(commands: Any) -> None:
 
 
 def _add_machine(commands: Any) -> None:
-    """What looks at this machine and makes it ready."""
+    """Add the subcommands that look at this machine and prepare it."""
     doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")
     doctor.add_argument(
         "--kubernetes", action="store_true", help="what the runtime kubernetes needs in the cluster, and what it lacks"

@@ -1,4 +1,4 @@
-"""The collectors of one case, one a modality that its system has a source of, and what was left of the others."""
+"""Runs the collectors of a case, one for each modality that its system has a source of, and notes absent modalities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_anomod.model.source import NoSource, Source
 
 @dataclasses.dataclass(kw_only=True)
 class Collecting:
-    """Collectors by modality, in the order of modalities; `absent` has the reason for each that there is none of."""
+    """Collectors by modality, in the order of modalities; `absent` has the reason for each modality without one."""
 
     collectors: dict[str, Collector]
     absent: dict[str, str]
@@ -54,7 +54,7 @@ class Collecting:
     def tables(self, start_ns: int, end_ns: int, known: Sequence[str]) -> Iterator[tuple[Modality, Columns]]:
         """The rows of each modality; one without any is absent, or a CaptureError where some must be.
 
-        `known` is what went wrong before: it is said with the error.
+        `known` is what went wrong before: the error's message has it too.
         """
         for name, collector in tuple(self.collectors.items()):
             columns = collector.columns(start_ns, end_ns)
@@ -76,7 +76,7 @@ class Collecting:
         return frozenset(name for name, collector in self.collectors.items() if collector.may_be_silent)
 
     def told(self) -> dict[str, Json]:
-        """What case.json says of all this."""
+        """What case.json records of the collectors."""
         noted = {name: dict(collector.noted) for name, collector in self.collectors.items()}
         return {
             "absent": dict(self.absent),

@@ -1,4 +1,4 @@
-"""The `anomaly` decorator: a test function becomes a scenario, and what can't work is said at collection."""
+"""The `anomaly` decorator: makes a test function a scenario, and refuses at collection what can't work."""
 
 from __future__ import annotations
 
@@ -99,10 +99,10 @@ def scenario(
     """A scenario: `fault` is put into `target` of `system` while the workload runs.
 
     Without a fault it is a control, which passes when nothing is found. `level` defaults to the fault's own. `expects`
-    is the verdict that passes: effective unless said otherwise; "any" takes effective, tolerated and silent, that is
-    any proof that the fault was in, whatever users felt of it. `runtime` and `injector` pin what the command line would
-    choose. `severity` sets the fault's dial, from 1 (at the edge of what users notice) to 5 (outage). `name` is for one
-    of several (`anomalies`), and made of fault, target and severity unless given.
+    is the verdict that passes, by default effective; "any" accepts effective, tolerated and silent: the fault was
+    proven to be in, whatever users felt. `runtime` and `injector` override the command line's. `severity` sets the
+    fault's dial, from 1 (at the edge of what users notice) to 5 (outage). `name` is for one of several scenarios
+    (`anomalies`); by default it is made of fault, target and severity.
 
     A compound scenario has a list of faults, with one target for all or a list of as many; the same of `severity`. They
     are in at once, or, `in_turn`, each after the one before is out and users are served again. Raises ScenarioError,
@@ -165,7 +165,7 @@ def _injection(system: System, fault: Fault, target: str | None, severity: int |
 
 
 def _check_together(first: Injection, further: Sequence[Injection], *, in_turn: bool) -> None:
-    """Refuse what can't be in one case: a control beside a fault, and two faults that take hold of the same thing."""
+    """Refuse what can't be in one case: a control beside a fault, and two faults that use the same part of a target."""
     if in_turn and not further:
         msg = "in_turn=True is for several faults: give fault= a list"
         raise ScenarioError(msg)
@@ -252,7 +252,7 @@ def _checked_name(name: str) -> str:
 
 
 def case_seed(run_seed: int, name: str) -> int:
-    """A seed of its own for every scenario: equal seeds make parallel workloads beat in step."""
+    """A seed for each scenario: with equal seeds, parallel workloads would send their requests at the same times."""
     return zlib.crc32(f"{run_seed}:{name}".encode())
 
 

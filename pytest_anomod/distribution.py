@@ -1,8 +1,8 @@
-"""Who runs which scenario: scenarios stand together by system, and with xdist a worker keeps the system it has up.
+"""Distributes scenarios: those of one system run together, and with xdist a worker keeps the system that it has up.
 
-Workers know what each item needs, the controller, which shares items out, knows only their ids; so workers leave a note
-for it, and another of the runtime that `auto` took. `--dist` given on the command line (or in addopts) is obeyed: then
-xdist shares items out as it always does.
+Workers know what each item needs; the controller, which distributes items, knows only their ids. So workers write a
+file for it, and another one with the runtime that `auto` took. With `--dist` on the command line (or in addopts) xdist
+distributes items as usual.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _notes_key = pytest.StashKey[Path]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
-    """Before xdist fills in a default: has the user said how items are to be shared out?"""
+    """Note, before xdist fills in a default, whether the user has set `--dist`."""
     option = config.option
     config.stash[_free_key] = getattr(option, "dist", "no") == "no" and not getattr(option, "distload", False)
     return (yield)
@@ -58,18 +58,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         mine.write_text(json.dumps(needs), encoding="utf-8")
         mine.replace(Path(notes, "needs.json"))  # each worker writes the same
     except OSError:
-        return  # a worker on another machine can't reach it: items are then shared out as xdist does
+        return  # a worker on another machine can't reach it: xdist then distributes items as usual
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker where to leave notes."""
+    """Tell a worker where to write its files."""
     node.workerinput[NOTES] = str(_notes(node.config))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any) -> None:
-    """On the controller: end the run if a worker found that it can't be; say once what `auto` took, and why."""
+    """On the controller: end the run if a worker found that it can't work; print once what `auto` took, and why."""
     config = node.config
     if _notes(config).exists():
         from pytest_anomod.run.mistakes import check_refused
@@ -90,7 +90,7 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True, trylast=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share items out by system, unless the user, or another plugin, wants it otherwise."""
+    """Distribute items by system, unless the user or another plugin wants it otherwise."""
     if not config.stash.get(_free_key, False):
         return None
     from pytest_anomod.run.scheduling import SystemScheduling
@@ -99,7 +99,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def read_needs(notes: Path) -> dict[str, Sequence[Any]]:
-    """What workers have noted: by item id the system and whether the fault wants the whole host; {} for no note."""
+    """What workers wrote: by item id the system, and whether the fault needs the whole host; {} if there is no file."""
     try:
         return dict(json.loads(Path(notes, "needs.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""`anomod doctor`: what this machine can do, and what each missing thing costs."""
+"""`anomod doctor`: says what this machine has, and what can't be done without each missing thing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hooks others may implement; typed, documented, and no third kind: who decides, and who wants to know."""
+"""The hooks that a conftest.py or a plug-in can implement: they are told what happens, and decide nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rim of the plugin: options, the `case` fixture, outcomes; everything heavy is imported when a case first asks."""
+"""pytest's hooks: options, the `case` fixture, outcomes; heavy modules are imported when the first case needs them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """A mistake in a test file is told in one line, without a traceback through code that is none of the user's."""
+    """Report a mistake in a test file in one line, without a traceback through code that is not the user's."""
     report = yield
     call = getattr(report, "call", None)
     if report.failed and call is not None and "pytest_anomod.model.errors" in sys.modules:
@@ -114,9 +114,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of what is left to run: refuse the run if it can't be; settle what `auto` takes; skip what the injector can't do.
+    """For the selected tests: refuse a run that can't work; settle what `auto` takes; skip what the injector can't do.
 
-    Those are the injector and the runtime of the command line; what a test names itself was checked.
+    That is for the injector and the runtime of the command line; those that a test names were checked before.
     """
     if config.option.anomod_shard:
         from pytest_anomod.run.sharding import keep_shard
@@ -209,7 +209,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_fixture_post_finalizer(request: pytest.FixtureRequest) -> None:
-    """Keep a tear-down that can't end off a case's Allure page."""
+    """Keep a tear-down step without an end off a case's Allure page."""
     if case_key in request.node.stash and request.config.getoption("allure_report_dir", None):
         from pytest_anomod.report.allure import drop_unended
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds what the Procfile runs, into build/. `build.sh images` also makes the base of the images of compose.local.yaml,
-# of Debian packages and without an image registry; it needs a Docker engine, mmdebstrap and root. Exit code 75 says that
-# this machine lacks something.
+# of Debian packages and without an image registry; it needs a Docker engine, mmdebstrap and root. With AGENTS=1 pricing is
+# built with the flags of docs/agents-go.md, which give it traces and lines. Exit code 75 says that this machine lacks
+# something.
 set -euo pipefail
 cd "$(dirname "$0")"
 PYTHON=${PYTHON:-python3}
@@ -16,6 +17,9 @@ needs java "Java 17 or newer, runs orders"
 needs javac "a JDK 17 or newer, compiles orders"
 needs go "Go 1.22 or newer, compiles pricing"
 needs "$PYTHON" "Python 3.11 or newer, runs catalog"
+if [ -n "${AGENTS:-}" ] && ! "$PYTHON" -c 'import pytest_anomod' 2>/dev/null; then
+  missing+=("pytest-anomod (for $PYTHON: with AGENTS pricing is built with its flags)")
+fi
 if [ "${1:-}" = images ]; then
   needs docker "an engine and its command line"
   needs mmdebstrap "apt-get install mmdebstrap, makes the base image"
@@ -28,6 +32,11 @@ fi
 newer() { [ -e "$1" ] && [ -z "$(find "${@:2}" -newer "$1")" ]; }
 mkdir -p build
 newer build/orders/Orders.class orders/Orders.java || javac -d build/orders orders/Orders.java
+if [ -n "${AGENTS:-}" ]; then
+  inside=$("$PYTHON" -c 'import pytest_anomod.agents as agents; print(*agents.__path__)')/inside/go
+  GOFLAGS=$(go run "$inside/overlay.go" "$PWD/build/go-overlay")
+  export GOFLAGS
+fi
 (cd pricing && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../build/pricing .)
 
 libraries() { # version of Python, directory, further options of pip

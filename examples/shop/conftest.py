@@ -21,8 +21,10 @@ PROCESSES = {
 }
 LOGINS = {"db": f"postgresql://shop:{PASSWORD}@127.0.0.1:{{db}}/shop"}
 AGENTS = os.environ.get("AGENTS", "")
-"""Set it to have traces, lines and faults in code of catalog, orders and gateway, after `anomod agents fetch`."""
-INSIDE = {"catalog": Agents("python", source="catalog"), "orders": "java", "gateway": "node"} if AGENTS else {}
+"""Set it to have traces, lines and faults in code, after `anomod agents fetch`; build.sh builds pricing with it."""
+INSIDE = {"catalog": "python", "orders": "java", "gateway": "node", "pricing": "go"} if AGENTS else {}
+BESIDE = {**INSIDE, "catalog": Agents("python", source="catalog")} if AGENTS else {}
+"""The same where catalog is started in another directory than its own."""
 
 
 async def look(client, random):
@@ -55,8 +57,8 @@ if has_compose():
         name="shop",
         journeys=CUSTOMERS,
         otlp=["catalog"],
-        agents=bool(AGENTS),
-        deploys=[procfile("Procfile", env=PROCESSES, logins=LOGINS, otlp=True, agents=INSIDE)],
+        agents=INSIDE,
+        deploys=[procfile("Procfile", env=PROCESSES, logins=LOGINS, otlp=True, agents=BESIDE)],
     )
 else:
     shop = procfile_system(
@@ -67,5 +69,5 @@ else:
         engines={"cache": "redis", "db": "postgresql"},
         journeys=CUSTOMERS,
         otlp=True,
-        agents=INSIDE,
+        agents=BESIDE,
     )

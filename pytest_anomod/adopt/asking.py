@@ -1,4 +1,4 @@
-"""Questions to a system that is up: what a server speaks, which page says that it is well, what users may get."""
+"""Asks a system that is up: which protocol a server has, which page is its health check, which pages users can get."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEALTH_PATHS = ("/health", "/healthz", "/actuator/health", "/ready", "/readyz", 
 
 
 def engine_at(address: tuple[str, int]) -> Answer:
-    """What a server speaks, by trying: HTTP, Redis, PostgreSQL; "" for anything else."""
+    """The engine of a server, found by trying HTTP, Redis and PostgreSQL; "" for anything else."""
     answer = _said(address, probes.question("http"))
     if answer.startswith(b"HTTP/"):
         return Answer(value="http", why="it answered an HTTP request")
@@ -33,7 +33,7 @@ def engine_at(address: tuple[str, int]) -> Answer:
 
 
 def health_path(url: str) -> Answer | None:
-    """The first of the usual pages that says that a service is well; None where there is none."""
+    """The path of the first usual health page that answers below 300; None if there is none."""
     for path in HEALTH_PATHS:
         status, _ = get(url, path)
         if 200 <= status < 300:
@@ -42,9 +42,9 @@ def health_path(url: str) -> Answer | None:
 
 
 def journeys_at(url: str) -> tuple[Answer, ...]:
-    """Pages that users may get: those of an OpenAPI document that need no parameter and answer below 400.
+    """Paths that users can get: those of an OpenAPI document that need no parameter and answer below 400.
 
-    Where there is none, "/"; where that does not answer either, the page that says that the service is well.
+    Without such paths "/"; if that does not answer either, the health page.
     """
     for path in DOCUMENTS:
         status, body = get(url, path)

@@ -32,7 +32,7 @@ def add_to(commands: Any, say: Say) -> None:
 
 
 def adopt_system(arguments: argparse.Namespace, say: Say) -> int:
-    """Look, write, say what was found; exit code 0, or 3 when questions are left."""
+    """Look at the system, write the files, print what was found; exit code 0, or 3 when questions are left."""
     out = arguments.out.resolve()
     paths = _targets(out, force=arguments.force)
     found = _look(arguments, out, say)
@@ -62,7 +62,7 @@ def _look(arguments: argparse.Namespace, out: Path, say: Say) -> FoundSystem:
 
 
 def _try_files(files: list[Path], name: str, entry: str, out: Path, say: Say) -> FoundSystem:
-    """Look at compose files or a Procfile, in a session of its own: nothing of a trial stays."""
+    """Look at compose files or a Procfile, in a separate session: nothing of the trial is left."""
     from pytest_anomod.safety import sessions
 
     session = sessions.new_session(out, f"adopt-{uuid.uuid4().hex[:6]}", "main")
@@ -84,7 +84,7 @@ def _try_files(files: list[Path], name: str, entry: str, out: Path, say: Say) ->
 
 
 def _targets(out: Path, *, force: bool) -> tuple[Path, Path]:
-    """The files to write; a conftest.py that is there stays. ScenarioError for what is in the way."""
+    """The files to write; an existing conftest.py is kept. ScenarioError for other files that exist already."""
     definition = out / DEFINITION
     if definition.exists() and not force:
         definition = out / MODULE
@@ -96,7 +96,7 @@ def _targets(out: Path, *, force: bool) -> tuple[Path, Path]:
 
 
 def _tell(found: FoundSystem, paths: tuple[Path, Path], say: Say) -> None:
-    """A table of what was found, and what to do next."""
+    """Print a table of what was found, and what to do next."""
     for service in found.services:
         port = "no port" if service.port is None else service.port.value or "the port it is told"
         calls = ", ".join(service.calls) or "nobody"

@@ -1,4 +1,4 @@
-"""Looks at the system of compose files: what the files tell, and once it is up what its entry serves."""
+"""Looks at the system of compose files: what is in the files, and what its entry serves once it is up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 
 
 def look_at_compose(files: Sequence[Path], *, name: str, entry: str, session: Session, say: Say) -> FoundSystem:
-    """What the files' system is; it is brought up once, unless it has no entry or can't be: that is then a question."""
+    """The system of the files, which is brought up once; a missing entry or a failed start becomes a question."""
     asked = ComposeFiles(files=tuple(map(str, files)))
     try:
         resolved = resolve(asked)
@@ -57,7 +57,7 @@ def _service(one: Found, described: Mapping[str, Any]) -> FoundService:
 
 
 def _why_called(callee: str, why: str) -> str:
-    """What the reasons for all calls say of one of them."""
+    """The part of the reasons for all calls that is about one of them."""
     return next((part.partition(": ")[2] for part in why.split(", ") if part.startswith(f"{callee}: ")), why)
 
 
@@ -71,7 +71,7 @@ def _entry_among(listed: Sequence[Found], entry: str) -> Answer | None:
 
 
 def _with_trial(found: FoundSystem, system: System, session: Session, say: Say) -> FoundSystem:
-    """What was found, with journeys and health page of the entry as they answered in a trial."""
+    """The system with the journeys and the health page of its entry that answered in a trial."""
     runtime = catalog.find("runtimes", "compose")
     why = runtime.refusal(system)
     if not why:

@@ -1,4 +1,4 @@
-"""What is found of a system: answers, each with where it came from, and questions that only its team can answer."""
+"""What adopt finds out about a system: answers, each with its origin, and questions that only its team can answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STORES = frozenset({ServiceKind.CACHE, ServiceKind.DOCSTORE, ServiceKind.QUEUE})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Something that was found, and where it came from."""
+    """An answer, and where it came from."""
 
     value: str
     why: str
@@ -38,7 +38,7 @@ class FoundService:
 
     @property
     def kind(self) -> ServiceKind:
-        """What it is for, by what it runs."""
+        """Its kind, by its engine."""
         return KINDS.get(self.engine.value, ServiceKind.APP)
 
 
@@ -58,7 +58,7 @@ def agents_answer(guess: Guess | None) -> Answer | None:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSystem:
-    """A system as far as it was found. `factory` is the function that defines it, `arguments` begin its call."""
+    """What was found of a system. `factory` is the function that defines it, `arguments` the first ones of its call."""
 
     name: str
     factory: str

@@ -1,4 +1,4 @@
-"""Looks at the system of a Procfile: starts it once, sees who listens where, who tells whom what, and asks each."""
+"""Looks at the system of a Procfile: starts it once, sees where services listen, finds calls, asks each service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 
 def look_at_procfile(file: Path, *, name: str, entry: str, session: Session, say: Say) -> FoundSystem:
-    """What a Procfile's system is, found by starting it once; DeploymentError when it can't be started."""
+    """The system of a Procfile, found by starting it once; DeploymentError when it can't be started."""
     lines = procfiles.read(file)
     if entry:
         said_entry(entry, list(lines))  # before anything is started
@@ -62,7 +62,7 @@ def look_at_procfile(file: Path, *, name: str, entry: str, session: Session, say
 
 
 def _trial(name: str, commands: Commands) -> System:
-    """The system with nothing known of it: a service is well while its process runs."""
+    """The system as it is defined before anything is known: a service is healthy while its process runs."""
     return System(
         name=name,
         services=tuple(
@@ -147,12 +147,12 @@ def _look(
 
 
 def _is_app(engine: Answer) -> bool:
-    """Whether a service is none of the stores that we know."""
+    """Whether a service is not a store of a known engine."""
     return engine.value in ("http", "")
 
 
 def _port_of(name: str, listened: list[int], told: int, movable: set[int]) -> tuple[Answer, dict[str, Answer]]:
-    """The port of a service ("": it takes ours), and the variables that have it do so."""
+    """The port of a service ("": it takes ours), and the variables that tell it the port."""
     if told in listened:
         return Answer(value="", why="it listened on the port that it was told as PORT"), {}
     port = listened[0]

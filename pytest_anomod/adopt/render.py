@@ -96,13 +96,13 @@ def _call(system: FoundSystem) -> Iterator[str]:
 
 
 def _line(text: str, why: str = "", depth: int = 1) -> list[str]:
-    """A line below its reason."""
+    """A line of code below the comment with its reason."""
     lines = [f"{_INDENT * depth}{_comment(why)}"] if why else []
     return [*lines, f"{_INDENT * depth}{text}"]
 
 
 def _comment(why: str) -> str:
-    """One line, whatever was said."""
+    """A comment of one line."""
     return f"# {' '.join(why.split())}"
 
 

@@ -1,1 +1,1 @@
-"""Finds what gives the label of a dataset away, and what is wrong with its cases; a rule a file in `rules`."""
+"""Finds leaks of a dataset's label, and defects of its cases; one file for each rule in `rules`."""

@@ -1,7 +1,7 @@
-"""Cases of AnoMod's published form: a folder a modality, in it a folder a case, files of Git LFS fetched or not.
+"""Cases of AnoMod's published form: a folder a modality with a folder a case, whether Git LFS has fetched files or not.
 
-Layout (EvoTestOps/AnoMod): SN_data/<modality>/<Case>_<stamp>_<kind>_<stamp>/, TT_data/<modality>/<case>/. What is there
-is read; of a file that is only a pointer of Git LFS its size and digest are known, and nothing else.
+Layout (EvoTestOps/AnoMod): SN_data/<modality>/<Case>_<stamp>_<kind>_<stamp>/, TT_data/<modality>/<case>/. Fetched files
+are read; of a file that is only a pointer of Git LFS just size and digest are known.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _read(folders: Mapping[str, Path], modality: str) -> pd.DataFrame | None:
 
 
 def pointer(path: Path) -> FileFacts | None:
-    """What a pointer of Git LFS says of its file; None for a file that is there."""
+    """Size and digest in a pointer of Git LFS; None for a file that was fetched."""
     if path.stat().st_size > 200:
         return None
     match = _POINTER.match(path.read_bytes())

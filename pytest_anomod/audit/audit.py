@@ -16,7 +16,7 @@ from pytest_anomod.model.errors import DatasetError
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """What was audited, and what each rule came to, by its name; a rule without findings has an empty tuple."""
+    """The material, and the findings of each rule by its name; a rule without findings has an empty tuple."""
 
     path: Path
     form: str
@@ -33,9 +33,9 @@ class Audited:
 
 
 def audit(path: Path, *, only: Sequence[str] = (), say: Callable[[str], object] = len) -> Audited:
-    """Ask every rule (or only those with one of these names) of the dataset at a path; `say` hears which is asked.
+    """Run every rule (or only those with one of these names) on the dataset at a path; `say` is told which one runs.
 
-    DatasetError when there is none there that can be read, or no rule has the name.
+    DatasetError when there is no readable dataset, or no rule has the name.
     """
     rules = [rule for rule in all_rules() if not only or rule.name in only]
     unknown = sorted(set(only) - {rule.name for rule in rules})

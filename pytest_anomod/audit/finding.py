@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class Severity(StrEnum):
     """How much a finding weighs; notes do not fail an audit."""
 
-    LEAK = "leak"  # something other than the anomaly tells which case, service or moment is anomalous
-    DEFECT = "defect"  # what a case holds is not what its label says, or can't be used for it
-    NOTE = "note"  # a figure that the rule came to, or why it could not be asked
+    LEAK = "leak"  # something other than the anomaly shows which case, service or moment is anomalous
+    DEFECT = "defect"  # a case does not hold what its label says, or can't be used for it
+    NOTE = "note"  # a figure that the rule computed, or why it could not run
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,5 +45,5 @@ class Rule:
 
 
 def note(what: str, **figures: Json) -> Finding:
-    """A figure that a rule came to, or why it could not be asked."""
+    """A figure that a rule computed, or why it could not run."""
     return Finding(severity=Severity.NOTE, what=what, figures=figures)

@@ -48,7 +48,7 @@ def warm_up(
 
 
 def steady(records: str, window_s: float) -> dict[str, Json]:
-    """Whether users are served; the first look waits up to two windows for it, a later one compares with the first."""
+    """Whether users are served; the first call waits up to two windows for that, later ones compare with the first."""
     with runs.watched():
         run = runs.find(records)
         seen = steadiness.look(Path(records), window_s, run.steady if run else None)
@@ -66,7 +66,7 @@ def steady(records: str, window_s: float) -> dict[str, Json]:
 def prepare(
     ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str, records: str
 ) -> dict[str, Json]:
-    """Bring the target into the state that the fault supposes; undone by `recover`."""
+    """Bring the target into the state that the fault needs; `recover` undoes it."""
     with runs.step(records, names.PREPARE):
         catalog.find("injectors", injector).prepare(_fault(fault), _attach(ref), target)
         return {"fault": fault["name"]}
@@ -92,7 +92,7 @@ def wait_baseline(records: str, baseline_s: float) -> dict[str, Json]:
 def inject(
     ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str, records: str
 ) -> dict[str, Json]:
-    """Put the fault in; answer what was done, where in the code, and which instances were there to be hit."""
+    """Inject the fault; return what was done, where in the code, and which instances the target had."""
     with runs.step(records, names.INJECT):
         deployment, thing = _attach(ref), _fault(fault)
         location = thing.locate(deployment, target)
@@ -163,7 +163,7 @@ def recover(
     records: str,
     unless_gone: bool = False,
 ) -> dict[str, Json]:
-    """Take the fault out; doing it twice is fine. `unless_gone`: not if it was seen to be gone in this run."""
+    """Recover the fault; idempotent. `unless_gone`: do nothing if the fault was seen to be gone in this run."""
     with runs.rollback(records, names.RECOVER):
         run = runs.find(records)
         if unless_gone and run is not None and _key(fault, target) in run.gone:
@@ -276,7 +276,7 @@ def _start_workload(ref: Mapping[str, Json], workload: Mapping[str, Json], recor
 
 
 def _have_it_ended(deployment: Deployment, handle: Mapping[str, Json]) -> Callable[[], None]:
-    """Have the guardian end the workload's process should we die; the workload looks after that itself as well."""
+    """Have the guardian end the workload's process if this process dies; the workload also ends by itself then."""
     if "pid" not in handle:
         return lambda: None
     entry = {"op": "process", "pid": handle["pid"], "start_time": handle["start_time"]}
@@ -286,7 +286,7 @@ def _have_it_ended(deployment: Deployment, handle: Mapping[str, Json]) -> Callab
 def _observer(
     ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str
 ) -> Callable[[], dict[str, Json]]:
-    """A function that looks at the world: {"active", "evidence", "time_unix_nano"}, and "error" if it could not."""
+    """A function that probes the fault: {"active", "evidence", "time_unix_nano"}, and "error" if it could not."""
     deployment, thing = _attach(ref), _fault(fault)
     carrier = catalog.find("injectors", injector)
 
@@ -294,7 +294,7 @@ def _observer(
         time_ns = clock.now_ns()
         try:
             looked = carrier.active(thing, deployment, target)
-        except Exception as error:  # a probe into a broken world may fail in any way; it saw nothing
+        except Exception as error:  # a probe of a broken system may fail in any way; it saw nothing
             return {
                 "time_unix_nano": time_ns,
                 "active": False,
@@ -316,7 +316,7 @@ def _fault(fault: Mapping[str, Json]) -> Any:
 
 
 def _key(fault: Mapping[str, Json], target: str) -> str:
-    """What tells a fault of a case from its others."""
+    """The key of a fault among the faults of a case."""
     return json.dumps([fault, target], sort_keys=True)
 
 

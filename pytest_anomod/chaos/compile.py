@@ -195,7 +195,7 @@ def _hypothesis(scenario: Scenario, ref: Mapping[str, Json], records: str, tempo
 
 
 def _spec(scenario: Scenario, tempo: Tempo) -> dict[str, Json]:
-    """What the workload needs to know; where the system's entry is, it hears when it is started."""
+    """The specification of the workload; it gets the URL of the entry when it is started."""
     workload, durations = scenario.workload, scenario.durations
     return {
         "system": scenario.system,
@@ -210,7 +210,7 @@ def _spec(scenario: Scenario, tempo: Tempo) -> dict[str, Json]:
 def _reference(scenario: Scenario) -> dict[str, Json]:
     """What a suite that is played over and over needs to know for its reference round; {} for other workloads.
 
-    Stores may be in no trace: where one is aimed at, who calls it counts `instead`. So do further targets.
+    A store may be in no trace: if the target is one, its callers count `instead`. So do further targets.
     """
     workload, durations = scenario.workload, scenario.durations
     if not isinstance(workload, Suite) or workload.once:

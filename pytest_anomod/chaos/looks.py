@@ -22,8 +22,8 @@ def streak(
 ) -> dict[str, Json]:
     """Look until `observe` was active without a break for `streak_s` and at least `looks` looks.
 
-    A streak that is under way at the timeout may still come to its end; one break after it is the end. Time in which
-    the machine is too busy does not count, as far as patience goes.
+    A streak that has begun at the timeout may still be completed; a break after the timeout ends the wait. Time in
+    which the machine is too busy does not count, up to the case's patience.
     """
     deadline = CalmDeadline(timeout_s, patience)
     streak_begin, first_ns, in_streak, total = clock.monotonic_s(), 0, 0, 0

@@ -1,4 +1,4 @@
-"""What the experiment under way has come to: the memory that the activities of one process share."""
+"""The state of the experiment that is being played, shared by the activities of one process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pytest_anomod.model.fault import Json
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Run:
-    """One experiment under way; `stopped_by` says what failed first, and then nothing more of the method is played.
+    """One experiment that is being played; once `stopped_by` says what failed, no more of the method is played.
 
-    `undone` is called once the workload has ended: the guardian need not see to it any more.
+    `undone` is called once the workload has ended, so that the guardian forgets it.
     """
 
     records: str
@@ -36,7 +36,7 @@ class Run:
 
 @dataclasses.dataclass(slots=True)
 class _Process:
-    """All there is in this process: open runs by their record file, what escaped an activity, and whether to hurry."""
+    """The state of this process: open runs by their record file, what escaped an activity, and whether to hurry."""
 
     runs: dict[str, Run] = dataclasses.field(default_factory=dict)
     escaped: list[BaseException] = dataclasses.field(default_factory=list)
@@ -57,7 +57,7 @@ def reset() -> None:
 
 
 def hear_edges(on_edge: Callable[[str], None]) -> None:
-    """Have edges told that an activity passes by itself: a window that begins anew."""
+    """Set who is told of edges that an activity passes by itself: a window that begins anew."""
     _process.on_edge = on_edge
 
 
@@ -99,7 +99,7 @@ def escaped() -> tuple[BaseException, ...]:
 
 
 def hurry() -> None:
-    """Someone waits for us to end: cut short what is only waiting."""
+    """End all mere waiting soon, because the process is to end."""
     _process.hurry = True
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while an experiment is played: end what is going on, undo in peace, then tell the caller."""
+"""Handles Ctrl-C and SIGTERM while an experiment is played: ends the method, undoes all, then raises."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Interrupts:
             _set(number, self._originals[number])
 
     def error(self) -> BaseException | None:
-        """What the caller is to hear: Terminated, KeyboardInterrupt, or None when no signal came."""
+        """What to raise for the caller: Terminated, KeyboardInterrupt, or None when no signal came."""
         if self.caught is None:
             return None
         if self.caught == signal.SIGTERM:

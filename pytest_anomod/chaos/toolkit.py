@@ -1,4 +1,4 @@
-"""Plays an experiment with Chaos Toolkit, in this process, with its traps closed; see the table in the design notes."""
+"""Plays an experiment with Chaos Toolkit, in this process, and works around what it swallows or gets wrong."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def play(experiment: Mapping[str, Json], *, on_edge: Callable[[str], Any]) -> di
 def problems(journal: Journal) -> tuple[str, ...]:
     """What went wrong while the experiment was played, judged activity by activity; empty when all was well.
 
-    The toolkit's own status is not asked: it says "completed" of a case in which nothing was injected.
+    The toolkit's own status is not used: it is "completed" also for a case in which nothing was injected.
     """
     found = [*_gate_problems(journal)]
     found += [f"{activity.name} failed: {_why(activity)}" for activity in journal.played if not activity.succeeded]
@@ -137,7 +137,7 @@ class _Watch(RunEventHandler):
             self.pass_edge("end")
 
     def _stopped(self) -> bool:
-        """Whether the activity that begins will refuse to act: then it opens no window."""
+        """Whether the activity that begins will not act: then it opens no window."""
         entries = self.journal.get("run") or []
         return bool(self.errors) or any(entry.get("status", "succeeded") != "succeeded" for entry in entries)
 
@@ -158,7 +158,7 @@ def _undo(
     cause: BaseException | None,
     tb: TracebackType | None,
 ) -> None:
-    """Do what the rollbacks had to and did not do; what fails becomes a note of the cause, never its replacement."""
+    """Play the rollbacks that failed or were not played; an error becomes a note of the cause, never replaces it."""
     watch.interrupts.undoing = True
     entries = watch.journal.setdefault("rollbacks", [])
     done = {entry["activity"]["name"] for entry in entries if entry.get("status") == "succeeded"}
@@ -257,7 +257,7 @@ def _only_one() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Chaos Toolkit's loggers speak of wanted deviations as fatal; the journal says all of it better."""
+    """Silence Chaos Toolkit's loggers: they report intended deviations as fatal, and the journal has all of it."""
     loggers = [logging.getLogger(name) for name in ("chaostoolkit", "chaostoolkit-lib")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -48,7 +48,7 @@ class CalmDeadline:
         return self._left_s <= 0
 
     def said(self) -> str:
-        """What was not counted, as the end of a sentence; "" when all was."""
+        """The time that was not counted, as the end of a sentence; "" if all was counted."""
         return f" ({self.busy_s:.0f} s more while the machine was too busy)" if self.busy_s >= 1 else ""
 
 
@@ -63,7 +63,7 @@ def busy_now() -> bool:
 
 
 def calm_window(length_s: float, patience: Patience, begin_anew: Callable[[], object], what: str) -> dict[str, Json]:
-    """Wait for a window of that length in which the machine was calm; where it began, and how often it began anew.
+    """Wait for a window of that length in which the machine was calm; return its start, and how often it began anew.
 
     One that turns out too busy begins anew, and `begin_anew` is called. BusyMachineError, with the figures, when
     patience ends first.

@@ -57,7 +57,7 @@ def run_checks(view: CaseView) -> tuple[Finding, ...]:
 
 
 def _answered(question: str, check: Check, view: CaseView) -> Iterator[Finding]:
-    """What a check finds; of a compound case what is asked of each fault by itself."""
+    """What a check finds; for a compound case, the findings on each fault."""
     own = question in OF_EACH and (question != "impact" or view.scenario.in_turn)
     if not own or not view.scenario.further:
         yield from _run(question, check, view)
@@ -91,7 +91,7 @@ def request_labels(view: CaseView) -> dict[str, Any] | None:
 def _labelled(view: CaseView, what: str, make: Callable[[], Made]) -> Made | None:
     try:
         return make()
-    except Exception as error:  # a label that can't be made is missing, and the case is a case all the same
+    except Exception as error:  # without these labels the case is still a case
         view.kept.setdefault("label problems", []).append(f"the {what} could not be worked out: {error!r}")
         return None
 
@@ -122,7 +122,7 @@ def _run(question: str, check: Check, view: CaseView) -> tuple[Finding, ...]:
     try:
         found = _ask(question, check, view)
         return (found,) if isinstance(found, Finding) else tuple(found)
-    except Exception as error:  # whatever goes wrong in a check is a word on the case, not the end of the session
+    except Exception as error:  # an error in a check is a finding of the case, and does not end the session
         frame = traceback.extract_tb(error.__traceback__)[-1]
         last = traceback.format_exception_only(error)[-1].strip()
         crashed = Finding(

@@ -43,9 +43,9 @@ class Answer(StrEnum):
 class Answers:
     """Arrays with an element a row of the API responses, in their order.
 
-    `outcomes` are numbers into OUTCOMES. `bounds_ms` is above what an answer is slow (NaN: unknown), `bounds_of` whose
-    bound that is, as numbers into BOUNDS. `affected` is 1, 0 or -1 (unknown), and so is `reaches`: whether the root
-    cause has a part in the request's trace.
+    `outcomes` are numbers into OUTCOMES. An answer above `bounds_ms` is slow (NaN: unknown); `bounds_of` says where
+    that bound comes from, as numbers into BOUNDS. `affected` is 1, 0 or -1 (unknown), and so is `reaches`: whether the
+    root cause has a part in the request's trace.
     """
 
     table: Table
@@ -98,7 +98,7 @@ def _answers(view: CaseView) -> Answers:
     affected = np.where(outcomes == OUTCOMES.index(Answer.OK), 0, 1)
     affected[outcomes == OUTCOMES.index(Answer.UNKNOWN)] = -1
     reaches = _reaches(view, rows)
-    affected[(outcomes == OUTCOMES.index(Answer.SLOW)) & (reaches == 0)] = -1  # so may be any request, once in a while
+    affected[(outcomes == OUTCOMES.index(Answer.SLOW)) & (reaches == 0)] = -1  # any request may be slow now and then
     affected[~_under_fault(view, rows)] = 0
     return Answers(
         table=rows, outcomes=outcomes, bounds_ms=bounds, bounds_of=whose, affected=affected, reaches=reaches
@@ -155,7 +155,7 @@ def _under_fault(view: CaseView, rows: Table) -> np.ndarray:
 
 
 def _other_content(view: CaseView, rows: Table) -> np.ndarray:
-    """Which answers have a shape or a size that their endpoint's baseline does not know.
+    """Which answers have a shape or a size that does not occur in their endpoint's baseline.
 
     Only of endpoints whose contents moved by the statistics of the verdict: new shapes come by chance, too.
     """

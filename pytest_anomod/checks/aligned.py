@@ -1,4 +1,4 @@
-"""Do all modalities tell the same time: rows inside the timeline, spans inside each other, phases true to the clock?"""
+"""Do all modalities have the same clock: rows inside the timeline, spans inside each other, phases by their times?"""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ class CallGraph:
     def edges(self) -> Mapping[Edge, str]:
         """All edges, each with who knows of it: SPANS, or DECLARED where the caller sends no spans.
 
-        Nobody was called by a service that nobody called (its callers send spans), nor is a service called by others
-        than its spans name if all that it answered has a span above.
+        Left out are declared calls of a service that was not called itself (its callers send spans), and declared calls
+        to a service whose SERVER spans all have a span above: those spans name its callers.
         """
         traced = {caller for caller, _ in self.calls} | set(self.table.labels("service_name").names)
         called = {callee for _, callee in self.calls}

@@ -13,7 +13,7 @@ WINDOWS = {"baseline": names.BASELINE, "anomaly": names.HOLD, "recovery": names.
 
 
 def check_calm(view: CaseView) -> Finding:
-    """What the windows said of the machine; a window that was never reached says nothing."""
+    """How busy the machine was in each window; a window that was never reached is left out."""
     journal = view.journal
     said = {what: _said(view, name) for what, name in WINDOWS.items()}
     if view.scenario.in_turn:

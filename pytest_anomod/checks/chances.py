@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def fisher(before: tuple[int, int], after: tuple[int, int]) -> float:
-    """One-sided Fisher p that the share of events rose; each argument is (events, rows)."""
+    """One-sided p of Fisher's exact test that the share of events rose; each argument is (events, rows)."""
     import numpy as np
 
     (first, n), (second, m) = before, after

@@ -1,9 +1,10 @@
-"""Is everything there: rows in every window of all modalities that the system has, none lost, the load as ordered?"""
+"""Is the case complete: rows in every window of all modalities that the system has, none lost, the declared load?"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_anomod.checks.lost import lost_spans
 from pytest_anomod.checks.tables import Table, table
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.modality import MODALITIES, in_order
@@ -47,18 +48,20 @@ def check_complete(view: CaseView) -> Finding:
     totals = ", ".join(f"{name} {sum(rows.values()):,}" for name, rows in counts.items())
     traced = f"{joined} of {answered} answers have a trace" if answered else "no answer is asked for a trace"
     rest = f"not there: {', '.join(given)}" if given else "nothing is missing"
-    message = "; ".join(problems) or f"rows: {totals}; {traced}; {rest}"
+    lost = lost_spans(view)
+    gone = f"; at least {lost} spans were lost" if lost else ""
+    message = "; ".join(problems) or f"rows: {totals}; {traced}{gone}; {rest}"
     return Finding(
         check="complete", question="complete", outcome=Outcome.BROKEN if problems else Outcome.PROVEN, message=message,
         evidence={"rows": counts, "dropped": dict(view.dropped), "arrivals_per_second": rates, "joined": joined,
-                  "answered": answered, "absent": given},
+                  "answered": answered, "spans_lost_at_least": lost, "absent": given},
     )  # fmt: skip
 
 
 def _mishaps(view: CaseView) -> list[str]:
-    """What went wrong on the way, but for a fault that did not get in: that is for `mechanism` to say, not a loss.
+    """What went wrong while the case was played, except that the fault did not get in: `mechanism` reports that.
 
-    What was not played because of that is its consequence.
+    Activities that were not played for that reason are left out too.
     """
     failed = [activity.name for activity in view.journal.played if not activity.succeeded]
     if not failed or names.unnumbered(failed[0])[0] not in (names.INJECT, names.SEEN):
@@ -79,8 +82,8 @@ def _counts(rows: Table) -> dict[str, int]:
 def _empty_windows(view: CaseView, counts: dict[str, dict[str, int]]) -> list[str]:
     """Windows without rows of a modality; a window in which nobody was answered may well have no logs and no traces.
 
-    Nor need a request begin in it, when the workload is a closed loop that waits for one all the while. Of modalities
-    that may be silent nothing is asked.
+    A window may also have no request if the workload is a closed loop that waits for one answer throughout. Modalities
+    that may be silent are left out.
     """
     problems = []
     counts = {name: rows for name, rows in counts.items() if name not in view.may_be_silent}

@@ -43,7 +43,7 @@ class Cut:
         """API responses of both windows; in the first only those that also ended in it.
 
         What began in the baseline and ended in the onset belongs to neither. Requests that had hardly begun when the
-        workload ended (CUT_OFF_S) are not there: nobody knows how they would have ended.
+        workload ended (CUT_OFF_S) are left out: how they would have ended is unknown.
         """
         responses(self.view)
         before, after = self.pair("api_responses")
@@ -62,9 +62,9 @@ class Cut:
         return self._spans("CLIENT")
 
     def known(self, rows: Rows) -> Rows:
-        """The rows without those of a suite's steps that the first window never saw: nobody knows what is usual there.
+        """The rows without those of a suite's steps that the first window does not have: nothing is usual there.
 
-        They count in rates alone, for a suite whose round is longer than a window is asked all the while.
+        They count in rates alone, because a round of the suite may be longer than a window.
         """
         import numpy as np
 

@@ -1,4 +1,4 @@
-"""Series from a service's metrics: which are looked at, how a counter becomes a figure, and what counts as a change."""
+"""Series from a service's metrics: which are watched, how a counter becomes a figure, and what counts as a change."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ SETTINGS = ("redis_maxmemory_bytes",)
 
 
 def gauge_series(cut: Cut, service: str) -> Iterator[Series]:
-    """The watched metrics of a service as a sample a scrape; those it has none of are left out."""
+    """The watched metrics of a service, one sample a scrape; metrics that it does not have are left out."""
     for gauge in WATCHED:
         if (service, gauge.metric) not in scrapes(cut.view):
             continue

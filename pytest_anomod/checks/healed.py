@@ -1,4 +1,4 @@
-"""Is all well again: fault out, rollback done, users served as before; and since when?"""
+"""Has the system healed: fault out, rollback done, users served as before; and since when?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Did a user feel it: errors, latency, content or throughput at the gateway?"""
+"""Did users feel the fault: errors, latency, content or throughput at the gateway?"""
 
 from __future__ import annotations
 

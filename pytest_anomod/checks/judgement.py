@@ -1,4 +1,4 @@
-"""From findings to a verdict by a table of rules, and the verdict in words."""
+"""Turns findings into a verdict by a table of rules, and explains the verdict."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ RULES = (
     Rule(verdict=Verdict.BROKEN, when=lambda case: bool(case.broken or case.unasked)),
     Rule(verdict=Verdict.BROKEN, because=("complete", "aligned"),
          when=lambda case: case.failed("complete") or case.failed("aligned")),
-    # whatever the machine did meanwhile: a calmer one would not have shown a fault that was not in
+    # however busy the machine was: a calm one would not have shown a fault that was not in
     Rule(verdict=Verdict.INEFFECTIVE, because=("mechanism",),
          when=lambda case: case.injected and not case.proven("mechanism")),
     Rule(verdict=Verdict.CONTAMINATED, because=("steady",), when=lambda case: case.failed("steady")),
@@ -108,7 +108,7 @@ RULES = (
          when=lambda case: case.control and (case.proven("symptom") or case.proven("impact"))),
     Rule(verdict=Verdict.NORMAL, when=lambda case: case.control),
     Rule(verdict=Verdict.INEFFECTIVE, because=("mechanism",), when=lambda case: not case.proven("mechanism")),
-    # who does not heal on a busy machine may heal on a calm one
+    # a system that does not heal on a busy machine may heal on a calm one
     Rule(verdict=Verdict.CONTAMINATED, because=("calm", "healed"),
          when=lambda case: case.failed("healed") and case.failed("calm")),
     Rule(verdict=Verdict.BROKEN, because=("healed",), when=lambda case: case.failed("healed")),
@@ -116,14 +116,14 @@ RULES = (
     Rule(verdict=Verdict.EFFECTIVE, because=("symptom",), answer=Outcome.NOT_ASKED,
          when=lambda case: case.proven("impact") and not case.failed("symptom"),
          meaning="the fault was in, users felt it, and all healed; nothing tells how the target itself answered"),
-    # what did not show on a busy machine may show on a calm one
+    # an effect that did not show on a busy machine may show on a calm one
     Rule(verdict=Verdict.CONTAMINATED, because=("calm",),
          when=lambda case: case.failed("calm") and not case.proven("impact")),
     Rule(verdict=Verdict.TOLERATED, because=("impact",), when=lambda case: case.proven("symptom")),
     Rule(verdict=Verdict.TOLERATED, because=("symptom", "impact"),
          when=lambda case: case.compound and case.some("symptom"),
          meaning="all faults were in, but not each of them showed, or was felt"),
-    # users were hit while the target showed nothing: the label would name the wrong service
+    # users were affected while the target showed nothing: the label would name the wrong service
     Rule(verdict=Verdict.CONTAMINATED, because=("impact",), answer=Outcome.PROVEN,
          when=lambda case: case.proven("impact"),
          remark="users were hit, yet the target shows nothing: something else may have hit them"),

@@ -1,4 +1,4 @@
-"""Which source lines of a service ran in one window and not in another: a figure of sets, with chance kept out."""
+"""Compares the source lines of a service that ran in two windows, without those that vary by chance."""
 
 from __future__ import annotations
 

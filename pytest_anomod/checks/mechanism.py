@@ -14,7 +14,7 @@ HELD_RATIO = 0.8
 
 
 def check_mechanism(view: CaseView) -> Finding:
-    """Judge the fault by what the probe saw, never by the injector's own answer."""
+    """Judge by what the probe saw, never by what the injector returned."""
     journal = view.journal
     inject, seen, hold = (journal.activity(name) for name in (names.INJECT, names.SEEN, names.HOLD))
     if view.scenario.is_control:

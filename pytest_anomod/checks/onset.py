@@ -1,4 +1,4 @@
-"""When a figure began to be bad: the change point of a sequence of good and bad rows, and how well it is known."""
+"""Finds when a figure became bad: the change point of a sequence of good and bad rows, and its uncertainty."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class Onset(NamedTuple):
     def before(self, cause: Onset) -> bool:
         """Whether this was over before the cause began, however wrong both may be.
 
-        Who waits for a cause is done after it, or gives up while it is under way: never before it has begun.
+        A caller that waits for a cause ends after it, or gives up while it is under way: never before it has begun.
         """
         return self.time_ns + self.give_ns + cause.give_ns < cause.begin_ns
 
     def earlier(self, cause: Onset) -> bool:
-        """Whether this was there to be seen before the cause was."""
+        """Whether this could be seen before the cause could."""
         return self.time_ns + self.give_ns + cause.give_ns < cause.time_ns
 
 
 def onset(cut: Cut, rows: Rows, bad: np.ndarray) -> Onset | None:
     """When the bad rows began that stayed, of rows from the baseline to the end of the second window.
 
-    A row's effect is there when it ends. The change point is the minimum of the cumulative sum, in order of end, of
-    what is more than half-way between the shares of bad rows in both windows (Page 1954). None when no share rose.
+    A row counts at its end. The change point is the minimum of the cumulative sum, in order of end, of each row (1 if
+    bad, else 0) less the mean of the shares of bad rows in both windows (Page 1954). None when no share rose.
     """
     import numpy as np
 

@@ -46,7 +46,7 @@ SILENT_MOST = 0.5
 
 
 def propagation(view: CaseView, findings: Sequence[Finding]) -> Propagation:
-    """All steps that the fault took or could have taken; of a control there are none."""
+    """All steps that the fault took or could have taken; none for a control."""
     return kept(view, "propagation", lambda: _propagation(view, findings))
 
 
@@ -77,7 +77,7 @@ class _Spread:
 
     @property
     def root(self) -> str:
-        """Where it all began."""
+        """The root cause."""
         return self.cut.view.scenario.target
 
     @cached_property

@@ -139,7 +139,7 @@ def began(hop: Hop, found: Onset | None) -> Hop:
 
 
 def telling(moved: Sequence[Shift]) -> Shift:
-    """Of figures that moved, the strongest first, the one that says most: failures, else the strongest."""
+    """The most telling of some figures that moved, strongest first: the first of failures, else the strongest."""
     return next((shift for shift in moved if shift.figure in ("errors", "unanswered")), moved[0])
 
 
@@ -188,6 +188,6 @@ def _asked(view: CaseView) -> list[str]:
 
 
 def _done(view: CaseView) -> Mapping[str, Any]:
-    """What the injector said that it did."""
+    """What the injector returned."""
     inject = view.journal.activity(names.INJECT)
     return inject.output if inject is not None and isinstance(inject.output, Mapping) else {}

@@ -1,4 +1,4 @@
-"""What each span and each response of a case is, worked out once for all windows: failed, own time, callee."""
+"""Facts on each span and each response of a case, computed once for all windows: failed, own time, callee."""
 
 from __future__ import annotations
 

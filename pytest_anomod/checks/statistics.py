@@ -106,7 +106,7 @@ def block_length_s(length_s: float) -> float:
 
 
 def calm(stretch: Stretch) -> Stretch:
-    """The window without its highest burst: a stall, wherever it fell, is taken out of either side alike."""
+    """The window without its highest burst, so that a stall in either window counts alike."""
     return stretch.where(_calm_rows([stretch], Samples.of([stretch.values])))
 
 
@@ -140,7 +140,7 @@ def without_bursts(stretches: Sequence[Stretch], scores: np.ndarray) -> np.ndarr
 
 
 def _settle(shift: Shift, p_corrected: float) -> Shift:
-    """The draft with its corrected p, and the word on whether it moved."""
+    """The draft with its corrected p, and whether it moved."""
     why_not = shift.why_not
     if not why_not and p_corrected > ALPHA:
         why_not = f"p above {ALPHA:g}"

@@ -94,7 +94,7 @@ def _judge(
 
 
 def _history(view: CaseView) -> dict[str, int]:
-    """Requests of the history, and how many failed; {} where there was none. Of a suite nothing is asked."""
+    """Requests of the history, and how many failed; {} without a history, and for suites."""
     window = view.timeline.window(Phase.HISTORY)
     if window is None or window.length_s <= 0 or view.scenario.workload.closed_loop:
         return {}

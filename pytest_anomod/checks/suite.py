@@ -1,4 +1,4 @@
-"""Does a suite do what it is for, or is it refused: without a login nearly every answer is an error, each as usual."""
+"""Is a suite served, or refused for lack of a login? Then nearly every answer is an error, in the baseline too."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_suite(view: CaseView) -> Iterator[Finding]:
     """A warning where over half of a suite's answers are errors, where more requests are refused for want of a login
     than have one, or where over half of its tests fail with nothing broken.
 
-    It decides no verdict: bad requests may be meant, and what is usual is what the fault is compared with.
+    It decides no verdict: bad requests may be intended, and the fault is compared with what is usual.
     """
     if not view.scenario.workload.closed_loop:
         return

@@ -1,4 +1,4 @@
-"""Did the target itself show it: its spans, its callers' calls, its logs, metrics and executed lines?"""
+"""Did the target itself show the fault: its spans, its callers' calls, its logs, metrics and executed lines?"""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def check_symptom(view: CaseView) -> Finding:
 def _unseen(view: CaseView) -> str:
     """Why figures that did not move leave it open whether the target showed the fault; "" when they don't.
 
-    How fast it answers, and what it answers, is in traces alone (and at the gateway, for what users ask themselves).
-    What a fault does on the way to it is in the spans of its callers alone.
+    Only traces say how fast it answers, and what (and the gateway, if users call it directly). Only the spans of its
+    callers show a fault on the way to it.
     """
     target = view.scenario.target
     if view.scenario.is_control:
@@ -61,7 +61,7 @@ def target_shifts(cut: Cut) -> tuple[Shift, ...]:
         *log_series(cut, target),
         *gauge_series(cut, target),
         *answer_series(cut, target),
-        # code alone changes what is answered and nothing else; sizes grow in healthy services, too
+        # only a fault in code changes answers and nothing else; sizes grow in healthy services too
         *(size_series(cut, target) if getattr(cut.view.scenario.fault, "function", "") else ()),
     ]
     tested = compare(series, pace=cut.pace)

@@ -49,7 +49,7 @@ class Labels:
 
 
 class Table:
-    """A table of a case in time order; made of nothing (None) it has no rows, and every column."""
+    """A table of a case in time order; made of None it has no rows, and every column."""
 
     def __init__(self, frame: Any) -> None:
         import numpy as np

@@ -1,4 +1,4 @@
-"""Turns one column of a collector into a checked Arrow array; what few values stand for many rows is looked at once."""
+"""Turns one column of a collector into a checked Arrow array; equal values are checked once."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _dump(value: Json, known: dict[str, str]) -> str:
     if text is None:
         try:
             text = _ENCODER.encode(value)
-        except (TypeError, ValueError):  # it holds what JSON has no words for
+        except (TypeError, ValueError):  # it holds values that JSON does not have
             text = _ENCODER.encode(files.plain(value))
         known[key] = text
     return text

@@ -1,4 +1,4 @@
-"""Which columns tell what was observed, and no label: a list for each modality of all that may be read blindly."""
+"""Lists for each modality the columns that were observed and give no label away: all that may be read blindly."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def whole_coverage(frame: pd.DataFrame, time_ns: int) -> pd.DataFrame:
 def split_coverage(frame: pd.DataFrame, start_ns: int, alarm_ns: int) -> pd.DataFrame:
     """Coverage with one row a line for the stretch before the alarm, and one for that after it, at these times.
 
-    Each is that of the stretch's last window: in the one before (the fault goes in), lines still run as ever.
+    Each is the last window of its stretch: in the window before it, while the fault goes in, healthy lines still run.
     """
     import pandas as pd
 

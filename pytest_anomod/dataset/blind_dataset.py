@@ -1,4 +1,4 @@
-"""A dataset read blindly: all telemetry, no label; for who trains, tries out or submits a method."""
+"""A dataset read blindly: all telemetry, no label; to train, try or submit a method."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Cases that are there twice: a scenario that was played with one seed by two machines, as when one was given up.
+"""Sets aside cases of a scenario that two machines played with the same seed.
 
-What comes from several machines may hold such: nobody tells whether a machine that is not heard of works on.
+That happens when a machine was given up, and went on working all the same.
 """
 
 from __future__ import annotations

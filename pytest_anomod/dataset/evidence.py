@@ -1,4 +1,4 @@
-"""What a method is given of a case: the telemetry it is granted, and what everybody knows of the system; no label."""
+"""What a method gets of a case: the telemetry that it is granted, and public facts of the system; no label."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class Rows:
 class Evidence(ModalityTables):
     """One case as a method sees it: rows with start_ns <= time_unix_nano < end_ns of the modalities in `granted`.
 
-    Who ranks causes gets the moment of the alarm, `alarm_ns`: rows before it are normal, rows from it on are not.
-    Who detects gets none (alarm_ns is None): it scores every bin of `bin_s` seconds, `bins` are their starts, and
-    the first `history_s` seconds are known to be normal. `case_id` says nothing of the case; `seed` is for methods
-    that draw lots. Don't change frames: methods share them.
+    A method that ranks causes gets the time of the alarm, `alarm_ns`: rows before it are normal, rows from it on are
+    not. A method that detects gets none (alarm_ns is None): it scores every bin of `bin_s` seconds, `bins` are their
+    starts, and the first `history_s` seconds are known to be normal. `case_id` has no meaning; `seed` is for methods
+    that draw random numbers. Don't change frames: methods share them.
     """
 
     case_id: str
@@ -131,12 +131,12 @@ class Evidence(ModalityTables):
         return frame[frame["time_unix_nano"] < self.normal_until_ns]
 
     def after(self, modality: str) -> pd.DataFrame:
-        """The rows from the alarm on (of who detects: after the history)."""
+        """The rows from the alarm on (for a method that detects: after the history)."""
         frame = self.table(modality)
         return frame[frame["time_unix_nano"] >= self.normal_until_ns]
 
     def kept(self, modality: str, what: str, make: Callable[[], Made]) -> Made:
-        """What several methods work out of a modality of this case, made once."""
+        """What several methods compute from a modality of this case, made once."""
         source = self._source(modality)
         if what not in source.kept:
             source.kept[what] = make()
@@ -165,7 +165,7 @@ def alarm_evidence(case: DatasetCase, *, shift_s: float = 0.0, seed: int = 0) ->
     """What a method that ranks causes is given: history and baseline to the end of the anomaly, split by the alarm.
 
     With faults in turn, to the end of the last. The alarm is the moment at which the first fault went in, as in RCAEval
-    and in the evaluation of BARO, moved by `shift_s` for who wants to know what a late or early detector costs.
+    and in the evaluation of BARO, moved by `shift_s` to measure what a late or early detector costs.
     EvaluationError when the case has no such windows.
     """
     baseline, onset = (case.timeline.window(phase) for phase in (Phase.BASELINE, Phase.ONSET))

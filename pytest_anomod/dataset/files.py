@@ -1,4 +1,4 @@
-"""Files that are either wholly there or not at all, and disk errors turned into words."""
+"""Writes files that appear whole or not at all, and turns disk errors into messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEMPORARY_SUFFIX = ".tmp"
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes its name only once all of it is on disk; DatasetError when the disk refuses.
+    """A file to write that gets its name only once all of it is on disk; DatasetError for an error of the disk.
 
     In an object store it is one object, which is there as a whole or not at all.
     """
@@ -83,7 +83,7 @@ def plain(value: Json) -> Json:
 
 
 def refusal(error: OSError, path: Path) -> DatasetError:
-    """The disk's no as a DatasetError that says what to do."""
+    """An error of the disk as a DatasetError that says what to do."""
     if error.errno in FULL:
         where = existing_parent(path)
         return DatasetError(

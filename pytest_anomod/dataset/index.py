@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def write_index(out: str | os.PathLike[str]) -> dict[str, Json]:
     """Write dataset.json, cases.parquet and README.md for all cases below `out`; return the content of dataset.json.
 
-    Files that are right already are left alone. Any number of processes may do this at once: they take turns,
-    and each looks anew, so that the last one to write has seen all cases. Cases that are incomplete or damaged are
+    Files that are up to date are not written. Any number of processes may do this at once: they take turns, and each
+    reads the cases again, so that the last one to write has seen all of them. Cases that are incomplete or damaged are
     listed in dataset.json under `incomplete` with the reason. DatasetError when `out` is no directory or its
     dataset.json is of a newer format.
     """

@@ -108,7 +108,7 @@ def _has_default(field: dataclasses.Field[Any]) -> bool:
 
 
 def _defaults() -> dict[str, Json]:
-    """What stands for fields in a row that was written before labels had them."""
+    """Values of fields for a row that was written before labels had these fields."""
     fields = [field for field in dataclasses.fields(Label) if _has_default(field)]
     made = {field.name: field.default for field in fields if field.default_factory is dataclasses.MISSING}
     return made | {field.name: "{}" for field in fields if field.default_factory is not dataclasses.MISSING}

@@ -1,4 +1,4 @@
-"""The label's own tables beside label.parquet: a row a step of the fault's way, and a row a request of the users.
+"""The label's own tables beside label.parquet: a row a step of the propagation, and a row a request of the users.
 
 They are no modalities: they are not in `tables` of case.json, and nothing that reads blindly can ask for them.
 """

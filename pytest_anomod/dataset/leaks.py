@@ -1,4 +1,4 @@
-"""Finds what must never be in telemetry: words that give the label away, and secrets in clear; pure."""
+"""Finds text that must not be in telemetry: words that give the label away, and secrets in clear; pure."""
 
 from __future__ import annotations
 

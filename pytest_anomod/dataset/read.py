@@ -84,9 +84,9 @@ def load_dataset(
     `phases` keeps only rows of these phases (recovering and recovered are the two parts of a recovery), `columns` only
     these columns of each table (case_id, time_unix_nano, phase and the label's columns come along always). An attempt
     that was contaminated and played again is left out unless `superseded`. `blind` gives telemetry without labels (see
-    BlindDataset); then phases can't be chosen by, they are labels. Only complete cases are read. The index is used when
-    it is up to date and done without when not. DatasetError when there is no dataset at `path`, when it is of a newer
-    format, when a file is damaged, or when a filter names what can't be.
+    BlindDataset); then `phases` is an error, because phases are labels. Only complete cases are read. The index is used
+    when it is up to date and done without when not. DatasetError when there is no dataset at `path`, when it is of a
+    newer format, when a file is damaged, or when a filter names what can't be.
     """
     root = layout.place(path)
     check_root(root)
@@ -282,7 +282,7 @@ def _fine_phases(table: pa.Table, row: Mapping[str, Json]) -> pa.Array:
 
 
 def _superseded(row: dict[str, Json]) -> dict[str, Json]:
-    """The row of a case that was played again; its own label could not know."""
+    """The row of a case that was played again, which its own label does not say."""
     return {**row, "usable": False, "unusable_because": [*(row.get("unusable_because") or ()), SUPERSEDED]}
 
 

@@ -138,7 +138,7 @@ class DatasetCase(ModalityTables):
 
 
 def _broken(label: Label) -> str:
-    """What was broken where, in words."""
+    """The fault and the root cause as a phrase."""
     causes = [(cause.fault, cause.root_cause_service) for cause in label.causes] or [(label.fault, label.target)]
     return " and ".join(f"{fault} at {target}" for fault, target in causes)
 

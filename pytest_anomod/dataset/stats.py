@@ -1,4 +1,4 @@
-"""Counts what a dataset holds, beside the figures of the AnoMod paper, and shows what each case did to its users."""
+"""Counts what a dataset holds, beside the figures of the AnoMod paper, and shows the effect of each case on users."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Cases in an object store: they are sent as soon as they are whole, and case.json, which makes them a case, last.
+"""Sends cases to an object store as soon as they are complete, case.json last.
 
-They are recorded in a directory of this machine that belongs to the store's URL, and stay there until all of a case is
-in the store: what a run leaves there because it was killed, or the store was away, the next run to that URL sends.
+They are recorded in a directory of this machine that belongs to the store's URL, and stay there until the whole case is
+in the store. If the run is killed, or the store is not reachable, the next run to that URL sends them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pytest_anomod.model.errors import DatasetError
 
 
 def waiting_room(url: str) -> Path:
-    """The directory of this machine in which cases of a store are recorded, and wait until they are sent."""
+    """The directory of this machine in which cases of a store are recorded and kept until they are sent."""
     return make_directory(state_root() / "out" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16])
 
 
 def check_store(url: str) -> None:
-    """DatasetError when a store can't be had or written to: seen before a system is brought up for nothing."""
+    """DatasetError when a store can't be reached or written to; called before a system is brought up for nothing."""
     probe = layout.place(url) / f".anomod-{uuid.uuid4().hex}{files.TEMPORARY_SUFFIX}"
     with _told(url):
         probe.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def send_case(directory: Path, url: str) -> bool:
 
 
 def send_all(url: str) -> int:
-    """Send the whole cases that wait for a store; how many. What is half a case stays."""
+    """Send the complete cases that are kept for a store; return how many. Incomplete ones stay."""
     room = waiting_room(url)
     whole = [directory for directory in layout.case_directories(room) if layout.is_complete(directory)]
     return sum(send_case(directory, url) for directory in whole)
@@ -70,7 +70,7 @@ def _send(here: Path, there: Path, size: int) -> None:
 
 @contextlib.contextmanager
 def _told(url: str) -> Iterator[None]:
-    """What a store's own library raises, which has errors of its own make, as ours."""
+    """Turn the errors of a store's own library into ours."""
     try:
         yield
     except DatasetError:

@@ -51,7 +51,7 @@ FILLED_IN = frozenset({"case_id", "phase", "phase_end"})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What became of a table: rows written, rows left out because they lie outside the timeline, rows a phase."""
+    """Counts of a written table: rows written, rows left out because they lie outside the timeline, rows a phase."""
 
     rows: int
     outside: int

@@ -1,4 +1,4 @@
-"""Checks what the tables of a case say: do responses join to traces, does anything give the label or a secret away?"""
+"""Checks the content of a case's tables: do responses join traces, does anything give the label or a secret away?"""
 
 from __future__ import annotations
 

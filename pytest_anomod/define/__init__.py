@@ -1,1 +1,1 @@
-"""One line in a conftest.py that makes a team's own services a system."""
+"""Defines a team's own services as a system, by one call in a conftest.py."""

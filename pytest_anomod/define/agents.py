@@ -1,4 +1,4 @@
-"""Which services get agents, as the user says it or by what tells their language: words, images, Dockerfiles."""
+"""Decides which services get agents: those that the user names, or whose command, image or Dockerfile shows how."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _GO_BYTES = 64 << 20
 
 
 class Guess(NamedTuple):
-    """What a service seems to be made of, and where that was seen."""
+    """The presumed language of a service, and where it was seen."""
 
     agents: Agents
     why: str

@@ -11,6 +11,7 @@ from pathlib import Path
 from pytest_anomod.define import procfiles, secrets
 from pytest_anomod.define.agents import agents_of_commands
 from pytest_anomod.define.caller import beside_caller
+from pytest_anomod.define.forwarding import checked_forward
 from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
 from pytest_anomod.model import catalog
@@ -47,6 +48,7 @@ def procfile_system(
     rate_rps: float = 20.0,
     telemetry: Sequence[Source] = (),
     otlp: bool = False,
+    forward: str = "",
     agents: bool | Mapping[str, str | Agents] = False,
     workload: Workload | str | None = None,
     login: Callable[[str], Mapping[str, str]] | None = None,
@@ -59,13 +61,15 @@ def procfile_system(
     `only` leaves other lines out. What is not said is guessed from the words: engines by the name of the program,
     kinds by the engine, calls by the places of other services in a command's words and variables. The entry is the only
     web-like service: the one that no other calls. `agents` names services into which traces, line coverage and faults
-    in code are put, by language or with more of it; True is for all whose words tell their language. `workload` and
-    `login` are as compose_system has them. ScenarioError for what can't work.
+    in code are put, by language or with more of it; True is for all whose words tell their language. `otlp` has what
+    services export over OTLP come to us, and `forward`, a URL, be sent on to there. `workload` and `login` are as
+    compose_system has them. ScenarioError for what can't work.
     """
     file = beside_caller(path)
     commands = procfile(
-        file, env=env, env_file=env_file, ports=ports, only=only, logins=logins, otlp=otlp, agents=agents
-    )
+        file, env=env, env_file=env_file, ports=ports, only=only, logins=logins,
+        otlp=otlp, forward=forward, agents=agents,
+    )  # fmt: skip
     return _system(
         name or file.parent.name, commands, entry=entry, kinds=kinds, engines=engines, probes=_probes(probes, ports),
         calls=calls, journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=str(file), common=env,
@@ -88,13 +92,14 @@ def commands_system(
     rate_rps: float = 20.0,
     telemetry: Sequence[Source] = (),
     otlp: bool = False,
+    forward: str = "",
     agents: bool | Mapping[str, str | Agents] = False,
     workload: Workload | str | None = None,
     login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
     """The system that these commands start, in this order, in `directory` (relative to the calling file).
 
-    `workload` and `login` are as compose_system has them.
+    `forward`, `workload` and `login` are as procfile_system has them.
     """
     place = beside_caller(directory)
     where = f"commands_system({name!r})"
@@ -102,6 +107,7 @@ def commands_system(
         commands=tuple(commands), directory=str(place), logins=dict(logins or {}), otlp=otlp,
         agents=agents_of_commands(agents, commands, place, where),
     )  # fmt: skip
+    made = _forwarding(made, forward, where)
     return _system(
         name, made, entry=entry, kinds=kinds, engines=engines, probes=dict(probes or {}), calls=calls,
         journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=where, common=None,
@@ -118,6 +124,7 @@ def procfile(
     only: Sequence[str] = (),
     logins: Mapping[str, str] | None = None,
     otlp: bool = False,
+    forward: str = "",
     agents: bool | Mapping[str, str | Agents] = False,
 ) -> Commands:
     """The commands of a Procfile alone, for `System.deploys` beside another way; see `procfile_system`."""
@@ -138,6 +145,7 @@ def procfile(
         commands=tuple(made), directory=str(file.parent), logins=dict(logins or {}), otlp=otlp,
         agents=agents_of_commands(agents, made, file.parent, str(file)),
     )  # fmt: skip
+    found = _forwarding(found, forward, str(file))
     _keep_secrets(found)
     return found
 
@@ -197,6 +205,11 @@ def _system(
     )  # fmt: skip
     catalog.register("systems", system)
     return system
+
+
+def _forwarding(commands: Commands, forward: str, where: str) -> Commands:
+    receives = commands.otlp or any(asked.traces for _, asked in commands.agents)
+    return dataclasses.replace(commands, forward=checked_forward(forward, where, receives=receives))
 
 
 def _without_stores(commands: Commands, services: Sequence[Service]) -> Commands:

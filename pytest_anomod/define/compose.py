@@ -11,6 +11,7 @@ from pytest_anomod.define import secrets
 from pytest_anomod.define.agents import agents_of_document
 from pytest_anomod.define.caller import beside_caller
 from pytest_anomod.define.engines import KINDS
+from pytest_anomod.define.forwarding import checked_forward
 from pytest_anomod.define.found import Found, find_services
 from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.model import catalog, redact
@@ -40,6 +41,7 @@ def compose_system(
     calls: Mapping[str, Sequence[str]] | None = None,
     telemetry: Sequence[Source] = (),
     otlp: Sequence[str] = (),
+    forward: str = "",
     metrics: Mapping[str, str] | None = None,
     jaeger: str = "",
     zipkin: str = "",
@@ -55,7 +57,8 @@ def compose_system(
     and that no other waits for. What is not said is found in the files: kinds and engines by image, command, health
     check and port, calls by `depends_on` and by values of the environment that name others, the entry as the only
     service that publishes a port and is no store. Without journeys users get the page that the entry's health check
-    asks for, else "/". Services named in `otlp` export over OTLP already, and are told to export to us; `metrics` has
+    asks for, else "/". Services named in `otlp` export over OTLP already, and are told to export to us; all that
+    comes is sent on to `forward`, a URL whose host may be a service of the files, if it is given. `metrics` has
     the paths of pages that services have for Prometheus; `jaeger` and `zipkin` are the services of the files that keep
     the traces of the others. `agents` names services into which traces, line coverage and faults in code are put, by
     language or with more of it; True is for all whose words, image or Dockerfile tell their language. `deploys` are
@@ -71,6 +74,8 @@ def compose_system(
     resolved = _resolved(asked)
     found = find_services(resolved.document, frozenset(jobs))
     asked = _with_agents(asked, agents, resolved, found)
+    receives = bool(otlp) or any(one.traces for _, one in asked.agents)
+    asked = dataclasses.replace(asked, forward=checked_forward(forward, resolved.project, receives=receives))
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
     servers = {"otlp": otlp, "jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
     _check_names({**told, **servers, "metrics": metrics}, found, resolved.project)

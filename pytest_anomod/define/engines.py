@@ -1,4 +1,4 @@
-"""What a container runs, told by the name of its image, its words, its port and what its callers are told. Pure."""
+"""Guesses the engine of a container by its image, its command, its port and the URLs that its callers have. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a resolved compose document tells of its services: what each runs, where it listens, whom it calls. Pure.
+"""Finds in a resolved compose document what each service runs, where it listens and whom it calls. Pure.
 
-Every answer says where it came from, so that who reads it can judge.
+Every answer says where it came from, so that a reader can check it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMES_A_HOST = re.compile(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
-    """A service that is told where another one is: by URL, by host and port, or by its name alone."""
+    """The address of another service in the settings of a service: a URL, host and port, or its name alone."""
 
     caller: str
     called: str

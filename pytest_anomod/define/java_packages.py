@@ -1,4 +1,4 @@
-"""Which packages are a Java service's own, by the sources that lie beside it."""
+"""Finds the packages that are a Java service's own, by its sources."""
 
 from __future__ import annotations
 

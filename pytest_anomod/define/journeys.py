@@ -1,4 +1,4 @@
-"""Journeys for systems of which nothing but paths is known, and workloads that a file of another tool describes."""
+"""Journeys for systems of which only paths are known, and workloads that a file of another tool describes."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_anomod.define import secrets
 from pytest_anomod.define.caller import beside_caller
+from pytest_anomod.define.forwarding import checked_forward
 from pytest_anomod.define.found import Found, find_services
 from pytest_anomod.define.journeys import visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
@@ -32,6 +33,7 @@ def kubernetes_system(
     logins: Mapping[str, str] | None = None,
     telemetry: Sequence[Source] = (),
     otlp: Sequence[str] = (),
+    forward: str = "",
     journeys: Sequence[Journey] = (),
     rate_rps: float = 5.0,
     allow: Sequence[str] = (),
@@ -40,8 +42,9 @@ def kubernetes_system(
 
     `paths` (relative to the calling file) are files, folders or Kustomize directories; what `helm template` printed is
     a file. They are brought up in a namespace of ours: each Deployment and StatefulSet is a service, by the name of the
-    Service that leads to its pods. Those in `otlp` export over OTLP already, and are told to export to us. Engines,
-    kinds and calls that are not said are found in images and environments.
+    Service that leads to its pods. Those in `otlp` export over OTLP already, and are told to export to us; all that
+    comes is sent on to `forward`, a URL as this machine sees it, if it is given. Engines, kinds and calls that are not
+    said are found in images and environments.
 
     With `namespace` nothing is brought up: `pods` has the labels of each service's pods there, `services` the names of
     their Services where these differ. It is never taken down, and only faults that leave no trace are put in, and those
@@ -64,7 +67,7 @@ def kubernetes_system(
     listed = tuple(_service(one, called[one], found.get(one), told, chosen, where) for one in labels)
     deployed = Manifests(
         pods=labels, paths=files, namespace=namespace, services=dict(services or {}), otlp=tuple(otlp),
-        allow=tuple(allow), logins=dict(logins or {}),
+        forward=checked_forward(forward, where, receives=bool(otlp)), allow=tuple(allow), logins=dict(logins or {}),
     )  # fmt: skip
     system = System(
         name=name, services=listed, entry=chosen, journeys=tuple(journeys) or (visit("/"),), rate_rps=rate_rps,
@@ -90,7 +93,7 @@ def _check(
         raise ScenarioError(msg)
     check_names(labels, {what: rows or {} for what, rows in told.items()}, where)
     for fault in allow:
-        catalog.find("faults", fault)  # a wrong name would allow nothing, and say nothing
+        catalog.find("faults", fault)  # a misspelt name would otherwise be ignored silently
 
 
 def _service(

@@ -25,8 +25,8 @@ def original_of(system: System, place: str, where: Path) -> System:
     """The system under the same name, brought up from its own compose files.
 
     `place` is a checkout, or its compose files as COMPOSE_FILE names them (A.yml:B.yml), relative to `where`. Services
-    have our names and kinds and call whom ours call, as far as the files have them; stores are what they truly are, and
-    what the files have beside is there too. ScenarioError names what can't be read, or what is not there at all.
+    have our names, kinds and calls, as far as the files have them; stores have their real engine, and services that
+    only the files have are there too. ScenarioError names what can't be read, or is missing.
     """
     facts = system.original
     if facts is None:

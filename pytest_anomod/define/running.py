@@ -59,7 +59,7 @@ def running_system(
     check_names(names, {what: rows or {} for what, rows in given.items()}, where)
     chosen = entry_service or entry_of({one: called.get(one, ()) for one in names}, where, "entry_service")
     for fault in allow:
-        catalog.find("faults", fault)  # a wrong name would allow nothing, and say nothing
+        catalog.find("faults", fault)  # a misspelt name would otherwise be ignored silently
     secrets.keep({one: {"URL": login} for one, login in (logins or {}).items()}, {})
     told = {"kinds": kinds or {}, "engines": engines or {}, "ports": ports or {}, "probes": probes or {}}
     services = tuple(_service(one, called.get(one, ()), told, chosen, where) for one in names)

@@ -1,5 +1,6 @@
-"""Values in a resolved compose document that must not be recorded: passwords, tokens, keys, contents of secrets. Pure
-but for the files that secrets are in."""
+"""Finds values in a resolved compose document that must not be recorded: passwords, tokens, keys, contents of secrets.
+
+It reads the files that hold secrets, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the definitions of services share: kinds by engine, the entry that nobody calls, names that must be known."""
+"""Shared by the definitions of systems: kinds by engine, the entry that no service calls, checks of names."""
 
 from __future__ import annotations
 

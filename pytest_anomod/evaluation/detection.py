@@ -74,7 +74,7 @@ def delay_s(case: Detected, threshold: float) -> float:
 
 
 def false_alarms(case: Detected, threshold: float) -> tuple[int, float]:
-    """How often a flag goes up in a case's normal bins, and the hours of those bins; bins in a row are one alarm."""
+    """The number of alarms in a case's normal bins, and the hours of those bins; consecutive bins are one alarm."""
     flags = (case.scores >= threshold) & (case.labels == NORMAL)
     raised = int((flags & ~np.concatenate([[False], flags[:-1]])).sum())
     return raised, float((case.labels == NORMAL).sum() * case.bin_s / 3600)

@@ -1,4 +1,4 @@
-"""Methods that learn: what they are, and how they are tried, each scenario by a model that has seen only others."""
+"""Methods that learn, and their cross-validation: each scenario is scored by a model of other scenarios."""
 
 from __future__ import annotations
 

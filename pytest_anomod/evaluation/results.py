@@ -1,4 +1,4 @@
-"""What the rows of an evaluation come to: figures with intervals, by group, by subset of modalities, by damage."""
+"""Aggregates the rows of an evaluation: figures with intervals, by group, by subset of modalities, by damage."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def shapley(values: Mapping[frozenset[str], float], nothing: float) -> dict[str,
 def entire_missing(values: Mapping[frozenset[str], float], p: float | None = None) -> float:
     """The mean over subsets with something missing: all alike, or each modality missing with chance p on its own.
 
-    EMM of Liao et al. (2025). That all or none are missing is no case of it.
+    EMM of Liao et al. (2025). Subsets with all or no modalities are left out.
     """
     whole = len(max(values, key=len))
     some = {subset: value for subset, value in values.items() if len(subset) < whole}
@@ -88,7 +88,7 @@ def entire_missing(values: Mapping[frozenset[str], float], p: float | None = Non
 
 
 def chance(rows: Sequence[Row]) -> float:
-    """AC@1 of who knows nothing."""
+    """AC@1 of a random ranking."""
     return float(np.mean([row.get("truths", 1) / row["candidates"] for row in rows])) if rows else float("nan")
 
 

@@ -1,4 +1,4 @@
-"""Runs methods over a dataset, case by case: what is kept of a case is its scores, so memory does not grow."""
+"""Runs methods over a dataset, case by case; only the scores of a case are kept, so memory does not grow."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ WORTH_A_JOB = 8
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Results:
-    """One row a case and trial, methods that were left out with the reason, cases that were with how many."""
+    """One row a case and trial; methods that were left out, with the reason; counts of cases that were left out."""
 
     rows: Sequence[Row]
     left_out: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Scores of rankings: where the truth stands among equals, AC@k, Avg@5, MRR, and intervals by resampling scenarios."""
+"""Scores of rankings: place of the truth with ties, AC@k, Avg@5, MRR, and intervals by resampling scenarios."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is tried on every case: each method with each set of modalities and each damage; and what the truth is."""
+"""Lists the trials of every case (each method, set of modalities and damage), and gives the truth to score them by."""
 
 from __future__ import annotations
 

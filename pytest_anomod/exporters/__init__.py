@@ -1,4 +1,4 @@
-"""Other people's formats: a file each, and what an exporter is. Their command is `anomod export`.
+"""Formats of other tools, a file each, and the protocol of an exporter. The command is `anomod export`.
 
 A third party offers one through the entry point group `pytest_anomod.exporters`.
 """

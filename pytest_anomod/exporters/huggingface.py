@@ -1,7 +1,7 @@
 """Hugging Face: a folder to upload as it is, one Parquet file a table and split, and the README.md that names them.
 
-A dataset of ours can be loaded where it lies, `datasets.load_dataset(DIR, "logs")`: its index writes the README.md.
-This is for who uploads: a few large files instead of some a case, divided by the labels' split.
+A dataset of ours can be loaded in place, `datasets.load_dataset(DIR, "logs")`: its index writes the README.md.
+This one is for uploads: a few large files instead of several for each case, divided by the labels' split.
 """
 
 from __future__ import annotations

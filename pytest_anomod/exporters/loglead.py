@@ -73,7 +73,7 @@ def _lines(case: DatasetCase, losses: Losses) -> pd.DataFrame:
 
 @cache
 def _sequence(case_id: str, service: str, anomaly: bool) -> str:
-    """An id of a service's lines in a window that does not tell which window it is."""
+    """An id of a service's lines in a window, from which the window can't be told."""
     return hashlib.sha256(f"{case_id} {service} {anomaly}".encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""One fault, one file: what can be put in, how the world shows it, how it is taken out."""
+"""One fault, one file: its parameters, its injection, the probe that sees it, its recovery."""
 
 from pytest_anomod.faults.code_delay import CodeDelay
 from pytest_anomod.faults.code_exception import CodeException

@@ -1,4 +1,4 @@
-"""Telling the agent of a service to undo something that ends with its process anyway."""
+"""Tells the agent of a service to undo a change that ends with its process anyway."""
 
 from __future__ import annotations
 

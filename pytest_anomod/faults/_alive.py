@@ -1,4 +1,4 @@
-"""What is done to the process of a target that may end at any moment, and take along what it was done to."""
+"""Repeats what is done to the process of a target if that process ended meanwhile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def with_what_runs(deployment: Deployment, target: str, act: Callable[[], T]) -> T:
-    """What `act` returns, which is called again when it failed because the process that was there ended meanwhile.
+    """Return the result of `act`; it is called again if it failed because the process of the target ended meanwhile.
 
     A DeploymentError of `act` that the end of the process does not explain is raised.
     """

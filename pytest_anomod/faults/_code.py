@@ -54,7 +54,7 @@ class CodeFault(FaultDefaults):
             refuse(self, "arguments", f"must be empty: {self.probe!r} has no body; put them into its path")
 
     def patch(self) -> Mapping[str, Json]:
-        """What the agent shall make of the function."""
+        """The change of the function, for the agent."""
         return {}
 
     def check(self, system: System, target: str) -> None:
@@ -62,7 +62,7 @@ class CodeFault(FaultDefaults):
             refuse_target(self, target, "a store runs no code of the system")
 
     def locate(self, deployment: Deployment, target: str) -> CodeLocation:
-        """The function in the source, by the running service's own word."""
+        """The place of the function in the source, as the running service reports it."""
         found = _agent(deployment, target, "/code/locate", {"function": self.function})
         return CodeLocation(**{field.name: found[field.name] for field in dataclasses.fields(CodeLocation)})
 

@@ -24,7 +24,7 @@ def of(deployment: Deployment, target: str) -> Path:
 
 
 def small_writes_s(directory: Path) -> list[float]:
-    """Sorted seconds of a few small writes that wait for the disk; over a block that is there, so no journal is asked.
+    """Sorted seconds of a few small writes that wait for the disk; they overwrite a block, so no journal is written.
 
     The file has no name while it is used. On a disk that makes each wait for long they are fewer, at least one.
     """

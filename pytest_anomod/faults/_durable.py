@@ -1,9 +1,9 @@
-"""Having a target wait for the disk when it writes, and back: a PostgreSQL store at commits, a service at its lines.
+"""Makes a target wait for the disk when it writes, and undoes that: a PostgreSQL at commits, a service at log lines.
 
-Replicas wait for no disk: what they lose with the machine nobody misses. Who waits feels a busy disk, and nobody else.
-Best is to have the files themselves wait (`WrittenFiles`): the target then does what it always does, and no setting,
-counter or line of its log tells of it. Else settings of a PostgreSQL are changed, or an agent of ours is told. A target
-that has neither is left as it is, and how it waits can't be seen.
+Replicas do not wait for the disk, because their data need not survive a crash; so a busy disk affects only a target
+that is made to wait. The best way is a flag on its files (`WrittenFiles`): no setting, counter or log line of the
+target shows it. Else settings of a PostgreSQL are changed, or an agent of ours is told. A target that has neither is
+not changed, and how it waits can't be seen.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def make(deployment: Deployment, target: str) -> list[float]:
 
 
 def is_made(deployment: Deployment, target: str) -> bool:
-    """Whether the target was made to wait, by anyone."""
+    """Whether the target was made to wait, by this process or another."""
     return deployment.originals.recall(_originals(target)) is not None
 
 
@@ -140,7 +140,7 @@ def _watch(deployment: Deployment, target: str, count: Callable[[], _Count]) -> 
 
 
 def undo(deployment: Deployment, target: str) -> None:
-    """Have the target be as careless as it was; with nothing made there is nothing to do."""
+    """Make the target wait for the disk no more than before; does nothing if nothing was changed."""
     before = deployment.originals.recall(_originals(target))
     if before is None:
         return

@@ -61,7 +61,7 @@ class Session:
         self.rows("LOCK TABLES " + ", ".join(f"`{name}` {'WRITE' if reads else 'READ'}" for name in tables))
 
     def unlock(self) -> None:
-        """Let them go."""
+        """Release all locks."""
         self.rows("UNLOCK TABLES")
 
     def in_use(self) -> list[str]:

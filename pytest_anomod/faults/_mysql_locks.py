@@ -1,4 +1,4 @@
-"""Transactions of a MySQL or MariaDB that time out: how `transaction_timeout` is put in, seen and taken out there.
+"""Transactions of a MySQL or MariaDB that time out: how `transaction_timeout` is injected, seen and recovered there.
 
 Its time-outs are whole seconds, and a session keeps those with which it began. So the services' sessions are ended when
 the fault comes and when it goes. The locks are held by a program of ours, with whose end they end.
@@ -34,7 +34,7 @@ def prepare(deployment: Deployment, target: str, tables: Collection[str]) -> Non
 def inject(
     deployment: Deployment, target: str, tables: Collection[str], *, wait_s: int, reads: bool
 ) -> Mapping[str, Json]:
-    """Have waits be short, then lock the tables; returns once they are."""
+    """Shorten the time-outs, then lock the tables; returns once they are locked."""
     with _mysql.session(deployment, target) as session:
         before = session.settings()
         deployment.originals.remember(_key(target), before)

@@ -1,8 +1,8 @@
 """A PostgreSQL store as its administrator sees it: settings, and how long a commit takes.
 
-Whoever looks at a store must not show in its figures. So sessions are with the server's own database `postgres`, where
-there is one, as each transaction counts in the figures of the database that it is with; they keep their errors out of
-the log, as far as they may; and looks share a session, opened in `prepare`, as opening one is work and takes memory.
+A probe must not show in a store's figures. So sessions use the server's own database `postgres`, where there is one,
+because each transaction counts in the figures of its database; they keep their errors out of the log, as far as they
+may; and looks share a session, opened in `prepare`, because opening one costs CPU and memory.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _of_administration(dsn: str) -> str:
 
 @contextlib.contextmanager
 def _told(target: str) -> Iterator[None]:
-    """InjectionError for whatever keeps a question from its answer."""
+    """Turn whatever fails in a session into InjectionError."""
     try:
         import asyncpg
     except ImportError as error:
@@ -145,8 +145,8 @@ async def originals(session: Any, names: Mapping[str, str]) -> dict[str, Json]:
 async def set_all(session: Any, values: Mapping[str, str], server: int | None = None) -> None:
     """Set by ALTER SYSTEM, and wait until every setting is in force.
 
-    With the pid of a `server` whose processes we may signal its sessions are told one by one, which nobody logs: each
-    that is there has the new values then, those that begin later the old ones. Else the server is told, and logs it.
+    With the pid of a `server` whose processes we may signal, each session is told by itself, which is not logged: those
+    that exist have the new values then, later ones have the old ones. Else the server is told, and logs it.
     """
     for name, value in values.items():
         await session.execute(f"ALTER SYSTEM SET {name} = '{value}'")
@@ -170,7 +170,7 @@ async def _reload(session: Any, wanted: Mapping[str, str], server: int | None) -
     while True:
         if server is None or not _tell_sessions(server, session.get_server_pid()):
             await session.execute("SELECT pg_reload_conf()")
-        await asyncio.sleep(0.02)  # the server takes a new file in when it gets round to it
+        await asyncio.sleep(0.02)  # the server reads a new file some time later
         now = {name: await session.fetchval("SELECT current_setting($1)", name) for name in wanted}
         if now == dict(wanted):
             return

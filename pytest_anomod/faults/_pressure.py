@@ -23,7 +23,7 @@ def press(deployment: Deployment, target: str, spare_mb: float, mode: str) -> bo
     deployment.originals.remember(original(target), now)
     if now == deployment.originals.recall(original(target)):
         group.limit_memory(group.memory().used_bytes + round(spare_mb * MIB))
-    _programs.end(deployment, target, NAME)  # one that was killed with its container is still on the books
+    _programs.end(deployment, target, NAME)  # a program that was killed with its container is still recorded
     _programs.start(deployment, target, "hog", NAME, mode=mode)
     return True
 

@@ -1,4 +1,4 @@
-"""What faults of the network share: what is sent to the service goes to a small relay of ours, and from there to it."""
+"""Shared by faults of the network: connections to the service go through a small relay of ours."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _ANSWER_S = 5.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RelayedFault(FaultDefaults):
-    """Everything but what the relay does to the traffic (`relay_options`) and how that is seen (`look`).
+    """A fault by a relay; a subclass adds what the relay does (`relay_options`) and how that is seen (`look`).
 
-    With `off_s` it does so for `on_s` seconds, then nothing for `off_s`, and so on: a fault that comes and goes.
+    With `off_s` it is intermittent: the relay does so for `on_s` seconds, then nothing for `off_s`, and so on.
     """
 
     needs: ClassVar[frozenset[type]] = frozenset({Listener, Programs})
@@ -50,9 +50,9 @@ class RelayedFault(FaultDefaults):
         """Whether the traffic is treated so at this moment."""
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        """What a look sees; of a fault that comes and goes, whether one look within a turn sees it.
+        """What a look sees; for an intermittent fault, whether one look within a period sees it.
 
-        While no relay runs there are no turns to wait for.
+        While no relay runs it does not wait for a period.
         """
         until = clock.monotonic_s() + (2 * self.on_s + self.off_s if self.off_s else 0.0)
         while True:
@@ -66,7 +66,7 @@ class RelayedFault(FaultDefaults):
         see_answer(deployment, target)
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """Start the relay, and have the traffic go through it only once it is ready: hardly a gap."""
+        """Start the relay, and send the traffic through it once it is ready, so that the gap is short."""
         listener = need(deployment, Listener, target)
         detour = listener.detour()
         way = dataclasses.asdict(detour)
@@ -79,12 +79,12 @@ class RelayedFault(FaultDefaults):
         return {**way, "helper_pid": helper}
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        """End the relay, which closes what went through it, and have the service listen for itself again.
+        """End the relay, which closes its connections, and let the service listen on its own port again.
 
-        In that order, for a replica's service takes its own port back, which the relay has.
+        In that order, because the relay has the port that a replica's service takes back.
         """
         _programs.end(deployment, target, NAME)
-        # a target that died meanwhile could not come back while the relay had its port: give it the time now
+        # a target that died meanwhile could not restart while the relay had its port: wait for it now
         clock.wait_until(lambda: _is_home(deployment, target), timeout_s=5.0, what=f"{target!r} on its own port")
 
 

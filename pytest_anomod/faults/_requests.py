@@ -1,4 +1,4 @@
-"""What faults of single requests share: which requests are meant, and what a target says to them by itself."""
+"""Shared by faults of single requests: which requests they affect, and how a target answers these without the fault."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ANSWER_S = 5.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFault(RelayedFault):
-    """`percent` of the requests with that method ("" for any), path prefix and header meet the fault.
+    """`percent` of the requests with that method ("" for any), path prefix and header are affected.
 
-    A `header` ("X-Group: beta") singles out one group of users, where they have one in common; "" for all.
+    A `header` ("X-Group: beta") selects one group of users, if all their requests have it; "" for all.
     """
 
     percent: float = 70

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def take_away(deployment: Deployment, target: str, tag: str, reset: Collection[str] = ()) -> None:
-    """Take a set of rules away and reset the connections to those addresses (none: all); with none in, do nothing.
+    """Remove a set of rules and reset the connections to those addresses (none: all); does nothing without rules.
 
-    Who waits for the next retransmission would do so for seconds. A process that ends meanwhile took its rules along.
+    Connections that wait for a retransmission would wait for seconds. The rules of a process that ends are gone.
     """
 
     def take() -> None:

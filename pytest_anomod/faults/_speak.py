@@ -1,4 +1,4 @@
-"""Speaking to a service as a probe: every request is unsampled, so that it leaves no trace in the telemetry."""
+"""Sends requests to a service as a probe: every request is unsampled, so that it leaves nothing in the telemetry."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ FILL_MOST = 4_000
 def round_trip_s(address: tuple[str, int], engine: str, timeout_s: float, fill: int = 0) -> float:
     """Seconds from the first SYN to the first byte of an answer; infinite when none came in time.
 
-    `engine` is what is spoken there (`Service.engine`): http, redis (PING), postgresql (its question for TLS). To any
-    other nothing is said: we end our side of the connection, and the answer is that the server ends its own. `fill`
-    bytes more are sent along, at most FILL_MOST, to engines that are FILLABLE.
+    `engine` is `Service.engine` and decides the request: http, redis (PING), postgresql (its request for TLS). For any
+    other engine nothing is sent: we end our side of the connection, and the answer is that the server ends its own.
+    `fill` more bytes are sent, at most FILL_MOST, to engines that are FILLABLE.
     """
     import socket
 
@@ -82,8 +82,8 @@ def _ends(connection: Any, deadline_s: float) -> bool:
 def ask(address: tuple[str, int], method: str, prefix: str, timeout_s: float, header: str = "") -> int:
     """Status of one request below a path, with a header ("Name: value") if one is given; 0 for none.
 
-    It asks for what is not there (eight random digits) and has no Host, so that a server that keeps to RFC 9112
-    answers 400 before it does anything, and any other one that it does not know the path.
+    The path does not exist (eight random digits) and there is no Host, so that a server that follows RFC 9112
+    answers 400 before it does anything, and any other server answers that it does not know the path.
     """
     import http.client
 

@@ -1,4 +1,4 @@
-"""A function that takes its time before it does its work."""
+"""Fault code_delay: a function waits before it does its work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function that raises instead of doing its work."""
+"""Fault code_exception: a function raises where it would return."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class CodeException(CodeFault):
     """Every call of the function raises `exception` with `message`.
 
-    That is a built-in one, or one that the module knows ("psycopg.OperationalError"), in Java by its full name. It does
-    so where it would have returned: what stands before that has been done.
+    The exception is built in, or a name of the module ("psycopg.OperationalError"), in Java a full name. It is raised
+    where the function would have returned: the statements before have run.
     """
 
     name: ClassVar[str] = "code_exception"
@@ -38,8 +38,8 @@ class CodeException(CodeFault):
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether the probe fails with that very message, or over HTTP with a status of 500 and above, or with none.
 
-        What a web framework says to clients of an exception it did not expect is seldom the exception's message, and a
-        plain server closes the connection.
+        Web frameworks seldom send the message of an unexpected exception to clients, and a plain server closes the
+        connection.
         """
         answer, _ = self.ask(deployment, target)
         said = str((answer.get("error") or {}).get("message", ""))

@@ -35,9 +35,9 @@ FROM pg_stat_activity WHERE application_name = $1
 class PoolExhaustion(FaultDefaults):
     """All connections of the target's database pools but `leave` are borrowed and not given back.
 
-    The target is the service whose pool it is, for there the cause lies: code that forgets to close a connection, or
-    a pool too small. Its requests wait for a connection, and fail when the pool's patience is over; the database
-    itself is well and idle, and so are its other users. (AnoMod's scenario of that name delayed packets between
+    The target is the service that has the pool, because the cause lies there: code that does not close a connection, or
+    a pool that is too small. Its requests wait for a connection, and fail at the pool's time-out; the database
+    itself is healthy and idle, and so are its other clients. (AnoMod's scenario of that name delayed packets between
     database and services and names the database as cause.) The connections are real and stay open; they come back
     when the target's process ends, and by themselves at a deadline.
     """
@@ -72,7 +72,7 @@ class PoolExhaustion(FaultDefaults):
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether the target's own figures have its pools used up while the database has nothing to do for them.
 
-        The one without the other is no such fault: a busy pool's sessions work, an idle one's are not in use.
+        Both are needed: the sessions of a busy pool work, those of an idle pool are not in use.
         """
         state = instance_of(deployment, target).state
         if state != "running":

@@ -1,7 +1,7 @@
-"""A service that competes for a small share of CPU: held, with a busy neighbour of its own, to part of every period.
+"""Fault cpu_contention: a service and busy loops beside it share a small part of every period.
 
-Where it runs in a container whose control group may be limited, the kernel's own CPU quota holds them; elsewhere a
-program of ours does so, with SIGSTOP and SIGCONT.
+In a container whose control group may be limited, the kernel's CPU quota limits them; elsewhere a program of ours does,
+with SIGSTOP and SIGCONT.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ _LOOK_S, _STEP_S = 0.4, 0.008
 class CpuContention(FaultDefaults):
     """The target and `burners` busy loops beside it run only `duty_ms` of every `period_ms`.
 
-    Busy loops alone hurt neighbours, and not the target as soon as a core is free. The common budget hurts the target,
-    and takes little from others. By quota it is `duty_ms` of CPU for all of the container together; by signals (no root
-    needed) it is `duty_ms` of time, in which each of them may use a core.
+    Busy loops alone affect other services, and not the target as soon as a core is free. The common budget affects the
+    target, and takes little from others. By quota it is `duty_ms` of CPU for all of the container together; by signals
+    (no root needed) it is `duty_ms` of time, in which each of them may use a core.
     """
 
     name: ClassVar[str] = "cpu_contention"
     level: ClassVar[Level] = Level.PERFORMANCE
     needs: ClassVar[frozenset[type]] = frozenset({LocalProcess, Programs})
+    instead: ClassVar[frozenset[type]] = frozenset({ControlGroup, Programs})
     dial: ClassVar[Dial] = steps(duty_ms=(70, 40, 20, 10, 4))
 
     duty_ms: float = 20
@@ -55,13 +56,13 @@ class CpuContention(FaultDefaults):
             refuse(self, "duty_ms", f"must be at most 90 % of period_ms={self.period_ms:g}: more is no contention")
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        process = need(deployment, LocalProcess, target)
-        pid = process.pid()
-        if pid is None:
+        process = deployment.capability(LocalProcess, target)
+        group = deployment.capability(ControlGroup, target)
+        pid = None if process is None else process.pid()
+        if pid is None and (process is not None or group is None):
             msg = f"{target!r} has no process now, so it can't be short of CPU"
             raise InjectionError(msg)
         done = {"pid": pid, "budget": self.duty_ms / self.period_ms}
-        group = deployment.capability(ControlGroup, target)
         if group is not None:
             deployment.originals.remember(_original(target), group.limit(Limit.CPU))
             # they start before the quota, under which even that takes long
@@ -74,7 +75,7 @@ class CpuContention(FaultDefaults):
             target,
             "governor",
             _NAME,
-            pid=process.inner_pid(),
+            pid=need(deployment, LocalProcess, target).inner_pid(),
             duty_ms=self.duty_ms,
             period_ms=self.period_ms,
             burners=self.burners,
@@ -85,16 +86,19 @@ class CpuContention(FaultDefaults):
         """Whether the target is held to about its share while the burners burn.
 
         By quota: the kernel says which there is, and that it had to hold the group. By signals: the process is found
-        stopped for about its share of looks.
+        stopped for about its share of looks. What burners use is looked up where they are processes of this machine.
         """
         helper = _programs.running(deployment, target, _NAME)
-        burnt_s = _tree_cpu_s(helper)
+        is_local = deployment.capability(LocalProcess, target) is not None
+        burnt_s = _tree_cpu_s(helper) if is_local else 0.0
         group = deployment.capability(ControlGroup, target)
         expected = self.duty_ms / self.period_ms
         if group is None:
             held, evidence = self._look_at_process(need(deployment, LocalProcess, target).pid(), 1 - expected)
         else:
             held, evidence = self._look_at_group(group, expected)
+        if not is_local:
+            return Observation(active=held and helper is not None, evidence={**evidence, "burners_run": bool(helper)})
         burnt_s = _tree_cpu_s(helper) - burnt_s
         return Observation(active=held and burnt_s > 0, evidence={**evidence, "burner_cpu_s": round(burnt_s, 3)})
 
@@ -132,7 +136,8 @@ class CpuContention(FaultDefaults):
 
         _limits.put_back(deployment, target, _original(target))
         _programs.end(deployment, target, _NAME)
-        for process in tree(need(deployment, LocalProcess, target).pid()):
+        local = deployment.capability(LocalProcess, target)
+        for process in tree(None if local is None else local.pid()):
             with contextlib.suppress(psutil.Error):
                 process.resume()
 

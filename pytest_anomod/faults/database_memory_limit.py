@@ -1,4 +1,4 @@
-"""A database whose sessions may hold less memory than they need: they run out of it, as at a limit of the kernel."""
+"""Fault database_memory_limit: sessions of a database may have less memory than they need, and run out of it."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND usena
 class DatabaseMemoryLimit(FaultDefaults):
     """Each session of the target gets `percent_of_used` of the memory that the largest one took since its login.
 
-    It is the kernel that refuses the rest (RLIMIT_DATA of the server's processes, Linux only, no root needed), and the
-    statement ends with "out of memory". What a session has, it has: so the services' sessions are ended once, and
-    those that come in their place fill up to the limit. Small statements go on, large ones fail again and again.
+    The kernel refuses the rest (RLIMIT_DATA of the server's processes, Linux only, no root needed), and the statement
+    ends with "out of memory". A session keeps memory that it has already: so the services' sessions are ended once, and
+    those that replace them fill up to the limit. Small statements succeed, large ones fail again and again.
     """
 
     name: ClassVar[str] = "database_memory_limit"

@@ -1,4 +1,4 @@
-"""A target whose disk is busy: large synchronous writes fill the disk's queue while each write of its own waits."""
+"""Fault disk_stress: large synchronous writes fill the disk's queue while each write of the target waits."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class DiskStress(FaultDefaults):
                 raise BusyMachineError(msg)
 
     def _try_out(self, deployment: Deployment, target: str) -> dict[str, float]:
-        """For a moment as many write as can: how long small writes wait then, and how much goes to the disk."""
+        """Let all writers write for a moment: how long small writes wait then, and how much goes to the disk."""
         self._start(deployment, target, _TRIAL, _UTMOST_MS, _TRIAL_DEADLINE_S)
         try:
             _programs.wait_running(deployment, target, _TRIAL, 0.3)
@@ -190,7 +190,7 @@ class DiskStress(FaultDefaults):
         return Observation(active=seen["fsync"] != "off" and written > 0 and waits, evidence=evidence)
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        """End the writers, have the target as careless as it was."""
+        """End the writers, and make the target wait for the disk no more than before."""
         _programs.end(deployment, target, _NAME)
         _durable.undo(deployment, target)
 

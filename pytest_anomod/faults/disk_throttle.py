@@ -1,4 +1,4 @@
-"""A target whose disk is slow: its container may write only so often, or so much a second."""
+"""Fault disk_throttle: a container may write only so often, or so much a second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that can't resolve the names of some of its peers, while everybody else can."""
+"""Fault dns_failure: a service can't resolve the names of some of its peers, while all others can."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class DnsFailure(FaultDefaults):
     """For the target alone `peers` are names that don't exist; it still resolves all others, and others resolve them.
 
-    Connections that the target has open to them are closed, so that it is hurt at once and not when a pool runs dry. A
+    Connections that the target has open to them are closed, so that it is affected at once. A
     target that is restarted meanwhile can't resolve them either. At least one peer must be one that the target calls.
     """
 

@@ -1,4 +1,4 @@
-"""A service some of whose requests are answered with an error before they reach it."""
+"""Fault http_abort: some requests to a service are answered with an error before they reach it."""
 
 from __future__ import annotations
 

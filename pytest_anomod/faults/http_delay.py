@@ -1,4 +1,4 @@
-"""A service some of whose requests are held up before they reach it."""
+"""Fault http_delay: some requests to a service are delayed before they reach it."""
 
 from __future__ import annotations
 

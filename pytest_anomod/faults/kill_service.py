@@ -1,4 +1,4 @@
-"""A service that is killed: once, or again and again as soon as it is back."""
+"""Fault kill_service: a service is killed once, or again and again as soon as it is back."""
 
 from __future__ import annotations
 

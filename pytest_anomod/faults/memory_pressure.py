@@ -1,4 +1,4 @@
-"""A service short of memory: its container is limited to little more than it uses, and filled up."""
+"""Fault memory_pressure: a container is limited to little more memory than it uses, and a program fills the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_anomod.faults import _limits, _pressure, _programs
 from pytest_anomod.faults._parameters import one_of, refuse_target, within
 from pytest_anomod.faults._processes import was_killed
 from pytest_anomod.model import clock
-from pytest_anomod.model.capability import ControlGroup, Lifecycle, Limit, Programs
+from pytest_anomod.model.capability import ControlGroup, Lifecycle, Limit, LocalProcess, Programs
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of, need
@@ -50,6 +50,11 @@ class MemoryPressure(FaultDefaults):
     def __post_init__(self) -> None:
         within(self, "spare_mb", 24, 4_096, "MiB")
         one_of(self, "outcome", ("squeeze", "kill"))
+
+    @property
+    def also_needs(self) -> frozenset[type]:
+        """Who was killed is told by the kernel that the container runs on, which must be this machine's."""
+        return frozenset({LocalProcess} if self.outcome == "kill" else ())
 
     def check(self, system: System, target: str) -> None:
         kind = system.service(target).kind

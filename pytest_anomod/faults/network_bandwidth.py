@@ -1,4 +1,4 @@
-"""A service behind a narrow line: what goes to it and what comes from it queues up."""
+"""Fault network_bandwidth: traffic to and from a service has a low rate."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _PATIENCE_S = 6.0
 class NetworkBandwidth(RelayedFault):
     """`rate_kbit` kilobits a second go through to the target, and as many come back, for all connections together.
 
-    Far below what the target's traffic needs the line clogs and nothing comes back at all, which the probe can't tell
-    from a target that hangs: choose a rate that some of it gets through.
+    Far below the rate of the target's traffic nothing comes back at all, which the probe can't tell
+    from a target that hangs: choose a rate at which some of the traffic gets through.
     """
 
     name: ClassVar[str] = "network_bandwidth"
@@ -56,7 +56,7 @@ class NetworkBandwidth(RelayedFault):
             "took_s": None if took_s == math.inf else round(took_s, 4),
             "expected_s": round(expected_s, 4),
         }
-        # beside the lower bound an upper one: a target that merely hangs has no narrow line
+        # the upper bound excludes a target that merely hangs
         return Observation(active=0.8 * expected_s <= took_s < math.inf, evidence=evidence)
 
 

@@ -1,4 +1,4 @@
-"""A service that is far away: everything to and from it takes some milliseconds more."""
+"""Fault network_delay: packets to and from a service take some milliseconds more."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class NetworkDelay(RelayedFault):
         there_and_back_s = 2 * self.delay_ms / 1e3
         times = round_trips_s(deployment, target, 5, there_and_back_s * 2 + 0.5)
         median = statistics.median(times)
-        # beside the lower bound an upper one: a target that merely hangs is no distant target
+        # the upper bound excludes a target that merely hangs
         far = 0.6 * there_and_back_s <= median < math.inf and times[0] >= 2 * (self.delay_ms - self.jitter_ms) / 1e3
         evidence = {"median_s": None if median == math.inf else round(median, 4), "expected_s": there_and_back_s}
         return Observation(active=far, evidence=evidence)

@@ -1,4 +1,4 @@
-"""A service whose packets get lost: half of them, say, each sent again after TCP's timeout."""
+"""Fault network_loss: a share of a service's packets is lost, each sent again after TCP's timeout."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class NetworkLoss(RelayedFault):
     """`percent` of the packets to and from the target are lost; what is lost comes again 0.2 s, 0.4 s ... later.
 
     `means`: "kernel" has the kernel drop them in the network namespace of the target's container, those of its own
-    calls to others too, by netem where it has that and by iptables where not; "relay" stands in the target's place and
-    treats what is asked of it so, which needs no root and no kernel module; "auto" takes the kernel where it can.
-    Neither touches anybody else. Both are seen from outside: the share of round trips (connect, ask, answer: three
-    packets; to an engine that we don't speak the connection alone) that take longer than a retransmission; the
+    calls to others too, by netem where it has that and by iptables where not; "relay" is a relay in front of the target
+    that loses packets of requests to it, which needs no root and no kernel module; "auto" takes the kernel where it
+    can. Neither affects other services. Both are seen from outside: the share of round trips (connect, ask, answer:
+    three packets; to an engine that we don't speak the connection alone) that take longer than a retransmission; the
     kernel's counts of what it dropped must grow by that as well.
     """
 
@@ -65,7 +65,7 @@ class NetworkLoss(RelayedFault):
         return {"means": "kernel", "by": space.lose(self.name, self.percent / 100)}
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        """Both means are taken away: what was used is not known to everyone who recovers."""
+        """Undo both means, because the process that recovers may not know which one was used."""
         _rules.take_away(deployment, target, self.name)
         RelayedFault.recover(self, deployment, target)
 

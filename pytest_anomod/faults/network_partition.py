@@ -1,4 +1,4 @@
-"""A service that is cut off from some of its peers, while both sides go on with everybody else."""
+"""Fault network_partition: no packets pass between a service and some of its peers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pytest_anomod.faults import _rules
 from pytest_anomod.faults._parameters import names, one_of, refuse_target
-from pytest_anomod.model.capability import NetNamespace
+from pytest_anomod.model.capability import NetNamespace, PeerPolicy
 from pytest_anomod.model.errors import DeploymentError, InjectionError
 from pytest_anomod.model.fault import LINK, FaultDefaults, Json, Level, Observation
 from pytest_anomod.model.runtime import instance_of
@@ -27,13 +27,15 @@ class NetworkPartition(FaultDefaults):
     """No packet passes between the target and `peers`, in either direction, on old connections or new ones.
 
     `how`: "drop" has them vanish, so that both sides wait; "reject" answers them, so that both sides are refused. It
-    needs a network namespace of the target's own: containers. The peers' addresses are those at injection.
+    needs a network namespace of the target's own: containers; to drop them, a policy of a cluster does as well. The
+    peers' addresses are those at injection.
     """
 
     name: ClassVar[str] = "network_partition"
     level: ClassVar[Level] = Level.SERVICE
     edges: ClassVar[str] = LINK
     needs: ClassVar[frozenset[type]] = frozenset({NetNamespace})
+    instead: ClassVar[frozenset[type]] = frozenset({PeerPolicy})
 
     peers: tuple[str, ...]
     how: str = "drop"
@@ -41,6 +43,11 @@ class NetworkPartition(FaultDefaults):
     def __post_init__(self) -> None:
         names(self, "peers")
         one_of(self, "how", HOW)
+
+    @property
+    def also_needs(self) -> frozenset[type]:
+        """A policy only drops."""
+        return frozenset({NetNamespace} if self.how == "reject" else ())
 
     def check(self, system: System, target: str) -> None:
         calls = set(system.service(target).calls)
@@ -51,6 +58,11 @@ class NetworkPartition(FaultDefaults):
             refuse_target(self, target, f"it neither calls {', '.join(self.peers)} nor is called from there")
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
+        policy = deployment.capability(PeerPolicy, target)
+        if policy is not None:
+            addresses = {peer: _address(deployment, peer)[0] for peer in self.peers}
+            policy.close(addresses)
+            return {"peers": addresses, "how": self.how, "by": "policy"}
         space = deployment.capability(NetNamespace, target)
         if space is None:
             msg = f"{target!r} of {deployment.system!r} has no running container whose packets can be ruled"
@@ -76,6 +88,9 @@ class NetworkPartition(FaultDefaults):
         A peer or a target that is down tells nothing.
         """
         down = [name for name in (target, *self.peers) if instance_of(deployment, name).state != "running"]
+        policy = deployment.capability(PeerPolicy, target)
+        if policy is not None and not down:
+            return self._look_at_policy(policy, deployment, target)
         space = deployment.capability(NetNamespace, target)
         if down or space is None:
             return Observation(active=False, evidence={"down": down})
@@ -90,6 +105,17 @@ class NetworkPartition(FaultDefaults):
         evidence = {"reached": reached, "stopped": dict(zip(self.peers, stopped, strict=True)), "still_reached": other}
         return Observation(active=not reached and all(stopped) and other is not None, evidence=evidence)
 
+    def _look_at_policy(self, policy: PeerPolicy, deployment: Deployment, target: str) -> Observation:
+        """The same where nobody counts packets."""
+        if not policy.is_closed():
+            return Observation(active=False, evidence={"policy": False})
+        running = {one.service: one.inner_address for one in deployment.instances() if one.service != target}
+        addresses = {name: address for name, address in running.items() if address is not None}
+        found = policy.reached(addresses, _PATIENCE_S)
+        reached, others = sorted(found & {*self.peers}), sorted(found - {*self.peers})
+        evidence = {"policy": True, "reached": reached, "still_reached": others[:1]}
+        return Observation(active=not reached and bool(others), evidence=evidence)
+
     def _other(self, deployment: Deployment, target: str, space: NetNamespace) -> str | None:
         """Somebody else whom the target's network reaches; what speaks HTTP is tried first, then stores."""
         for instance in sorted(deployment.instances(), key=lambda one: one.engine != "http"):
@@ -101,7 +127,11 @@ class NetworkPartition(FaultDefaults):
         return None
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        """Take the rules away, and reset what waits for retransmissions: both sides would do so for seconds."""
+        """Remove the rules, and reset connections that wait for retransmissions, which would take seconds."""
+        policy = deployment.capability(PeerPolicy, target)
+        if policy is not None:
+            policy.open()
+            return
         addresses = deployment.originals.recall(_key(target))
         _rules.take_away(deployment, target, self.name, list((addresses or {}).values()))
         deployment.originals.forget(_key(target))  # without a process the rules went with its namespace

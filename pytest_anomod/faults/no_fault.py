@@ -1,4 +1,4 @@
-"""Nothing at all: what a control injects."""
+"""Fault no_fault: what a control injects, which is nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that hangs: its processes are held by SIGSTOP, its port still takes connections, and nobody answers."""
+"""Fault pause_service: a service's processes are stopped by SIGSTOP; its port takes connections, nothing answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOOK_S = 0.3
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PauseService(FaultDefaults):
-    """Every process of the target stands still until recovery; callers wait for as long as their patience lasts."""
+    """Every process of the target is stopped until recovery; callers wait until their time-outs."""
 
     name: ClassVar[str] = "pause_service"
     level: ClassVar[Level] = Level.SERVICE
@@ -43,7 +43,7 @@ class PauseService(FaultDefaults):
     def active(self, deployment: Deployment, target: str) -> Observation:
         """Whether all its processes stand still, and a health request gets no answer.
 
-        A child that had just ended stays a zombie: who would bury it is held.
+        A child that had just ended stays a zombie, because its parent is stopped.
         """
         import psutil
 

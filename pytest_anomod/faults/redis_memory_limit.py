@@ -1,4 +1,4 @@
-"""A Redis that may hold less than it holds: a real limit in bytes, below what is in use."""
+"""Fault redis_memory_limit: a Redis gets a limit in bytes, below what it uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that is stopped for good, in order, as `docker stop` does: its name is gone as well."""
+"""Fault stop_service: a service is stopped until recovery, as by `docker stop`; its name does not resolve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database whose transactions time out: a long one keeps tables locked, and nobody may wait long for a lock."""
+"""Fault transaction_timeout: a session keeps tables locked, and transactions that wait for a lock are ended."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _SETTINGS = {
     "application_name": _SESSION,
     "lock_timeout": "0",
     "statement_timeout": "0",
-    "deadlock_timeout": "1h",  # it shall not be the one that gives way
+    "deadlock_timeout": "1h",  # it must not be ended itself
     "client_connection_check_interval": "0",  # it outlives its client
-    "log_min_messages": "panic",  # its end is no event of the system
+    "log_min_messages": "panic",  # its end must not be logged
 }
 _HELD_FOR_TIMEOUTS = 3
 _DEADLINE_S = 4 * 7_200
@@ -129,7 +129,7 @@ class TransactionTimeout(FaultDefaults):
         return done
 
     async def _lock(self, session: Any, dsn: str) -> int:
-        """Start the session that holds the locks, and leave it alone once it does; its process id."""
+        """Start the session that holds the locks, and return its process id once it holds them."""
         import asyncio
 
         import asyncpg

@@ -1,1 +1,1 @@
-"""What this machine gives a case: its cores, and how busy they are."""
+"""Facts of this machine: processes, ports, locks, cores, how busy it is, control groups, network namespaces."""

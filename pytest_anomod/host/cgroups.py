@@ -45,7 +45,7 @@ def find(pid: int, proc: Path = PROC) -> ControlGroup | None:
     for controller, (mount, root) in _mounts(proc).items():
         name = controller if controller in paths else ""
         path = paths.get(name)
-        # never the root or our own: a limit there would hold everybody
+        # never the root or our own group: a limit there would affect other processes
         if path is not None and path not in ("/", own.get(name)):
             with contextlib.suppress(ValueError):  # a path that leads out of what is mounted
                 found[controller] = mount / Path(path).relative_to(root)
@@ -244,7 +244,7 @@ class ControlGroup:
     def _write(self, name: str, text: str) -> None:
         path = self._path(name)
         try:
-            # no file is made: who writes to a group that is gone shall hear it
+            # no file is created: writing to a group that is gone must fail
             with open(os.open(path, os.O_WRONLY | os.O_TRUNC), "w") as file:
                 file.write(text)
         except OSError as error:

@@ -32,7 +32,7 @@ def place() -> dict[str, Json]:
     """Where the cluster of this process's environment is: kubeconfig, context and namespace, as texts.
 
     They are what kubectl takes: $KUBECONFIG, else ~/.kube/config, else the pod's own account. The context is named
-    even where it is the current one, so that who undoes something later undoes it in the same cluster. DeploymentError
+    even if it is the current one, so that a later undo works on the same cluster. DeploymentError
     when there is none.
     """
     files = os.environ.get("KUBECONFIG", "") or str(Path("~/.kube/config").expanduser())
@@ -164,7 +164,7 @@ def execute(
 
 
 def forward(where: Mapping[str, Json], namespace: str, pod: str, port: int) -> Any:
-    """A way to a port of a pod (the client's PortForward: `.socket(port)`, `.close()`); DeploymentError for none."""
+    """A connection to a port of a pod (the client's PortForward: `.socket(port)`, `.close()`); else DeploymentError."""
     from kubernetes import client, stream
 
     # a client of its own, as for `execute`

@@ -1,4 +1,4 @@
-"""More that root can do in the network of a container: lead a port elsewhere, hide names, ask its resolver."""
+"""Redirects ports, hides names and asks the resolver in the network namespace of a container, as root."""
 
 from __future__ import annotations
 
@@ -16,36 +16,33 @@ class ContainerRules(ContainerNetwork):
     """Rules are found again by the tag in their comment, by any process; they end with the container at the latest."""
 
     def redirect(self, tag: str, port: int, to: int) -> None:
-        """Have connections from outside to a port go to another one in there; what was there by that tag is replaced.
+        """Redirect connections from outside to a port to another one inside; a redirect with the same tag is replaced.
 
-        Connections that are there already stay as they are; those of the loopback device are never led elsewhere, so
-        a health check from within sees the service itself.
+        Existing connections stay as they are; those of the loopback device are never redirected, so a health check from
+        inside sees the service itself.
         """
-        self.stop_redirect(tag)
-        rule = f"-I PREROUTING -p tcp --dport {port} {_comment(tag)} -j REDIRECT --to-ports {to}"
-        self._change("nat", [rule])
+        self._replace("nat", tag, [f"-I PREROUTING -p tcp --dport {port} {_comment(tag)} -j REDIRECT --to-ports {to}"])
 
     def stop_redirect(self, tag: str) -> bool:
-        """Have them go to the port itself again; whether they had gone elsewhere."""
-        return self._remove("nat", tag)
+        """End the redirect; return whether there was one."""
+        return self._replace("nat", tag)
 
     def hide_names(self, tag: str, names: Collection[str], domains: Collection[str]) -> None:
-        """Have questions for just these names refused: alone, or with one of the domains behind them."""
-        self._remove("filter", tag)
+        """Refuse DNS queries for these names, alone or followed by one of the domains."""
         rules = []
         for name in names:
             for ending in ("", *domains):
                 text = _on_the_wire([name, *ending.split(".")] if ending else [name])
                 match = f'-d {RESOLVER} -m string --algo bm --hex-string "{text}" {_comment(tag)} -j REJECT'
                 rules += [f"-I OUTPUT -p udp {match}", f"-I OUTPUT -p tcp {match} --reject-with tcp-reset"]
-        self._change("filter", rules)
+        self._replace("filter", tag, rules)
 
     def show_names(self, tag: str) -> bool:
-        """Have all names known again; whether some were hidden."""
-        return self._remove("filter", tag)
+        """Stop hiding names; return whether some were hidden."""
+        return self._replace("filter", tag)
 
     def resolved(self, helper: Path, names: Sequence[str], timeout_s: float) -> frozenset[str]:
-        """Those of the names that the resolver in there knows; `helper` is the program that asks it."""
+        """Those of the names that the container's resolver knows; `helper` is the program that asks it."""
         argv = [sys.executable, "-I", "-S", str(helper), RESOLVER, str(timeout_s), *names]
         return frozenset(self._run(argv).split())
 
@@ -54,14 +51,15 @@ class ContainerRules(ContainerNetwork):
         which = f"( sport = :{port} ) and not dst 127.0.0.0/8"
         self._run(["ss", "-K", "-t", "-n", "-H", "state", "established", which])
 
-    def _change(self, table: str, lines: Sequence[str]) -> None:
-        """Change a table in one step: all of the lines or none."""
+    def _replace(self, table: str, tag: str, rules: Sequence[str] = ()) -> bool:
+        """Put the rules in place of those by the tag, in one step; whether there had been any.
+
+        Rules that are put in again are never away: one name resolved meanwhile is a connection that may last for long.
+        """
+        ours = self._ours(table, tag)
+        lines = [*(f"-D {line.removeprefix('-A ')}" for line in ours), *rules]
         if lines:
             self._run(["iptables-restore", "--noflush", "--wait", "5"], "\n".join([f"*{table}", *lines, "COMMIT", ""]))
-
-    def _remove(self, table: str, tag: str) -> bool:
-        ours = self._ours(table, tag)
-        self._change(table, [f"-D {line.removeprefix('-A ')}" for line in ours])
         return bool(ours)
 
     def _ours(self, table: str, tag: str) -> list[str]:
@@ -74,5 +72,5 @@ def _comment(tag: str) -> str:
 
 
 def _on_the_wire(labels: Sequence[str]) -> str:
-    """A name as a question has it, in the form of iptables: |07|pricing|00|."""
+    """A name as in a DNS query, in the form of iptables: |07|pricing|00|."""
     return "".join(f"|{len(label):02x}|{label}" for label in labels) + "|00|"

@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pytest_anomod.host.proc_files import read_once
 from pytest_anomod.model import clock
 
 ENGINES = ("containerd-shim", "dockerd", "containerd")
 """Programs whose descendants are containers: what runs in them is counted by the case that has brought them up."""
+
+FRESH_S = 0.5
+"""A look at what others use is good for so long."""
 
 _LINUX = sys.platform == "linux"
 
@@ -40,12 +45,11 @@ def process_table() -> dict[int, Task]:
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
-        with contextlib.suppress(OSError, ValueError, IndexError):  # it ended while we looked
-            with open(f"/proc/{entry}/stat", "rb") as file:
-                text = file.read().decode("utf-8", "replace")
-            name, _, rest = text.partition("(")[2].rpartition(")")
-            fields = rest.split()
-            found[int(entry)] = Task(int(fields[1]), name, sum(map(int, fields[11:15])) * tick_s)
+        with contextlib.suppress(ValueError, IndexError):  # it ended while we looked
+            name, _, rest = read_once(f"/proc/{entry}/stat").partition(b"(")[2].rpartition(b")")
+            fields = rest.split(None, 15)
+            used = int(fields[11]) + int(fields[12]) + int(fields[13]) + int(fields[14])
+            found[int(entry)] = Task(int(fields[1]), name.decode("utf-8", "replace"), used * tick_s)
     return found
 
 
@@ -76,17 +80,25 @@ class ForeignLoad:
             self.ours.add(os.getppid())  # the controller, and so the other workers
         self._before = process_table()
         self._since_s = clock.monotonic_s()
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        """The cores of the last seconds: worked out anew unless that was done a moment ago."""
+        if abs(clock.monotonic_s() - self._since_s) >= FRESH_S:
+            self.look()
+        return self.cores
 
     def look(self) -> None:
         """Work out `cores` anew."""
-        now_s = clock.monotonic_s()
-        table = process_table()
-        engines = {pid for pid, task in table.items() if task.name.startswith(ENGINES)}
-        spared = family(table, self.ours | engines)
-        used_s = sum(
-            max(0.0, task.cpu_s - self._before[pid].cpu_s)
-            for pid, task in table.items()
-            if pid not in spared and pid in self._before
-        )
-        self.cores = used_s / max(0.1, now_s - self._since_s)
-        self._before, self._since_s = table, now_s
+        with self._lock:
+            now_s = clock.monotonic_s()
+            table = process_table()
+            engines = {pid for pid, task in table.items() if task.name.startswith(ENGINES)}
+            spared = family(table, self.ours | engines)
+            used_s = sum(
+                max(0.0, task.cpu_s - self._before[pid].cpu_s)
+                for pid, task in table.items()
+                if pid not in spared and pid in self._before
+            )
+            self.cores = used_s / max(0.1, now_s - self._since_s)
+            self._before, self._since_s = table, now_s

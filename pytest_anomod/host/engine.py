@@ -1,4 +1,4 @@
-"""The container engine, spoken to over Docker's API: whether one answers, what containers print, its errors in ours."""
+"""The container engine by Docker's API: whether one answers, the output of containers, its errors as ours."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def translated(what: str) -> Iterator[None]:
         raise DeploymentError(msg) from error
     except (docker.errors.DockerException, requests.RequestException) as error:
         msg = f"{what}: no answer from the Docker engine ({error}); does it still run?"
-        raise DeploymentError(msg) from None  # the way to it is three libraries deep, and says no more
+        raise DeploymentError(msg) from None  # errors of the connection come from three libraries, and say no more
 
 
 def output(url: str, container: str, since_ns: int, *, stderr: bool = True) -> list[tuple[int, bytes]]:

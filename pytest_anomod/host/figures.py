@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+from collections.abc import Sequence
 
 from pytest_anomod.host import processes
 from pytest_anomod.host.cgroups import ControlGroup
+from pytest_anomod.host.proc_files import ProcFiles, read_once
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import Stats
@@ -98,18 +100,19 @@ def _measure_by_proc(pid: int, started: float | None) -> Stats | None:
         return None
     if started is not None and not _is_same(pid, started, main[19]):
         return None
+    files = _files()
     cpu_ticks, pages, threads, read, written = 0, 0, 0, 0, 0
     waiting: list[tuple[int, list[bytes] | None]] = [(pid, main)]
     while waiting:
         member, fields = waiting.pop()
         if fields is None:  # it ended while we looked
             continue
-        waiting += [(child, _fields(child)) for child in _children_of(member, int(fields[17]))]
+        waiting += [(child, _fields(child)) for child in _children_of(member, fields)]
         cpu_ticks += sum(map(int, fields[11:15]))  # its own, and of its children that ended
         threads += int(fields[17])
-        size = _read(f"/proc/{member}/statm").split()
+        size = files.read(f"/proc/{member}/statm", fields[19]).split()
         pages += int(size[1]) - (int(size[2]) if member != pid else 0) if size else 0
-        moved = _read(f"/proc/{member}/io").split()  # name: bytes, in pairs
+        moved = files.read(f"/proc/{member}/io", fields[19]).split()  # name: bytes, in pairs
         if len(moved) >= 12:
             read, written = read + int(moved[9]), written + int(moved[11])
     return Stats(
@@ -137,27 +140,24 @@ def _is_same(pid: int, started: float, ticks: bytes) -> bool:
 
 def _fields(pid: int) -> list[bytes] | None:
     """Fields of /proc/PID/stat from the state on; None when it is gone."""
-    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split() or None
+    return _files().read(f"/proc/{pid}/stat").rpartition(b")")[2].split() or None
 
 
-def _children_of(pid: int, threads: int) -> list[int]:
+def _children_of(pid: int, fields: Sequence[bytes]) -> list[int]:
     """Children of a process; a process of one thread needs no list of its threads."""
-    tasks = [str(pid)]
-    if threads != 1:
+    own = _files().read(f"/proc/{pid}/task/{pid}/children", fields[19])
+    others: list[str] = []
+    if fields[17] != b"1":
         with contextlib.suppress(OSError):
-            tasks = os.listdir(f"/proc/{pid}/task")
-    return [int(child) for task in tasks for child in _read(f"/proc/{pid}/task/{task}/children").split()]
+            others = [task for task in os.listdir(f"/proc/{pid}/task") if task != str(pid)]
+    lists = [own, *(read_once(f"/proc/{pid}/task/{task}/children") for task in others)]
+    return [int(child) for text in lists for child in text.split()]
 
 
-def _read(path: str) -> bytes:
-    """A small file of /proc; nothing when it is gone, or not for us to read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(descriptor, 65_536)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+@functools.cache
+def _files() -> ProcFiles:
+    """The files that are read once a second: a share of those that this process may have open."""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return ProcFiles(2_000 if most == resource.RLIM_INFINITY else min(2_000, most // 4))

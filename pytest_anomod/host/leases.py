@@ -45,9 +45,9 @@ def lease(
 ) -> Iterator[float]:
     """Hold that many cores, or with `alone` all of them; yields the seconds that were waited for them.
 
-    Those who came first get theirs first. What programs of others use is not given out; whoever asks for more than
-    there is gets it once nobody else holds any. `on_wait` is told every 10 s who holds the cores. SafetyError after
-    `timeout_s` seconds.
+    Requests are granted in their order. Cores that other programs use are not granted; a request for more than
+    there are is granted once nobody else holds any. `on_wait` is told every 10 s who holds the cores. SafetyError
+    after `timeout_s` seconds.
     """
     table = _Table(make_directory(state_root() / "leases"))
     begin_s = clock.monotonic_s()
@@ -92,7 +92,7 @@ class _Table:
         self._path = directory / "tickets.json"
 
     def ask(self, cores: float, purpose: str, alone: bool) -> dict[str, Any]:
-        """Stand in line; the ticket."""
+        """Join the queue; return the ticket."""
         ticket = {
             "name": f"{os.getpid()}-{clock.now_ns()}", "pid": os.getpid(),
             "start_time": processes.start_time(os.getpid()), "cores": cores, "alone": alone, "purpose": purpose,
@@ -107,7 +107,7 @@ class _Table:
         with _locked(self._directory):
             entries = self._living()
             if ticket["name"] not in (entry["name"] for entry in entries):
-                entries.append(ticket)  # the file was lost or damaged: stand in line anew
+                entries.append(ticket)  # the file was lost or damaged: join the queue again
                 self._write(entries)
             place = next(index for index, entry in enumerate(entries) if entry["name"] == ticket["name"])
             mine, others = entries[place], [entry for entry in entries if entry["granted"]]
@@ -120,7 +120,7 @@ class _Table:
         return ", ".join(f"process {one['pid']} ({one['purpose']}: {one['cores']:.1f})" for one in named) or "others"
 
     def give_back(self, ticket: dict[str, Any]) -> None:
-        """Leave the line, or give the cores back; idempotent."""
+        """Leave the queue, or return the cores; idempotent."""
         with _locked(self._directory):
             self._write([entry for entry in self._living() if entry["name"] != ticket["name"]])
 
@@ -129,7 +129,7 @@ class _Table:
             return True
         if mine["alone"] or any(entry["alone"] for entry in others):
             return False
-        foreign = meter().foreign.cores
+        foreign = meter().foreign.now()
         free = usable_cores() - (foreign if foreign > FOREIGN_SPARED else 0.0)
         return sum(entry["cores"] for entry in others) + mine["cores"] <= free + 1e-6
 

@@ -24,9 +24,9 @@ def host_wide_lock(
     timeout_s: float = 3_600.0,
     on_wait: Callable[[str], None] | None = None,
 ) -> contextlib.AbstractContextManager[None]:
-    """Hold the host: exclusively for a fault that reaches beyond its target, `shared` by cases it would disturb.
+    """Hold the host: exclusively for a fault that reaches beyond its target, `shared` by cases that it would disturb.
 
-    Whoever wants it exclusively comes next: later sharers queue behind. `on_wait` is told every 10 s who holds it.
+    An exclusive request comes before later shared ones. `on_wait` is told every 10 s who holds it.
     SafetyError after `timeout_s` seconds.
     """
     return _held("host", purpose, shared, timeout_s, on_wait)
@@ -40,7 +40,7 @@ def boot_lock(
     timeout_s: float = 3_600.0,
     on_wait: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
-    """Hold the right to bring a system up: one at a time on a host, as a start costs its neighbours their calm.
+    """Hold the right to bring a system up: one at a time on a host, because a start disturbs other cases.
 
     `alone`: while no case is under way either, for a start that takes all cores for many seconds.
     """
@@ -56,7 +56,7 @@ def boot_lock(
 def case_lock(
     purpose: str, *, timeout_s: float = 3_600.0, on_wait: Callable[[str], None] | None = None
 ) -> Iterator[None]:
-    """Hold the calm that cases share; it begins once whoever wants to bring a system up has done so."""
+    """Keep boots out while a case is played; it begins after systems that are being brought up are up."""
     with contextlib.ExitStack() as stack:
         with contextlib.ExitStack() as wishes:
             _wish(wishes, fcntl.LOCK_EX, timeout_s, on_wait)

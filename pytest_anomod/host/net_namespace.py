@@ -27,7 +27,7 @@ _CONNECT = (
 
 @functools.cache
 def why_not() -> str:
-    """Why network namespaces of containers can't be ruled from here, or ""; found out once a process."""
+    """Why rules can't be set in network namespaces of containers, or ""; determined once in a process."""
     if sys.platform != "linux":
         return "only Linux has network namespaces"
     if os.geteuid() != 0:

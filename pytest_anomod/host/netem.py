@@ -1,7 +1,8 @@
-"""What tc and ip are told, and say, when the kernel's netem is to lose packets of one network namespace.
+"""Input and output of tc and ip for losing packets of one network namespace by the kernel's netem.
 
-netem judges what leaves a device. What comes in is led through a device of its own, the side door, which lets it in:
-so both directions lose alike. Only TCP is judged, and no port that is to be spared: all else passes a plain queue.
+netem works on packets that leave a device. Incoming packets are redirected through an extra device (ifb), the side
+door: so both directions lose alike. Only TCP is affected, except ports that are to be spared: all else passes a plain
+queue.
 """
 
 from __future__ import annotations

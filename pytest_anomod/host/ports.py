@@ -16,7 +16,7 @@ from pytest_anomod.model.errors import DeploymentError
 HOST = "127.0.0.1"
 BLOCK = 100
 FIRST, LAST = 20_000, 29_999
-NEVER = frozenset({30_467})  # the entry of Train Ticket: people give it to another program on purpose
+NEVER = frozenset({30_467})  # the entry of Train Ticket: people often choose it for another program
 
 
 def claim_block() -> tuple[int, int]:

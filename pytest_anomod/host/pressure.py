@@ -1,4 +1,4 @@
-"""How busy this machine is: looks at the run queue and the kernel's pressure counters, many a second, in one thread."""
+"""Measures how busy this machine is: a thread reads the run queue and the kernel's pressure counters very often."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ READING_S = 0.5
 """One reading sums up the looks of half a second."""
 LOOKS = 5
 """Looks of a reading, at random moments: on a grid they would meet what others do on one."""
-FOREIGN_EVERY = 4
-"""Readings from one look at what others use to the next: that goes through all processes."""
+FOREIGN_EVERY = 12
+"""Readings from one look at what others use to the next, unless somebody asks: that goes through all processes."""
 KEPT = 4_000
 """Readings that are kept, more than half an hour of them."""
 
@@ -64,7 +64,7 @@ class Pressure(NamedTuple):
 
     @property
     def too_busy(self) -> bool:
-        """Whether what was measured in that stretch says more about this machine than about the system on it."""
+        """Whether the machine was too busy in that stretch for figures of the system on it."""
         if self.length_s < LEAST_S:
             return False
         if self.tasks_per_core is None or self.cpu_stalled is None:

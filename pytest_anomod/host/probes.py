@@ -1,4 +1,4 @@
-"""The question "are you well?" to servers that are not ours: over HTTP, Redis, PostgreSQL, or by a TCP connection."""
+"""Health checks of servers that are not ours: over HTTP, Redis, PostgreSQL, or by a TCP connection."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ DOCUMENTS = (
 
 
 def kind_for(engine: str) -> str:
-    """The kind of question that an engine understands (Service.engine): "tcp" where there is none."""
+    """The kind of health check that an engine (Service.engine) understands; "tcp" for an unknown engine."""
     return engine if engine in ("http", "redis", "postgresql") else "tcp"
 
 
 def question(kind: str, path: str = "/") -> bytes:
-    """What to send; nothing for tcp, where a connection is the answer."""
+    """The bytes to send; none for tcp, where a connection is enough."""
     if kind == "http":
         # not sampled: a service that writes spans writes none of this
         parent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
@@ -36,7 +36,7 @@ def question(kind: str, path: str = "/") -> bytes:
 
 
 def is_good(kind: str, answer: bytes) -> bool:
-    """Whether the first bytes of an answer are those of a server that is well; HTTP is so below 500."""
+    """Whether the first bytes of an answer are those of a healthy server; for HTTP a status below 500."""
     if kind == "redis":
         return answer[:1] in (b"+", b"-")
     if kind == "postgresql":

@@ -1,6 +1,6 @@
 """Processes by identity (pid and start time), by the tag in their environment, and how to end them for sure.
 
-A pid alone names nobody: it may have been given to someone else meanwhile. On Linux start times are seconds since boot,
+A pid alone is not an identity: another process may have it by now. On Linux start times are seconds since boot,
 read from /proc; elsewhere they are seconds since the epoch, from psutil. `is_same` takes either kind.
 """
 
@@ -26,7 +26,7 @@ _EPOCH_FROM = 1e9  # a start time above this counts from the epoch: no machine h
 
 @functools.cache
 def boot_id() -> str:
-    """What tells one run of the kernel from the next; where there is no such thing, an empty text."""
+    """The kernel's boot id; "" where there is none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

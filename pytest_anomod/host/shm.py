@@ -13,7 +13,7 @@ _IPC_RMID = 0
 def segments_of(directory: Path) -> list[tuple[int, int]]:
     """(key, id) of the System V segments of all PostgreSQL servers whose data is below a directory."""
     found = []
-    for folder, _, files in os.walk(directory):  # which bears that a dying host removes things meanwhile; glob does not
+    for folder, _, files in os.walk(directory):  # unlike glob, bears that a dying host removes files meanwhile
         if "postmaster.pid" not in files:
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):  # a server that starts or ends right now

@@ -1,6 +1,7 @@
 """Files whose writes wait until they are on disk: the flag that `chattr +S` sets. It takes the owner, no root.
 
-Nobody who writes to such a file is told: what it calls, counts and logs stays as it was, and takes as long as the disk.
+A program that writes to such a file does not notice: its calls, counts and logs stay the same, and take as long as the
+disk.
 """
 
 from __future__ import annotations

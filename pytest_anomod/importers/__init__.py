@@ -1,4 +1,4 @@
-"""Other people's fault files: Chaos Mesh, Litmus, ChaosBlade and Toxiproxy; a file a format, and the way back."""
+"""Imports fault files of Chaos Mesh, Litmus, ChaosBlade and Toxiproxy, a file a format, and exports scenarios."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def check(path: Path, system: System | None = None) -> list[Remark] | None:
-    """What would become of each part of a file; None when it is in no format that is read here.
+    """What an import makes of each part of a file; None when its format is not one that is read here.
 
     Nothing of the file is run. Without a system its targets are taken for services.
     """

@@ -1,4 +1,4 @@
-"""The subcommand `anomod export-experiment SCENARIO --as FORMAT`: a scenario for where this package is not.
+"""The subcommand `anomod export-experiment SCENARIO --as FORMAT`: writes a scenario for use without this package.
 
 Three forms: a Chaos Toolkit experiment, a Chaos Mesh manifest, a Litmus ChaosEngine. What a form can't hold is said.
 """

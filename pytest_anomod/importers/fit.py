@@ -1,4 +1,4 @@
-"""Whether some runtime can have a fault put into a service, so that what is written can be collected and run."""
+"""Says whether a runtime can have a fault injected into a service, so that a written test can be collected and run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_anomod.model import catalog
 from pytest_anomod.model.capability import Agent, Listener, Resolver, StoreLogin
 from pytest_anomod.model.errors import AnomodError
+from pytest_anomod.model.fault import lacking
 from pytest_anomod.model.system import ComposeFiles
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _never(name: str, system: System, target: str, fault: Fault) -> str:
     asked = getattr(runtime, "refusal_of_fault", None)
     if asked and (refusal := asked(system, target, fault.name)):
         return str(refusal)
-    lacks = runtime.lacks(system, target, fault.needs)
+    lacks = lacking(fault, lambda needs: runtime.lacks(system, target, needs))
     return (
         f"no {_names(lacks)} there on runtime {name!r}"
         if (lacks & OF_SERVICES if name in CONTAINERS else lacks)
@@ -73,7 +74,7 @@ def _never(name: str, system: System, target: str, fault: Fault) -> str:
 
 def _missing(name: str, system: System, target: str, fault: Fault) -> str:
     """What a runtime lacks for the fault on this machine; "" when it is all there."""
-    lacks = catalog.find("runtimes", name).lacks(system, target, fault.needs)
+    lacks = lacking(fault, lambda needs: catalog.find("runtimes", name).lacks(system, target, needs))
     return _absent(name) or (f"no {_names(lacks)} on this machine" if lacks else "")
 
 

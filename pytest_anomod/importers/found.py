@@ -1,4 +1,4 @@
-"""What is found in a foreign file: experiments, each with the scenarios it becomes and what is said of its parts."""
+"""The content of a foreign file: experiments, each with the scenarios that are made of it and remarks on its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads YAML and JSON so that each value knows its line, and which keys nobody has asked for."""
+"""Reads YAML and JSON with the line of each value, and records which keys were read."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Lined:
         return [one.value for one in self.elements() if isinstance(one.value, str)]
 
     def skip(self, *keys: str) -> None:
-        """These keys need no words: they say nothing that could be held or not."""
+        """Count these keys as read, although they have no effect."""
         self.asked.update(keys)
 
     def unasked(self, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, int]]:

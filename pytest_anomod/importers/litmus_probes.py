@@ -1,4 +1,4 @@
-"""Litmus probes: what users are asked anyway is kept, what runs code or asks a cluster is refused."""
+"""Litmus probes: HTTP probes of users' requests are kept, those that run code or query a cluster are refused."""
 
 from __future__ import annotations
 

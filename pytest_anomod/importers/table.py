@@ -1,4 +1,4 @@
-"""The table of a file: a line for each experiment, and one for each part of it of which there is something to say."""
+"""The table of a file: a line for each experiment, and one for each part of it that has a remark."""
 
 from __future__ import annotations
 
@@ -67,5 +67,5 @@ def render(path: Path, remarks: Iterable[Remark], width: int = 0, *, colour: boo
 
 
 def colours() -> bool:
-    """Whether who looks at it sees colours: a terminal, and nobody said NO_COLOR."""
+    """Whether to print colours: on a terminal, unless NO_COLOR is set."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

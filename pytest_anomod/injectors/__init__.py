@@ -1,1 +1,1 @@
-"""Who carries a fault out, and by which means: one injector, one folder. Injectors import faults, never the reverse."""
+"""Injectors, which carry faults out, a folder each with its means. Injectors import faults, never the reverse."""

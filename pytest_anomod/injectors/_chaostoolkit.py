@@ -1,4 +1,4 @@
-"""Carries out experiments of files: chaoslib plays them in a process of its own, held at the edges of our windows."""
+"""Carries out experiments of files: chaoslib plays them in a separate process that waits at edges of windows."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ChaosToolkitInjector:
         self.results.pop(file, None)
 
     def refusal(self, fault: Fault, target: str, system: System, runtime: Runtime) -> str:
-        """It plays files, and no fault of ours."""
+        """Refuse all faults except experiments of files."""
         return "" if isinstance(fault, Experiment) else "it plays experiments of files, and puts in no fault of ours"
 
     def prepare(self, fault: Fault, deployment: Deployment, target: str) -> None:
@@ -144,7 +144,7 @@ def _file(fault: Fault) -> str:
 
 
 def _look(fault: Experiment, going: _Going, deployment: Deployment, target: str) -> Observation:
-    """What whoever can see it sees; once the rollbacks are played, at least whether the target answers."""
+    """What the probe sees; once the rollbacks are played, at least whether the target answers."""
     how = fault.seen_by
     if how == "hypothesis" or how.startswith("probe:"):
         answer = going.played.look(how.removeprefix("probe:") if how != "hypothesis" else "")

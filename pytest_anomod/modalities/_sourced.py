@@ -1,4 +1,4 @@
-"""A collector that reads its modality from whatever sources a deployment has: one reader a kind of source."""
+"""A collector that reads its modality from the sources of a deployment, with one reader for each kind of source."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SourcedCollector:
 
     @property
     def noted(self) -> Mapping[str, int]:
-        """What is odd about records, and why some were dropped: how often, by words."""
+        """Oddities of records, and reasons why some were dropped: how often each, by its text."""
         return sum((reader.noted for reader in self.readers), Counter[str]())
 
     def start(self) -> None:

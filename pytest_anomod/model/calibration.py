@@ -1,4 +1,4 @@
-"""Where on a fault's dial users begin to notice: the search for the edge, and severities that begin at it."""
+"""Finds where on a fault's dial users begin to notice it (the edge), and derives severities from that."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Search:
         self._floor = WEAKER
 
     def refuse(self, value: float) -> None:
-        """Take note that the fault can't have a value so weak: half as far is tried next."""
+        """Note that the fault can't have so weak a value: the next try is half as far."""
         self._floor = self.scale.place(value) / 2
 
     def add(self, play: Play) -> None:

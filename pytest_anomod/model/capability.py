@@ -1,8 +1,8 @@
 """What a deployment can do to a service: small protocols, asked for one at a time by `Deployment.capability`.
 
-A fault names those it needs by type (`Fault.needs`), a runtime those it has (`Runtime.capabilities`). What is asked of
-a service goes to its first instance. Methods raise DeploymentError when it can't be done. What has a way back that must
-be found whatever becomes of the service (Lifecycle, Programs, Listener, Resolver) a service has while it is down, too.
+A fault names those it needs by type (`Fault.needs`), a runtime those it has (`Runtime.capabilities`). They act on the
+first instance of a service. Methods raise DeploymentError when it can't be done. Capabilities that must be undone even
+if the service is down (Lifecycle, Programs, Listener, Resolver) are there for a service that is down, too.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Agent(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Detour:
-    """Where a relay must stand: it listens on (host, listen), hands on to (upstream_host, upstream), shows `ready`."""
+    """Where a relay must be: it listens on (host, listen), forwards to (upstream_host, upstream), creates `ready`."""
 
     host: str
     listen: int
@@ -90,7 +90,7 @@ class Resolver(Protocol):
     """The name resolution of one service, and of no other."""
 
     def hide(self, names: Collection[str]) -> None:
-        """Have just these names of services not resolve (none: all do), after a restart too; idempotent.
+        """Make exactly these names of services not resolve (none: all do), after a restart too; idempotent.
 
         Connections that the service keeps to them are closed.
         """
@@ -216,6 +216,25 @@ class ControlGroup(Protocol):
 
     def disk(self) -> DiskUse:
         """The same of disks."""
+
+
+class PeerPolicy(Protocol):
+    """A policy that closes the network of a service to some of its peers, and that something else enforces."""
+
+    def close(self, peers: Mapping[str, str]) -> None:
+        """Have no packet pass between it and these services (and their addresses), on old connections or new ones.
+
+        DeploymentError where nothing enforces that; there is no such policy then.
+        """
+
+    def open(self) -> None:
+        """Take the policy away, and see that it is gone; idempotent."""
+
+    def is_closed(self) -> bool:
+        """Whether there is such a policy."""
+
+    def reached(self, addresses: Mapping[str, tuple[str, int]], patience_s: float) -> frozenset[str]:
+        """Those of these services to which a connection can be made from inside."""
 
 
 class NetNamespace(Protocol):

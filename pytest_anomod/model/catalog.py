@@ -59,7 +59,7 @@ def offers(group: str) -> dict[str, Any]:
 
 
 def register(group: str, offer: Any) -> None:
-    """Offer something that the calling file defines; the same name from the same file replaces what it was.
+    """Offer something that the calling file defines; the same name from the same file replaces the earlier offer.
 
     ScenarioError when something else has that name. Processes that are started from now on find it as well.
     """

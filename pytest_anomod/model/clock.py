@@ -1,4 +1,4 @@
-"""The only door to wall clock and sleep: the wall clock places events, the monotonic clock measures lengths."""
+"""The only access to wall clock and sleep: the wall clock places events, the monotonic clock measures lengths."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Step = tuple[str, int]
 
 
 def has_failed(status: int | None, error_kind: str | None = "", usual: int | None = None) -> bool:
-    """Whether an answer is none that a user should get: no whole one, or an error it does not usually get.
+    """Whether an answer is a failure: not complete, or an error that the request does not usually get.
 
     `usual` is the status it mostly gets while all is well; a suite sends bad requests on purpose.
     """

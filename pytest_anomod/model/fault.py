@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -29,7 +29,7 @@ class Level(StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a probe saw of the world: is the fault in, and the figures that say so."""
+    """What a probe saw: whether the fault is in, and the figures that show it."""
 
     active: bool
     evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict)
@@ -56,8 +56,8 @@ class CodeLocation:
 class Fault(Protocol):
     """A typed declaration of one thing that can go wrong; implementations are frozen keyword-only dataclasses.
 
-    `active` looks at the world and never at the injector's own answer. `recover` is idempotent and works in a fresh
-    process that knows only the deployment's ref (originals are kept through `deployment.originals`).
+    `active` probes the target and never uses what the injector returned. `recover` is idempotent and works in a new
+    process that has only the deployment's ref (originals are kept through `deployment.originals`).
     """
 
     name: ClassVar[str]
@@ -82,13 +82,13 @@ class Fault(Protocol):
         """Bring the target into the state the fault supposes, before the baseline; undone by `recover`."""
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        """Put the fault in; return what was done, as JSON."""
+        """Inject the fault; return what was done, as JSON."""
 
     def active(self, deployment: Deployment, target: str) -> Observation:
-        """Probe the world for the fault; safe to call before, during and after."""
+        """Probe for the fault; safe to call before, during and after."""
 
     def recover(self, deployment: Deployment, target: str) -> None:
-        """Take the fault out; doing it twice, or with nothing in, is fine."""
+        """Recover the fault; idempotent, also if nothing was injected."""
 
     def locate(self, deployment: Deployment, target: str) -> CodeLocation | None:
         """The function that is at fault, for faults in code; None for all others."""
@@ -98,10 +98,17 @@ class FaultDefaults:
     """What most faults share; subclass it and a fault file holds only what is its own."""
 
     __slots__ = ()
+    instead: ClassVar[frozenset[type]] = frozenset()
+    """Capabilities that do as well as `needs`, all together; none where there is one way only."""
     host_wide: ClassVar[bool] = False
     dial: ClassVar[Dial] = {5: {}}  # it is in or not, and an outage when it is
     edges: ClassVar[str] = ""
     holds: ClassVar[str] = ""
+
+    @property
+    def also_needs(self) -> frozenset[type]:
+        """What it needs besides, with these very parameters."""
+        return frozenset()
 
     def check(self, system: System, target: str) -> None:
         system.service(target)
@@ -111,6 +118,15 @@ class FaultDefaults:
 
     def locate(self, deployment: Deployment, target: str) -> CodeLocation | None:
         return None
+
+
+def lacking(fault: Fault, lacks: Callable[[frozenset[type]], frozenset[type]]) -> frozenset[type]:
+    """What a target lacks for a fault, by a function that says which of some capabilities it lacks."""
+    # a third party's fault need not be made of FaultDefaults
+    also: frozenset[type] = getattr(fault, "also_needs", frozenset())
+    other: frozenset[type] = getattr(fault, "instead", frozenset())
+    missing = lacks(fault.needs | also)
+    return missing if missing and (not other or lacks(other | also)) else frozenset()
 
 
 def parameters(fault: Fault) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""What carries faults out: what every injector can do, and a look at one that is put on offer."""
+"""The protocol of injectors, which carry faults out, and the check of an injector against it."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ if TYPE_CHECKING:
 
 
 class Injector(Protocol):
-    """Puts faults in and takes them out, by means of its own; it is found by name, and works in any process.
+    """Injects and recovers faults by its own means; it is found by name, and works in any process.
 
-    What it does is undone when this process is killed: before the first change it writes down how, by
+    Its changes are undone when this process is killed: before the first change it writes down how, by
     `deployment.undo.record({"op": "injector", "injector": name, "entry": ...})`, or has the native injector do so.
     """
 
     name: str
 
     def refusal(self, fault: Fault, target: str, system: System, runtime: Runtime) -> str:
-        """Why it can't put a fault truly into a service of a system that `runtime` brings up; "" when it can.
+        """Why it can't really inject a fault into a service of a system that `runtime` brings up; "" when it can.
 
-        Asked while tests are collected, with nothing up. Truly: the fault's own probe will see it, and nobody but the
-        target is hit.
+        Called while tests are collected, before anything is up. "Really": the fault's own probe will see it, and only
+        the target is affected.
         """
 
     def prepare(self, fault: Fault, deployment: Deployment, target: str) -> None:
         """Bring the target into the state the fault supposes, before the baseline."""
 
     def inject(self, fault: Fault, deployment: Deployment, target: str) -> Json:
-        """Put the fault in; what was done, as JSON. InjectionError when that can't be."""
+        """Inject the fault; return what was done, as JSON. InjectionError when it can't."""
 
     def active(self, fault: Fault, deployment: Deployment, target: str) -> Observation:
-        """What the fault's probe sees of the world now; what carries the fault out is not asked."""
+        """What the fault's probe sees now, independently of the injector."""
 
     def recover(self, fault: Fault, deployment: Deployment, target: str) -> None:
-        """Take the fault out and see that it is gone; doing it twice, or with nothing in, is fine."""
+        """Recover the fault and see that it is gone; idempotent, also if nothing was injected."""
 
 
 class InjectorExtras(Protocol):

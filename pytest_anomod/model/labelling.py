@@ -1,4 +1,4 @@
-"""From a judged case to its label."""
+"""Makes the label of a judged case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pytest_anomod.model.verdict import CaseView, Finding, Outcome, Verdict
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """How a case came about: on which runtime, by whose hand, as which attempt, in the place of which case."""
+    """How a case was made: by which runtime and injector, which attempt it is, and which case it replaces."""
 
     runtime: str
     injector: str
@@ -60,7 +60,7 @@ def make_label(
         recover_start_unix_nano=start_of(Phase.RELEASE),
         gone_unix_nano=start_of(Phase.RECOVERY),
         steady_again_unix_nano=None if control else steady_again_ns,
-        # nobody could look: not seen is not the same as not held
+        # there was no probe: not seen is not the same as not held
         held_ratio=None if control or _unasked(findings) else min(held, default=None),
         seed=scenario.seed,
         rate_rps=float(scenario.workload.rate_rps or 0),
@@ -130,7 +130,7 @@ def _end(view: CaseView, name: str) -> int | None:
 
 
 def _done(view: CaseView) -> Mapping[str, Any]:
-    """What the injector said that it did."""
+    """What the injector returned."""
     inject = view.journal.activity(names.INJECT)
     return inject.output if inject is not None and isinstance(inject.output, Mapping) else {}
 

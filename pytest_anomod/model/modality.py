@@ -62,19 +62,19 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 class Collector(Protocol):
     """Captures one modality of one deployment for one case.
 
-    `may_be_silent` is true where nobody has to send anything (a receiver, a log of any program): then a window without
-    rows is no loss, and in a case without any the modality is absent.
+    `may_be_silent` is true where services need not send anything (a receiver, a log of any program): then a window
+    without rows is not a loss, and in a case without any row the modality is absent.
     """
 
     may_be_silent: bool
 
     @property
     def dropped(self) -> int:
-        """Records that could not be taken: nothing is lost uncounted."""
+        """How many records could not be taken."""
 
     @property
     def noted(self) -> Mapping[str, int]:
-        """What is odd about records, and why some were dropped: how often, by words."""
+        """Oddities of records, and reasons why some were dropped: how often each, by its text."""
 
     def start(self) -> None:
         """Begin; CaptureError when the source can't be had."""

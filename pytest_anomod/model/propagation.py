@@ -20,7 +20,7 @@ class Known(StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """One step of a fault's way, from a cause to the service of the effect, with the evidence.
+    """One step of a fault's propagation, from a cause to the service of the effect, with the evidence.
 
     `hop` counts the steps from the root cause, whose own is 0 and has no `cause`. `caller` and `callee` are the edge of
     the call graph that the step takes (of hop 0: that the fault lies on, if it does), `edge_from` says who knows of the
@@ -87,7 +87,7 @@ class Propagation:
 
     @property
     def reaches_user(self) -> Known | None:
-        """Whether the fault reached users, by a way that is proven; None where nothing was to spread."""
+        """Whether the fault reached users by a path that is proven; None if there was no fault."""
         found = [hop.propagated for hop in self.hops if hop.service == USER]
         found += [known for other in self.further if (known := other.reaches_user) is not None]
         if self.root is None:
@@ -96,7 +96,7 @@ class Propagation:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The way that most of the bad answers took: the root cause first, as far as it is proven, USER last.
+        """The path of most of the bad answers: the root cause first, as far as it is proven, USER last.
 
         () without a fault that was in. One that reached nobody has a path of the root cause alone.
         """

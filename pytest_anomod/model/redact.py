@@ -21,43 +21,71 @@ _NAME = re.compile(_WORDS, re.IGNORECASE)
 _LOOKS = r"eyJ[A-Za-z0-9_-]{6,}(?:\.|\Z)|\b(?:bearer|basic)\s+[A-Za-z0-9]|scram-sha-256\$|://[^\s/:@\"']{1,64}:[^\s/@\"']{1,128}@"
 _HINT = re.compile(f"{_WORDS}|{_LOOKS}", re.IGNORECASE)
 
-_MARK = re.compile(
-    "passw|passphrase|pwd|secret|token|authorization|cookie|credential|key|session|verification|jwt|eyj|bearer|basic"
-    r"|scram-sha-256\$|://[^\s/:@\"']{1,64}:"
-)
-"""One of these is in each text of ASCII, in lower case, in which _HINT finds something; far faster to look for."""
+_MARKS: Mapping[str, str] = {
+    "passw": "passwo?r?d",
+    "pwd": "pwd(?<![a-z]pwd)",
+    "key": "api[_-]?key|private[_-]?key",
+    "session": "session[_-]?id",
+    "verification": "verification[_-]?code",
+    "eyj": r"eyj[a-z0-9_-]{6,}(?:\.|\Z)",
+    "bearer": r"bearer(?<=\bbearer)\s+[a-z0-9]",
+    "basic": r"basic(?<=\bbasic)\s+[a-z0-9]",
+    "://": r"://[^\s/:@\"']{1,64}:[^\s/@\"']{1,128}@",
+    **dict.fromkeys(
+        ("passphrase", "secret", "token", "authorization", "cookie", "credential", "jwt", "scram-sha-256$"), ""
+    ),
+}
+"""What _HINT finds in a text of ASCII, in lower case: a part that is far faster to look for, and all of it ("": the part
+is all). Each begins with letters, so that the search for it is one for these."""
+_MARKED = tuple((mark, re.compile(hint).search if hint else None) for mark, hint in _MARKS.items())
 
 _QUOTE = r"(?:\\*[\"']|%22|%27)"
 _SCALAR = r"\\*\"(?:[^\"\\]|\\+[^\"\\])*(?:\\*\")?|'[^']*'?|\[[^\]]*\]?|\{[^{}]*\}?|[^\s&;,<>\"'}\])]+"
 _KNOWN_LENGTH = 256
-_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), replacement)
-    for pattern, replacement in (
+_RULES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = tuple(
+    (parts, re.compile(pattern, re.IGNORECASE), replacement)
+    for parts, pattern, replacement in (
         # a part of a multipart form:  name="password" <headers> <blank line> value
-        (rf"(name=\"[^\"\r\n]*(?:{_WORDS})[^\"\r\n]*\"[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n)[^\r\n]*", r"\1" + REDACTED),
-        # a header in running text reaches to the end of its line
-        (r"\b((?:set-)?cookie2?|(?:proxy-)?authorization)(\s*:\s*)(?![\s\[\"'])[^\r\n\"']+", r"\1\2" + REDACTED),
-        # <password>value</password>
-        (rf"(<[^<>/]{{0,32}}(?:{_WORDS})[^<>]{{0,64}}>)[^<]+", r"\1" + REDACTED),
-        # "password": "value" and its like, also escaped inside a string and percent-encoded
-        (rf"((?:{_WORDS})[\w.-]{{0,32}}{_QUOTE}\s*(?::|%3A)\s*)%22.*?(?:%22|$)", r"\1%22" + REDACTED + "%22"),
         (
+            ('name="',),
+            rf"(name=\"[^\"\r\n]*(?:{_WORDS})[^\"\r\n]*\"[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n)[^\r\n]*",
+            r"\1" + REDACTED,
+        ),
+        # a header in running text reaches to the end of its line
+        (
+            ("cookie", "authorization"),
+            r"\b((?:set-)?cookie2?|(?:proxy-)?authorization)(\s*:\s*)(?![\s\[\"'])[^\r\n\"']+",
+            r"\1\2" + REDACTED,
+        ),
+        # <password>value</password>
+        (("<",), rf"(<[^<>/]{{0,32}}(?:{_WORDS})[^<>]{{0,64}}>)[^<]+", r"\1" + REDACTED),
+        # "password": "value" and its like, also escaped inside a string and percent-encoded
+        (
+            ("%22",),
+            rf"((?:{_WORDS})[\w.-]{{0,32}}{_QUOTE}\s*(?::|%3A)\s*)%22.*?(?:%22|$)",
+            r"\1%22" + REDACTED + "%22",
+        ),
+        (
+            ('"',),
             rf"((?:{_WORDS})[\w.-]{{0,32}}{_QUOTE}\s*:\s*(?P<escape>\\*)\")[\s\S]*?((?<!\\)(?P=escape)\"|\Z)",
             r"\1" + REDACTED + r"\3",
         ),
         # password=value, password: value
         (
+            ("=", ":", "%3d"),
             rf"((?:{_WORDS})[\w.-]{{0,32}}\]?{_QUOTE}?\s*(?:=|:|%3D)\s*)(?!%22|\\*\"?\[redacted)(?:{_SCALAR})",
             r"\1" + REDACTED,
         ),
         # SQL: PASSWORD 'value'
-        (r"(\bpassword\s+)'(?:[^']|'')*'?", r"\1'" + REDACTED + "'"),
-        (r"\b(bearer|basic)\s+(?!\[redacted)[A-Za-z0-9._~+/=-]{8,}", r"\1 " + REDACTED),
-        (r"eyJ[A-Za-z0-9_-]{6,}(?:(?:\.[A-Za-z0-9_-]*){1,2}|\Z)", REDACTED),  # a JSON web token, whole or cut off
-        (r"scram-sha-256\$[^\s'\"]+", REDACTED),
-        (r"(://)[^\s/:@\"']{1,64}:[^\s/@\"']{1,128}@", r"\1" + REDACTED + "@"),
+        (("password",), r"(\bpassword\s+)'(?:[^']|'')*'?", r"\1'" + REDACTED + "'"),
+        (("bearer", "basic"), r"\b(bearer|basic)\s+(?!\[redacted)[A-Za-z0-9._~+/=-]{8,}", r"\1 " + REDACTED),
+        # a JSON web token, whole or cut off
+        (("eyj",), r"eyJ[A-Za-z0-9_-]{6,}(?:(?:\.[A-Za-z0-9_-]*){1,2}|\Z)", REDACTED),
+        (("scram-sha-256$",), r"scram-sha-256\$[^\s'\"]+", REDACTED),
+        (("://",), r"(://)[^\s/:@\"']{1,64}:[^\s/@\"']{1,128}@", r"\1" + REDACTED + "@"),
     )
 )
+"""What one of these parts is in, in lower case, may match the pattern; of texts beyond ASCII any may."""
 
 
 _told: list[str] = []
@@ -94,8 +122,10 @@ def redact_text(text: str) -> str:
     if document is not None:
         cleaned = redact_json(document)
         return text if cleaned == document else json.dumps(cleaned, ensure_ascii=False, separators=(",", ":"))
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+    low = text.lower() if text.isascii() else ""
+    for parts, pattern, replacement in _RULES:
+        if not low or any(part in low for part in parts):
+            text = pattern.sub(replacement, text)
     return text
 
 
@@ -138,9 +168,13 @@ def _redact_field(name: str, value: Any) -> Any:
 
 
 def _may_hold_secrets(text: str) -> bool:
-    if text.isascii() and _MARK.search(text.lower()) is None:
-        return False
-    return _HINT.search(text) is not None
+    if not text.isascii():  # letters beyond ASCII may be, to the patterns, those of a word
+        return _HINT.search(text) is not None
+    low = text.lower()
+    for mark, hint in _MARKED:
+        if mark in low and (hint is None or hint(low) is not None):
+            return True
+    return False
 
 
 def _json_document(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""What is said of a line of somebody else's file before anything of it runs: done, partly done, refused, and why."""
+"""A remark on a line of a foreign file, before anything in it runs: done, partly done or refused, and why."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Says(StrEnum):
-    """What becomes of a part of a file, the best first."""
+    """What is done with a part of a file, the best first."""
 
     DOES = "does"
     PARTLY = "partly"

@@ -1,4 +1,4 @@
-"""What brings a system up, and what can be done to it once it runs."""
+"""The protocols of a runtime, which brings systems up, and of a deployment, a system that is up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ C = TypeVar("C")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One pytest process (an xdist worker is one): whose things are whose.
+    """One pytest process (an xdist worker is one), which owns what it brings up.
 
     `directory` is private to it; `out` is the dataset's root; `run_id` is shared by all workers of a run.
     """
@@ -62,6 +62,7 @@ class Stats:
     written_bytes: int
     threads: int
     stopped: bool  # the main process is in state T (held by SIGSTOP)
+    is_partial: bool = False  # of bytes moved and threads nothing is known
 
 
 class UndoLog(Protocol):
@@ -121,7 +122,7 @@ class Deployment(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever brought it up should know: things that are not as usual on this machine."""
+        """Sentences for the user about things that are not as usual on this machine."""
 
     def instances(self, service: str = "") -> tuple[Instance, ...]:
         """All instances of a service, or of all services, as they are now; those of one service in a fixed order."""
@@ -130,7 +131,7 @@ class Deployment(Protocol):
         """What can be done to a service now; None where it can't be, or not to a service that is down."""
 
     def sources(self) -> tuple[Source, ...]:
-        """Where its telemetry can be had."""
+        """The sources of its telemetry."""
 
     def stats(self, service: str) -> Stats | None:
         """Resource use now; None while no process is there."""

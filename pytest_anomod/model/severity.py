@@ -1,4 +1,4 @@
-"""Severity: how bad a fault is to users, from 1 (at the edge of what they notice) to 5 (outage), by its own dial."""
+"""Severity: the strength of a fault, from 1 (at the edge of what users notice) to 5 (outage), by its own dial."""
 
 from __future__ import annotations
 

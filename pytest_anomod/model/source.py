@@ -1,4 +1,4 @@
-"""Where telemetry of a deployment can be had: frozen values that the readers of modalities understand."""
+"""Sources of a deployment's telemetry: frozen values that the readers of modalities understand."""
 
 from __future__ import annotations
 

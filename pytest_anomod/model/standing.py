@@ -1,4 +1,4 @@
-"""What a case is good for: whether it may be used, and whether it is for training, calibration or test."""
+"""Whether a case may be used, and whether it is for training, calibration or test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHARES = (("train", 0.6), ("calibration", 0.2), ("test", 0.2))
 
 
 def unusable_because(verdict: Verdict) -> tuple[str, ...]:
-    """Why a case of this verdict should not be used; () where nothing speaks against it."""
+    """Why a case of this verdict should not be used; () if it may be used."""
     return (UNUSABLE[verdict],) if verdict in UNUSABLE else ()
 
 

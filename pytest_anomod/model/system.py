@@ -28,9 +28,11 @@ class ServiceKind(StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """How to see that a service is well. `kind`: http (GET `path`, below 500 is well), tcp, redis, postgresql, health
-    (the container's own health check), alive (its process runs: for what listens on no port), or auto: health where
-    the container has a check, else what the engine speaks.
+    """How to see that a service is healthy.
+
+    `kind`: http (GET `path` is answered below 500), tcp, redis, postgresql, health (the container's own health check),
+    alive (its process runs: for a service that listens on no port), or auto: health if the container has a check, else
+    by the engine.
     """
 
     kind: str = "auto"
@@ -93,7 +95,8 @@ class ComposeFiles:
     and are told to export to us; `metrics` are services and the paths of their pages for Prometheus. `jaeger` and
     `zipkin` are services of the files that keep the others' traces; `reported_as` has names in those traces, and the
     services they stand for. `names` are services by the names that they have here and those in the files, where these
-    differ; all else here goes by the former. `agents` says of services what is put into them.
+    differ; all else here goes by the former. `agents` says of services what is put into them. All that is exported to
+    us is sent on to `forward`, the URL of another OTLP endpoint, if there is one.
     """
 
     files: tuple[str, ...]
@@ -107,6 +110,7 @@ class ComposeFiles:
     reported_as: tuple[tuple[str, str], ...] = ()
     names: tuple[tuple[str, str], ...] = ()
     agents: tuple[tuple[str, Agents], ...] = ()
+    forward: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +136,7 @@ class Commands:
 
     `logins` are the addresses of stores for an administrator, by service, with {NAME} for ports:
     postgresql://user:password@127.0.0.1:{db}/shop. `otlp` has what services export over OTLP received by us; `agents`
-    says of services what is put into them.
+    says of services what is put into them; `forward` is as in ComposeFiles.
     """
 
     commands: tuple[Command, ...]
@@ -140,6 +144,7 @@ class Commands:
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     otlp: bool = False
     agents: tuple[tuple[str, Agents], ...] = ()
+    forward: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,14 +165,14 @@ class Running:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Manifests:
-    """What other people run in Kubernetes: manifests, brought up in a namespace of ours, or what runs in `namespace`.
+    """A system in Kubernetes: manifests, brought up in a namespace of ours, or what runs in `namespace` already.
 
     `paths` are files (also what `helm template` printed), folders of them, or Kustomize directories, all absolute.
     `pods` are the labels of each service's pods, `services` the names of Services where they differ from the names
     here. What runs in a namespace already is never taken down; only faults that are taken out without a trace are
     allowed there, unless `allow` names others. `logins` are addresses of stores for an administrator, by service, with
     {host} and {port} for where the store is reached. Services of manifests that are in `otlp` export over OTLP already,
-    and are told to export to us.
+    and are told to export to us; `forward` is as in ComposeFiles.
     """
 
     pods: Mapping[str, Mapping[str, str]]
@@ -175,6 +180,7 @@ class Manifests:
     namespace: str = ""
     services: Mapping[str, str] = dataclasses.field(default_factory=dict)
     otlp: tuple[str, ...] = ()
+    forward: str = ""
     allow: tuple[str, ...] = ()
     logins: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 

@@ -12,7 +12,7 @@ from pytest_anomod.model.journal import Activity, Journal
 
 
 class Phase(StrEnum):
-    """What a stretch of a case means."""
+    """The kind of a window."""
 
     WARMUP = "warmup"  # discard
     HISTORY = "history"  # normal: more of it, before the baseline, in cases that were asked for it
@@ -21,7 +21,7 @@ class Phase(StrEnum):
     ANOMALY = "anomaly"  # anomalous, guaranteed
     RELEASE = "release"  # ambiguous: going out
     RECOVERY = "recovery"  # normal again, with after-effects
-    CONTROL = "control"  # a control's stand-in for the anomaly window: nothing was done
+    CONTROL = "control"  # in a control, in place of the anomaly window: nothing was done
     RECOVERING = "recovering"  # first part of a recovery: users are not served as in the baseline yet
     RECOVERED = "recovered"  # last part of a recovery: they are
 

@@ -1,4 +1,4 @@
-"""Doing something to a service again and again, in a program of its own, until told to end or nobody is left."""
+"""Repeats something to a service, in a separate program, until it is told to end or the deployment is gone."""
 
 from __future__ import annotations
 

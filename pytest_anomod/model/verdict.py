@@ -1,4 +1,4 @@
-"""What a check looks at and what it may say: case view, finding, verdict."""
+"""The input and output of checks: case view, finding, verdict."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pytest_anomod.model.fault import Json
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLoop:
-    """Arrivals at `rate_rps` journeys a second on a seeded schedule that no slow answer holds up.
+    """Arrivals at `rate_rps` journeys a second on a seeded schedule that slow answers do not delay.
 
     `mix` overrides the weights of the system's journeys by name; None keeps them. `timeout_s` bounds one request.
     """

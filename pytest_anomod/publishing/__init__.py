@@ -1,1 +1,1 @@
-"""A dataset as others get it: archives, card, licence, citation, checksums, a sample. For `anomod publish`."""
+"""`anomod publish`: a dataset as archives with card, licence, citation, checksums and a sample."""

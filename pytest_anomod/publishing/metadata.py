@@ -1,4 +1,4 @@
-"""What machines read of a published dataset: CITATION.cff and croissant.json."""
+"""The machine-readable metadata of a published dataset: CITATION.cff and croissant.json."""
 
 from __future__ import annotations
 

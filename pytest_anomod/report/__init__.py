@@ -1,1 +1,1 @@
-"""What people look at: Allure, figures, terminal."""
+"""Reports: Allure, the HTML page, pictures, the terminal."""

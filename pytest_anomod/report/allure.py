@@ -1,4 +1,4 @@
-"""Hands a drawn case over to Allure, with the journal as steps: they bear the journal's times, not ours."""
+"""Hands a drawn case over to Allure, with the journal as steps that have the journal's times."""
 
 from __future__ import annotations
 

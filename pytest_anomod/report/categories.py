@@ -1,4 +1,4 @@
-"""Which failures stand together in the report: one a verdict, one for changes, for tests without, for errors.
+"""Groups failures in Allure: one category for each verdict, one for changed verdicts, tests without one, errors.
 
 A pattern must hold in Allure 2 (Java, the whole message) and in Allure 3 (JavaScript, anywhere in it), so it says where
 the message begins and ends, and uses what both know.

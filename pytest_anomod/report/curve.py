@@ -1,4 +1,4 @@
-"""The curve of a calibration: how much users feel a fault at each value of its dial, and where they begin to."""
+"""Draws the curve of a calibration: the share of affected requests at each value of the dial, and the edge."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The one picture of a case: load, failures and latency at the gateway, the target's CPU and memory, log volume.
 
-Every case pays for it, so it is made of few marks at fixed places: nothing is measured or laid out. Each axis begins at
+It is drawn for every case, so it has few marks at fixed places: nothing is measured or laid out. Each axis begins at
 zero (latency: whole decades) and has a least span, so that noise fills no panel. The colours are Okabe and Ito's, which
 colour-blind readers tell apart.
 """
@@ -160,7 +160,7 @@ def _requests(axis: Any, view: CaseView, clock: Clock) -> Names:
 
 
 def _latency(axis: Any, view: CaseView, clock: Clock) -> Names:
-    """A dot a request; the axis holds the logarithm itself, as matplotlib's own takes long to find its ticks."""
+    """A dot a request; the values are logarithms, because matplotlib's logarithmic axis is slow to find its ticks."""
     import numpy as np
 
     frame = view.frames["api_responses"]

@@ -120,7 +120,7 @@ def keep_case(directory: Path, result: CaseResult, drawn: page.Drawn) -> dict[st
 
 
 def first_line(report: Any) -> str:
-    """What a report of pytest says of a failure in one line: the exception, a line marked as such, or the first."""
+    """The message of a failure in pytest's report as one line: the exception, a line marked as such, or the first."""
     crash = getattr(report.longrepr, "reprcrash", None)
     lines = (crash.message if crash is not None else report.longreprtext).splitlines()
     marked = [line[1:] for line in lines if line.startswith("E ")]
@@ -128,7 +128,7 @@ def first_line(report: Any) -> str:
 
 
 def clean(text: str) -> str:
-    """Text for the page: no secrets, no control characters, not longer than one wants to scroll."""
+    """Text for the page: no secrets, no control characters, of limited length."""
     said = redact_text(_CONTROLS.sub("", text))
     half = LONGEST_TEXT // 2
     if len(said) > LONGEST_TEXT:
@@ -148,7 +148,7 @@ def write_overview(directory: Path, run: Run) -> None:
 
 
 def render(directory: Path, run: Run) -> str:
-    """The page as HTML; what is to be looked at first stands first."""
+    """The page as HTML; failures come first."""
     cases = [_case(directory, number, tested) for number, tested in enumerate(run.tested)]
     cases.sort(key=lambda case: (case["state"] != "bad", case["system"], case["name"]))
     failures = [Failed(**{key: clean(text) for key, text in dataclasses.asdict(one).items()}) for one in run.failures]

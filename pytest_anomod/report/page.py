@@ -1,4 +1,4 @@
-"""What the report shows of a case, made of the case alone: picture, description, evidence. Others hand it over."""
+"""Draws what the report shows of a case, from the case alone: picture, description, evidence."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Drawn:
 
 
 def draw(result: CaseResult) -> Drawn:
-    """Draw a case: half a second of CPU that nobody waits for, so call it where no window needs the core."""
+    """Draw a case: half a second of CPU, so call it where no window needs the core."""
     scenario = result.scenario
     # what a compound scenario is called by default says the same again, and would not fit
     title = f"{scenario.what if scenario.further else f'{scenario.name}: {scenario.what}'}, {result.verdict}"
@@ -133,7 +133,7 @@ def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 
 def _circumstances(result: CaseResult) -> Iterator[Row]:
-    """Which attempt this is, what took longer than asked for and why, and how busy the machine was."""
+    """Which attempt this is, which windows took longer than declared and why, and how busy the machine was."""
     for number, before in enumerate(result.superseded, start=2):
         yield f"Attempt {number}", f"played again by itself: attempt {number - 1} was {before.verdict}"
     for sentence in result.view.journal.extended:

@@ -1,6 +1,6 @@
-"""How a fault spread, as one line of text and as a small drawing (SVG): from the root cause on the left to the users.
+"""Shows how a fault spread, as a line of text and as a drawing (SVG): from the root cause on the left to the users.
 
-A step that is proven is a solid line, the way of most bad answers is thick, what is unknown is dashed and has a "?".
+A proven step is a solid line, the path of most bad answers is thick, an unknown step is dashed and has a "?".
 Colours are Okabe and Ito's, and nothing is told by colour alone.
 """
 

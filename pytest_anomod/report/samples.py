@@ -26,7 +26,7 @@ def pretty(value: Any) -> str:
 
 
 def ranking(view: CaseView) -> list[dict[str, Any]]:
-    """What moved most between baseline and anomaly over all services, largest first; it takes long."""
+    """The figures that moved most between baseline and anomaly over all services, largest first; it takes long."""
     from pytest_anomod.checks import top_shifts
 
     return top_shifts(view)

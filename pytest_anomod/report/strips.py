@@ -1,4 +1,4 @@
-"""A case in three lines of text, for where a picture is not shown: Allure 2 takes pictures out of descriptions."""
+"""A case in three lines of text, for reports without pictures: Allure 2 removes them from descriptions."""
 
 from __future__ import annotations
 

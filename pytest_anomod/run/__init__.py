@@ -1,1 +1,1 @@
-"""A run of pytest with cases in it: its options, whether it can be, which deployments are up, how a case is made."""
+"""A run of pytest with cases: its options, checks before it starts, deployments, the making of a case."""

@@ -1,4 +1,4 @@
-"""The baseline: a checked-in file of the verdicts that a team lives with today, read and written."""
+"""Reads and writes the baseline: a checked-in file of the verdicts that a team accepts today."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UPDATE = "--anomod-baseline-update"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
-    """The verdict that a test has today, and why the team lives with it, for people to read."""
+    """The verdict that a test has today, and why the team accepts it, for people to read."""
 
     verdict: str
     why: str = ""
@@ -141,7 +141,7 @@ def lost_keys(
 ) -> list[str]:
     """Keys whose test does not exist any more, as far as a run can tell that collected these files with these tests.
 
-    A file that was not collected, or of which single tests were asked for, tells nothing.
+    A file that was not collected, or of which only single tests were selected, is left out.
     """
     single = {os.path.basename(arg.partition("::")[0]) for arg in args if "::" in arg}
     lost = []

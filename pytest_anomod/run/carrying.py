@@ -1,4 +1,4 @@
-"""What a test's report carries of its case: for JUnit XML, for Allure, for the HTML report and for the baseline."""
+"""Puts facts of a case into its test's report: for JUnit XML, for Allure, for the HTML report and for the baseline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def carry(item: pytest.Item, case: Case, report: pytest.TestReport) -> None:
     """Put the headline of a case into its test's report, and so into JUnit XML, and show the case where that is wanted.
 
-    What only we read goes with the report as `anomod`, in plain types: xdist sends it to the controller.
+    Values for our own use are in the report's `anomod`, in plain types: xdist sends it to the controller.
     """
     headline = {name: redact_text(text) for name, text in case.properties().items()}
     if baseline_key in item.config.stash:

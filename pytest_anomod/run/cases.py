@@ -1,4 +1,4 @@
-"""How the case of a test is made, and what is done at the end of a run."""
+"""Makes the case of a test, and finishes a run."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def scenario_name(test: str) -> str:
 def send(case: Case, config: pytest.Config) -> None:
     """After a case's test: send it to the object store that the dataset goes to, with the attempts that it replaces.
 
-    What the store does not take stays here, and is tried again at the end of the run.
+    A case that the store does not take stays here, and is sent again at the end of the run.
     """
     url = store_url(config)
     if not url or case.result is None:

@@ -1,4 +1,4 @@
-"""Which runtime a test runs on: its own, the command line's, or what `auto` takes for the whole run."""
+"""Decides the runtime of a test: its own, the command line's, or the choice of `auto` for the whole run."""
 
 from __future__ import annotations
 

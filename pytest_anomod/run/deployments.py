@@ -1,4 +1,4 @@
-"""What one pytest process has up, and its session; an xdist worker is one."""
+"""The deployments and the session of one pytest process; an xdist worker is one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Deployments:
-    """What one pytest process (an xdist worker is one) has up; made when the first case begins."""
+    """The deployments of one pytest process (an xdist worker is one); made when the first case begins."""
 
     def __init__(self, config: pytest.Config) -> None:
         from pytest_anomod.dataset.write import check_out
@@ -75,7 +75,7 @@ class Deployments:
         return deployment
 
     def discard(self, runtime: Runtime, deployment: Deployment) -> None:
-        """Take a deployment down for good: it is not trusted any more, or the session is over."""
+        """Take a deployment down, because it must not be used again or the session is over."""
         self._up = {key: kept for key, kept in self._up.items() if kept is not deployment}
         runtime.down(deployment)
 

@@ -1,4 +1,4 @@
-"""Makes an experiment that names a system a case like any other: what it declares, and what its test comes to."""
+"""Makes an experiment that names a system a case like any other: its declaration, and the outcome of its test."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _called(provider: Mapping[str, Any]) -> str:
 
 
 def _seen_by(document: Document, said: Mapping[str, Any], actions: list[Any]) -> str:
-    """Who can see it: the probe that the file names, our own look where the action is known, or the hypothesis."""
+    """What sees the fault: the probe that the file names, a probe of ours if the action is known, or the hypothesis."""
     wanted, placed = said.get("seen"), list(reading.activities(document.data))
     if wanted:
         named = [one for one in placed if one.name == wanted and one.activity.get("type") == "probe"]

@@ -1,4 +1,4 @@
-"""Collects Chaos Toolkit experiments that the user named, one test each, and says what became of each."""
+"""Collects Chaos Toolkit experiments that the user named, one test each."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ class Private:
         return Undoing(journal.record, journal.done)
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """End the session and remove its files."""
         from pytest_anomod.safety.sessions import end_session
 
         end_session(self.session)

@@ -1,4 +1,4 @@
-"""Whether tests can be run as they are declared, by this command line, on this machine."""
+"""Checks whether tests can be run as they are declared, with this command line, on this machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_run(config: pytest.Config, declarations: Sequence[Declaration]) -> Non
             from pytest_anomod.dataset.store import check_store, send_all
 
             check_store(store_url(config))
-            send_all(store_url(config))  # what an earlier run had to leave
+            send_all(store_url(config))  # cases that an earlier run could not send
     systems = {declaration.system.name: declaration for declaration in declarations}
     for declaration in systems.values():
         check_workload(config, declaration)
@@ -86,7 +86,7 @@ def _calibrated(function: Any, declaration: Declaration) -> Declaration:
 def check_runnable(config: pytest.Config, declaration: Declaration, test: str) -> None:
     """Raise ScenarioError when the runtime or injector can't do what a test declares.
 
-    What the command line chose for the test is no mistake of the test: that is skipped, see `why_skipped`.
+    If the command line chose the runtime or injector, the test is not wrong: it is skipped, see `why_skipped`.
     """
     if declaration.runtime and (why := _refusal_of_system(declaration.runtime, declaration)):
         msg = f"{test}: {why}; use another runtime than {declaration.runtime!r}"

@@ -1,4 +1,4 @@
-"""The baseline of a run: read before it, handed to workers, compared with the tests there are, written if asked for."""
+"""The baseline of a run: reads it before, gives it to workers, compares it with the tests, writes it if asked to."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Keeper:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Hear it from a worker."""
+        """Take the same from a worker."""
         self.gone.update(getattr(node, "workeroutput", {}).get(_OUTPUT, ()))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -100,7 +100,7 @@ class Keeper:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """What there is to say of the file, if anything."""
+        """Print remarks on the file, if there are any."""
         said, option = list(self.said), self.config.option
         if self.gone:
             what = "dropped" if option.anomod_baseline_update else f"remove them, or run {UPDATE}"

@@ -1,4 +1,4 @@
-"""The keys of a test's case and of a process's deployments; apart, since every suite loads them with the rim."""
+"""Stash keys of a test's case and of a process's deployments; a separate file, because every suite loads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users get wrong: on the command line one usage error for the run, in a test file one line with its place."""
+"""Reports users' mistakes: on the command line one usage error for the run, in a test file one line with its place."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNKNOWN = re.compile(r"cannot import name '(\w+)'")
 
 
 def check_options(option: Any, given: Iterable[str]) -> None:
-    """UsageError for a value that no run can have; what depends on tests or on the machine is looked at later."""
+    """UsageError for an invalid value; values that depend on tests or on the machine are checked later."""
     checks: dict[str, Callable[[Any], object]] = {
         "scale": lambda factor: PROFILES[option.anomod_durations].scaled(factor),
         "history": lambda seconds: dataclasses.replace(PROFILES[option.anomod_durations], history_s=seconds),
@@ -85,7 +85,7 @@ def _check_least(value: float, least: int, unit: str) -> None:
 
 
 def refuse_run(config: pytest.Config, items: list[pytest.Item], why: str) -> None:
-    """End the run with one usage error; a worker runs nothing, and leaves it to the controller to say so."""
+    """End the run with one usage error; a worker runs nothing, and the controller reports the error."""
     notes = getattr(config, "workerinput", {}).get(NOTES)
     if notes is None or not os.path.isdir(notes):
         raise pytest.UsageError(why)
@@ -96,7 +96,7 @@ def refuse_run(config: pytest.Config, items: list[pytest.Item], why: str) -> Non
 
 
 def check_refused(notes: Path) -> None:
-    """On the controller: UsageError when a worker has found that this run can't be."""
+    """On the controller: UsageError when a worker has found that this run can't work."""
     try:
         why = Path(notes, _NOTE).read_text(encoding="utf-8")
     except OSError:

@@ -1,4 +1,4 @@
-"""--anomod-compose SYSTEM=PATH: tests of a replica's system run on the original, which that system is defined from."""
+"""--anomod-compose SYSTEM=PATH: plays tests of a replica's system on the original system, from its compose files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the test of a scenario comes to: by the verdict it declares, and by the baseline where there is one."""
+"""Decides the outcome of a scenario's test: by the verdict it declares, and by the baseline if there is one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ baseline_key = pytest.StashKey[Baseline]()
 
 
 def settle(item: pytest.Item, case: Case, failure: BaseException | None) -> None:
-    """After the body of a scenario's test: raise what pytest is to report; return when the body has said it all.
+    """After the body of a scenario's test: raise what pytest is to report; return if the body's own outcome stands.
 
     `failure` is the failed assertion that the body ended with. Where the verdict is not the declared one but is the
     baseline's, the test is an expected failure (xfail), however it failed; so it is when the baseline is being written.

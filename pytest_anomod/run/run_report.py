@@ -1,4 +1,4 @@
-"""The HTML report of a run: made where all tests are heard of, anew after each case."""
+"""Writes the HTML report of a run, in the process that hears of all tests, again after each case."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class RunReport:
         self.run.failures.append(failure)
 
     def _write(self) -> None:
-        """Write what there is; a disk that refuses is told at the end and stops nothing."""
+        """Write the page; an error of the disk is reported at the end and stops nothing."""
         minutes, seconds = divmod((clock.now_ns() - self.began_ns) // clock.NS_PER_S, 60)
         began = clock.ns_to_iso(self.began_ns)[:16].replace("T", " ")
         times = {"Began": f"{began} UTC", "Took": f"{minutes} min {seconds} s"}

@@ -1,4 +1,4 @@
-"""How pytest-xdist's controller shares scenarios out: workers stay with a system while it has scenarios left."""
+"""Distributes scenarios to xdist's workers: a worker stays with a system while it has scenarios left."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Need = Sequence[Any]
 class SystemScheduling(LoadScheduling):
     """xdist's load scheduling, except that scenarios go, one at a time, to workers whose system they need.
 
-    A worker without one, or whose system has none left, takes the system that has most left for each worker it would
-    then have: that is how workers spread at first, and how the last scenarios are shared out. Scenarios that want the
-    whole host are not given to two workers at once while there is anything else to do. `needs` is asked for what items
-    need once all workers have collected; without scenarios this is load scheduling.
+    A worker without a system, or whose system has no scenario left, takes the system with most scenarios left for each
+    worker that it would then have: so workers spread at first, and so the last scenarios are distributed. Scenarios
+    that want the whole host are not given to two workers at once while there is anything else to do. `needs` is asked
+    for what items need once all workers have collected; without scenarios this is load scheduling.
     """
 
     def __init__(self, config: Any, log: Any, needs: Callable[[], Mapping[str, Need]]) -> None:

@@ -1,4 +1,4 @@
-"""A run in parts: which scenarios are this machine's, and which have their case in the dataset already."""
+"""Runs in parts: deselects scenarios of other machines, and skips those whose case is in the dataset already."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def skip_done(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def cases_there(out: Path) -> dict[Key, str]:
-    """The whole cases of a dataset that were not spoiled, and a phrase for each: where it is, and its verdict."""
+    """The complete cases of a dataset that can be used, and a phrase for each: where it is, and its verdict."""
     found: dict[Key, str] = {}
     for file in sorted(out.glob("system=*/scenario=*/case=*/case.json")):
         told, scenario = _read(file), _read(file.with_name("scenario.json"))

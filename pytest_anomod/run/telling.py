@@ -1,4 +1,4 @@
-"""What is said while tests are collected or run, once a run, and the directory that its workers share for that."""
+"""Prints messages while tests are collected or run, once a run, by a directory that its workers share."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def tell_once(config: pytest.Config, line: str) -> None:
     except FileExistsError:
         return
     except OSError:
-        pass  # a worker on another machine can't reach them: it speaks for itself
+        pass  # a worker on another machine can't reach it: it prints by itself
     tell(config, line)

@@ -1,4 +1,4 @@
-"""What the command line puts in the place of a test's workload: a suite of the user's, or one that is generated."""
+"""Replaces a test's workload by that of the command line: a suite of the user, a generated one, or a file."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def _check_evomaster(config: pytest.Config, declaration: Declaration, argument: 
 def _evomaster(deployments: Deployments, declaration: Declaration, argument: str) -> Workload:
     """The suite that EvoMaster writes for the system; written once for a system, a document, a version, a seed, a time.
 
-    The document is that of the case's own deployment; EvoMaster gets another one, for what it does leaves traces.
+    The document is that of the case's own deployment; EvoMaster gets a second deployment, because its requests change
+    it.
     """
     from pytest_anomod.host.leases import demand, lease
     from pytest_anomod.host.locks import generator_lock

@@ -1,1 +1,1 @@
-"""What brings a system up, takes it down for sure, and undoes everything when its owner dies."""
+"""Runtimes: they bring systems up and take them down completely, also when their owner dies."""

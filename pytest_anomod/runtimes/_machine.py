@@ -1,6 +1,6 @@
-"""What this machine is and can do, looked up without changing anything: kernel, memory, Docker, Pythons, wheels.
+"""Finds out what this machine is and can do, without changing it: kernel, memory, Docker, Pythons, wheels.
 
-What must be tried to be known is tried where it touches nobody: network rules in a network namespace of their own.
+What can only be found by trying is tried in isolation: network rules in a network namespace of their own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Agents of other people's services on the runtimes that start these: what is put in, how it is asked, what is missing.
+"""Agents in services on the runtimes that start these: what is put in, how it is asked, what is missing.
 
-What a deployment writes down of one service, a row of its document's "agents": {language, source, packages, traces,
-coverage, library, run} with paths of this machine, or {language, why} where nothing could be put in.
+A deployment's document has a row for each service in "agents": {language, source, packages, traces, coverage, library,
+run} with paths of this machine, or {language, why} where nothing could be put in.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def environment(
 
 
 def asked_of(row: Mapping[str, Json]) -> Agents:
-    """What was asked for."""
+    """The agents that the definition asks for."""
     return Agents(
         row["language"],
         source=row["source"],
@@ -171,7 +171,7 @@ def sources(deployment: Deployment, rows: Rows) -> Iterator[Source]:
 
 
 def _missing(deployment: Deployment, rows: Rows, service: str) -> Mapping[str, str]:
-    """What a service was to have and has not, and why."""
+    """What a service should have and has not, and why."""
     row = rows[service]
     if "why" in row:
         return {what: str(row["why"]) for what in MODALITIES}

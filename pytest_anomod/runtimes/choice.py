@@ -1,4 +1,4 @@
-"""Which runtime `auto` takes: containers where an engine of this machine answers and has, or can get, our image."""
+"""Chooses the runtime for `auto`: containers if an engine of this machine answers and has, or can get, our image."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Choice:
 
     @property
     def told(self) -> tuple[str, str]:
-        """What a run says of it: the runtime that its systems have, and why."""
+        """The sentence for the user: the runtime that its systems have, and why."""
         return (self.instead, "no other takes these systems") if self.instead else (self.runtime, self.why)
 
 
@@ -95,7 +95,7 @@ def choose() -> tuple[str, str]:
 def runtime_for(found: Choice, system: System) -> str:
     """Name of the runtime for one system: the one that was taken, else the first on offer that does not refuse it.
 
-    ScenarioError with everybody's reason when there is none. Containers are never a second choice: they were looked at.
+    ScenarioError with the reason of each runtime when there is none. `docker` is never a second choice.
     """
     others = [name for name in catalog.offers("runtimes") if name not in (found.runtime, "docker")]
     reasons = []

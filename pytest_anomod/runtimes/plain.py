@@ -1,4 +1,4 @@
-"""What deployments of other people's processes share: commands that we started, and what ran already."""
+"""Shared by deployments of plain processes: commands that we started, and processes that ran already."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class PlainDeployment(WrittenDown):
 
     @abc.abstractmethod
     def sources(self) -> tuple[Source, ...]:
-        """Where its telemetry can be had."""
+        """The sources of its telemetry."""
 
     def as_instance(self, service: str, *, pid: int | None, start_time: float | None, state: str) -> Instance:
         """What is written of a service, and what was seen of it; `restarts` is to be added where they are counted."""

@@ -1,4 +1,4 @@
-"""A replica that is up, whatever it runs on: what its files, agents and published ports make possible."""
+"""The part of a replica's deployment that is the same on every runtime: by its files, agents and published ports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pytest_anomod.model.system import Replica, ServiceKind, System
 from pytest_anomod.runtimes.replica_capabilities import OF_ANY, OF_SERVICES, OF_STORES
 from pytest_anomod.runtimes.written_down import WrittenDown
 
-INSTANCES_KEPT_S = 0.05
+ANSWER_WITHIN_S = 0.5
 STORES = frozenset({ServiceKind.CACHE, ServiceKind.DOCSTORE, ServiceKind.QUEUE})
 _ENGINES = {"json": "http", "redis": "redis", "postgres": "postgresql"}
 """What a service of a replica runs, by the format of its log."""
@@ -127,10 +127,19 @@ class ReplicaDeployment(WrittenDown):
         described = self.described(service)
         return LogFile(service=service, path=self.directory / described["log_file"], format=described["log_format"])
 
-    def answers(self, service: str, timeout_s: float = 0.5) -> bool:
+    def answers(self, service: str, timeout_s: float = ANSWER_WITHIN_S) -> bool:
         """Whether the service takes a connection on its public address and answers a health request."""
         described = self.described(service)
         return health.is_well(described["log_format"], (ports.HOST, described["port"]), timeout_s)
+
+    def unhealthy(self) -> tuple[str, ...]:
+        """Names of services that don't answer; all are asked at once."""
+        asked = {
+            name: (described["log_format"], (described.get("host", ports.HOST), described["port"]))
+            for name, described in self.document["services"].items()
+        }
+        well = health.who_is_well(asked, ANSWER_WITHIN_S)
+        return tuple(name for name in asked if name not in well)
 
     # what can be done to it
 

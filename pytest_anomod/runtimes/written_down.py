@@ -1,4 +1,4 @@
-"""What deployments have in common that write down what they are: deployment.json in their directory."""
+"""Shared by deployments that describe themselves in a deployment.json in their directory."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class WrittenDown(abc.ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever brought it up should know: things that are not as usual on this machine."""
+        """Sentences for the user about things that are not as usual on this machine."""
         return tuple(self.document.get("notes", ()))
 
     def instances(self, service: str = "") -> tuple[Instance, ...]:
@@ -97,6 +97,10 @@ class WrittenDown(abc.ABC):
         names = list(self.document["services"])
         with ThreadPoolExecutor(max_workers=8) as pool:
             return tuple(name for name, well in zip(names, pool.map(self.answers, names), strict=True) if not well)
+
+    def mishaps(self, start_ns: int, end_ns: int) -> tuple[str, ...]:
+        """What of its surroundings spoils a case of that time, in a line each."""
+        return ()
 
     def described(self, service: str) -> Mapping[str, Any]:
         """What deployment.json says of a service; DeploymentError with the nearest names for an unknown one."""

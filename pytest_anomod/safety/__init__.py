@@ -1,1 +1,1 @@
-"""Undoes everything, whatever happens: undo journal, guardian, sessions and the sweep of what dead ones left."""
+"""Undoes all changes, whatever happens: undo journal, guardian, sessions, and the sweep of dead sessions."""

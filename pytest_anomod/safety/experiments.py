@@ -1,4 +1,4 @@
-"""Has other people's experiments played by a process of their own, and their rollbacks by whoever is alive.
+"""Plays experiments of files in a separate process, and their rollbacks in whichever process is alive.
 
 The process is pytest_anomod/chaos/imported/player.py. What it needs, and how far it is, stands in a private directory;
 an entry of the undo journal points there from before the method begins until the rollbacks have been played:
@@ -135,7 +135,7 @@ class Played:
         return said
 
     def _settle(self) -> tuple[str, ...]:
-        """Its process has ended: what it owes is done, and what was written down is crossed out."""
+        """Its process has ended: play the rollbacks that are left, and close the undo entry."""
         began, done = progress(self.directory)
         said: tuple[str, ...] = ()
         if began and len(done) < _rollbacks(self.directory):
@@ -177,7 +177,7 @@ class Played:
         return True
 
     def _died(self) -> None:
-        """It ended without a result: killed, or the code of a stranger ended the interpreter."""
+        """It ended without a result: killed, or foreign code ended the interpreter."""
         code = self._process.wait()
         began, _ = progress(self.directory)
         said = f"the process that played it ended early (exit code {code})"

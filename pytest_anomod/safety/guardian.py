@@ -1,4 +1,4 @@
-"""Sees to it that a guardian watches a session, and sends it home in the end; the program is helpers/watch.py."""
+"""Starts the guardian of a session and ends it; its program is helpers/watch.py."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _is_stopped(pid: str) -> bool:
 
 
 def ensure_guardian(directory: Path, *, use_pidfd: bool = True) -> int | None:
-    """See to it that a guardian watches this session; returns its pid if it had to be started.
+    """Start a guardian for this session unless one watches it; returns its pid if it was started.
 
     Must be called by the session's owner. SafetyError when no guardian comes up. Without `use_pidfd` (and where there
     is none) the guardian watches its parent and a pipe instead.

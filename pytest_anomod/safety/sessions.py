@@ -42,7 +42,7 @@ def new_session(out: Path, run_id: str, worker: str) -> Session:
 
 
 def end_session(session: Session) -> tuple[str, ...]:
-    """Undo whatever is still open, send the guardian home, remove the directory; one line per thing undone.
+    """Undo whatever is still open, end the guardian, remove the directory; one line per thing undone.
 
     Lines beginning with "could not" name what stays; then the directory stays too, for the sweep. Idempotent.
     """

@@ -107,7 +107,7 @@ def _undo(entry: Mapping[str, Any], faults_until: float) -> str:
     """Undo one entry; what was done, or "" when there was nothing to do."""
     match entry["op"]:
         case "process":
-            # start times count from the boot: in another one they may hit a stranger
+            # start times count from the boot: after another one they may be those of other processes
             same_boot = entry["boot_id"] == processes.boot_id()
             ended = same_boot and processes.end(entry["pid"], entry["start_time"], grace_s=0.3)
             return f"ended process {entry['pid']}" if ended else ""

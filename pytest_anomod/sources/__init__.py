@@ -1,1 +1,1 @@
-"""Readers of telemetry, one per kind of source; those of other people's systems take what they find, and count it."""
+"""Readers of telemetry, one for each kind of source; they count the records that they can't use."""

@@ -1,4 +1,4 @@
-"""What readers of files share: they remember sizes at the start and parse at the end."""
+"""Shared by readers of files: they remember sizes at the start and parse at the end."""
 
 from __future__ import annotations
 

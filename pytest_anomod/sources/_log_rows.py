@@ -10,6 +10,7 @@ from pytest_anomod.model.source import EngineOutput, LogFile
 from pytest_anomod.sources._files import records
 from pytest_anomod.sources._instances import InstanceWatch
 from pytest_anomod.sources._rows import Row
+from pytest_anomod.sources.clean import clean
 from pytest_anomod.sources.store_logs import PARSERS
 from pytest_anomod.sources.text_logs import entries
 
@@ -37,7 +38,7 @@ def _json_row(source: Log, record: Any, watch: InstanceWatch, observed: int | No
             redact_text(record["body"]),
             record.get("trace_id") or "",
             record.get("span_id") or "",
-            redact_json(record.get("attributes") or {}),
+            clean(record.get("attributes") or {}),
             observed,
         )
     except (KeyError, TypeError, AttributeError):  # torn, or no record of ours

@@ -17,7 +17,7 @@ class PulledReader(Reader):
 
     `renamed` are services whose records get that in any case: SDKs of ours have another id in each of their processes.
 
-    Nobody can tell whether all that is on its way has come, so they are asked `settle_s` after the end.
+    A backend does not say whether all records have arrived, so it is asked `settle_s` after the end.
     """
 
     renamed: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""What is appended to files while a case runs: costs nothing then, survives rotation, truncation and deletion."""
+"""Reads what is appended to files during a case, at its end; it survives rotation, truncation and deletion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to the HTTP APIs of other people's backends: JSON answers, no proxies, no retries."""
+"""Requests to the HTTP APIs of backends: JSON answers, no proxies, no retries."""
 
 from __future__ import annotations
 

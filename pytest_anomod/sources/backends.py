@@ -1,4 +1,4 @@
-"""Readers of what other programs collect: Zipkin, Jaeger, Prometheus, and our own receiver of OTLP."""
+"""Makes readers of backends: Zipkin, Jaeger, Prometheus, and our own OTLP receiver."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def otlp(signal: str) -> Maker:
 
 
 class InboxReader(PulledReader):
-    """One signal of receivers of ours. Nobody has to send anything there."""
+    """One signal of our receivers; services need not send anything."""
 
     may_be_silent = True
 
@@ -78,7 +78,7 @@ class _Named:
         self._names = dict(names)
 
     def read(self, start_ns: int, end_ns: int) -> Reading:
-        """What the reader has, under the names of here."""
+        """The reading, with the names that services have here."""
         found = self._reader.read(start_ns, end_ns)
         rows = [(row[0], self._names.get(row[1], row[1]), *row[2:]) for row in found.rows]
         return dataclasses.replace(found, rows=rows)

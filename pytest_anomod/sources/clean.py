@@ -1,4 +1,4 @@
-"""Attributes without secrets, fast: most of their names and texts come again with every record."""
+"""Removes secrets from attributes, fast: most of their names and texts are repeated in every record."""
 
 from __future__ import annotations
 

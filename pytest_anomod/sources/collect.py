@@ -1,4 +1,4 @@
-"""What a reader of sources is while a case runs, and the columns that readers of each kind of record give."""
+"""The base class of readers of sources, and the columns of each kind of record."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ POLL_S = 0.1
 class Reader(abc.ABC):
     """Reads all sources of one kind for one case.
 
-    `dropped` counts records that could not be taken. `settle_s` is how long records may still come after what caused
-    them. `may_be_silent` says that nobody has to send anything, so that no record at all is no error. `noted` counts
-    what is odd about records, and why some were dropped, in words.
+    `dropped` counts records that could not be taken. `settle_s` is how long records may still come after their cause.
+    `may_be_silent`: services need not send anything, so that no record at all is not an error. `noted` counts oddities
+    of records, and reasons why some were dropped, by their text.
     """
 
     settle_s: float = 0.0

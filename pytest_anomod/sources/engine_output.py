@@ -1,4 +1,4 @@
-"""Logs as the container engine keeps them: what services and stores print, each line with the time of its taking."""
+"""Logs as the container engine keeps them: what services and stores print, each line with the engine's timestamp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Once a second every service's own page of metrics, what its processes use, and whether it answers at all."""
+"""Samples every service once a second: its page of metrics, the resources it uses, and whether it answers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Scrape:
 class GridReader(Reader):
     """Samples all instances on a grid of one second, in one daemon thread; and the machine that we are on.
 
-    Every tick gives every service an `up` of 1 or 0, so a dead service is never just silent. All rows of a tick carry
+    Every tick gives every service an `up` of 1 or 0, so a dead service has rows too. All rows of a tick carry
     the tick's time. `late` counts ticks that began more than a tenth of a second late because the one before took too
     long, and `dropped` those that were left out for it; `unanswered` counts scrapes without an answer, each of them a
     row `up` 0; `noted` has the lines of pages that are no samples.
@@ -69,7 +69,7 @@ class GridReader(Reader):
         self._series = SeriesTable()
         self._readers: dict[str, PageReader] = {}
         self._known: dict[tuple[str, str | None], int] = {}  # (service, instance id) -> number
-        self._own: dict[tuple[str, bool], array[int]] = {}
+        self._own: dict[tuple[str, int], array[int]] = {}
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -190,9 +190,10 @@ class GridReader(Reader):
         else:  # it has no page of its own: alive is all that can be asked
             reason = "" if stats is not None or instance is None or instance.state == "running" else instance.state
         self.unanswered += bool(reason)
-        series = self._own_series(reason, with_container=stats is not None)[:]
+        container = () if stats is None else _container(stats)
+        series = self._own_series(reason, len(container))[:]
         restarts = 0 if instance is None else instance.restarts
-        values = array("d", (not reason, restarts, *(() if stats is None else _container(stats))))
+        values = array("d", (not reason, restarts, *container))
         if page is not None and page.text:
             name = key[0] if instance is None else instance.instance_id.rpartition("-")[0]
             reader = self._readers.get(name)
@@ -206,17 +207,19 @@ class GridReader(Reader):
         number = self._known.setdefault(key, len(self._known))
         return _Scrape(now, number, series, values)
 
-    def _own_series(self, reason: str, *, with_container: bool) -> array[int]:
-        """Numbers of the series that we give every service ourselves."""
-        key = (reason, with_container)
+    def _own_series(self, reason: str, figures: int) -> array[int]:
+        """Numbers of the series that we give every service ourselves, with so many of its container."""
+        key = (reason, figures)
         if key not in self._own:
             up = self._series.add("up", "1", "gauge", {"reason": reason} if reason else _NONE)
-            others = (_RESTARTS, *_CONTAINER) if with_container else (_RESTARTS,)
+            others = (_RESTARTS, *_CONTAINER[:figures])
             self._own[key] = array("i", (up, *(self._series.add(*declared, _NONE) for declared in others)))
         return self._own[key]
 
 
 def _container(stats: Stats) -> tuple[float, ...]:
+    if stats.is_partial:
+        return stats.cpu_s, stats.memory_bytes
     return stats.cpu_s, stats.memory_bytes, stats.read_bytes, stats.written_bytes, stats.threads
 
 

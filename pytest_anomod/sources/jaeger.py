@@ -1,4 +1,4 @@
-"""Traces from the query API of Jaeger (v1 JSON): one service a question, typed tags, ids without leading zeros."""
+"""Traces from the query API of Jaeger (v1 JSON): one service a request, typed tags, ids without leading zeros."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of output get the ids that records of the same messages have which came over OTLP; these are then no rows."""
+"""Joins log records that came over OTLP to lines of output: the line gets the record's ids, the record is no row."""
 
 from __future__ import annotations
 

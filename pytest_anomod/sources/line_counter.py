@@ -1,4 +1,4 @@
-"""Which lines of each service ran in each window, as the agents inside count them: anew at every edge."""
+"""Reads which lines of each service ran in each window from its agents, which count anew at every edge."""
 
 from __future__ import annotations
 

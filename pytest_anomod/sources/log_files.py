@@ -22,7 +22,7 @@ LOOK_EVERY_S = 0.1
 class LogFileReader(FileReader[LogFile]):
     """Log files of all services and stores.
 
-    Nobody says when a line of text came into a file: sizes are looked at, so that lines without a time have one.
+    A text line without a time gets the time at which its file was first seen to be so large.
     """
 
     fields = LOG_FIELDS

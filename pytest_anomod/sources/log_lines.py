@@ -1,4 +1,4 @@
-"""One line of a stranger's log: JSON, logfmt, or plain text with a time and a level word somewhere at its beginning."""
+"""Reads one log line of an unknown format: JSON, logfmt, or plain text with a time and a level near its beginning."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ NOTHING_SEEN = Seen()
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Line:
-    """What one line says; `begins` is whether it is surely the first of an entry: it starts with a time or a level."""
+    """The content of one line; `begins`: it starts with a time or a level, so it is the first line of an entry."""
 
     text: str
     time_unix_nano: int | None = None

@@ -61,7 +61,7 @@ class PageReader:
     """Reads the pages of one service: which line holds which series is found out once, and again when that changed.
 
     `unreadable` counts lines of the last page that are no samples, and a last line without its end, whose value may be
-    cut. Exemplars and times of samples are passed over. When a series was created is left out: it is no measurement.
+    cut. Exemplars and times of samples are ignored. `_created` series are left out, because they are no measurements.
     """
 
     def __init__(self, table: SeriesTable) -> None:

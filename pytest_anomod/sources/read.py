@@ -1,4 +1,4 @@
-"""What a reader of other people's telemetry hands over: rows, what was dropped and why, and what is odd."""
+"""The result of a reader of a backend: rows, counts of dropped records by reason, counts of oddities."""
 
 from __future__ import annotations
 

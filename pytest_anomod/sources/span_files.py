@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pytest_anomod.model.redact import redact_json
 from pytest_anomod.model.source import SpanFile
 from pytest_anomod.sources._files import FileReader, records
 from pytest_anomod.sources._rows import Row
+from pytest_anomod.sources.clean import clean
 from pytest_anomod.sources.read import TRACE_FIELDS
 
 
@@ -35,7 +35,7 @@ class SpanFileReader(FileReader[SpanFile]):
                 span["span_kind"],
                 span["status_code"],
                 span["duration_ns"],
-                redact_json(span.get("attributes") or {}),
+                clean(span.get("attributes") or {}),
             )
         except (KeyError, TypeError, AttributeError):  # torn, or no record of ours
             return None

@@ -1,4 +1,4 @@
-"""Spans of backends on their way to rows: one id shared by client and server, missing parents, clocks that disagree."""
+"""Turns spans of backends into rows: one id shared by client and server, missing parents, clocks that disagree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of a stranger's log as entries: JSON, logfmt and plain text, stack traces joined to what they belong to."""
+"""Makes entries of log lines of an unknown format: JSON, logfmt and plain text, with stack traces joined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids, times and JSON of other people's telemetry as exact values: no time is ever a float on its way."""
+"""Reads ids, times and JSON of foreign telemetry as exact values: no time is ever a float."""
 
 from __future__ import annotations
 

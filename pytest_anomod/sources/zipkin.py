@@ -1,4 +1,4 @@
-"""Traces from the API of Zipkin (v2): asked for by slices of time, the two halves of a shared span told apart."""
+"""Traces from the API of Zipkin (v2), read by slices of time; client and server spans of one id are separated."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Campaign:
 
 
 def told(campaign: Campaign) -> str:
-    """The campaign as its Job remembers it, for who comes back to it."""
+    """The campaign as its Job stores it, so that another process can watch it."""
     return json.dumps(dataclasses.asdict(campaign))
 
 

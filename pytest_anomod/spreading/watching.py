@@ -1,4 +1,4 @@
-"""How far a campaign is: what its pods say in their logs, what its Job says of its indexes."""
+"""Follows the progress of a campaign by the logs of its pods and the status of its Job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logins of users that both systems come with, for the requests of suites: asked for when needed, written nowhere."""
+"""Logins of users in the seed data of both systems, for the requests of suites: made when needed, written nowhere."""
 
 from __future__ import annotations
 

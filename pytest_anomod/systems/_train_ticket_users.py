@@ -1,4 +1,4 @@
-"""Who plays the journeys of TrainTicket: passengers who come and go, an administrator, their logins and requests.
+"""The users of TrainTicket's journeys: passengers who sign up and leave, an administrator, their logins and requests.
 
 Passengers are kept in the state of the workload: few, who go after some journeys each while new ones sign up, so
 that nobody's list of orders grows without end and the traffic looks the same at any time, from the first seconds on.
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class User:
-    """One who can log in; `token` is empty when he has to before he does anything else."""
+    """A user with an account; `token` is empty before the login."""
 
     name: str
     password: str

@@ -1,4 +1,4 @@
-"""Public doubles for tests: a system, runtime, injector, fault and workload whose whole world is one small JSON file.
+"""Fakes for tests: a system, runtime, injector, fault and workload whose whole state is one small JSON file.
 
     ref = fake_deployment(tmp_path).ref
     with offered():  # the catalog offers the fakes, and only them
@@ -6,7 +6,7 @@
         journal = play(experiment, on_edge=edges.append)
 
 Because the world is a file, every attach sees the same one, in this process and in any other. A FakeFault can be told
-to lie (`Lie`), a FakeClock makes waiting free. `check_injector` holds an injector of one's own to the protocol.
+to lie (`Lie`), a FakeClock makes waiting free. `check_injector` checks an injector of your own against the protocol.
 """
 
 from __future__ import annotations

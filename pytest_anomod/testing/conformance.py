@@ -1,4 +1,4 @@
-"""What holds for every injector, as a function that a test of one's own calls."""
+"""The conformance test of injectors, as a function for your own tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SEEN_WITHIN_S = 10.0
 
 
 def check_injector(injector: Injector, fault: Fault, deployment: Any, target: str) -> None:
-    """Have a fault put in and taken out as a case does it; AssertionError says what is not as it must be.
+    """Inject and recover a fault as a case does; AssertionError says what does not conform.
 
     `fault` is one that the injector can put into `target`. It is taken out again whatever fails.
     """

@@ -1,4 +1,4 @@
-"""The world of a fake deployment: one small JSON file, which every process sees alike."""
+"""The state of a fake deployment: one small JSON file, the same for every process."""
 
 from __future__ import annotations
 

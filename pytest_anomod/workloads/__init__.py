@@ -1,1 +1,1 @@
-"""What drives a system while it is watched: one workload, one file."""
+"""Workloads, which drive a system during a case, a file each."""

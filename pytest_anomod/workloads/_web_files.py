@@ -1,4 +1,4 @@
-"""What readers of recorded requests share: bodies by their type, headers worth keeping, and errors with their place."""
+"""Shared by readers of recorded requests: bodies by their type, headers to keep, and errors with their place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EvoMaster as a user has it: finds it, has it write a suite for a system that is up, keeps that; downloads nothing."""
+"""Finds an installed EvoMaster, runs it on a system that is up, and keeps the suite it writes; downloads nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that sends: an open loop on a seeded plan; nothing the system does can hold an arrival up."""
+"""The process that sends: an open loop on a seeded plan; nothing that the system does delays an arrival."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Generator:
         client = JourneyClient(sending, arrival, due_s, self._state)
         try:
             await arrival.journey.play(client, arrival.random)
-        except Exception as error:  # a journey that trips over an answer must not end the workload; it is reported
+        except Exception as error:  # a journey that fails on an answer must not end the workload; it is reported
             self._counts["journey_errors"] += 1
             self._journey_errors[arrival.journey.name] = f"{type(error).__name__}: {error}"
             if isinstance(error, ScenarioError):

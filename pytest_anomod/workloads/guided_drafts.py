@@ -1,4 +1,4 @@
-"""Requests of an operation, made of values that were seen, that the document gives, or that are simple."""
+"""Makes requests of an operation from values seen in answers, examples of the document, and simple values."""
 
 from __future__ import annotations
 
@@ -96,6 +96,7 @@ class Drafts:
         around = words_of_route(operation.route)
         found: dict[frozenset[Place], list[dict[Place, Seen]]] = {}
         for row in random.sample(rows, min(_ROWS, len(rows))):
+            row = self.values.joined(row) if random.random() < 0.6 else row
             match: dict[Place, Seen] = {}
             for place, (name, domain) in wanted.items():
                 best = self._best(row, operation.places[place], place, lambda one, name=name, domain=domain: (

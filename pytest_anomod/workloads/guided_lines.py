@@ -1,4 +1,4 @@
-"""Which lines a request made run, in the services of its trace: asked of their agents after each request."""
+"""Asks agents after each request which lines ran for it, in the services of its trace."""
 
 from __future__ import annotations
 

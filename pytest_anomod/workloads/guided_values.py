@@ -1,4 +1,4 @@
-"""Values that a system has shown in its answers or took from requests, and which may be meant by a field of another."""
+"""Values seen in a system's answers, or sent to it, and which of them fit a field of a request."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class Values:
         """Objects by their keys."""
         self.objects: dict[frozenset[str], list[tuple[Taken, Mapping[str, Json]]]] = defaultdict(list)
         """Whole objects, and where they are from, by the set of their keys."""
+        self._by_id: dict[str, Row] = {}
         self._by_word: dict[str, list[Seen]] = defaultdict(list)
         self._counts: dict[tuple[Words, Words, bool], list[str]] = defaultdict(list)
         self._fitting: dict[tuple[str, Place], tuple[int, list[tuple[float, Seen]]]] = {}
@@ -66,6 +67,10 @@ class Values:
                 if isinstance(value, str | int | float | list) and value not in ("", []) and not is_secret_name(key)
             }
             for key, value in row.items():
+                for name, inner in value.items() if isinstance(value, dict) else ():
+                    if isinstance(inner, str | int | float) and inner != "" and not is_secret_name(name):
+                        source = Taken(number, (*keys, key, name))
+                        seen[f"{key}.{name}"] = Seen(inner, source, words(name), around | words(key), made)
                 if _may_be_joined(value):
                     seen[key] = Seen(joined(value), Taken(number, (*keys, key), joined=True), words(key), under, made)
             self._add_row(seen)
@@ -106,6 +111,8 @@ class Values:
         kept = [key for key, one in row.items() if self._add(one)]
         if len(kept) >= 2:
             self.rows.append(row)
+            if "id" in row:
+                self._by_id[str(row["id"].value)] = row
 
     def _add(self, one: Seen) -> bool:
         known = self._counts[one.name, one.around, one.made]
@@ -138,6 +145,14 @@ class Values:
                 if score > 0:
                     found[id(seen)] = (score * (_MADE_BONUS if one.made else 1.0), one)
         return sorted(found.values(), key=lambda pair: -pair[0])
+
+    def joined(self, row: Row) -> Row:
+        """An object together with those whose ids it has: a trip and its route."""
+        found = dict(row)
+        for key, one in row.items():
+            other = self._by_id.get(str(one.value)) if "id" in one.name and key != "id" else None
+            found |= {f"{key}.{name}": inner for name, inner in (other or {}).items() if name != "id"}
+        return found
 
     def any_of(self, schema: Mapping[str, Any], place: Place, random: Random) -> Seen | None:
         """Some value that is of the right type."""

@@ -1,4 +1,4 @@
-"""Locust's own program, in a process that connects to nobody beyond this machine."""
+"""Runs locust's own program in a process that can't connect beyond this machine."""
 
 from __future__ import annotations
 

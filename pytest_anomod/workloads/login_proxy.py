@@ -1,4 +1,4 @@
-"""A loopback proxy that puts a fresh login in the place of placeholders, so that who sends never knows the secret."""
+"""A loopback proxy that replaces placeholders by a fresh login, so that the sender never knows the secret."""
 
 from __future__ import annotations
 

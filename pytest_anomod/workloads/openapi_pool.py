@@ -1,4 +1,4 @@
-"""A seeded pool of requests for an OpenAPI document: drafts of values that the system showed, and schemathesis' own.
+"""A seeded pool of requests for an OpenAPI document: our drafts with values seen in answers, and schemathesis' own.
 
 Only what was answered below 400 twice is played. Ids come from examples in the document and from lists that are asked
 for first.

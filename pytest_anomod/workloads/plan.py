@@ -1,4 +1,4 @@
-"""The plan of a workload: when which journey begins, and the randomness each draws from; all of it from the seed."""
+"""The plan of a workload, made from its seed: when which journey begins, and the random generator of each."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def read_spec(spec: Mapping[str, Json], journeys: tuple[Journey, ...] | None = N
 def arrivals(load: Load) -> Iterator[Arrival]:
     """All arrivals until the deadline, in order: one at a random place within each 1/rate seconds.
 
-    That keeps the rate exact in every window and yet beats in step with nothing. Each arrival has a generator of its
-    own, made from the seed and its number: what one journey draws never depends on how another went.
+    That keeps the rate exact in every window without a fixed period. Each arrival has its own generator, made from
+    the seed and its number, so that no journey's numbers depend on how another went.
     """
     ends = list(itertools.accumulate(journey.weight for journey in load.journeys))
     for index in itertools.count():

@@ -1,7 +1,7 @@
-"""A recording proxy on loopback: what another tool's program sends goes through it to the system, and is written down.
+"""A recording proxy on loopback: requests of another tool's program go through it to the system, and are recorded.
 
 It takes requests as a server does (GET /path) and as a proxy does (GET http://host/path). Each gets a trace id and a
-fresh login in place of a written one. What is meant for anybody but the system is refused with 502.
+fresh login in place of a written one. Requests to any other host are refused with 502.
 """
 
 from __future__ import annotations

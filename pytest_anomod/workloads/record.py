@@ -1,4 +1,4 @@
-"""What is written down of an exchange, whoever sent it: the record file and its lines, without secrets."""
+"""The record file of a workload: a line for each exchange, without secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests as data: what a file of another tool, or exploring, says is to be sent; values may be taken from answers."""
+"""Requests as data, from a file of another tool or from exploring; values may be taken from earlier answers."""
 
 from __future__ import annotations
 

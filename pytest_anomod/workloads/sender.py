@@ -1,4 +1,4 @@
-"""Processes that send: a workload is one of its own, started, watched and ended alike whatever it sends."""
+"""Starts, watches and ends the process of a workload, whatever it sends."""
 
 from __future__ import annotations
 

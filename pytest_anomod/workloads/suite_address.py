@@ -1,4 +1,4 @@
-"""Where a suite's requests go: to the deployment, whatever URL they bear; never off this machine."""
+"""Directs a suite's requests to the deployment, whatever their URL; never beyond this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records what a suite sends through httpx, which has an HTTP of its own; only imported when the suite uses it."""
+"""Records what a suite sends through httpx, which has its own HTTP client; imported only when the suite uses it."""
 
 from __future__ import annotations
 

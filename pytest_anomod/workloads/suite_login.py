@@ -1,4 +1,4 @@
-"""A user's login in place of the one that a suite's files have: made anew for each play, and put on the wire alone."""
+"""Replaces the login in a suite's files by a fresh one in the requests that are sent; made anew for each play."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class Player(Collected):
             return (yield)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """The worst of a test's parts is its outcome."""
+        """Keep the worst outcome of a test's parts."""
         if report.failed:
             self._outcome = "failed"
             if len(self._failures) < _MOST_FAILURES:
@@ -213,7 +213,7 @@ class Player(Collected):
         return plays["reaching"], plays["others"]
 
     def _wait_for_turn(self, rate_rps: float) -> None:
-        """Keep the ordered rate: tests begin 1/rate seconds apart on average, in step with nothing."""
+        """Keep the declared rate: tests begin 1/rate seconds apart on average, without a fixed period."""
         clock.sleep(self._due_s - clock.monotonic_s())
         self._due_s = clock.monotonic_s() + (0.5 + self._random.random()) / rate_rps
 

@@ -1,4 +1,4 @@
-"""From a suite's reference round to what its rounds play: which tests reach the target, which are meant to fail."""
+"""Chooses by a suite's reference round what its rounds play: which tests reach the target, which are meant to fail."""
 
 from __future__ import annotations
 

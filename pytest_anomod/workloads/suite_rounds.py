@@ -1,4 +1,4 @@
-"""Which tests of a suite a round plays, and in which order: enough of those that reach the target, and not too long."""
+"""Decides which tests of a suite a round plays, and in which order: enough that reach the target, and not too long."""
 
 from __future__ import annotations
 

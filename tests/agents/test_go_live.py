@@ -1,8 +1,10 @@
-"""A Go service that was built with our overlay: lines in each window, and spans of what it serves and calls."""
+"""A Go service that was built with our overlay: lines in each window, and spans of what it serves, calls and stores."""
 
 import os
 import shutil
+import socket
 import subprocess
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -42,28 +44,36 @@ def receiver():
 
 
 @pytest.fixture
-def service(program, tmp_path, receiver):
-    asked = Agents("go")
-    place = Place(service="probe", asked=asked, ours="", library="", run=str(tmp_path), otlp_url=receiver.url)
-    env = {**os.environ, **LANGUAGE.environment(place)}
-    process = subprocess.Popen([program], env=env, stdout=subprocess.PIPE, text=True)
-    address = process.stdout.readline().strip()
-    reach = Reach(
-        service="probe",
-        asked=asked,
-        library=tmp_path,
-        run=tmp_path,
-        pid=lambda: process.pid,
-        host=lambda: "127.0.0.1",
-    )
+def begin(program):
+    """Begins processes of the service: the process, where it listens, and its agent."""
+    begun = []
+
+    def one(run, otlp_url="", **own):
+        asked = Agents("go")
+        place = Place(service="probe", asked=asked, ours="", library="", run=str(run), otlp_url=otlp_url, own=own)
+        env = {**os.environ, **LANGUAGE.environment(place)}
+        process = subprocess.Popen([program], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        begun.append(process)
+        reach = Reach(
+            service="probe", asked=asked, library=run, run=run, pid=lambda: process.pid, host=lambda: "127.0.0.1"
+        )
+        return process, process.stdout.readline().strip(), LANGUAGE.agent(reach).ask
+
+    yield one
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def service(begin, tmp_path, receiver):
+    _, address, ask = begin(tmp_path, receiver.url)
 
     def get(path, **headers):
         with urllib.request.urlopen(urllib.request.Request(f"http://{address}{path}", headers=headers)) as answer:
             return answer.read().decode()
 
-    yield get, LANGUAGE.agent(reach).ask
-    process.kill()
-    process.communicate()
+    return get, ask
 
 
 def test_a_line_is_counted_in_the_window_in_which_it_ran(service):
@@ -107,6 +117,64 @@ def test_a_request_and_what_it_calls_are_one_trace(service, receiver):
     assert len(receiver.read("traces", begun, clock.now_ns()).rows) == 3
 
 
+@pytest.fixture
+def store():
+    """The address of what takes one connection, and answers as Redis does: an error to what is bad."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            with listener.accept()[0] as connection:
+                while asked := connection.recv(1_000):
+                    connection.sendall(b"-ERR no\r\n" if b"bad" in asked else b"+OK\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_what_a_request_asks_of_a_redis_is_in_its_trace(service, receiver, store):
+    begun = clock.now_ns()
+    service[0](f"/keeps?at={store}", traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
+
+    def spans():
+        return receiver.read("traces", begun, clock.now_ns()).rows
+
+    clock.wait_until(lambda: len(spans()) >= 5, timeout_s=30, what="the spans")
+    served = next(row for row in spans() if row[6] == "GET /keeps")
+    below = sorted((row for row in spans() if row[5] == served[4]), key=lambda row: row[0])
+    assert [(row[6], row[8]) for row in below] == [("SET", "UNSET"), ("SET", "ERROR"), ("GET", "UNSET")]
+    assert below[0][10] == {
+        "db.system.name": "redis",
+        "db.operation.name": "SET",
+        "network.peer.address": "127.0.0.1",
+        "network.peer.port": int(store.rpartition(":")[2]),
+    }
+    assert {row[3] for row in spans()} == {TRACE}
+    assert len(spans()) == 5
+
+
 def test_faults_in_code_are_refused(service):
     with pytest.raises(DeploymentError, match="there is no /code/patch in Go"):
         service[1]("/code/patch", {"function": "main:size", "action": "raise"})
+
+
+def test_after_a_death_the_window_is_not_exact(begin, tmp_path):
+    process, _, ask = begin(tmp_path)
+    before = ask("/coverage/snapshot", {"reset": True})
+    process.kill()
+    process.wait()
+    with pytest.raises(DeploymentError, match="no process of it answers"):
+        ask("/coverage/snapshot", {"reset": True})
+    _, _, again = begin(tmp_path)
+    assert again("/coverage/snapshot", {"reset": True})["since_unix_nano"] != before["at_unix_nano"]
+
+
+def test_an_agent_that_fails_says_so_in_one_line_and_the_service_runs(begin, tmp_path):
+    process, address, ask = begin(tmp_path / "none", GOCOVERDIR=str(tmp_path))
+    with urllib.request.urlopen(f"http://{address}/sizes/many") as answer:
+        assert answer.read() == b"many"
+    with pytest.raises(DeploymentError, match="no process of it answers"):
+        ask("/hello")
+    process.kill()
+    assert [line.partition(": listen")[0] for line in process.communicate()[1].splitlines()] == ["anomod: no agent"]

@@ -227,3 +227,18 @@ def test_an_agent_that_fails_does_not_stop_the_service(start, tmp_path):
     assert "acorn" in service.ask("/hello")["absent"]["coverage"]
     said = service.kill().splitlines()
     assert [line.partition(": Cannot")[0] for line in said] == ["anomod: no coverage"]
+
+
+def test_an_agent_that_nobody_can_ask_does_not_stop_the_service_either(tmp_path):
+    place = Place(
+        service="shop",
+        asked=Agents("node", source=str(SERVICE)),
+        ours=str(INSIDE / "node"),
+        library=str(cache.ready(LANGUAGE)),
+        run=str(tmp_path / "none"),
+    )
+    env = {**os.environ, **LANGUAGE.environment(place)}
+    words = ["node", str(SERVICE / "shop.js")]
+    ended = subprocess.run(words, env=env, input="size 9\n", capture_output=True, text=True)
+    assert ended.stdout.splitlines()[1:] == ['{"gives":"many"}']
+    assert [line.partition(": listen")[0] for line in ended.stderr.splitlines()] == ["anomod: no agent"]

@@ -6,6 +6,8 @@ Its libraries are those of this Python, so nothing is fetched: there is coverage
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import urllib.request
 
@@ -13,7 +15,8 @@ import pytest
 
 from pytest_anomod import Agents, Command, commands_system
 from pytest_anomod.agents import cache
-from pytest_anomod.agents.language import language
+from pytest_anomod.agents.language import INSIDE, Place, language
+from pytest_anomod.agents.python import KIT, LANGUAGE
 from pytest_anomod.faults import CodeDelay, CodeException, CodeReturn
 from pytest_anomod.host import state
 from pytest_anomod.model import catalog, clock
@@ -107,6 +110,17 @@ def test_what_is_missing_has_a_reason_and_the_rest_is_there(shop):
     assert "opentelemetry" in missing.why
     log = (shop.directory / "logs" / "shop.log").read_text()
     assert log.count("anomod: no traces: ") == 1
+
+
+def test_an_agent_that_fails_says_so_in_one_line_and_the_service_runs(tmp_path):
+    (tmp_path / "app.py").write_text("print('served')\n")
+    inside, kit = str(INSIDE / "python"), {"kit": str(KIT)}
+    asked = Agents("python", coverage=False)
+    place = Place(service="shop", asked=asked, ours=inside, library="", run="/nowhere", also=kit)
+    env = {**os.environ, **LANGUAGE.environment(place)}
+    ended = subprocess.run([sys.executable, tmp_path / "app.py"], env=env, capture_output=True, text=True, check=True)
+    assert ended.stdout == "served\n"
+    assert [line.partition(": [")[0] for line in ended.stderr.splitlines()] == ["anomod: no agent: FileNotFoundError"]
 
 
 def test_each_branch_is_seen_in_the_window_in_which_it_ran(shop):

@@ -105,6 +105,14 @@ def test_a_wrong_value_is_seen_in_the_body_of_a_good_answer(service, deployment,
     assert looked.evidence["status"] == answer[0]
 
 
+@pytest.mark.parametrize(("status", "active"), [(404, True), (500, False), (200, False)])
+def test_a_wrong_value_that_fails_the_probe_is_seen_in_its_status(service, deployment, status, active):
+    """And in no other one: what fails in another way fails for another reason."""
+    service.answer = (status, b"null")
+    looked = CodeReturn(function=FUNCTION, value=None, status=404, probe="GET /carts/7").active(deployment, "app")
+    assert looked.active is active
+
+
 @pytest.mark.parametrize(("status", "active"), [(500, True), (503, True), (404, False), (403, False), (200, False)])
 def test_an_exception_is_seen_as_a_failure_of_the_server(service, deployment, status, active):
     """Frameworks don't tell clients what the exception said."""

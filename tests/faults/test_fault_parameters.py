@@ -79,6 +79,9 @@ BAD = [
     ("code_return", {**CODE, "probe": "GET /carts/7", "arguments": {"id": 7}}, "arguments"),
     ("code_return", {**CODE, "probe": "GET carts"}, "probe"),
     ("code_return", {**CODE, "probe": "FETCH /carts"}, "probe"),
+    ("code_return", {**CODE, "probe": "GET /carts", "status": 200}, "status"),
+    ("code_return", {**CODE, "probe": "GET /carts", "status": 500, "expect": 1}, "status"),
+    ("code_return", {**CODE, "probe": "Total", "status": 500}, "status"),
     ("code_delay", {**CODE, "delay_s": 0}, "delay_s"),
 ]
 

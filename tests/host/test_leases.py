@@ -30,7 +30,7 @@ def _machine(tmp_path, monkeypatch):
     monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(leases, "usable_cores", lambda: 2)
     meter().stop()  # it would measure what others on this machine use
-    monkeypatch.setattr(meter().foreign, "cores", 0.0)
+    monkeypatch.setattr(meter().foreign, "now", lambda: 0.0)
     yield
     meter.cache_clear()
 
@@ -127,7 +127,7 @@ def test_one_alone_waits_for_all_and_keeps_all_out(wanted):
 
 
 def test_what_others_use_is_not_given_out(monkeypatch, wanted):
-    monkeypatch.setattr(meter().foreign, "cores", 1.0)
+    monkeypatch.setattr(meter().foreign, "now", lambda: 1.0)
     with lease(0.8, "one"):
         second = wanted(0.8)
         assert not second.wait(0.3)
@@ -135,7 +135,7 @@ def test_what_others_use_is_not_given_out(monkeypatch, wanted):
 
 
 def test_a_little_of_others_is_nothing(monkeypatch, wanted):
-    monkeypatch.setattr(meter().foreign, "cores", leases.FOREIGN_SPARED)
+    monkeypatch.setattr(meter().foreign, "now", lambda: leases.FOREIGN_SPARED)
     with lease(1.0, "one"):
         assert wanted(1.0).wait(5)
 

@@ -1,4 +1,4 @@
-"""A machine without a container engine, wherever the tests run."""
+"""A machine without a container engine or a cluster, wherever the tests run."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ from pytest_anomod.importers import fit
 def no_container_engine() -> Iterator[None]:
     """Runtimes of containers are not there meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "_absent", lambda name: "no engine answers" if name in fit.CONTAINERS else "")
+        absent = {**dict.fromkeys(fit.CONTAINERS, "no engine answers"), "kubernetes": "there is no kubeconfig"}
+        patch.setattr(fit, "_absent", lambda name: absent.get(name, ""))
         yield

@@ -32,7 +32,7 @@ def is_first(values: Mapping[str, float], name: str) -> float:
 
 
 def at_chance(rule: str, firsts: Sequence[tuple[str, float, float]], todo: str) -> Finding | None:
-    """Whether a ranking names the root cause first more often than lots would; (case, 1 if first, chance of it) each.
+    """Whether a ranking names the root cause first more often than chance; (case, 1 if first, chance of it) each.
 
     One-sided binomial test against the mean chance.
     """

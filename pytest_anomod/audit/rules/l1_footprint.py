@@ -23,7 +23,7 @@ FEW = 3
 def find(material: Material) -> Iterator[Finding]:
     """Functions with a single line left, and functions that are there only while a fault is in.
 
-    One of two lines is told as a note: a defect in the first of them looks the same.
+    For functions of two lines it is a note: a defect in the first line looks the same.
     """
     elsewhere: set[tuple[str, ...]] = set()
     only: dict[str, set[tuple[str, ...]]] = {}

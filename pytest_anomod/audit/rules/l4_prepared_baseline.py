@@ -22,7 +22,7 @@ ADVICE = "bring every service into that state in every case, controls too, befor
 
 
 def find(material: Material) -> Iterator[Finding]:
-    """Cases in which the root cause's baseline is the oddest of all services' baselines."""
+    """Cases in which the root cause's baseline deviates more than the baselines of all other services."""
     firsts: list[tuple[str, float, float]] = []
     for system, cases in material.systems.items():
         known = [(case, level) for case in cases if (level := levels(case)) is not None]
@@ -52,7 +52,7 @@ def _firsts(oddest: Sequence[tuple[AuditCase, str]], services: int) -> Iterator[
     """By case with a fault whether its root cause is the oddest, and the chance of it.
 
     The chance is the share of cases without a fault there in which that service is the oddest, and 1/services at least:
-    a database that all use is odd more often than others, whatever is broken.
+    the baseline of a database that all services use deviates more often than others, whatever is broken.
     """
     for case, service in oddest:
         if case.target and not case.is_control:

@@ -71,7 +71,7 @@ def _telling(material: Material, modality: str, column: str) -> dict[object, lis
 
 
 def _readable(modality: str) -> tuple[str, ...]:
-    """Columns that whoever is to find the anomaly is given; all of a modality that nobody knows."""
+    """The columns that a method is given; of an unknown modality all of them."""
     try:
         return blind.columns_of(modality)
     except DatasetError:

@@ -20,7 +20,7 @@ MOST_VALUES = 50
 
 
 def find(material: Material) -> Iterator[Finding]:
-    """Words of the label in columns that whoever is to find the anomaly is given."""
+    """Words of the label in columns that a method is given."""
     withheld: set[str] = set()
     for case in material.cases:
         words = leaks.telling_words(case.scenario)

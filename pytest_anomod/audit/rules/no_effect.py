@@ -1,4 +1,4 @@
-"""Faults without effect: cases whose label says that something was broken, and nothing in them differs."""
+"""Faults without effect: cases whose label names a fault, although no figure in them changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADVICE = "prove each fault while it is in (a probe of its own), and leave cases 
 
 
 def find(material: Material) -> Iterator[Finding]:
-    """By the windows of a case where it has them; else against the control of its system."""
+    """Compare the windows of a case if it has them; else the case with the control of its system."""
     refused = []
     for case in material.timed:
         if case.stored is not None:
@@ -39,7 +39,7 @@ def find(material: Material) -> Iterator[Finding]:
 
 
 def _by_windows(case: AuditCase) -> Iterator[Finding]:
-    """By the statistics of the proof: no figure of any service or at the gateway moved."""
+    """Cases in which, by the statistics of the proof, no figure of any service or at the gateway moved."""
     from pytest_anomod.checks import top_shifts
     from pytest_anomod.dataset.stored_view import stored_view
 

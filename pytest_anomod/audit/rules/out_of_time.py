@@ -1,4 +1,4 @@
-"""Modalities that were recorded after the others, or not cut to the case, or in a time zone that nobody knows."""
+"""Modalities that were recorded after the others, or not cut to the case, or in an unknown time zone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STORED = ("traces", "logs")
 
 
 def find(material: Material) -> Iterator[Finding]:
-    """By system and modality the cases of which it is so."""
+    """Such cases, by system and modality."""
     for system, cases in material.systems.items():
         late: dict[str, list[str]] = {}
         older: dict[str, list[str]] = {}

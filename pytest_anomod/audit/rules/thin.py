@@ -21,7 +21,7 @@ ALIKE = 0.8
 
 
 def find(material: Material) -> Iterator[Finding]:
-    """By system."""
+    """Such modalities, by system."""
     for system, cases in material.systems.items():
         yield from _capped(system, cases)
         names = {

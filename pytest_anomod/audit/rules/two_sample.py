@@ -1,4 +1,4 @@
-"""Two samples of nothing: can the control window of controls be told from their baselines, by modality?"""
+"""Tests by modality whether the control windows of controls can be told from their baselines."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ WARNING = 13
 def find(material: Material) -> Iterator[Finding]:
     """A random forest's ROC area for control against baseline, each control judged by a forest of all others.
 
-    With the t interval of the areas by case (Bonferroni over modalities and systems), by the larger of their own spread
-    and that of lots: where it holds 0.5 the modality is at chance.
+    With the t interval of the areas by case (Bonferroni over modalities and systems), from the larger of their own
+    spread and the spread of chance: if it contains 0.5 the modality is at chance.
     """
     if importlib.util.find_spec("sklearn") is None:
         yield note("not asked: it needs scikit-learn (pip install 'pytest-anomod[evaluation]')")
@@ -53,13 +53,13 @@ def _tested(system: str, modality: str, controls: Sequence[AuditCase], error_rat
     if len(areas) < LEAST_CONTROLS:
         return note(f"{system}, {modality}: {len(areas)} controls have rows in both windows, {LEAST_CONTROLS} needed")
     bins = np.mean([len(truths) / 2 for _, truths in samples])
-    lots = np.sqrt((2 * bins + 1) / (12 * bins**2) / len(areas))  # what lots would give, as in the U test
+    lots = np.sqrt((2 * bins + 1) / (12 * bins**2) / len(areas))  # what chance would give, as in the U test
     mean, error = float(np.mean(areas)), float(max(stats.sem(areas), lots))
     reach = float(stats.t.ppf(1 - error_rate / 2, len(areas) - 1)) * error
     low, high = max(0.0, mean - reach), min(1.0, mean + reach)
     what = f"{system}, {modality}: control against baseline {mean:.2f} ({low:.2f} to {high:.2f}, {len(areas)} controls)"
     figures = {"system": system, "modality": modality, "area": mean, "interval": [low, high], "controls": len(areas)}
-    if low <= 0.5:  # below it a forest is wrong more often than right, which tells nothing of windows either
+    if low <= 0.5:  # below 0.5 a forest is mostly wrong, which does not show a difference either
         return note(f"{what}: at chance", **figures)
     return Finding(
         severity=Severity.LEAK, cases=tuple(case.case_id for case in controls),

@@ -1,4 +1,4 @@
-"""What of an experiment can be done here, in part, or not, and why, with lines; by reading alone: nothing is run.
+"""Says what of an experiment can be played, in part, or not, and why, with lines; it only reads, nothing is run.
 
 chaoslib's own validation imports the modules that a file names, which runs code; this does not.
 """
@@ -31,13 +31,13 @@ _ROLLBACKS = ("default", "always", "never", "deviated")
 
 
 def check(document: Document) -> list[Remark]:
-    """All that is to be said of an experiment, in the order of its lines."""
+    """All remarks on an experiment, in the order of its lines."""
     found = [*refusals(document), *lacks(document), *shortcomings(document), *does(document)]
     return sorted(found, key=lambda remark: remark.line)
 
 
 def check_file(path: Path) -> list[Remark]:
-    """The same of a file, which need not be an experiment, or there."""
+    """The same for a file, which may be missing or not an experiment."""
     try:
         return check(reading.read(path))
     except ScenarioError as error:
@@ -52,7 +52,7 @@ def _remark(document: Document, says: Says, why: str, where: Where) -> Remark:
 
 
 def refusals(document: Document) -> Iterator[Remark]:
-    """Why it can't be played at all; cheap, for every file is asked when it is collected."""
+    """Why it can't be played at all; cheap, because it runs for every collected file."""
     data = document.data
 
     def refuse(text: str, *where: str | int) -> Remark:
@@ -89,7 +89,7 @@ def refusals(document: Document) -> Iterator[Remark]:
 
 
 def _refused_switches(data: Mapping[str, Any], refuse: Any) -> Iterator[Remark]:
-    """Settings that would not do what they say."""
+    """Settings that would have no effect."""
     if data.get("dry"):
         text = (
             f"dry: {data['dry']!r} has no effect in a file: chaoslib plays all activities, and only `chaos run --dry` "
@@ -232,7 +232,7 @@ def _program(path: str, folder: Path) -> bool:
 
 
 def shortcomings(document: Document) -> Iterator[Remark]:
-    """What is played, but not as the author may think."""
+    """What is played, but otherwise than the author may expect."""
     data = document.data
 
     def partly(text: str, *where: str | int) -> Remark:

@@ -1,4 +1,4 @@
-"""What is known of actions by their module and function, or program: which fault they are, and who can see it."""
+"""Known actions, by their module and function, or program: the fault of ours that each is like, and its probe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Known(NamedTuple):
-    """Name of the fault of ours that an action is like; the look of ours that sees it ("" for none of ours)."""
+    """The name of the fault of ours that an action is like, and of the probe of ours that sees it ("" for none)."""
 
     fault: str
     look: str

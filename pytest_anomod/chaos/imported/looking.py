@@ -1,4 +1,4 @@
-"""Looks with the probes of an experiment while it is played: does its hypothesis hold, is a probe within tolerance?"""
+"""Evaluates the probes of an experiment while it is played: does its hypothesis hold, is a probe within tolerance?"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def look(document: dict[str, Any], watch: Any, wanted: str) -> dict[str, Any]:
             if not met:
                 return {"active": True, "evidence": {"deviated": str(probe.get("name")), "answer": answer}}
         return {"active": False, "evidence": {"holds": [str(probe.get("name")) for probe in probes]}}
-    except Exception as error:  # a probe into a broken world may fail in any way; it saw nothing
+    except Exception as error:  # a probe of a broken system may fail in any way; it saw nothing
         return {"active": False, "evidence": {}, "error": f"{type(error).__name__}: {error}"}
 
 

@@ -1,4 +1,4 @@
-"""What a played experiment came to, in words: why its test fails, and its steps."""
+"""Describes a played experiment: why its test fails, and its steps."""
 
 from __future__ import annotations
 

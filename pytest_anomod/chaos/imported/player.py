@@ -56,13 +56,13 @@ class Parent:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def say(self, line: dict[str, Any]) -> None:
-        """Send a line; secrets are out of it, and what JSON does not know is its text."""
+        """Send a line without secrets; values that JSON does not have are sent as text."""
         text = json.dumps(scrubbing.clean(line), ensure_ascii=True) + "\n"
         with self._sending:
             self._socket.sendall(text.encode())
 
     def ask(self, edge: str) -> None:
-        """Tell an edge and wait until the parent lets us go on."""
+        """Tell the parent of an edge and wait for its permission to go on."""
         self.say({"at": edge})
         self._go.acquire()
 
@@ -74,7 +74,7 @@ class Parent:
                     self._go.release()
                 if "look" in line:
                     self.say({"looked": self._look(line["look"])})
-        # nobody is there to undo what we would do from here on
+        # the parent is dead: nobody would undo what is done from here on
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
@@ -151,7 +151,7 @@ def play(directory: Path, spec: dict[str, Any], descriptor: int, output: Path) -
         )
     except ChaosException as error:
         result["error"] = str(error)
-    except BaseException as error:  # whatever the code of a stranger raises, down to SystemExit, is his result
+    except BaseException as error:  # whatever foreign code raises, SystemExit included, is the result of the experiment
         result["error"] = f"{type(error).__name__}: {error}"
     finish(directory, watch, result)
     parent.say({"at": "rolled_back"})

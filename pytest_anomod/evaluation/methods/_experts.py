@@ -1,4 +1,4 @@
-"""What one rule says of all services, as ranks; worked out once a case, whoever fuses it."""
+"""Ranks of all services by one rule; computed once a case for all methods that fuse rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names the callee of the calls that take longer than the callee says: what is lost between the two."""
+"""Names the callee of calls that take longer than the callee's span: the time lost between the two."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Names the service whose counter of requests rises above its spans: a mark of probes, not of a fault.
 
-It should be at chance. Where it is not, what a tool asked of its target stands in the metrics and not in the traces.
+It should be at chance. If it is not, requests of a tool to its target are in the metrics and not in the traces.
 """
 
 from __future__ import annotations

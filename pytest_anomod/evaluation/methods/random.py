@@ -1,4 +1,4 @@
-"""Knows nothing: what no method may fall below."""
+"""A method without knowledge: the baseline that every method must exceed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_anomod.dataset.evidence import Evidence
 
 
 class Random:
-    """Suspects all services alike, which scores chance exactly; detects by lot. Reads nothing."""
+    """Gives all services the same score, which is exactly chance; detects at random. Reads nothing."""
 
     name = "random"
     modalities: tuple[str, ...] = ()
@@ -20,7 +20,7 @@ class Random:
         return dict.fromkeys(evidence.services, 0.0)
 
     def score(self, evidence: Evidence) -> Sequence[float]:
-        """A score for each bin, by lot."""
+        """A random score for each bin."""
         return list(np.random.default_rng(evidence.seed).random(len(evidence.bins)))
 
 

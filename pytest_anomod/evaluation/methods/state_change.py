@@ -1,4 +1,4 @@
-"""Names the service whose state says it: down, begun anew, a limit or a pool that never moved and now did."""
+"""Names the service whose state changed: down, restarted, or a constant metric (a limit, a pool) that moved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detects at the users' edge alone, by failed and slow answers; names services that bad routes are called after."""
+"""Detects by failed and slow answers at the gateway alone; names services whose names occur in bad routes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GENERIC = {"service", "api", "ts", "v1", "wrk2"}
 
 
 class UserEdge:
-    """What an operator without any telemetry inside sees."""
+    """What an operator sees without telemetry of the services."""
 
     name = "user_edge"
     modalities = ("api_responses",)

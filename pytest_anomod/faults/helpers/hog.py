@@ -113,7 +113,7 @@ def _squeeze() -> None:
 
 
 def _be_first_to_go() -> None:
-    """Should the limit be too tight after all, the kernel takes us and not the service."""
+    """Make the kernel kill this process, and not the service, if memory runs out."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("1000")
 

@@ -1,11 +1,11 @@
-"""Stands in a service's place on its port and hands all on, with loss, delay, or requests held up or refused.
+"""Listens on a service's port in its place and forwards all, with loss, delay, or requests delayed or refused.
 
 A stand-alone program of the standard library: `proxy.py --listen P --upstream Q --ready R --deadline-s S [--host H]
 [--upstream-host U] [--loss X] [--delay-ms D --jitter-ms J] [--rate-kbit K] [--abort X --abort-status N]
 [--hold X --hold-ms D] [--method M --prefix /P --header "Name: value"] [--on-s S --off-s S] [--seed N]`. It listens on H
-and hands on to U (both loopback if not told). Method, prefix and header say which requests are refused (`--abort`) or
-held up before they go on (`--hold`). With `--off-s` it does all that for `--on-s` seconds, then nothing for so long,
-and so on.
+and forwards to U (both loopback by default). Method, prefix and header say which requests are refused (`--abort`) or
+delayed before they are forwarded (`--hold`). With `--off-s` it does all that for `--on-s` seconds, then nothing for
+`--off-s`, and so on.
 
 Loss is what TCP makes of it: each chunk is a packet; a lost one is sent again after 0.2 s, then 0.4, 0.8 ... (a
 lost SYN after 1 s, 2 s ...), and what comes behind it in the same direction waits. After six losses in a row the
@@ -127,7 +127,7 @@ class Proxy:
                 await _copy_body(reader, forth, head)
 
     def _drawn(self, head: bytes, share: float) -> bool:
-        """Whether a request is of the kind that is meant, and the lot falls on it."""
+        """Whether a request is of the kind that is meant, and is among the share that is drawn at random."""
         method, _, rest = head.partition(b" ")
         path = rest.split(b" ", 1)[0]
         wanted = self.arguments

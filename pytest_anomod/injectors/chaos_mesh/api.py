@@ -1,6 +1,6 @@
 """Chaos Mesh by the API server: its resources are created, read and deleted, and never changed, which it refuses.
 
-The only change is to `metadata.finalizers` of a resource that hangs in its deletion: the known cure.
+The only change is to `metadata.finalizers` of a resource that hangs in its deletion: the known workaround.
 """
 
 from __future__ import annotations

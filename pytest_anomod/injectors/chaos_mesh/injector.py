@@ -1,8 +1,7 @@
-"""Faults carried out by Chaos Mesh, as resources that are created and deleted; whether it did, the probe says.
+"""Carries faults out by Chaos Mesh, as resources that are created and deleted; the probe decides whether it worked.
 
-How to undo it is written down first. It is undone by the resource's deletion, then the probe looks; a resource that
-hangs, or a fault that stays, is met by the known cure: finalizers emptied, what is kept of the pods deleted, then the
-pods themselves.
+How to undo it is written down first. Deleting the resource undoes it, then the probe looks. If a resource hangs, or a
+fault stays, its finalizers are emptied, Chaos Mesh's records of the pods are deleted, then the pods themselves.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ LABEL = "pytest-anomod/fault"
 
 
 class ChaosMeshInjector:
-    """Creates and deletes resources of Chaos Mesh; its word that all is injected is written down, and not believed."""
+    """Creates and deletes resources of Chaos Mesh; their status is recorded, and is not evidence."""
 
     name = "chaos_mesh"
 
@@ -61,7 +60,7 @@ class ChaosMeshInjector:
             raise ScenarioError(msg)
 
     def refusal(self, fault: Fault, target: str, system: System, runtime: Runtime) -> str:
-        """Why Chaos Mesh can't put this fault into this target truly, in the cluster of now; "" when it can."""
+        """Why Chaos Mesh can't really inject this fault into this target, in the present cluster; "" when it can."""
         if fault.level is Level.NORMAL:
             return ""
         form = manifest(fault, target)
@@ -94,7 +93,7 @@ class ChaosMeshInjector:
         deployment.originals.remember(probes.key(target), probes.before(fault, view))
 
     def inject(self, fault: Fault, deployment: Deployment, target: str) -> Json:
-        """Create the resource and wait for its word; InjectionError, with the resource gone, when there is none."""
+        """Create the resource and wait until it is injected; else delete it and raise InjectionError."""
         if fault.level is Level.NORMAL:
             return {}
         if deployment.originals.recall(probes.key(target)) is None:

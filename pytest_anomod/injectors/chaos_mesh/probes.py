@@ -1,7 +1,6 @@
-"""How a fault that Chaos Mesh put in is seen: at the pods and from inside their containers, never by its resource.
+"""Probes of faults that Chaos Mesh injected: at the pods and from inside their containers, never by the resource.
 
-A fault that users of the network meet is seen by its own probe, as any other; here are those whose own probe looks for
-means that were ours.
+Faults that show in the network are seen by the fault's own probe; here are those whose own probe depends on our means.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the injector chaos_mesh may have to be allowed, in the namespace of the pods, beside what the runtime may."""
+"""Rights that the injector chaos_mesh needs in the namespace of the pods, beside those of the runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Chaos Mesh says of a resource: whether it believes the fault to be in, and why not. A word, and no evidence."""
+"""Reads the status of a Chaos Mesh resource: whether the fault was injected, and why not. It is not evidence."""
 
 from __future__ import annotations
 

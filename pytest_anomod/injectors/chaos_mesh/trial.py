@@ -1,8 +1,7 @@
 """Which faults Chaos Mesh can do on a cluster's nodes: each kind and action is tried once, on a pod of ours.
 
-A fault that can't be put in there (a kernel without netem, a helper program that is missing) never says so: its
-resource goes on trying, hangs in its deletion and spoils the pod. So it is found out where no harm is done, and is
-remembered.
+Chaos Mesh does not report a fault that can't be injected there (a kernel without netem, a missing helper program): the
+resource goes on trying, hangs in its deletion and spoils the pod. So it is tried where it does no harm, and remembered.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faults carried out by ChaosBlade's `blade`; `means.py` says what it is told of each fault."""
+"""Carries faults out by ChaosBlade's `blade`; `means.py` has its arguments for each fault."""
 
 from pytest_anomod.injectors.chaosblade.injector import ChaosBladeInjector
 

@@ -1,4 +1,4 @@
-"""The `blade` command line as it really behaves: what its answers are worth, and how to be sure that its work is over.
+"""Runs the `blade` command line: reads its answers, which are not always true, and ends what it leaves running.
 
 A home is a directory with the program `blade` and, beside it, bin/ (executors) and yaml/ (its command tree). blade
 keeps its records beside itself, so each deployment gets a home of its own: the program linked or copied, the rest
@@ -46,7 +46,7 @@ _TAG = "ANOMOD_SESSION"  # by which the process runtime and its sweep know what 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a command said: `result` of a success, `error` of a failure; neither says anything about the world."""
+    """The answer of a command: `result` of a success, `error` of a failure; neither is evidence of the fault."""
 
     success: bool
     code: int | None = None

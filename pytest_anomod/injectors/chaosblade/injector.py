@@ -1,4 +1,4 @@
-"""Faults carried out by ChaosBlade's `blade`, where it can do them truly; whether it did, the fault's probe says."""
+"""Carries faults out by ChaosBlade's `blade`, where it really can; the fault's probe decides whether it worked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BELATED_S = 1.0
 
 
 class ChaosBladeInjector:
-    """Drives `blade create` and `blade destroy`; the fault itself judges both, and restores what blade forgets.
+    """Drives `blade create` and `blade destroy`; the fault's own probe checks both, its recovery restores what is left.
 
     Two entries are written down before anything is done: blade's uid, and the fault as such.
     """

@@ -1,4 +1,4 @@
-"""ChaosBlade's means: what `blade create` is told for each fault, or why it has none that is true to it."""
+"""ChaosBlade's means: the arguments of `blade create` for each fault, or why it has no equivalent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Create:
 
 @functools.singledispatch
 def means(fault: Fault) -> Create | str:
-    """What blade is told to do a fault to one process and to nobody else, or why that can't be.
+    """The arguments of blade that inject a fault into one process and no other, or why there are none.
 
     A fault of one's own gets means by `@means.register` on a function of one argument of its class; `values` as well,
     if it has placeholders other than {pid}.

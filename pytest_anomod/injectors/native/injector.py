@@ -1,4 +1,4 @@
-"""Faults carried out by themselves, with nothing but the deployment: the way back is written down before the way in."""
+"""Carries faults out by their own methods; how to undo a fault is written down before it is injected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import InjectionError
-from pytest_anomod.model.fault import Fault, Json, Observation, parameters
+from pytest_anomod.model.fault import Fault, Json, Observation, lacking, parameters
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment, Runtime
@@ -23,7 +23,7 @@ class NativeInjector:
 
     def refusal(self, fault: Fault, target: str, system: System, runtime: Runtime) -> str:
         """Which capabilities the fault needs and the target will not have; "" when it has them all."""
-        missing = runtime.lacks(system, target, fault.needs)
+        missing = lacking(fault, lambda needs: runtime.lacks(system, target, needs))
         if not missing:
             return ""
         nobody = missing - runtime.capabilities
@@ -66,7 +66,9 @@ class NativeInjector:
 
 
 def _require(fault: Fault, deployment: Deployment, target: str) -> None:
-    missing = {kind for kind in fault.needs if deployment.capability(kind, target) is None}
+    missing = lacking(
+        fault, lambda needs: frozenset(kind for kind in needs if deployment.capability(kind, target) is None)
+    )
     if missing:
         msg = (
             f"fault {fault.name!r} needs {_names(missing)}, which {target!r} does not have on runtime "

@@ -1,4 +1,4 @@
-"""The failures a service can meet, told apart by class and by `kind`, each with the text that travels to the caller."""
+"""The failures of a service, told apart by class and by `kind`, each with the text that the caller gets."""
 
 from typing import Literal
 

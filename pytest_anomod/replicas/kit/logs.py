@@ -13,7 +13,7 @@ INFO, WARN, ERROR, FATAL = 9, 13, 17, 21  # severity numbers of OpenTelemetry
 
 
 class Log:
-    """The log of one context. A request that is not sampled leaves no line: whoever sends one is a probe, no user."""
+    """The log of one context. A request that is not sampled leaves no line: a probe sends it, not a user."""
 
     __slots__ = ("_context",)
 

@@ -88,7 +88,7 @@ class _Family:
     """A counter by two labels and a histogram by the first, counted in plain lists and written as text when read.
 
     The library's own counters and histograms lock and search on every call and take a millisecond to write: they were
-    most of what capture cost.
+    most of the cost of telemetry.
     """
 
     def __init__(self, prefix: str, text: str, labels: tuple[str, str], duration: str = "duration") -> None:

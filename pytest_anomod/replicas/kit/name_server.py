@@ -1,4 +1,4 @@
-"""A name server that knows nobody: it says at once what the engine's own would try to find out for many seconds."""
+"""A name server that denies all names at once, where the engine's own would try for many seconds to resolve them."""
 
 import asyncio
 import contextlib

@@ -86,7 +86,7 @@ class NameTable:
         return HOST
 
     def add(self, client: Client) -> None:
-        """Keep in mind (not alive) who connects to a name."""
+        """Keep a weak reference to a client that connects to a name."""
         self._clients.add(client)
 
     def look(self, names: Iterable[str]) -> dict[str, dict[str, int | None]]:

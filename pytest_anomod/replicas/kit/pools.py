@@ -100,5 +100,5 @@ async def _keep(pool: PostgresClient, taken: "asyncio.Future[None]") -> None:
                 taken.set_result(None)
                 await asyncio.get_running_loop().create_future()
         except StoreError:
-            # whether the pool was busy or the store away: who hoards tries again
+            # the pool was busy or the store not there: try again
             await asyncio.sleep(RETRY_S)

@@ -34,7 +34,7 @@ class ServicePart:
             os.close(write)
 
     async def wait_healthy(self) -> None:
-        """Wait for the word of the child, or for the end of the pipe, which means that it died."""
+        """Wait for the child's message, or for the end of the pipe, which means that it died."""
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
         loop.add_reader(self._report, readable.set)

@@ -1,4 +1,4 @@
-"""Trace context and spans, W3C on the wire, one JSON line a finished span; some 10 us each, no exporter thread."""
+"""Trace context (W3C) and spans, one JSON line for each finished span; some 10 us each, no exporter thread."""
 
 import re
 import time

@@ -1,7 +1,7 @@
-"""The Prometheus page of a store, asked of the store itself when someone asks for it.
+"""The Prometheus page of a store, read from the store when the page is requested.
 
-It tells of the system's own use of the store: what administrators ask, this page and probes of faults among them, is
-left out, so that looking at a store does not show in its figures.
+It counts the services' use of the store: commands of administrators, such as this page and probes of faults, are left
+out, so that looking at a store does not show in its figures.
 """
 
 import re
@@ -92,7 +92,7 @@ def _is_use(command: str) -> bool:
 async def postgres_page(client: PostgresClient, database: str, user: str) -> str:
     """The metrics of a database and of a user's sessions with it; StoreError when the store does not answer.
 
-    `client` speaks to another database of the server, so that asking is no use of this one.
+    `client` uses another database of the server, so that its queries do not count in this one.
     """
     row = await client.fetchrow(_POSTGRES_QUERY, database, user)
     return _page([(name, kind, value) for (name, kind), value in zip(_POSTGRES, row or (), strict=False)])

@@ -45,7 +45,7 @@ class Supervisor:
     """Launches parts, notices their ends and acts as docker does with `restart: always`.
 
     A part that is stopped on request has no name any more; one that died keeps its name and is started again after
-    0.1 s, then 0.2 s and so on up to 1 s, forgotten after 10 s up.
+    0.1 s, then 0.2 s and so on up to 1 s, and after 10 s up again from 0.1 s on.
     """
 
     def __init__(self, directory: Path, parts: Iterable[Part]) -> None:
@@ -120,7 +120,7 @@ class Supervisor:
         await asyncio.gather(*(self._end(each, each.part.stop_signal, grace_s) for each in self._parts.values()))
 
     def kill_all(self) -> None:
-        """End every process at once, without a word."""
+        """Kill every process at once."""
         for each in self._parts.values():
             if each.pid is not None:
                 kill_group(each.pid)

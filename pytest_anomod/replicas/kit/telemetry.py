@@ -32,7 +32,7 @@ def source_path(filename: str) -> str:
 class LineFile:
     """JSON lines, appended whole and many at once: before an answer is sent, or within HELD_BACK_S in a busy service.
 
-    So who asks one thing after the other finds the lines of each answer, and a SIGKILL loses a moment's lines at most.
+    So the lines of an answer are there when the answer arrives, and a SIGKILL loses the lines of a moment at most.
     Outside an event loop each line is written at once. While `durable` is set each write waits until it is on disk, as
     files do that may not lose a line. `writes` and `waited_s` say how often it was written, and how long that took.
     """
@@ -80,8 +80,8 @@ class LineFile:
 class LineStream(LineFile):
     """JSON lines for whoever runs this process, through a descriptor such as its standard output.
 
-    While `durable` is set they go to the file first, and wait until they are on disk: whoever reads the stream waits
-    for no disk.
+    While `durable` is set they go to the file first, and wait until they are on disk, because a reader of the stream
+    does not wait for the disk.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:

@@ -1,4 +1,4 @@
-"""Plain commands that are up: what can be asked of them and done to them, from any process that has the ref."""
+"""The deployment of plain commands, usable from any process that has its ref."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""From the definition of a system to what its host must do: ports, words and environments, as JSON."""
+"""Makes the plan for the host of a system: ports, commands and environments, as JSON."""
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.system import Command, Commands, Service, System
 from pytest_anomod.runtimes import agents
+from pytest_anomod.runtimes.commands.own_variables import merged
 
 if TYPE_CHECKING:
     from pytest_anomod.sources.otlp.receiver import OtlpReceiver
@@ -112,14 +114,18 @@ def make_plan(
         service = services[command.service]
         seen = public | {service.name: inner[service.name]}  # its own port is the one that it listens on
         otlp_env = _otlp(receiver) if receiver is not None and commands.otlp else {}
-        environment = _environment(command, seen, directory, tag, otlp_env)
-        environment |= _of_agents(service.name, rows_of_agents.get(service.name), environment, receiver)
+        of_agents = functools.partial(_of_agents, service.name, rows_of_agents.get(service.name), receiver)
+        argv, environment = _with_agents(
+            [_filled(word, seen) for word in command.argv],
+            _environment(command, seen, directory, tag, otlp_env),
+            of_agents,
+        )
         rows.append(
             {
                 "name": service.name,
                 "kind": str(service.kind),
                 "engine": service.engine,
-                "argv": _words(command, seen),
+                "argv": argv,
                 "env": environment,
                 "restart": command.restart,
                 "well_within_s": WELL_WITHIN_S,
@@ -173,9 +179,12 @@ def _public_ports(system: System, base_port: int, entry_port: int | None) -> dic
     return found | {system.entry: entry_port}
 
 
-def _words(command: Command, seen: Mapping[str, int]) -> list[str]:
-    words = [_filled(word, seen) for word in command.argv]
-    return ["/bin/sh", "-c", words[0]] if len(words) == 1 else words
+def _with_agents(
+    words: Sequence[str], environment: Mapping[str, str], of_agents: Callable[[Mapping[str, str]], dict[str, str]]
+) -> tuple[list[str], dict[str, str]]:
+    """What is started, and its environment, with agents in both."""
+    words = merged(words, lambda own: of_agents({**environment, **own}))
+    return ["/bin/sh", "-c", *words] if len(words) == 1 else words, {**environment, **of_agents(environment)}
 
 
 def _environment(
@@ -198,7 +207,7 @@ def _environment(
 
 
 def _otlp(receiver: OtlpReceiver) -> dict[str, str]:
-    """What services are told that export over OTLP already."""
+    """Variables for services that export over OTLP already."""
     return {
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
         "OTEL_EXPORTER_OTLP_PROTOCOL": _protocol(receiver),
@@ -214,7 +223,7 @@ def _protocol(receiver: OtlpReceiver) -> str:
 
 
 def _of_agents(
-    service: str, row: dict[str, Json] | None, own: Mapping[str, str], receiver: OtlpReceiver | None
+    service: str, row: dict[str, Json] | None, receiver: OtlpReceiver | None, own: Mapping[str, str]
 ) -> dict[str, str]:
     if row is None or "why" in row:
         return {}

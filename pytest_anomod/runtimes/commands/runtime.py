@@ -1,4 +1,4 @@
-"""Brings plain commands up and takes them down; whatever happens to its caller, nothing of them stays."""
+"""Brings plain commands up and takes them down; nothing of them is left even if the caller is killed."""
 
 from __future__ import annotations
 
@@ -151,7 +151,9 @@ def _receiver(deployment: CommandsDeployment, commands: Commands) -> OtlpReceive
         return None
     from pytest_anomod.sources.otlp.receiver import OtlpReceiver
 
-    receiver = OtlpReceiver(directory=make_directory(deployment.directory / "otlp"))
+    receiver = OtlpReceiver(
+        directory=make_directory(deployment.directory / "otlp"), forward_to=commands.forward or None
+    )
     receiver.start()
     _receivers[str(deployment.directory)] = receiver
     return receiver

@@ -1,4 +1,4 @@
-"""Takes plain commands down for sure: in good order if their host still listens, by force if not, and looks."""
+"""Takes plain commands down: in order if their host still listens, else by force; then checks that nothing is left."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def processes_of(tag: str, directory: Path) -> dict[int, float]:
     """By tag, by descent, and by the sessions that its services led: some programs overwrite their environment."""
     found = processes.tagged(lambda text: text == tag)
     for pid, started in _leaders(directory):
-        if processes.start_time(pid) in (None, started):  # else the number was given to a stranger
+        if processes.start_time(pid) in (None, started):  # else the pid belongs to another process now
             found |= processes.session_of(pid)
     return found | processes.descendants(found)
 

@@ -1,4 +1,4 @@
-"""The runtime for systems of other people: their compose files, brought up beside each other under names of ours."""
+"""The runtime `compose`: systems by their compose files, several side by side, under project names of ours."""
 
 from pytest_anomod.runtimes.compose.runtime import OFFERS, ComposeRuntime
 

@@ -1,4 +1,4 @@
-"""Bringing one compose deployment up: its images, its one file, its containers, and the wait until all is well."""
+"""Brings one compose deployment up: its images, its one file, its containers, and the wait until all are healthy."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class Boot:
         self.deploys = deploys
         self.resolved = resolved
         self.described: dict[str, dict[str, Any]] = describe(system)
-        self.ports = _chosen_ports(
-            resolved.document, system, base_port, entry_port, telemetry.trace_servers(deploys).values()
-        )
+        self.collector = telemetry.collector(deploys, resolved.document)
+        more = [*telemetry.trace_servers(deploys).values(), *([self.collector] if self.collector else [])]
+        self.ports = _chosen_ports(resolved.document, system, base_port, entry_port, more)
         why_no_agents = "" if deployment.ref["local"] else "the engine is not on this machine: it can't mount agents"
         self.agents = agents.plan(deploys.agents, deployment.directory, why_no_agents)
         self.has_images = False
@@ -177,6 +177,13 @@ class Boot:
         )
         return transform.transform(self.resolved.document, plan)
 
+    def _forward_to(self) -> str:
+        """Where what comes is sent on to, as this machine sees it."""
+        if self.collector is None:
+            return self.deploys.forward
+        parts = urlsplit(self.deploys.forward)
+        return f"{parts.scheme}://{ports.HOST}:{self.ports.get(self.collector, self.collector[1])}{parts.path}"
+
     def _own_environment(self, service: str) -> dict[str, str]:
         """What a service's process has in its environment without us: of its image, and as the files say."""
         image = transform.image_of(self.resolved.document, service)
@@ -187,7 +194,7 @@ class Boot:
         return of_image | {name: transform.plain(str(value)) for name, value in told.items() if value is not None}
 
     def _write(self, document: Mapping[str, Any]) -> None:
-        """The one file that compose gets: only we can read it, and it goes with the deployment."""
+        """Write the one file that compose gets: readable by us only, and removed with the deployment."""
         files.write_json(self.deployment.directory / FILE, document)
 
     def _compose(self, words: list[str], limit_s: float, project: str = "") -> None:
@@ -204,13 +211,13 @@ class Boot:
     # containers
 
     def run(self) -> None:
-        """Start everything, wait until it is well, and write down what was found."""
+        """Start everything, wait until it is healthy, and write down what was found."""
         self.has_images = True
         exporting = [*self.deploys.otlp, *agents.traced(self.agents)]
         if exporting:
             document, project = self.resolved.document, self.deployment.ref["id"]
             gateway = telemetry.make_network(self.client, document, project, exporting[0], self._labels)
-            self.receiver = telemetry.start_receiver(gateway, self.deployment.directory / INBOX)
+            self.receiver = telemetry.start_receiver(gateway, self.deployment.directory / INBOX, self._forward_to())
         if exporting or self.agents:
             self._write(self._ours())
         try:
@@ -339,7 +346,7 @@ def _end_of(seen: Seen) -> str:
 
 
 def _entry_key(document: Mapping[str, Any], system: System) -> tuple[str, int, str]:
-    """Which port of the entry users come in by: the one the system names, else the first that is published."""
+    """The port of the entry that users connect to: the one the system names, else the first that is published."""
     entry = system.service(system.entry)
     published = [key for key in transform.published_ports(document) if key[0] == entry.name and key[2] == "tcp"]
     port = entry.port or (published[0][1] if published else 0)

@@ -24,7 +24,7 @@ def put_in(
     told: Environments,
     receiver: OtlpReceiver | None,
 ) -> tuple[dict[str, Mapping[str, str]], Mounts]:
-    """Environments and mounts by service; `own` gives what a service's process has without us, `told` what of ours."""
+    """Environments and mounts by service; `own` gives the environment of its process without ours, `told` ours."""
     environment, mounts = dict(told), {}
     otlp = ("", "") if receiver is None else (receiver.url, telemetry.protocol_of(receiver))
     for service, row in agents.are_put_in(rows).items():

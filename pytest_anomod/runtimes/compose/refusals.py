@@ -1,4 +1,4 @@
-"""What a resolved compose document can't have: not at all, or not twice on one machine. A line for each, pure.
+"""Finds parts of a resolved compose document that we can't bring up, or only once on a machine. A line each, pure.
 
 Each line names the service (or the top-level key), the key and the reason.
 """

@@ -1,4 +1,4 @@
-"""Compose files as compose itself understands them: merged, interpolated, with absolute paths, as one JSON document."""
+"""Resolves compose files by compose itself: merged, interpolated, with absolute paths, as one JSON document."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Resolved:
 
 
 def resolve(files: ComposeFiles) -> Resolved:
-    """What the files come to now; asked once a process for files of that content. DeploymentError in one line."""
+    """The files resolved; once in a process for files of the same content. DeploymentError in one line."""
     key = dataclasses.replace(files, agents=()), _content(files)
     if key not in _resolved:
         said, warnings = cli.ask([*words_of(files), "config", "--format", "json", *files.services])

@@ -1,4 +1,4 @@
-"""Brings systems up from compose files, several side by side, and takes them down knowing nothing but their labels."""
+"""Brings systems up from compose files, several side by side, and takes them down by their labels alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _held: dict[str, contextlib.ExitStack] = {}
 
 
 class ComposeRuntime(UpInForeground):
-    """Brings systems up from their compose files; whatever happens to its caller, nothing of them stays."""
+    """Brings systems up from their compose files; nothing of them is left even if the caller is killed."""
 
     name = "compose"
 

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pytest_anomod.host.engine import translated
 from pytest_anomod.model.errors import DeploymentError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SIGNALS = ("traces", "metrics", "logs")
 TRACE_PORTS = {"jaeger": 16_686, "zipkin": 9_411}
 """Where servers of the files are asked for the traces that they keep."""
+OTLP_PORT = 4_318
 _OTLP = "OTEL_EXPORTER_OTLP_"
 
 
@@ -79,23 +81,30 @@ def trace_servers(deploys: ComposeFiles) -> dict[str, tuple[str, int, str]]:
     return {kind: (service, TRACE_PORTS[kind], "tcp") for kind, service in named.items() if service}
 
 
-def start_receiver(gateway: str, directory: Path) -> OtlpReceiver:
-    """A receiver that listens there; it ends with this process."""
+def collector(deploys: ComposeFiles, document: Mapping[str, Any]) -> tuple[str, int, str] | None:
+    """The service and port that `forward` leads to, which is published by us; None for a place outside the files."""
+    parts = urlsplit(deploys.forward)
+    found = next((name for name in document["services"] if name.lower() == parts.hostname), None)
+    return None if found is None else (found, parts.port or OTLP_PORT, "tcp")
+
+
+def start_receiver(gateway: str, directory: Path, forward_to: str) -> OtlpReceiver:
+    """A receiver that listens there; it ends with this process. "" is for sending nothing on."""
     from pytest_anomod.sources.otlp.receiver import OtlpReceiver
 
     directory.mkdir(mode=0o700, exist_ok=True)
-    receiver = OtlpReceiver(host=gateway, directory=directory)
+    receiver = OtlpReceiver(host=gateway, directory=directory, forward_to=forward_to or None)
     receiver.start()
     return receiver
 
 
 def protocol_of(receiver: OtlpReceiver) -> str:
-    """What services are to speak to it."""
+    """The OTLP protocol for services: what the receiver understands."""
     return "http/protobuf" if receiver.reads_protobuf else "http/json"
 
 
 def told(document: Mapping[str, Any], services: Sequence[str], receiver: OtlpReceiver) -> dict[str, dict[str, str]]:
-    """What services are told, so that they export over HTTP to us, soon after each span, under their own names."""
+    """Variables for services, so that they export over HTTP to us, soon after each span, under their own names."""
     protocol = protocol_of(receiver)
     found = {}
     for name in services:

@@ -1,8 +1,8 @@
-"""From a resolved compose document to the one that we bring up: a pure function, and the words of both.
+"""Turns a resolved compose document into the one that we bring up: a pure function, and readers of both.
 
-Ours has a project name of its own, no fixed container names, ports on the loopback address only, our labels, images
-by fixed names in place of `build`, and a logging driver whose lines can be read again. What a service is told and
-mounts, how it is restarted and limited, stays as it is.
+Ours has its own project name, no fixed container names, ports on the loopback address only, our labels, images by fixed
+names in place of `build`, and a logging driver whose lines can be read again. Environment, mounts, restart policy and
+limits of services stay as they are.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What can be known of any Linux container, and done to it, whoever started it and whatever is in its image."""
+"""Facts and capabilities of any Linux container, whoever started it and whatever is in its image."""

@@ -1,4 +1,4 @@
-"""A system whose services are containers, whoever started them: what is there, and what can be done to it."""
+"""The deployment of a system whose services are containers, whoever started them."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class ContainersDeployment(abc.ABC):
         return self.instances(service)[0]
 
     def forget(self) -> None:
-        """Look anew the next time: something was just changed."""
+        """Ask the engine again the next time: something was just changed."""
         self._instances = float("-inf"), self._instances[1]
 
     def _look(self, service: str, ids: Mapping[str, tuple[str, ...]]) -> tuple[Instance, ...]:

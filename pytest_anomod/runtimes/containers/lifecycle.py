@@ -1,4 +1,4 @@
-"""Kill, stop and start a container; one that its restart policy leaves dead is started again by us after a kill."""
+"""Kill, stop and start a container; if its restart policy does not restart it after a kill, we do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be done to the network of a container: rules, a relay in the way to its port, names that don't resolve."""
+"""Capabilities of a container's network: rules, a relay in front of its port, names that don't resolve."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def network_of(deployment: ContainersDeployment, service: str) -> ContainerRules
 
 
 class ContainerListener:
-    """A service keeps its port; what comes for it from outside is led to the relay by a rule in its network."""
+    """A service keeps its port; a rule in its network redirects connections from outside to the relay."""
 
     def __init__(self, deployment: ContainersDeployment, service: str, network: ContainerRules, pid: int) -> None:
         self._network = network

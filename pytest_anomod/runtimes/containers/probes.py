@@ -1,4 +1,4 @@
-"""Whether a container answers: to what its engine speaks, or by its own health check, run anew."""
+"""Whether a container answers: by its engine's protocol, or by its own health check, which is run again."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def kind_of(kind: str, engine: str, seen: Seen, port: int) -> str:
-    """What `auto` comes to: what the engine speaks, else the container's own check, else a connection.
+    """The kind that `auto` stands for: the engine's protocol, else the container's own check, else a connection.
 
-    To speak is quicker than to run a program in the container, and says as much.
+    The protocol is quicker than a program in the container, and as good.
     """
     if kind != "auto":
         return kind

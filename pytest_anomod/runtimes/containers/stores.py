@@ -1,4 +1,4 @@
-"""What can be done to a container that keeps data: how its administrator logs in, and a directory on its disk."""
+"""Capabilities of a container that keeps data: its administrator's login, and a directory on its disk."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _login(user: str, password: str) -> str:
 def _told_to_callers(
     deployment: ContainersDeployment, service: str, schemes: tuple[str, ...]
 ) -> Iterator[tuple[str, str, str]]:
-    """User, password and database of URLs of the store that other services are told."""
+    """User, password and database in URLs of the store in the environments of other services."""
     from urllib.parse import unquote
 
     for other in deployment.described:

@@ -1,4 +1,4 @@
-"""The runtime for who has a Docker engine: one container for each service and store, on a private network."""
+"""The runtime `docker`: replicas as one container for each service and store, on a private network."""
 
 from pytest_anomod.runtimes.docker.runtime import OFFERS, DockerRuntime
 

@@ -1,4 +1,4 @@
-"""A replica that runs in containers: what can be asked of it and done to it, from any process that has its ref."""
+"""The deployment of a replica in containers, usable from any process that has its ref."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class DockerDeployment(ReplicaDeployment):
         )
 
     def logs(self, service: str, lines: int = 15) -> str:
-        """The last lines of what a container said."""
+        """The last lines of a container's output."""
         with contextlib.suppress(DeploymentError), translated("no logs"):
             said: Any = self.client.api.logs(self.container(service), tail=lines)
             return "\n".join(said.decode("utf-8", "replace").splitlines())

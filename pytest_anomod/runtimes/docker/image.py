@@ -1,7 +1,7 @@
-"""The one image of all replica services and stores: its name, which tells its content, and how it is made.
+"""Makes the one image of all replica services and stores; its name is a hash of its content.
 
 It is made without a registry of images: of a Debian root file system (mmdebstrap), the wheels that the extra `replicas`
-names, and the replicas' source. Who has a registry may put any image with a Python in place of the root file system.
+names, and the replicas' source. With a registry, any image with a Python can replace the root file system.
 """
 
 from __future__ import annotations

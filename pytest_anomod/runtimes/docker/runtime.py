@@ -1,4 +1,4 @@
-"""The runtime for who has a Docker engine: one container for each service and store, on a private network."""
+"""The runtime `docker`: replicas as one container for each service and store, on a private network."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _blocks: dict[str, int] = {}
 
 
 class DockerRuntime(UpInForeground):
-    """Brings replicas up as containers of a Docker engine; whatever happens to its caller, nothing of them stays."""
+    """Brings replicas up as containers of a Docker engine; nothing of them is left even if the caller is killed."""
 
     name = "docker"
 
@@ -260,7 +260,7 @@ class _Boot:
             hostname=part,
             user=f"{os.getuid()}:{os.getgid()}",
             init=True,
-            # not "always": what a dead machine left must not come back with its engine
+            # not "always": containers that a crash left must not start again with the engine
             restart_policy={"Name": "on-failure"} if restart else None,
             stop_signal=stop_signal,
             # the host denies what the engine does not know; the host itself asks nobody else

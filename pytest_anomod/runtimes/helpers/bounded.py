@@ -12,7 +12,7 @@ import sys
 
 
 def main(argv: list[str]) -> None:
-    """Wait for the word, set the alarm, become the program."""
+    """Wait for the line, set the alarm, become the program."""
     if not sys.stdin.buffer.readline():
         sys.exit(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

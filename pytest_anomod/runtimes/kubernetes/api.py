@@ -22,6 +22,7 @@ DEPLOYMENT, SERVICE, SYSTEM = "pytest-anomod/deployment", "pytest-anomod/service
 """Labels of objects of ours."""
 PODS = "pods.json"
 """What a watcher of ours (watcher.py) has last seen, in a deployment's undo directory."""
+_PATCHES = {"PATCH": "application/merge-patch+json", "MERGE": "application/strategic-merge-patch+json"}
 KINDS = (("apps/v1", "deployments"), ("v1", "services"), ("v1", "secrets"), ("v1", "configmaps"))
 """What the deployment of a replica is made of, besides pods, which go with their Deployment."""
 
@@ -29,8 +30,9 @@ KINDS = (("apps/v1", "deployments"), ("v1", "services"), ("v1", "secrets"), ("v1
 class Api:
     """One cluster, by its place (host/cluster.py). Methods raise DeploymentError in one line."""
 
-    def __init__(self, place: Mapping[str, Json]) -> None:
+    def __init__(self, place: Mapping[str, Json], answer_s: float = cluster.ANSWER_S) -> None:
         self.place = place
+        self.answer_s = answer_s
 
     def get(self, path: str, **query: str) -> Any:
         """An object, or a list of them; None when there is none of that name."""
@@ -43,6 +45,10 @@ class Api:
     def patch(self, path: str, value: Mapping[str, Any]) -> Any:
         """Merge a value into an object."""
         return self._call("PATCH", path, value)
+
+    def merge(self, path: str, value: Mapping[str, Any]) -> Any:
+        """The same, where rows of lists are told apart by their names."""
+        return self._call("MERGE", path, value)
 
     def delete(self, path: str, *, grace_s: int | None = None, **query: str) -> Any:
         """Delete an object, or a collection by its labels; None when it was gone."""
@@ -81,17 +87,17 @@ class Api:
         from kubernetes.client import ApiException
 
         settings = cluster.connect(self.place).configuration
-        kind = "application/merge-patch+json" if verb == "PATCH" else "application/json"
+        kind = _PATCHES.get(verb, "application/json")
         headers = {"Content-Type": kind, "Accept": "application/json, */*"}
         for setting in settings.auth_settings().values():
             headers[setting["key"]] = setting["value"]
         answer = _session(self.place["kubeconfig"], self.place["context"]).request(
-            verb,
+            "PATCH" if verb in _PATCHES else verb,
             settings.host + path,
             params=dict(query),
             headers=headers,
             data=None if value is None else json.dumps(value),
-            timeout=(10.0, None if follow else cluster.ANSWER_S),
+            timeout=(min(10.0, self.answer_s), None if follow else self.answer_s),
             stream=follow,
         )
         if answer.status_code >= 400:

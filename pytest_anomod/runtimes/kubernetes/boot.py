@@ -16,14 +16,12 @@ from pytest_anomod.runtimes.kubernetes.api import OWNER, SYSTEM, path_of
 from pytest_anomod.runtimes.kubernetes.asking import ask
 from pytest_anomod.runtimes.kubernetes.deployment import KubernetesDeployment
 from pytest_anomod.runtimes.kubernetes.objects import BASE_PORT, HOST_PART, INSIDE_PORT, named
-from pytest_anomod.runtimes.kubernetes.trouble import FATAL
+from pytest_anomod.runtimes.kubernetes.progress import Progress
 from pytest_anomod.runtimes.kubernetes.ways import Ways, is_routed, placed, ports_of, wants_forwarding, watch
 from pytest_anomod.runtimes.replica import package_of
 
 BOOT_LIMIT_S = 300.0
 LOOK_EVERY_S = 0.3
-IN_THE_WAY_S = 15.0
-"""How long a pod may be in the way of which no more is hoped."""
 SILENT_S = 10.0
 """After so long a host whose address is not reached is reached through the API server."""
 AT_ONCE = 8
@@ -41,7 +39,10 @@ class Boot:
         self.ways = Ways(deployment, lambda part: objects.labels(deployment.ref, part))
         self.inner_ports: dict[str, list[int]] = {}
         self.formats: dict[str, str] = {}
-        self.stuck: dict[str, float] = {}
+        self.progress = Progress(
+            self.api, self.namespace, system.name, str(deployment.ref["id"]),
+            lambda pod: str(pod["metadata"]["labels"][objects.SERVICE]),
+        )  # fmt: skip
         self.in_reach = False
         self.silent_s = 0.0
 
@@ -144,7 +145,7 @@ class Boot:
         if self.in_reach or is_routed(self.ways.to(HOST_PART, INSIDE_PORT)):
             self.in_reach = True
             return False
-        if not any(part == HOST_PART and not why for part, _, why in self._pods()):
+        if not any(part == HOST_PART and not why for part, _, why in self.progress.pods()):
             return False
         self.silent_s = self.silent_s or clock.monotonic_s()
         return clock.monotonic_s() - self.silent_s > SILENT_S
@@ -161,68 +162,16 @@ class Boot:
             if done():
                 return True
             if clock.monotonic_s() - looked > 2.0:
-                self._check_pods()
+                self.progress.check()
                 looked = clock.monotonic_s()
             return False
 
         try:
             clock.wait_until(look, timeout_s=BOOT_LIMIT_S, what=f"{self.system.name!r} {what}", every_s=LOOK_EVERY_S)
         except TimeoutError as error:
-            pods = [f"{part}: {why or 'runs'}{self._said(pod)}" for part, pod, why in self._pods()]
             late = ", ".join(waited_for) or HOST_PART
-            msg = f"{error}; still waited for: {late}; " + "; ".join(text for text in pods if " runs" not in text)
+            msg = f"{error}; still waited for: {late}; {self.progress.told() or 'all its pods run'}"
             raise DeploymentError(msg) from error
-
-    def _check_pods(self) -> None:
-        """DeploymentError for a pod that will not run, as far as can be told."""
-        now_s = clock.monotonic_s()
-        stuck = {part: (pod, why) for part, pod, why in self._pods() if why.startswith(FATAL)}
-        self.stuck = {part: self.stuck.get(part, now_s) for part in stuck}
-        for part, (pod, why) in stuck.items():
-            if now_s - self.stuck[part] > IN_THE_WAY_S:
-                msg = f"system {self.system.name!r} did not come up: pod {pod!r} of {part!r}: {why}"
-                raise DeploymentError(msg)
-        for part, pod, why in self._pods():
-            if why.startswith("it ends again"):
-                msg = f"system {self.system.name!r} did not come up: pod {pod!r} of {part!r}: {why}{self._said(pod)}"
-                raise DeploymentError(msg)
-        self._check_quota()
-
-    def _check_quota(self) -> None:
-        """DeploymentError when the cluster refuses to make a pod, as for a quota."""
-        selector = f"{objects.DEPLOYMENT}={self.deployment.ref['id']}"
-        found = self.api.get(path_of("apps/v1", "deployments", self.namespace), labelSelector=selector)
-        for made in (found or {}).get("items", ()):
-            for condition in made.get("status", {}).get("conditions") or ():
-                if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-                    msg = (
-                        f"system {self.system.name!r} did not come up: the cluster makes no pod of "
-                        f"{made['metadata']['name']!r}: {condition.get('message', '')}"
-                    )
-                    raise DeploymentError(msg)
-
-    def _pods(self) -> list[tuple[str, str, str]]:
-        """Part, name and what is in its way of each pod."""
-        from pytest_anomod.runtimes.kubernetes.trouble import why_not_running
-
-        selector = f"{objects.DEPLOYMENT}={self.deployment.ref['id']}"
-        found = self.api.get(path_of("v1", "pods", self.namespace), labelSelector=selector)
-        return [
-            (pod["metadata"]["labels"][objects.SERVICE], pod["metadata"]["name"], why_not_running(pod))
-            for pod in (found or {}).get("items", ())
-        ]
-
-    def _said(self, pod: str) -> str:
-        """The last lines of what a pod's container said, or the one before it."""
-        path = path_of("v1", "pods", self.namespace, pod) + "/log"
-        for previous in ("true", "false"):
-            try:
-                said = self.api.stream(path, tailLines="5", previous=previous).text.strip()
-            except DeploymentError:
-                continue
-            if said:
-                return f"; it last said: {said}"
-        return ""
 
 
 def _each(work: Callable[[str], Any], items: Iterable[str]) -> list[Any]:

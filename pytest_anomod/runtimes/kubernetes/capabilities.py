@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import (
     Agent,
+    ControlGroup,
     Detour,
     Lifecycle,
     Listener,
+    PeerPolicy,
     Pods,
     PodsOf,
     Programs,
@@ -25,6 +27,7 @@ from pytest_anomod.model.capability import (
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import instance_of
+from pytest_anomod.runtimes.kubernetes import groups, policies
 from pytest_anomod.runtimes.kubernetes.api import path_of
 from pytest_anomod.runtimes.kubernetes.objects import CONTAINER, GIVEN_NAME, labels, named, secret
 from pytest_anomod.runtimes.replica_capabilities import (
@@ -212,4 +215,6 @@ OF_PODS: Mapping[type, Callable[[Any, str], Any]] = {
     Resolver: PodResolver,
     StoreLogin: ReplicaLogin,
     Pods: PodsOfService,
+    ControlGroup: groups.of_pod,
+    PeerPolicy: policies.PodPolicy,
 }

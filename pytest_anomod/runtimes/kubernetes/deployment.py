@@ -10,7 +10,8 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, Stats
-from pytest_anomod.runtimes.kubernetes import capabilities
+from pytest_anomod.model.source import Source
+from pytest_anomod.runtimes.kubernetes import capabilities, mishaps, records
 from pytest_anomod.runtimes.kubernetes.api import Api, path_of, seen
 from pytest_anomod.runtimes.kubernetes.asking import ask
 from pytest_anomod.runtimes.kubernetes.objects import BASE_PORT, named
@@ -81,6 +82,14 @@ class KubernetesDeployment(ReplicaDeployment):
         except DeploymentError:
             return None
         return Stats(time_unix_nano=clock.now_ns(), **figures)
+
+    def sources(self) -> tuple[Source, ...]:
+        """As of any replica, and what the cluster says of its pods."""
+        return (*super().sources(), *records.sources(self.directory, self.document["services"]))
+
+    def mishaps(self, start_ns: int, end_ns: int) -> tuple[str, ...]:
+        """That the cluster could not be asked, or took a pod from us."""
+        return mishaps.between(self.directory, start_ns, end_ns)
 
     def free_port(self) -> int:
         """A port that nothing in any of the pods uses, and that was not handed out before."""

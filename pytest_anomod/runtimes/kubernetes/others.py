@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from pytest_anomod.model.capability import Lifecycle, Listener, Pods, PodsOf, Pr
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, Stats, instance_of
-from pytest_anomod.model.source import LogFile, OtlpInbox, Source
+from pytest_anomod.model.source import LogFile, NoSource, OtlpInbox, ResourceFigures, Source
+from pytest_anomod.runtimes.kubernetes import figures, mishaps, records
 from pytest_anomod.runtimes.kubernetes.api import Api, path_of, seen
 from pytest_anomod.runtimes.kubernetes.relay import RelayListener, RelayPrograms
 from pytest_anomod.runtimes.plain import OfService, PlainDeployment, ServiceLogin
@@ -129,6 +130,7 @@ class OthersDeployment(PlainDeployment):
         super().__init__(ref)
         self.api = Api(ref["place"])
         self.namespace: str = ref["namespace"]
+        self._figures = figures.Figures(self.api, self.namespace)
 
     def token(self) -> str:
         """What our own programs in the cluster want to be shown."""
@@ -147,11 +149,24 @@ class OthersDeployment(PlainDeployment):
         """What containers say; whatever else there is the system's definition names."""
         names, inbox = self.document["services"], self.document["inbox"]
         logs = tuple(LogFile(service=name, path=self.directory / "logs" / f"{name}.log") for name in names)
-        return (*logs, *([OtlpInbox(directory=self.directory / inbox)] if inbox else []))
+        found = (*logs, *records.sources(self.directory, names), *self._figures_of(names))
+        return (*found, *([OtlpInbox(directory=self.directory / inbox)] if inbox else []))
+
+    def _figures_of(self, names: Iterable[str]) -> Iterator[Source]:
+        if self.document["figures"] in figures.WAYS:
+            yield from (ResourceFigures(service=name) for name in names)
+        else:
+            yield NoSource(modality="metrics", why=self.document["figures"])
+
+    def mishaps(self, start_ns: int, end_ns: int) -> tuple[str, ...]:
+        """That the cluster could not be asked, or took a pod from us."""
+        return mishaps.between(self.directory, start_ns, end_ns)
 
     def stats(self, service: str) -> Stats | None:
-        """None: without the metrics of the cluster nothing is known."""
-        return None
+        """What the cluster's own figures say of the service's pod; None while they say nothing."""
+        way = self.document["figures"]
+        pod = self.seen()["services"].get(service)
+        return None if pod is None or way not in figures.WAYS else self._figures.of(service, pod, way)
 
     def _look(self) -> tuple[Instance, ...]:
         said = self.seen()

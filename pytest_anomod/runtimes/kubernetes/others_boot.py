@@ -9,10 +9,10 @@ from pytest_anomod.host import files, probes
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.system import Manifests, Service, System
-from pytest_anomod.runtimes.kubernetes import manifests, telemetry
-from pytest_anomod.runtimes.kubernetes.api import OWNER, path_of
+from pytest_anomod.runtimes.kubernetes import figures, manifests, telemetry
+from pytest_anomod.runtimes.kubernetes.api import OWNER, path_of, service_of
 from pytest_anomod.runtimes.kubernetes.others import OthersDeployment
-from pytest_anomod.runtimes.kubernetes.trouble import FATAL
+from pytest_anomod.runtimes.kubernetes.progress import Progress
 from pytest_anomod.runtimes.kubernetes.ways import Ways, is_routed, wants_forwarding, watch
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 UP_WITHIN_S = 300.0
 WELL_WITHIN_S = 30.0
 """How long what runs already may take to be found well."""
-IN_THE_WAY_S = 15.0
+LOOK_EVERY_S = 2.0
 
 
 class OthersBoot:
@@ -35,7 +35,6 @@ class OthersBoot:
         assert asked is not None
         self.asked = asked
         self.rows: dict[str, dict[str, Any]] = {}
-        self.stuck: dict[str, float] = {}
         self.receiver: OtlpReceiver | None = None
         self.sink = ""
 
@@ -43,7 +42,9 @@ class OthersBoot:
         """Apply, find each service's pods and address, wait until all are well, write down what is where."""
         sink = {}
         if self.asked.otlp:
-            self.receiver, self.sink, sink[telemetry.SINK] = telemetry.bring_up(self.deployment)
+            self.receiver, self.sink, sink[telemetry.SINK] = telemetry.bring_up(
+                self.deployment, self.asked.forward
+            )
         if self.asked.paths:
             self._apply()
         for service in self.system.services:
@@ -136,22 +137,21 @@ class OthersBoot:
         return next(iter((*named, *leading)), None)
 
     def _wait_running(self) -> None:
+        ours = str(self.deployment.ref["id"]) if self.asked.paths else ""
+        progress = Progress(
+            self.api, self.deployment.namespace, self.system.name, ours, lambda pod: service_of(pod, self.rows)
+        )
+        looked = clock.monotonic_s()
+
         def run() -> bool:
+            nonlocal looked
             pods = self.deployment.seen()["services"]
-            self._check(pods)
+            if clock.monotonic_s() - looked > LOOK_EVERY_S:
+                progress.check()
+                looked = clock.monotonic_s()
             return all(name in pods and pods[name]["state"] == "running" for name in self.rows)
 
         self._wait(run, UP_WITHIN_S if self.asked.paths else WELL_WITHIN_S, "to run")
-
-    def _check(self, pods: Mapping[str, Any]) -> None:
-        """DeploymentError for a pod that will not run, as far as can be told."""
-        now_s = clock.monotonic_s()
-        bad = {name: pod for name, pod in pods.items() if pod["why"].startswith(FATAL)}
-        self.stuck = {name: self.stuck.get(name, now_s) for name in bad}
-        for name, pod in bad.items():
-            if now_s - self.stuck[name] > IN_THE_WAY_S:
-                msg = f"system {self.system.name!r} did not come up: pod {pod['pod']!r} of {name!r}: {pod['why']}"
-                raise DeploymentError(msg)
 
     def _place(self) -> None:
         """Where each service is reached from here."""
@@ -181,9 +181,14 @@ class OthersBoot:
             "urls": {self.system.entry: url},
             "notes": [] if self.asked.paths else [note],
             "allow": list(self.asked.allow),
+            "figures": figures.way(self.api, self.deployment.namespace, self._node()),
             "inbox": telemetry.INBOX if self.receiver else "",
             "services": self.rows,
         }
+
+    def _node(self) -> str:
+        """The node of one of the pods."""
+        return next((pod["node"] for pod in self.deployment.seen()["services"].values() if pod["node"]), "")
 
     def _wait_well(self) -> None:
         seconds = UP_WITHIN_S if self.asked.paths else WELL_WITHIN_S

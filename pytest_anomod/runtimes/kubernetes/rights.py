@@ -8,6 +8,7 @@ from typing import Any
 from pytest_anomod.host import cluster
 from pytest_anomod.model.fault import Json
 
+OF_POLICIES = ("get", "create", "delete", "deletecollection")
 RULES: tuple[Mapping[str, Sequence[str]], ...] = (
     {
         "apiGroups": ("",),
@@ -24,6 +25,17 @@ RULES: tuple[Mapping[str, Sequence[str]], ...] = (
     {"apiGroups": ("",), "resources": ("pods/portforward",), "verbs": ("get", "create")},
 )
 """Rules of the Role, as `rules` of its manifest has them."""
+WHERE_ALLOWED: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "faults cpu_contention and memory_pressure": {
+        "apiGroups": ("",), "resources": ("pods/resize",), "verbs": ("patch",)
+    },
+    "the fault network_partition": {
+        "apiGroups": ("networking.k8s.io",), "resources": ("networkpolicies",), "verbs": OF_POLICIES
+    },
+    "the events of pods among the logs": {"apiGroups": ("",), "resources": ("events",), "verbs": ("list", "watch")},
+    "figures of other people's pods": {"apiGroups": ("metrics.k8s.io",), "resources": ("pods",), "verbs": ("list",)},
+}  # fmt: skip
+"""Rules that the Role may lack, and what there is not without them."""
 OWN_NAMESPACES: Mapping[str, Sequence[str]] = {
     "apiGroups": ("",), "resources": ("namespaces",), "verbs": ("get", "list", "create", "delete")
 }  # fmt: skip
@@ -32,7 +44,7 @@ OWN_NAMESPACES: Mapping[str, Sequence[str]] = {
 
 def manifest(namespace: str, name: str = "pytest-anomod") -> dict[str, Json]:
     """The Role as kubectl takes it."""
-    rules = [{key: list(words) for key, words in rule.items()} for rule in RULES]
+    rules = [{key: list(words) for key, words in rule.items()} for rule in (*RULES, *WHERE_ALLOWED.values())]
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
@@ -43,9 +55,19 @@ def manifest(namespace: str, name: str = "pytest-anomod") -> dict[str, Json]:
 
 def missing(place: Mapping[str, Json], namespace: str) -> list[str]:
     """What of the rules we are not allowed in a namespace, such as "delete pods"; DeploymentError without an answer."""
+    return _denied(place, namespace, RULES)
+
+
+def left_out(place: Mapping[str, Json], namespace: str) -> dict[str, list[str]]:
+    """What there will not be, and what of the rules we are not allowed for it."""
+    found = {what: _denied(place, namespace, [rule]) for what, rule in WHERE_ALLOWED.items()}
+    return {what: denied for what, denied in found.items() if denied}
+
+
+def _denied(place: Mapping[str, Json], namespace: str, rules: Sequence[Mapping[str, Sequence[str]]]) -> list[str]:
     return [
         f"{verb} {resource}{f'.{group}' if group else ''}"
-        for rule in RULES
+        for rule in rules
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]

@@ -20,6 +20,7 @@ from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import Manifests, System
 from pytest_anomod.runtimes.foreground import UpInForeground
+from pytest_anomod.runtimes.kubernetes import groups, policies
 from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, KINDS, OWNER, SYSTEM, Api, path_of
 from pytest_anomod.runtimes.kubernetes.boot import Boot
 from pytest_anomod.runtimes.kubernetes.capabilities import OF_PODS
@@ -67,9 +68,11 @@ class KubernetesRuntime(UpInForeground):
         return "" if system.deploy(Manifests) else no_replica(system, "there is no image of it, and no manifests")
 
     def refusal_of_fault(self, system: System, service: str, fault: str) -> str:
-        """Why a fault is not put into a system that is not ours; "" when it may be."""
+        """Why a fault is not put into a system that is not ours, or into pods of this cluster; "" when it may be."""
         asked = system.deploy(Manifests)
-        if asked is None or asked.paths or fault in REVERSIBLE or fault in asked.allow:
+        if asked is None:
+            return _refusal_of_cluster(fault)
+        if asked.paths or fault in REVERSIBLE or fault in asked.allow:
             return ""
         return (
             f"{fault!r} is not put into system {system.name!r}, which is not ours: "
@@ -191,6 +194,18 @@ def _prepare(system: System, session: Session, place: Mapping[str, Any]) -> Kube
     )
 
 
+def _refusal_of_cluster(fault: str) -> str:
+    """Why the cluster does not let us put a fault into pods of ours; "" when it does, or does not answer."""
+    asked = {**dict.fromkeys(groups.FAULTS, groups.refusal_at), policies.FAULT: policies.refusal_at}
+    if fault not in asked:
+        return ""
+    try:
+        why = asked[fault](cluster.place())
+    except (DeploymentError, ImportError):  # `check` says that, once for all tests
+        return ""
+    return f"{fault!r} can't be put into pods: {why}" if why else ""
+
+
 def _image() -> str:
     """The image that belongs to this very code, or the one that ANOMOD_KUBE_IMAGE names."""
     from pytest_anomod.runtimes.docker.image import image_name
@@ -227,6 +242,9 @@ def _remove(api: Api, ref: Mapping[str, Any]) -> None:
         path = path_of(version, kind, namespace)
         for found in (api.get(path, labelSelector=selector) or {}).get("items", ()):
             api.delete(path_of(version, kind, namespace, found["metadata"]["name"]))
+    with contextlib.suppress(DeploymentError):  # who may not list them has made none
+        path = path_of(*policies.KIND, namespace)
+        api.delete(path, labelSelector=selector)
     pods = path_of("v1", "pods", namespace)
     clock.wait_until(
         lambda: not (api.get(pods, labelSelector=selector) or {}).get("items"),

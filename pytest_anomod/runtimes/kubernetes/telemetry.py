@@ -25,11 +25,11 @@ FORMAT = "otlp:"
 _GIVEN_S = 10.0
 
 
-def bring_up(deployment: OthersDeployment) -> tuple[OtlpReceiver, str, dict[str, Any]]:
+def bring_up(deployment: OthersDeployment, forward: str) -> tuple[OtlpReceiver, str, dict[str, Any]]:
     """The receiver here, the address of the pod's Service there, and what the watcher is to be told of the pod."""
     from pytest_anomod.sources.otlp.receiver import OtlpReceiver
 
-    receiver = OtlpReceiver(directory=make_directory(deployment.directory / INBOX))
+    receiver = OtlpReceiver(directory=make_directory(deployment.directory / INBOX), forward_to=forward or None)
     receiver.start()
     ref = {**deployment.ref, "prefix": f"{SINK}-", "image": deployment.ref["relay_image"]}
     labels = {DEPLOYMENT: str(deployment.ref["id"]), "pytest-anomod/sink": "otlp"}

@@ -15,15 +15,17 @@ _WAITING = {
     "RunContainerError": "its container can't be run",
     "CrashLoopBackOff": "it ends again and again",
 }
-FATAL = ("its image", "its container can't be", "evicted", "unschedulable")
+FATAL = ("its image", "its container can't be", "evicted", "taken from", "refused by", "unschedulable")
 """How lines begin of what does not pass by itself within a boot."""
 
 
 def why_not_running(pod: Mapping[str, Any]) -> str:
     """One line; "" for a pod of which nothing is known that is in its way."""
     status = pod["status"]
-    if status.get("reason") == "Evicted":
-        return f"evicted by its node: {_first(status.get('message', ''))}; the node is short of that, give it more"
+    if why := why_taken(pod):
+        return why
+    if status.get("phase") == "Failed" and status.get("reason"):
+        return f"refused by its node: {status['reason']}: {_first(status.get('message', ''))}"
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             said = _first(condition.get("message", ""))
@@ -38,6 +40,19 @@ def why_not_running(pod: Mapping[str, Any]) -> str:
             return f"{_WAITING[reason]}{image}: {reason}: {said}{_how_it_ended(ended)}"
         if ended:
             return f"it ended{_how_it_ended(ended)}"
+    return ""
+
+
+def why_taken(pod: Mapping[str, Any]) -> str:
+    """Why the cluster took a pod away or lost it, in one line; "" for one that it did not: faults of ours never do."""
+    status = pod["status"]
+    if status.get("reason") == "Evicted":
+        return f"evicted by its node: {_first(status.get('message', ''))}; the node is short of that, give it more"
+    if status.get("reason") == "NodeLost":
+        return f"taken from us with its node: {_first(status.get('message', ''))}"
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            return f"taken from its node: {condition.get('reason', '')}: {_first(condition.get('message', ''))}"
     return ""
 
 

@@ -2,7 +2,8 @@
 
 A program of its own, started on behalf of the deployment: `python -m ...watcher JSON` with place, namespace, directory,
 and services: name -> the labels of its pods, the name of its container in them, the format of its log. It survives an
-API server that goes away for a while: logs go on where they were.
+API server that goes away for a while: logs go on where they were. That it was away, and which pods the cluster took
+from us, is in undo/mishaps.jsonl.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ from typing import Any, BinaryIO
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.runtimes.kubernetes import mishaps
 from pytest_anomod.runtimes.kubernetes.api import PODS, Api, path_of, service_of, shared_selector
-from pytest_anomod.runtimes.kubernetes.telemetry import FORMAT, hand_on
-from pytest_anomod.runtimes.kubernetes.trouble import why_not_running
+from pytest_anomod.runtimes.kubernetes.records import Records
+from pytest_anomod.runtimes.kubernetes.telemetry import FORMAT, SINK, hand_on
+from pytest_anomod.runtimes.kubernetes.trouble import why_not_running, why_taken
 
 AGAIN_S = 0.5
+PING_EVERY_S, PING_S = 2.0, 5.0
+"""How often it is asked whether the API server is there (a watch that hangs does not say it), and for how long."""
+HEAR_AGAIN_S = 5.0
 WATCH_S = 240
 _SPAN = b'"span_name":'
 """A key that records of spans have, and those of logs have not."""
@@ -74,20 +80,67 @@ class Watcher:
         self.numbers: dict[str, dict[str, int]] = {}
         self.began: dict[str, float] = {}
         self.last: str = ""
+        self.records = Records(self.directory, (name for name in self.services if name != SINK))
+        self.away = mishaps.Away(self.directory)
+        self.taken: set[str] = set()
+        self._writing = threading.Lock()
 
     def run(self) -> None:
         """Watch until ended."""
         pods = path_of("v1", "pods", self.namespace)
+        threading.Thread(target=self._ping_forever, daemon=True).start()
+        threading.Thread(target=self._hear_forever, daemon=True).start()
         while True:
             try:
                 found = self.api.get(pods, labelSelector=self.selector)
                 self.pods = {pod["metadata"]["uid"]: pod for pod in found["items"]}
+                self.away.over("pods")
                 self._look()
                 version = found["metadata"]["resourceVersion"]
                 self._watch(pods, version)
             except (DeploymentError, OSError, ValueError, KeyError) as error:
-                self._write(str(error))
+                self.away.fails("pods", str(error))
+                self._write()
                 clock.sleep(AGAIN_S)
+
+    def _ping_forever(self) -> None:
+        api = Api(self.api.place, answer_s=PING_S)
+        while True:
+            self.ping(api)
+            clock.sleep(PING_EVERY_S)
+
+    def ping(self, api: Api) -> None:
+        """Ask whether the API server is there and knows us, and let it be known."""
+        asked_ns = clock.now_ns()
+        try:
+            api.get("/version")
+        except (DeploymentError, OSError, ValueError) as error:
+            self.away.fails("server", str(error), asked_ns)
+        else:
+            self.away.over("server")
+        self._write()
+
+    def _hear_forever(self) -> None:
+        """Take events, as far as we may read them."""
+        path, query = path_of("v1", "events", self.namespace), {"fieldSelector": "involvedObject.kind=Pod"}
+        first = True
+        while True:
+            try:
+                found = self.api.get(path, **query)
+                for event in found["items"]:
+                    self.records.event(event, old=first)
+                first = False
+                version = found["metadata"]["resourceVersion"]
+                for line in _lines(
+                    self.api.stream(path, watch="true", resourceVersion=version, timeoutSeconds=str(WATCH_S), **query)
+                ):
+                    heard = json.loads(line)
+                    if heard["type"] == "ERROR":
+                        break
+                    if heard["type"] != "DELETED":
+                        self.records.event(heard["object"])
+            except (DeploymentError, OSError, ValueError, KeyError, TypeError):
+                clock.sleep(HEAR_AGAIN_S)
 
     def _watch(self, path: str, version: str) -> None:
         query = {"labelSelector": self.selector, "resourceVersion": version, "timeoutSeconds": str(WATCH_S)}
@@ -106,10 +159,15 @@ class Watcher:
     def _look(self) -> None:
         for uid, pod in self.pods.items():
             service = service_of(pod, self.services)
+            if service and service != SINK:
+                self.records.know(pod["metadata"]["name"], service)
+            if service and uid not in self.taken and (why := why_taken(pod)):
+                self.taken.add(uid)
+                mishaps.note(self.directory, f"pod {pod['metadata']['name']!r} of {service!r} was {why}")
             status = self._container(service, pod)
             if status is not None and "running" in status["state"]:
                 self._see(uid, service, pod["metadata"]["name"], status)
-        self._write("")
+        self._write()
 
     def _see(self, uid: str, service: str, pod: str, status: Mapping[str, Any]) -> None:
         """Number a container that was not seen before, and follow it."""
@@ -119,6 +177,8 @@ class Watcher:
             self.began.setdefault(key, clock.now_ns() / clock.NS_PER_S)
         if key in known:
             return
+        if restarts and service != SINK:
+            self.records.restarted(service, pod, status)
         known[key] = max(known.values(), default=0) + 1
         words = (service, pod, restarts + 1, known[key])
         if restarts and f"{uid}/{restarts - 1}" not in known:
@@ -129,10 +189,14 @@ class Watcher:
         follow = Follow(self, service, pod, launch - previous, number)
         threading.Thread(target=follow.once if previous else follow.run, daemon=True).start()
 
-    def _write(self, error: str) -> None:
+    def _write(self) -> None:
         """What is there now, for whoever asks; nothing is written when it is what was there before."""
+        with self._writing:
+            self._write_alone()
+
+    def _write_alone(self) -> None:
         services: dict[str, Any] = {}
-        for uid, pod in self.pods.items():
+        for uid, pod in list(self.pods.items()):
             service = service_of(pod, self.services)
             if not service:
                 continue
@@ -141,7 +205,7 @@ class Watcher:
             if before is None or _rank(before) < _rank(row):
                 services[service] = row
         numbers = {service: max(known.values()) for service, known in self.numbers.items() if known}
-        text = json.dumps({"error": error, "services": services, "numbers": numbers})
+        text = json.dumps({**self.away.said(), "services": services, "numbers": numbers})
         if text == self.last:
             return
         self.last = text
@@ -171,6 +235,7 @@ class Watcher:
         return {
             "pod": pod["metadata"]["name"],
             "uid": key,
+            "node": (pod.get("spec") or {}).get("nodeName", ""),
             "ip": pod["status"].get("podIP", ""),
             "state": "running" if runs and not leaving else "restarting",
             "began": self.began.get(key),

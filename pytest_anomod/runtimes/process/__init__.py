@@ -1,4 +1,4 @@
-"""The runtime that needs no containers: a replica's services and stores as plain processes of this machine."""
+"""The runtime `process`: a replica's services and stores as plain processes of this machine, without containers."""
 
 from pytest_anomod.runtimes.process.runtime import OFFERS, ProcessRuntime
 

@@ -63,7 +63,7 @@ class OwnProcess(OfReplica):
 
 
 class OwnFiles(OfReplica):
-    """The log and the spans of a service, the journal of a PostgreSQL; what else a store writes nobody waits for."""
+    """The log and the spans of a service, the journal of a PostgreSQL; nothing waits for a store's other files."""
 
     def paths(self) -> Sequence[Path]:
         directory, described = self.deployment.directory, self.deployment.described(self.service)

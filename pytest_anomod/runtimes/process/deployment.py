@@ -1,4 +1,4 @@
-"""A replica that runs as plain processes: what can be asked of it and done to it, from any process that has its ref."""
+"""The deployment of a replica as plain processes, usable from any process that has its ref."""
 
 from __future__ import annotations
 

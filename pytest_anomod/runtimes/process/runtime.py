@@ -1,4 +1,4 @@
-"""The runtime that needs no containers: a replica's services and stores as plain processes of this machine."""
+"""The runtime `process`: a replica's services and stores as plain processes of this machine, without containers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _numbers = itertools.count(1)
 
 
 class ProcessRuntime(UpInForeground):
-    """Brings replicas up as processes; whatever happens to its caller, nothing of them stays."""
+    """Brings replicas up as processes; nothing of them is left even if the caller is killed."""
 
     name = "process"
     capabilities = frozenset(OF_PROCESSES)

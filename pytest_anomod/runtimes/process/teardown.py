@@ -1,4 +1,4 @@
-"""Takes a deployment down for sure: in good order if its host still listens, by force if not, and looks afterwards."""
+"""Takes a deployment down: in order if its host still listens, else by force; then checks that nothing is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runtime for a system that runs already and is not ours: it is never taken down, and all is put back."""
+"""The runtime `running`: a system that runs already and is not ours; it is never taken down, every change is undone."""
 
 from pytest_anomod.runtimes.running.runtime import OFFERS, RunningRuntime
 

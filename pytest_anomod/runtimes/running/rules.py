@@ -1,4 +1,4 @@
-"""Which faults may be put into a system that is not ours: those that leave no trace, and what its owner allows."""
+"""Decides which faults may be injected into a system that is not ours: those undone completely, and those allowed."""
 
 from __future__ import annotations
 

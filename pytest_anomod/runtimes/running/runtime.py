@@ -1,4 +1,4 @@
-"""Takes hold of a system that runs already, and lets go of it as it was."""
+"""Uses a system that runs already, exclusively on this machine, and leaves it as it was."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ class RunningRuntime:
     def up(
         self, system: System, session: Session, *, entry_port: int | None = None, seed: int = 1
     ) -> RunningDeployment:
-        """Take hold of a system; DeploymentError names what of it does not run, is not ours to work on, or not well.
+        """Begin to use a system; DeploymentError names what does not run, may not be changed by us, or is unhealthy.
 
-        One process of this machine at a time has it: this waits for another to let go.
+        Only one process of this machine at a time uses it: this waits until another one has ended.
         """
         if why := self.refusal(system):
             raise DeploymentError(why)
@@ -99,7 +99,7 @@ class RunningRuntime:
         return RunningDeployment(ref)
 
     def down(self, deployment: RunningDeployment) -> None:
-        """Let go of it: take out faults that are still in, end programs of ours; the system itself stays. Idempotent.
+        """Stop using it: recover faults that are still in, end programs of ours; the system itself stays. Idempotent.
 
         DeploymentError names faults that can't be taken out; what is needed to do so is kept then.
         """

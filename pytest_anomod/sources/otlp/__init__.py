@@ -1,1 +1,1 @@
-"""A receiver of OTLP, the protocol of OpenTelemetry: HTTP with protobuf or JSON, and gRPC."""
+"""A receiver of OTLP, the protocol of OpenTelemetry: over HTTP with protobuf or JSON, and over gRPC."""

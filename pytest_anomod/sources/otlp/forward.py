@@ -1,4 +1,4 @@
-"""Hands payloads on to another OTLP endpoint, for users who look at them elsewhere too; off the path of requests."""
+"""Forwards payloads to another OTLP endpoint in a separate thread, so that requests don't wait for it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import queue
 import threading
+from collections import Counter
 from urllib.parse import urlsplit
 
 from pytest_anomod.model import clock
@@ -15,12 +16,15 @@ from pytest_anomod.sources.otlp.inbox import GZIP, JSON
 
 TIMEOUT_S = 5.0
 WAITING = 1_000
-"""Payloads that may wait to be sent; what comes beyond is not forwarded, and counted."""
+WAITING_BYTES = 64 << 20
+"""Payloads, and bytes of them, that may wait to be sent; what comes beyond is not forwarded, and counted."""
 _END = None
 
 
 class Forwarder:
-    """Sends payloads to /v1/<signal> below `endpoint` by HTTP, in one thread. `failed` counts those not taken there.
+    """Sends payloads to /v1/<signal> below `endpoint` by HTTP, in one thread.
+
+    `failed` counts those not taken there, by signal: they are not tried again.
 
     What comes by gRPC is sent as protobuf over HTTP.
     """
@@ -30,7 +34,8 @@ class Forwarder:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             msg = f"can't forward to {redact_text(endpoint)!r}: give a URL such as http://127.0.0.1:4318"
             raise CaptureError(msg)
-        self.failed = 0
+        self.failed: Counter[str] = Counter()
+        self._bytes = 0
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
         self._path = parts.path.rstrip("/")
@@ -41,10 +46,20 @@ class Forwarder:
 
     def send(self, signal: str, encoding: int, payload: bytes) -> None:
         """Have a payload sent soon; never waits."""
+        with self._lock:
+            has_room = self._bytes + len(payload) <= WAITING_BYTES
+            self._bytes += len(payload) if has_room else 0
         try:
+            if not has_room:
+                raise queue.Full
             self._waiting.put_nowait((signal, encoding, payload))
         except queue.Full:
-            self._count()
+            self._done(signal, payload if has_room else b"", has_failed=True)
+
+    def forget(self, signal: str) -> None:
+        """Count anew what is not taken of a signal."""
+        with self._lock:
+            self.failed[signal] = 0
 
     def close(self, *, most_s: float = TIMEOUT_S) -> None:
         """Send what waits, for so many seconds at most; what is left then has failed."""
@@ -56,14 +71,13 @@ class Forwarder:
             return
         with contextlib.suppress(queue.Empty):
             while True:
-                if self._waiting.get_nowait() is not _END:
-                    self._count()
+                if (item := self._waiting.get_nowait()) is not _END:
+                    self._done(item[0], item[2], has_failed=True)
         self._waiting.put(_END)  # once its last request is over
 
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None:
-            if not self._sent(*item):
-                self._count()
+            self._done(item[0], item[2], has_failed=not self._sent(*item))
         self._connection.close()
 
     def _sent(self, signal: str, encoding: int, payload: bytes) -> bool:
@@ -79,6 +93,7 @@ class Forwarder:
             return False
         return answer.status < 300
 
-    def _count(self) -> None:
+    def _done(self, signal: str, payload: bytes, *, has_failed: bool) -> None:
         with self._lock:
-            self.failed += 1
+            self._bytes -= len(payload)
+            self.failed[signal] += has_failed

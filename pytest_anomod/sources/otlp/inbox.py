@@ -1,7 +1,7 @@
-"""Where every payload of the receiver goes: checked at once, decoded only when a case is read.
+"""Keeps every payload of the receiver: checked at once, decoded only when a case is read.
 
-While a case runs a payload costs its parse, which is what a malformed one is answered for; making rows of it costs
-about ten times as much, and waits until the measured system has its cores no more.
+While a case is played a payload is only parsed, so that a malformed one can be refused. Making rows costs about ten
+times as much, and is done after the measurement.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ REJECTED = "spans without usable ids or start time"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reply:
-    """What a sender is told: status of HTTP, code of gRPC, why; how many records of a good request were rejected."""
+    """The answer to a sender: HTTP status, gRPC code, reason; how many records of a good request were rejected."""
 
     status: int = 200
     code: int = 0

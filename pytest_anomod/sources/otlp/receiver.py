@@ -1,4 +1,4 @@
-"""The OTLP receiver: what SDKs, agents and collectors send to it, until a case reads it."""
+"""The OTLP receiver: takes what SDKs, agents and collectors send, and keeps it until a case reads it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_anomod.sources.otlp.grpc_server import GrpcServer
 
 LOOPBACK = "127.0.0.1"
+NOT_FORWARDED = "requests that were taken and could not be forwarded"
 
 _STARTED: dict[Path, OtlpReceiver] = {}
 """Receivers of this process by their directory."""
@@ -33,7 +34,8 @@ class OtlpReceiver:
 
     Port 0 takes a free one; `url` and `grpc_target` tell which. gRPC is served only when asked for. Payloads beyond
     what memory may hold go to a file without a name in `directory`. With `forward_to`, the URL of another OTLP
-    endpoint, all that is taken is sent on to it too; `forward_failed` counts what did not get there.
+    endpoint, all that is taken is sent on to it too; `forward_failed` counts what did not get there since the last
+    clear, and a reading has it as `noted`.
     """
 
     def __init__(
@@ -76,8 +78,8 @@ class OtlpReceiver:
 
     @property
     def forward_failed(self) -> int:
-        """Payloads that were taken here and could not be forwarded."""
-        return 0 if self._forwarder is None else self._forwarder.failed
+        """Requests that were taken here and could not be forwarded."""
+        return 0 if self._forwarder is None else self._forwarder.failed.total()
 
     def start(self) -> None:
         """Listen; CaptureError when an address can't be had, or gRPC is asked for and not installed."""
@@ -113,10 +115,15 @@ class OtlpReceiver:
     def clear(self, signal: str) -> None:
         """Forget what came of traces, logs or metrics: a case begins."""
         self._taking().clear(signal)
+        if self._forwarder is not None:
+            self._forwarder.forget(signal)
 
     def read(self, signal: str, start_ns: int, end_ns: int) -> Reading:
         """Records of traces, logs or metrics of a stretch; `dropped` counts all of them since the last clear."""
-        return self._taking().read(signal, start_ns, end_ns)
+        found = self._taking().read(signal, start_ns, end_ns)
+        if self._forwarder is not None and self._forwarder.failed[signal]:
+            found.noted[NOT_FORWARDED] = self._forwarder.failed[signal]
+        return found
 
     def close(self) -> None:
         """Stop listening and forget all; idempotent."""

@@ -1,4 +1,4 @@
-"""What protobuf and JSON of OTLP share on their way to rows: names of numbers, parts of histograms, running sums."""
+"""Shared by the rows of OTLP's protobuf and JSON: names of enum numbers, parts of histograms, running sums."""
 
 from __future__ import annotations
 

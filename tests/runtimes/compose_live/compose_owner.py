@@ -1,43 +1,13 @@
-"""Owns a session with the tiny system and the faults named in its argument, until it is killed.
-
-The argument is JSON: [[fault, parameters, target], ...]. Once each was seen it prints its ref.
-"""
+"""Owns the tiny system and the faults named in its argument, until it is killed (holding.py)."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import sys
-from pathlib import Path
 
+from holding import hold
 from live_system import WHERE, define
 
-from pytest_anomod.model import catalog, clock
 from pytest_anomod.runtimes.compose import ComposeRuntime
-from pytest_anomod.safety.guardian import ensure_guardian
-from pytest_anomod.safety.sessions import new_session
 
-SEEN_WITHIN_S = 60.0
-
-session = new_session(Path.cwd(), "owner", "main")
-ensure_guardian(session.directory)
-system = define(os.environ[WHERE])
-deployment = ComposeRuntime().up(system, session)
-native = catalog.find("injectors", "native")
-for name, parameters, target in json.loads(sys.argv[1]):
-    fault = catalog.make_fault(name, parameters)
-    if any(deployment.capability(kind, target) is None for kind in fault.needs):
-        continue  # this machine does not allow it
-    fault.check(system, target)
-    native.prepare(fault, deployment, target)
-    native.inject(fault, deployment, target)
-    clock.wait_until(
-        lambda fault=fault, target=target: native.active(fault, deployment, target),
-        timeout_s=SEEN_WITHIN_S,
-        what=f"{name} to be seen in {target}",
-    )
-sys.stdout.write(json.dumps({"ref": dict(deployment.ref)}) + "\n")
-sys.stdout.flush()
-while True:
-    signal.pause()
+hold(ComposeRuntime(), define(os.environ[WHERE]), sys.argv[1])

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import collections
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from container_belongings import Belongings
+from holding import Holder
 
 from pytest_anomod.model import clock
 
@@ -59,29 +56,12 @@ def owner(engine, tmp_path):
 
     def start(faults):
         program = Path(__file__).with_name("docker_owner.py")
-        process = subprocess.Popen(
-            [sys.executable, str(program), json.dumps(faults)],
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            text=True,
-            cwd=tmp_path,
-        )
-        started.append(process)
-        line = process.stdout.readline()
-        assert line, f"the owner of {faults} ended with {process.wait()} before all was in"
-        return json.loads(line), lambda: kill(process)
+        started.append(Holder(program, json.dumps(faults), directory=tmp_path))
+        return started[-1].told, started[-1].kill
 
     yield start
-    for process in started:
-        kill(process)
-        process.stdout.close()
-
-
-def kill(process):
-    """SIGKILL to its process group, as a shell or a CI runner does."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    for one in started:
+        one.kill()
 
 
 @pytest.mark.parametrize("together", TOGETHER)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from holding import Holder
 
 from pytest_anomod.host import processes
 from pytest_anomod.model import clock
@@ -21,25 +18,17 @@ FAULTS = [["kill_service", {}, "cache"], ["http_abort", {"percent": 100}, "web"]
 
 @pytest.fixture
 def owner(api, shop, tmp_path):
-    """A program that owns a system with these faults in, and the ref that it told; it does not outlive the test."""
+    """A program that owns a system with these faults in; it does not outlive the test."""
     program = Path(__file__).with_name("kube_owner.py")
-    surroundings = {**os.environ, "ANOMOD_STATE_DIR": str(tmp_path / "state")}
-    process = subprocess.Popen(
-        [sys.executable, str(program), str(shop), json.dumps(FAULTS)],
-        stdout=subprocess.PIPE, start_new_session=True, text=True, cwd=tmp_path, env=surroundings,
-    )  # fmt: skip
-    line = process.stdout.readline()
-    assert line, f"the owner ended with {process.wait()} before all was in"
-    yield process, json.loads(line)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    process.stdout.close()
+    state = {"ANOMOD_STATE_DIR": str(tmp_path / "state")}
+    holder = Holder(program, str(shop), json.dumps(FAULTS), directory=tmp_path, **state)
+    yield holder
+    holder.kill()
 
 
 def test_nothing_is_left_of_a_killed_owner(owner, ours, record_property):
     """No namespace with what is in it, no watcher, no helper, no directory."""
-    process, ref = owner
+    ref = owner.told["ref"]
     assert ours() == [ref["namespace"]]
 
     def left():
@@ -47,8 +36,7 @@ def test_nothing_is_left_of_a_killed_owner(owner, ours, record_property):
         return [*ours(), *tagged, *([ref["directory"]] if Path(ref["directory"]).exists() else [])]
 
     assert len(left()) > 3, "namespace, watcher, killer and directory should be there"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    owner.kill()
     began = time.monotonic()
     clock.wait_until(lambda: not left(), timeout_s=GONE_AT_LAST_S, what="everything of the dead owner to be gone")
     record_property("seconds_until_nothing_is_left", round(time.monotonic() - began, 1))

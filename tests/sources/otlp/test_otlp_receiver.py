@@ -21,7 +21,8 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.clock import wait_until
 from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.sources.otlp import inbox as inboxes
-from pytest_anomod.sources.otlp.receiver import OtlpReceiver
+from pytest_anomod.sources.otlp import forward as forwarding
+from pytest_anomod.sources.otlp.receiver import NOT_FORWARDED, OtlpReceiver
 from pytest_anomod.sources.read import TRACE_FIELDS
 
 FOREVER = (0, 2**63)
@@ -324,11 +325,29 @@ def test_what_can_t_be_forwarded_is_counted_and_nobody_waits(tmp_path, backend):
     sender = Sender(receiver)
     assert sender.send(ONE)[0] == 200
     wait_until(lambda: receiver.forward_failed == 1, timeout_s=10, what="the count of what was refused there")
-    assert len(receiver.read("traces", *FOREVER).rows) == 1
+    reading = receiver.read("traces", *FOREVER)
+    assert (len(reading.rows), reading.noted[NOT_FORWARDED]) == (1, 1)
+    receiver.clear("traces")
+    assert receiver.forward_failed == 0
     receiver.close()
     sender.connection.close()
     with pytest.raises(CaptureError, match="can't forward to 'ftp"):
         OtlpReceiver(forward_to="ftp://me:secret@host").start()
+
+
+@pytest.mark.parametrize(("limit", "value"), [("WAITING", 1), ("WAITING_BYTES", 3)])
+def test_what_waits_to_be_forwarded_is_bounded(monkeypatch, limit, value):
+    """Nobody takes anything there, so that the thread is busy with the first: two, the first may have been sent off."""
+    monkeypatch.setattr(forwarding, limit, value)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        forwarder = forwarding.Forwarder(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        for _ in range(4):
+            forwarder.send("logs", inboxes.JSON, b"{}")
+        assert forwarder.failed["logs"] >= 2
+        with silent.accept()[0]:
+            pass  # so it fails, and so does what follows
+        forwarder.close(most_s=0)
+    assert forwarder.failed["logs"] >= 2
 
 
 def test_it_does_not_forward_to_itself(receiver):

@@ -1,7 +1,7 @@
 // Makes the overlay by which `go build` puts our agent into a program that serves or calls HTTP, and prints the GOFLAGS
 // to build it with: GOFLAGS="$(go run overlay.go DIRECTORY)" go build ...
 //
-// The overlay adds two files to net/http of the Go that is there, and calls them in patched copies of two of its own.
+// The overlay adds files to net and net/http of the Go that is there, and calls them in patched copies of their own.
 package main
 
 import (
@@ -19,18 +19,25 @@ type patch struct {
 	file, pattern, replacement string
 }
 
+// patches are of files below GOROOT/src; each pattern must be found once.
 var patches = []patch{
 	{
-		"server.go",
+		"net/http/server.go",
 		`(func \(sh serverHandler\) ServeHTTP\(rw ResponseWriter, req \*Request\) \{\n)`,
 		"${1}\tdefer anomodServe(rw, req)()\n",
 	},
 	{
-		"roundtrip.go",
+		"net/http/roundtrip.go",
 		`\treturn t\.roundTrip\(req\)`,
 		"\treq, anomodDone := anomodSend(req)\n\tresp, err := t.roundTrip(req)\n\tanomodDone(resp, err)\n\treturn resp, err",
 	},
+	{"net/fd_posix.go", `(type netFD struct \{\n)`, "${1}\tanomod anomodCall\n"},
+	{"net/net.go", `(\tn, err := c\.fd\.Write\(b\)\n)`, "\tc.anomodWrites(b)\n${1}"},
+	{"net/net.go", `(\tn, err := c\.fd\.Read\(b\)\n)`, "${1}\tc.anomodReads(b, n, err)\n"},
 }
+
+// added are our files, and the packages that they become part of.
+var added = map[string]string{"anomod_agent": "net/http", "anomod_trace": "net/http", "anomod_store": "net/http", "anomod_net": "net"}
 
 func main() {
 	if len(os.Args) != 2 {
@@ -62,37 +69,38 @@ func makeOverlay(ours, directory string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	original := filepath.Join(root, "src", "net", "http")
+	root = filepath.Join(root, "src")
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return "", err
 	}
-	replace := map[string]string{}
+	texts := map[string][]byte{} // of patched files, by their place below root
 	for _, one := range patches {
-		source, err := os.ReadFile(filepath.Join(original, one.file))
-		if err != nil {
-			return "", err
+		source, ok := texts[one.file]
+		if !ok {
+			if source, err = os.ReadFile(filepath.Join(root, one.file)); err != nil {
+				return "", err
+			}
 		}
 		pattern := regexp.MustCompile(one.pattern)
 		if found := len(pattern.FindAll(source, -1)); found != 1 {
-			return "", fmt.Errorf("net/http/%s of %s has %d places for %s, and should have one", one.file, runtime.Version(), found, one.pattern)
+			return "", fmt.Errorf("%s of %s has %d places for %s, and should have one", one.file, runtime.Version(), found, one.pattern)
 		}
-		text := pattern.ReplaceAll(source, []byte(one.replacement))
-		place := filepath.Join(directory, one.file)
-		if err := os.WriteFile(place, text, 0o644); err != nil {
-			return "", err
-		}
-		replace[filepath.Join(original, one.file)] = place
+		texts[one.file] = pattern.ReplaceAll(source, []byte(one.replacement))
 	}
-	for _, name := range []string{"anomod_agent", "anomod_trace"} {
+	for name, to := range added {
 		text, err := os.ReadFile(filepath.Join(ours, name+".go.txt"))
 		if err != nil {
 			return "", err
 		}
-		place := filepath.Join(directory, name+".go")
+		texts[to+"/zz_"+name+".go"] = text
+	}
+	replace := map[string]string{}
+	for file, text := range texts {
+		place := filepath.Join(directory, strings.ReplaceAll(file, "/", "_"))
 		if err := os.WriteFile(place, text, 0o644); err != nil {
 			return "", err
 		}
-		replace[filepath.Join(original, "zz_"+name+".go")] = place
+		replace[filepath.Join(root, file)] = place
 	}
 	document, err := json.MarshalIndent(map[string]any{"Replace": replace}, "", " ")
 	if err != nil {

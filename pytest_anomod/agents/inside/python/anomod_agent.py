@@ -20,8 +20,9 @@ MOST_BYTES = 1 << 20
 class Agent:
     """What was put into this process; `absent` has the reason for each thing that was not."""
 
-    def __init__(self, give: list[str]) -> None:
+    def __init__(self, give: list[str], say: Callable[[str], None]) -> None:
         self.give = give
+        self.say = say
         self.absent: dict[str, str] = {}
         self.meter: Any = None
         self.patches: Any = None
@@ -76,9 +77,8 @@ class Agent:
         what = "coverage" if path.startswith("/coverage") else "faults"
         raise LookupError(self.absent.get(what, f"there is no {path}"))
 
-    def serve(self) -> None:
-        """Listen in ANOMOD_RUN under the pid of this process, and answer one question after the other."""
-        listener = _listen(os.environ["ANOMOD_RUN"], f"{os.getpid()}.sock")
+    def serve(self, listener: socket) -> None:
+        """Answer one question after the other."""
         while True:
             connection, _ = listener.accept()
             with connection:
@@ -102,25 +102,32 @@ class Agent:
             return {"error": f"{type(error).__name__}: {error}"}
 
     def serve_apart(self) -> None:
-        """Serve in a thread; in a forked child anew, for threads and sockets are the parent's."""
-        threading.Thread(target=self.serve, name="anomod", daemon=True).start()
+        """Listen in ANOMOD_RUN under the pid of this process and serve in a thread; OSError where that is not to be.
+
+        So it is done in a forked child anew, for threads and sockets are the parent's.
+        """
+        listener = _listen(os.environ["ANOMOD_RUN"], f"{os.getpid()}.sock")
+        threading.Thread(target=self.serve, args=(listener,), name="anomod", daemon=True).start()
 
     def begin_child(self) -> None:
         """A worker of a prefork server has what its parent was given, and counts from now on."""
         if self.meter is not None:
             self.meter.forget()
-        self.serve_apart()
+        try:
+            self.serve_apart()
+        except OSError as error:
+            self.say(f"no agent: {type(error).__name__}: {error}")
 
 
 def begin(say: Callable[[str], None]) -> None:
     """Put the agent into this process and into those that are forked from it."""
-    agent = Agent([what for what in os.environ.get("ANOMOD_GIVE", "").split(",") if what])
+    agent = Agent([what for what in os.environ.get("ANOMOD_GIVE", "").split(",") if what], say)
     agent.begin()
     for what, why in agent.absent.items():
         if what in agent.give:
             say(f"no {what}: {why}")
-    os.register_at_fork(after_in_child=agent.begin_child)
     agent.serve_apart()
+    os.register_at_fork(after_in_child=agent.begin_child)
 
 
 def _listen(directory: str, name: str) -> socket:

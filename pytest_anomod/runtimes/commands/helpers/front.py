@@ -1,7 +1,7 @@
-"""The front of a service: a relay that callers connect to, so that faults of the network can be put in their way.
+"""The front of a service: a relay that callers connect to, so that faults of the network can be injected there.
 
-It stands there in every window, controls too. It listens while the service is well, and takes no connection while it
-is not: callers then meet what they would meet without it.
+It is there in every window, also of controls. It listens while the service is healthy, and takes no connection while it
+is not: callers then get the same errors as without it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Front:
 
 
 class _End(asyncio.Protocol):
-    """One half of a relayed connection; what it hears, the other says."""
+    """One half of a relayed connection; what it receives, the other half sends."""
 
     def __init__(self, front: Front, other: _End | None = None) -> None:
         self._front = front

@@ -38,7 +38,7 @@ class Host:
         self._over = asyncio.Event()
 
     async def run(self) -> None:
-        """Bring all up, say so, and keep them up until we are to end; nothing is left of them then."""
+        """Bring all services up, write deployment.json, and keep them up until told to end; then nothing is left."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._over.set)
@@ -122,7 +122,7 @@ class Host:
         self._over.set()
 
     def _kill_rest(self) -> None:
-        """Whatever detached itself from its service has become our child when its parent ended."""
+        """Kill processes that detached themselves from their service: they became our children."""
         with contextlib.suppress(TimeoutError):
             processes.kill_all(lambda: processes.descendants([os.getpid()]), what="what services left", timeout_s=2.0)
 

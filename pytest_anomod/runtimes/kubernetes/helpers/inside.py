@@ -16,6 +16,8 @@ import socket
 import sys
 import time
 
+GROUPS = "/sys/fs/cgroup"
+"""Where a container has its own control group, of either version."""
 READ_MOST = 4_000_000
 ASK_WITHIN_S = 2.0
 END_GRACE_S = 1.0
@@ -100,6 +102,37 @@ class Inside:
                 return file.read(READ_MOST)
         except FileNotFoundError:
             return None
+
+    def do_group(self, question):
+        """Texts of files of the container's own control group, "cpu/cpu.stat" say; {} for those there are none of."""
+        found = {}
+        for name in question["files"]:
+            controller, _, file = name.partition("/")
+            for path in (f"{GROUPS}/{controller}/{file}", f"{GROUPS}/{file}"):  # version 1, version 2
+                if ".." not in path and os.path.isfile(path):
+                    with open(path) as text:
+                        found[name] = text.read(READ_MOST)
+                    break
+        return found
+
+    def do_reaches(self, question):
+        """Those of the addresses ([name, host, port] each) to which a connection can be made from here."""
+        tried = {}
+        for name, host, port in question["addresses"]:
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex((host, port))
+            tried[one] = name
+        until, reached = time.monotonic() + min(question["patience_s"], ASK_WITHIN_S), []
+        while tried and time.monotonic() < until:
+            for one in select.select([], list(tried), [], max(0.0, until - time.monotonic()))[1]:
+                name = tried.pop(one)
+                if one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
+                    reached.append(name)
+                one.close()
+        for one in tried:
+            one.close()
+        return reached
 
     def do_write(self, question):
         """Replace a file of the deployment; text None removes it."""

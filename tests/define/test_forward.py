@@ -1,0 +1,45 @@
+"""Where what services export is sent on to: a URL, which is refused where nothing could come or go there."""
+
+import pytest
+
+from pytest_anomod.define.forwarding import checked_forward
+from pytest_anomod.model.errors import ScenarioError
+from pytest_anomod.model.system import ComposeFiles
+from pytest_anomod.runtimes.compose.telemetry import collector
+
+URL = "http://Collector:4317/otlp"
+
+
+@pytest.mark.parametrize(
+    ("url", "receives", "why"),
+    [
+        ("collector:4318", True, "give a URL such as"),
+        ("ftp://collector", True, "give a URL such as"),
+        ("http://collector:none", True, "give a URL such as"),
+        ("http://me:hidden@collector", True, "a password or a query"),
+        ("http://collector?key=hidden", True, "a password or a query"),
+        (URL, False, "otlp=, or put in agents="),
+    ],
+)
+def test_a_place_that_can_not_be_is_refused(url, receives, why):
+    with pytest.raises(ScenarioError, match=why) as raised:
+        checked_forward(url, "shop", receives=receives)
+    assert "hidden" not in str(raised.value)
+
+
+def test_a_url_stays_as_it_is_and_none_needs_nothing():
+    assert checked_forward(URL, "shop", receives=True) == URL
+    assert checked_forward("", "shop", receives=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        (URL, ("collector", 4317, "tcp")),
+        ("http://collector", ("collector", 4318, "tcp")),
+        ("http://127.0.0.1:4318", None),
+        ("", None),
+    ],
+)
+def test_a_service_of_the_files_is_known_by_its_name(url, found):
+    assert collector(ComposeFiles(files=(), forward=url), {"services": {"web": {}, "collector": {}}}) == found
