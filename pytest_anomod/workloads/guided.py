@@ -33,7 +33,7 @@ from pytest_anomod.workloads.script import Place, Step
 ENVELOPE_KEYS = ("status", "code", "success", "error", "errno", "ok")
 ORDER = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 """Lists first, for ids."""
-FROM = {"PUT": 0.5, "PATCH": 0.5, "DELETE": 0.85}
+FROM = {"PUT": 0.7, "PATCH": 0.7, "DELETE": 0.85}
 """These are sent after so much of the time: what they change or take away, other requests need."""
 DEEPEST = 12
 """Most requests that a kept one may need before it."""

@@ -16,7 +16,7 @@ from pytest_anomod.workloads.script import NONE, Place, Step
 FIELD, FIELDS, ROW, OBJECT, DRAFT, WITHOUT, STRANGER, OPTIONS = (
     "field", "fields", "row", "object", "draft", "without", "stranger", "options",
 )  # fmt: skip
-WAYS = {FIELD: 5.0, FIELDS: 1.5, ROW: 2.0, OBJECT: 1.5, DRAFT: 2.0, WITHOUT: 1.0, STRANGER: 0.7, OPTIONS: 0.5}
+WAYS = {FIELD: 4.0, FIELDS: 1.0, ROW: 4.0, OBJECT: 1.5, DRAFT: 3.0, WITHOUT: 1.0, STRANGER: 0.7, OPTIONS: 0.5}
 """How likely each is before anything is known: another value of one field, of some; several fields from one object of
 an answer; a whole object; all anew; a field left out; the same without the login; the method OPTIONS."""
 _ONCE = (STRANGER, OPTIONS)

@@ -32,6 +32,7 @@ _SAYS_LITTLE = frozenset({"id", "name", "number", "type", "info", "value", "code
 _DAY = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?)?")
 _DAY_LIKE = re.compile(r"\d[-:/]\d")
 _PROSE = frozenset({"text", "content", "message", "msg", "comment", "description", "body", "title", "post", "note"})
+_DAYS = (1, 1, 1, 2, 2, 7, 7, 0, -1)
 _DAY_WORDS = frozenset({"date", "day", "time"})
 _EXAMPLE = re.compile(
     r"(?i)(?:such as|e\.g\.,?|for instance,?|for example,?|example:)\s+(\[[^\]]*\]|\"[^\"]*\"|'[^']*'|`[^`]*`|[^\s,;]+)"
@@ -100,9 +101,9 @@ def day_for(wanted: Words, value: Json, random: Random) -> Day | None:
     if isinstance(value, str) and (found := _DAY.fullmatch(value)):
         clock_part = found[1] or ""
         form = {0: "", 6: "%H:%M"}.get(len(clock_part), "%H:%M:%S")
-        return Day(random.choice((1, 1, 0, 7, -1)), f"%Y-%m-%d{clock_part[:1]}{form}")
+        return Day(random.choice(_DAYS), f"%Y-%m-%d{clock_part[:1]}{form}")
     if wanted & _DAY_WORDS:
-        return Day(random.choice((1, 1, 0, 7, -1)), random.choice(("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")))
+        return Day(random.choice(_DAYS), random.choice(("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")))
     return None
 
 

@@ -298,7 +298,7 @@ def test_what_changes_or_deletes_waits_until_others_had_their_time():
 
     explorer = Explorer(operations(MAKER), ask=ask, lines=Silent(), random=Random(1), deletions=True)
     tries = explorer.candidates()
-    for share, new in ((0.0, set()), (0.6, {"PUT"}), (0.9, {"DELETE"})):
+    for share, new in ((0.0, set()), (0.8, {"PUT"}), (0.9, {"DELETE"})):
         explorer.share = share
         before = set(asked)
         for _ in range(40):
