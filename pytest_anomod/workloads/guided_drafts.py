@@ -17,6 +17,8 @@ from pytest_anomod.workloads.script import Day, Place, Sent, Source, Step
 _SURE = 0.8
 _ROWS = 40
 """Objects that are looked at for one request."""
+_FIELDS = 4
+"""An object that fills more fields than so many is no likelier than one that fills so many."""
 _MOST_KEYS = 0.6
 """So much of an object's keys another must have to stand in its place."""
 _INT32, _INT64 = 2**31 - 1, 2**63 - 1
@@ -98,17 +100,19 @@ class Drafts:
         for row in random.sample(rows, min(_ROWS, len(rows))):
             row = self.values.joined(row) if random.random() < 0.6 else row
             match: dict[Place, Seen] = {}
+            used: set[int] = set()
             for place, (name, domain) in wanted.items():
                 best = self._best(row, operation.places[place], place, lambda one, name=name, domain=domain: (
-                    may_mean(name, one.value)
+                    (id(one) not in used or name == one.name) and may_mean(name, one.value)
                     and likeness(name, around, one.name, one.around) + 2.0 * (str(one.value) in domain)))  # fmt: skip
                 if best is not None:
                     match[place] = best
+                    used.add(id(best))
             if len(match) > 1:
                 found.setdefault(frozenset(match), []).append(match)
         if not found:
             return {}
-        return random.choice(random.choices(list(found.values()), [len(one) ** 2 for one in found])[0])
+        return random.choice(random.choices(list(found.values()), [min(len(one), _FIELDS) for one in found])[0])
 
     def _best(
         self, row: Row, schema: Mapping[str, Any], place: Place, score: Callable[[Seen], float]

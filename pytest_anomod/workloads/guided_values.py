@@ -23,6 +23,8 @@ MOST_MADE = 24
 """As many of what came to be by requests of ours."""
 MOST_ROWS = 3
 """Objects of one list that are looked at, from each end."""
+_ENVELOPES = frozenset({"data", "items", "results", "result", "content", "list", "rows", "records", "payload"})
+"""Keys that say nothing of what is below them."""
 _MADE_BONUS = 1.1
 _CLAIMS = re.compile(r"eyJ[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.")
 
@@ -60,19 +62,13 @@ class Values:
         before = self.version
         around = words_of_route(route)
         for keys, row in _objects(answer):
-            under = around | words(str(next((key for key in reversed(keys) if isinstance(key, str)), "")))
-            seen = {
-                key: Seen(value, Taken(number, (*keys, key)), words(key), under, made)
-                for key, value in row.items()
-                if isinstance(value, str | int | float | list) and value not in ("", []) and not is_secret_name(key)
-            }
+            key = next((key for key in reversed(keys) if isinstance(key, str)), "")
+            under = words(key) if key and key not in _ENVELOPES else around
+            seen = dict(_cells(row, number, keys, under, made))
             for key, value in row.items():
-                for name, inner in value.items() if isinstance(value, dict) else ():
-                    if isinstance(inner, str | int | float) and inner != "" and not is_secret_name(name):
-                        source = Taken(number, (*keys, key, name))
-                        seen[f"{key}.{name}"] = Seen(inner, source, words(name), around | words(key), made)
-                if _may_be_joined(value):
-                    seen[key] = Seen(joined(value), Taken(number, (*keys, key), joined=True), words(key), under, made)
+                if isinstance(value, dict):
+                    inner = _cells(value, number, (*keys, key), words(key), made)
+                    seen |= {f"{key}.{name}": one for name, one in inner}
             self._add_row(seen)
             alike = self.objects[frozenset(row)]
             if len(row) > 1 and len(alike) < MOST_OF_A_KIND and not any(map(is_secret_name, row)):
@@ -180,6 +176,19 @@ def _as_text(one: Seen, schema: Mapping[str, Any]) -> Seen:
     if not all(isinstance(item, str | int) for item in one.value):
         return one
     return dataclasses.replace(one, value=",".join(map(str, one.value)), source=None)
+
+
+def _cells(
+    row: Mapping[str, Json], number: int, keys: tuple[str | int, ...], around: Words, made: bool
+) -> Iterator[tuple[str, Seen]]:
+    """The plain values of an object by their keys, lists, and objects that may be meant as one text."""
+    for key, value in row.items():
+        if is_secret_name(key) or value in ("", []):
+            continue
+        if isinstance(value, str | int | float | list):
+            yield key, Seen(value, Taken(number, (*keys, key)), words(key), around, made)
+        elif _may_be_joined(value):
+            yield key, Seen(joined(value), Taken(number, (*keys, key), joined=True), words(key), around, made)
 
 
 def _may_be_joined(value: Json) -> bool:

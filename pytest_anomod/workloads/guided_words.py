@@ -27,6 +27,7 @@ _SAME = {
 }
 """Words of names that mean the same in most interfaces."""
 _NO_RESOURCE = frozenset({"api", "v", "1", "2", "3", "service", "services", "rest", "wrk"})
+_ENDS = frozenset({"start", "end"})
 _SAYS_LITTLE = frozenset({"id", "name", "number", "type", "info", "value", "code", "index"})
 """Words that many fields share that mean different things."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?)?")
@@ -61,6 +62,8 @@ def likeness(wanted: Words, around: Words, name: Words, resource: Words) -> floa
     takes it from that resource's answers, as RESTler infers producers of values (Atlidakis et al., ICSE 2019).
     """
     shared = wanted & name
+    if wanted & _ENDS and name & _ENDS and not shared & _ENDS:
+        return -2.0  # from is never meant by where something ends
     if wanted == name:
         return (3.0 if wanted != {"id"} else 1.0) + len(around & resource) / (1 + len(around))
     if name and name < wanted and wanted - name <= resource:
@@ -68,7 +71,7 @@ def likeness(wanted: Words, around: Words, name: Words, resource: Words) -> floa
     if wanted and wanted < name and name - wanted <= around:
         return 2.8  # an id below /orders, and orderId
     if shared - _SAYS_LITTLE:
-        return 0.5 + len(shared) / len(wanted | name) + 0.3 * bool(around & resource)
+        return 0.5 + len(shared) / len(wanted | name) + 0.3 * bool(around & resource) + 0.8 * bool(shared & _ENDS)
     return 0.3 if shared or (wanted & resource and name == {"id"}) else 0.0
 
 
@@ -92,8 +95,12 @@ def fits(value: Json, schema: Mapping[str, Any], place: Place) -> bool:
 
 
 def may_mean(wanted: Words, value: Json) -> bool:
-    """Whether a value may be what a name says: a text for a day or a time has figures with marks between them."""
-    return not (wanted & _DAY_WORDS and isinstance(value, str)) or _DAY_LIKE.search(value) is not None
+    """Whether a value may be what a name says: a text for a day or a time, and no other, looks like one."""
+    if not isinstance(value, str):
+        return True
+    if wanted & _DAY_WORDS:
+        return _DAY_LIKE.search(value) is not None
+    return _DAY.fullmatch(value) is None
 
 
 def day_for(wanted: Words, value: Json, random: Random) -> Day | None:
