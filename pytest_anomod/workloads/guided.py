@@ -9,8 +9,8 @@ the way, and kept to be changed, though it adds nothing by itself.
 What a system has after a request it had not before: lists of the services that ran are read again then, and the ids in
 them are the first to be used. So requests come in sequences: what makes something, what lists it, what uses it.
 
-From elsewhere: energy by how rarely lines are reached (AFLFast, Böhme et al., CCS 2016), ways of changing by what each
-gained (MOpt, Lyu et al., USENIX Security 2019), producers and consumers of values (RESTler, Atlidakis et al., ICSE 2019).
+From elsewhere: more tries where few ran in vain (AFLFast, Böhme et al., CCS 2016), ways of changing by what each gained
+(MOpt, Lyu et al., USENIX Security 2019), producers and consumers of values (RESTler, Atlidakis et al., ICSE 2019).
 """
 
 from __future__ import annotations
@@ -229,7 +229,8 @@ class Explorer:
         others = {one.step.route: one for one in readers if one.step.route not in lists}
         for among in (lists, others):
             for reader in self._random.sample(list(among.values()), min(MOST_READ_AGAIN, len(among))):
-                self._next.append(Try(reader.step, f"{reader.number} again after {maker.number}", after=(maker.number,)))
+                how = f"{reader.number} again after {maker.number}"
+                self._next.append(Try(reader.step, how, after=(maker.number,)))
 
     def candidates(self) -> Iterator[Try]:
         """What to send next, for ever unless there is nothing that could be changed."""

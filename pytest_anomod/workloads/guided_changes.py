@@ -1,4 +1,4 @@
-"""Ways to change a request; those that gained lines are taken more often, as are the places whose change gained some."""
+"""Ways to change a request: those that gained lines are taken more often, and so are the places whose change did."""
 
 from __future__ import annotations
 

@@ -10,11 +10,23 @@ from typing import Any
 
 from pytest_anomod.model.fault import Json
 from pytest_anomod.workloads.guided_values import Row, Seen, Values, meant
-from pytest_anomod.workloads.guided_words import PASSWORD, day_for, fits, given, is_password, is_prose, likeness, may_mean, words_of_route
+from pytest_anomod.workloads.guided_words import (
+    PASSWORD,
+    Words,
+    day_for,
+    fits,
+    given,
+    is_password,
+    is_prose,
+    likeness,
+    may_mean,
+    words_of_route,
+)
 from pytest_anomod.workloads.openapi_document import Operation
 from pytest_anomod.workloads.script import Day, Place, Sent, Source, Step
 
-_SURE = 0.8
+_SURE, _LIKELY = 0.8, 1.5
+"""How well names must agree for the first request of an operation, and for an object's value to be put in a field."""
 _ROWS = 40
 """Objects that are looked at for one request."""
 _FIELDS = 4
@@ -40,7 +52,8 @@ class Drafts:
         """A step with another value at a place."""
         random, schema = self._random, operation.places[place]
         name = meant(operation, place)
-        if random.random() < 0.5 and schema.get("type") != "integer" and (day := day_for(name, step.value(place), random)):
+        day = day_for(name, step.value(place), random) if schema.get("type") != "integer" else None
+        if day is not None and random.random() < 0.5:
             return self._with_day(step, place, day)
         roll = random.random()
         if roll < 0.6 and (fitting := self.values.fitting(operation, place)[:24]):
@@ -69,9 +82,9 @@ class Drafts:
             return self._written(step, place, random.choice(examples))
         if is_password(str(schema.get("x-name", place[-1])), schema):
             return self._written(step, place, PASSWORD)
-        if random.random() < 0.7 and schema.get("type") != "integer":
-            if day := day_for(meant(operation, place), None, random):
-                return self._with_day(step, place, day)
+        day = day_for(meant(operation, place), None, random) if schema.get("type") != "integer" else None
+        if day is not None and random.random() < 0.7:
+            return self._with_day(step, place, day)
         if fitting and fitting[0][0] >= _SURE and random.random() < 0.9:
             likely = [pair for pair in fitting if pair[0] >= fitting[0][0] - 0.5]
             return self.spliced(step, place, random.choice(likely)[1])
@@ -95,34 +108,39 @@ class Drafts:
             for place, schema in operation.places.items()
             if schema.get("type") not in ("array", "boolean")
         }
-        around = words_of_route(operation.route)
         found: dict[frozenset[Place], list[dict[Place, Seen]]] = {}
         for row in random.sample(rows, min(_ROWS, len(rows))):
             row = self.values.joined(row) if random.random() < 0.6 else row
-            match: dict[Place, Seen] = {}
-            used: set[int] = set()
-            for place, (name, domain) in wanted.items():
-                best = self._best(row, operation.places[place], place, lambda one, name=name, domain=domain: (
-                    (id(one) not in used or name == one.name) and may_mean(name, one.value)
-                    and likeness(name, around, one.name, one.around) + 2.0 * (str(one.value) in domain)))  # fmt: skip
-                if best is not None:
-                    match[place] = best
-                    used.add(id(best))
+            match = self._matched(row, operation, wanted)
             if len(match) > 1:
                 found.setdefault(frozenset(match), []).append(match)
         if not found:
             return {}
         return random.choice(random.choices(list(found.values()), [min(len(one), _FIELDS) for one in found])[0])
 
-    def _best(
-        self, row: Row, schema: Mapping[str, Any], place: Place, score: Callable[[Seen], float]
-    ) -> Seen | None:
-        """The value of an object that is the likeliest to be meant at a place; now and then the next one."""
-        scored = [(score(one), one) for one in row.values() if fits(one.value, schema, place)]
-        good = sorted((pair for pair in scored if pair[0] > 1.5), key=lambda pair: -pair[0])
-        if not good:
-            return None
-        return (good[1] if len(good) > 1 and self._random.random() < 0.15 else good[0])[1]
+    def _matched(
+        self, row: Row, operation: Operation, wanted: Mapping[Place, tuple[Words, frozenset[str]]]
+    ) -> dict[Place, Seen]:
+        """The values of an object by the places where each is the likeliest; now and then the next one.
+
+        A value is in one place only, unless the other has its very name.
+        """
+        match: dict[Place, Seen] = {}
+        used: set[int] = set()
+        around = words_of_route(operation.route)
+        for place, (name, domain) in wanted.items():
+            scored = [
+                (likeness(name, around, one.name, one.around) + 2.0 * (str(one.value) in domain), number, one)
+                for number, one in enumerate(row.values())
+                if (number not in used or name == one.name)
+                and may_mean(name, one.value)
+                and fits(one.value, operation.places[place], place)
+            ]
+            good = sorted((each for each in scored if each[0] > _LIKELY), key=lambda each: -each[0])
+            if good:
+                _, number, match[place] = good[1 if len(good) > 1 and self._random.random() < 0.15 else 0]
+                used.add(number)
+        return match
 
     def object_for(self, operation: Operation, step: Step) -> tuple[Step, tuple[Place, ...]]:
         """A step with one whole object of an answer in its body, which has most of the keys of the one in its place."""

@@ -82,14 +82,13 @@ class Values:
     def learn_sent(self, number: int, step: Step) -> None:
         """Take in what a kept request sent that went well: such a thing exists now, or did before."""
         around = words_of_route(step.route)
-        if isinstance(step.body, dict):
-            self._add_row({
-                str(keys[-1]): Seen(value, step.taken.get(("body", *keys)) or Sent(number), words(str(keys[-1])), around,
-                                    made=True)
-                for keys, value in leaves(step.body)
-                if keys and isinstance(keys[-1], str) and value not in ("", None) and not isinstance(value, bool)
-                and not is_secret_name(str(keys[-1]))
-            })  # fmt: skip
+        row = {}
+        for keys, value in leaves(step.body) if isinstance(step.body, dict) else ():
+            name = str(keys[-1]) if keys else ""
+            if isinstance(value, str | int | float) and value != "" and not isinstance(value, bool):
+                source = step.taken.get(("body", *keys)) or Sent(number)
+                row[name] = Seen(value, source, words(name), around, made=True)
+        self._add_row({name: one for name, one in row.items() if not is_secret_name(name)})
 
     def learn_login(self, headers: Mapping[str, str]) -> None:
         """Take in who has logged in, as far as the login is a JSON web token whose claims say so."""
@@ -163,7 +162,7 @@ class Values:
 def meant(operation: Operation, place: Place) -> Words:
     """The words of the name of a place; of a list without a name those of the route's last fixed segment."""
     name = str(operation.places.get(place, {}).get("x-name", place[-1]))
-    if name == "body" or isinstance(place[-1], int) and place[:-1] == ("body",):
+    if name == "body" or (isinstance(place[-1], int) and place[:-1] == ("body",)):
         fixed = [part for part in operation.route.split("/") if part and not part.startswith("{")]
         return words(fixed[-1] if fixed else "") - {"by", "list"}
     return words(name)

@@ -21,7 +21,7 @@ from pytest_anomod.workloads.guided_suite import write_suite
 from pytest_anomod.workloads.guided_values import Values
 from pytest_anomod.workloads.guided_words import day_for, given, likeness, words, words_of_route
 from pytest_anomod.workloads.openapi_document import Operation, operations
-from pytest_anomod.workloads.script import Day, Step, Taken
+from pytest_anomod.workloads.script import Day, Step
 
 LADDER = {
     "openapi": "3.0.3",
@@ -178,7 +178,10 @@ def test_names_say_what_may_be_meant():
     assert words("contactsId") == {"contact", "id"}
     assert words_of_route("/api/v1/contactservice/contacts/{id}") == {"contact"}
     wanted, around = words("contactsId"), words_of_route("/preserveservice/preserve")
-    assert likeness(wanted, around, words("id"), words("contacts")) > 2 > likeness(wanted, around, words("id"), words("orders"))
+    contact, order = (likeness(wanted, around, words("id"), words(name)) for name in ("contacts", "orders"))
+    assert contact > 2 > order
+    assert likeness(words("from"), around, words("startStation"), around) > 0
+    assert likeness(words("from"), around, words("endStation"), around) < 0
     assert day_for(words("name"), "2013-05-04 07:00:00", Random(1)).form == "%Y-%m-%d %H:%M:%S"
     assert day_for(words("name"), "blue", Random(1)) is None
 
