@@ -74,8 +74,10 @@ class Changes:
             return way, self._drafts.drafted(operation), places
         if way == WITHOUT:
             there = [place for place in places if place[0] != "path" and step.value(place) is not None]
-            place = random.choice(there) if there else None
-            return (way, step.without(place), (place,)) if place else None
+            if not there:
+                return None
+            place = random.choice(there)
+            return way, step.without(place), (place,)
         return self._fields(way, step, operation, tried)
 
     def _fields(self, way: str, step: Step, operation: Operation, tried: Counter[Place]) -> Changed:

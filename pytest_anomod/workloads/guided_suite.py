@@ -8,6 +8,7 @@ import pprint
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.redact import REDACTED, redact_body
@@ -94,7 +95,7 @@ def _call(step: Step) -> str:
     parts = []
     for index, part in enumerate(step.path.split("/")):
         source = _taken(step, ("path", index))
-        parts.append(repr(part) if source is None else f"requests.utils.quote(str({_source(source, part)}), safe='')")
+        parts.append(repr(part) if source is None else f"requests.utils.quote(str({_source(source, unquote(part))}), safe='')")
     fixed = all(_taken(step, ("path", index)) is None for index in range(len(parts)))
     path = repr(step.path) if fixed else f"'/'.join([{', '.join(parts)}])"
     words = [repr(step.method), path]
