@@ -93,6 +93,8 @@ def explore(system: System, deployment: Deployment, arguments: argparse.Namespac
         meter.close()
         sender.close()
     say(_progress(explorer, meter))
+    if seeds:
+        say(f"{len(explorer.outcomes - explorer.seeded)} outcomes (operation, status, envelope) that no seed had")
     path = arguments.out / f"test_{system.name}_explored.py"
     tests = write_suite(path, explorer.kept, system=system.name, base="http://localhost:8080", login=login)
     say(f"{tests} requests kept: pytest --anomod-suite {path}")
