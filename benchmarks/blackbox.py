@@ -1,4 +1,4 @@
-"""What a black-box generator gets out of the replicas: schemathesis for a bounded time, every 5xx held against facts.
+"""What a black-box generator finds in the replicas: schemathesis for a limited time, every 5xx compared with facts.
 
     python benchmarks/blackbox.py [social_network train_ticket] [--seconds 60] [--examples 20] [--seed 1]
 

@@ -50,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     validate.add_argument("path", help="root of the dataset, a URL too")
     validate.set_defaults(run=_validate)
 
-    index = commands.add_parser("index", help="write the index anew, as after copying cases of other machines together")
+    index = commands.add_parser(
+        "index", help="write the index again, for example after copying cases of other machines"
+    )
     index.add_argument("path", help="root of the dataset, a URL too")
     index.add_argument(
         "--unique", action="store_true", help="keep one case of each scenario and seed, the first that was completed"
@@ -60,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     for part in (evaluation, judge_again, calibrate, auditing, exporting, publishing):
         part.add_parser(commands)
 
-    catalog_command = commands.add_parser("list", help="what is on offer: systems, faults, modalities, methods ...")
+    catalog_command = commands.add_parser(
+        "list", help="list the systems, faults, modalities, methods ... that are installed"
+    )
     catalog_command.set_defaults(run=_list)
 
     _add_machine(commands)
@@ -95,7 +99,9 @@ def _add_others(commands: Any) -> None:
 
 def _add_machine(commands: Any) -> None:
     """Add the subcommands that look at this machine and prepare it."""
-    doctor = commands.add_parser("doctor", help="what this machine can do, and what each missing thing costs")
+    doctor = commands.add_parser(
+        "doctor", help="what this machine has, and what can't be done without each missing thing"
+    )
     doctor.add_argument(
         "--kubernetes", action="store_true", help="what the runtime kubernetes needs in the cluster, and what it lacks"
     )
@@ -111,7 +117,7 @@ def _add_machine(commands: Any) -> None:
     image.add_argument("--base", metavar="IMAGE", help="an image with a Python, such as python:3.12-slim, to build on")
     image.set_defaults(run=_image)
 
-    clean = commands.add_parser("clean", help="remove what dead sessions left on this machine")
+    clean = commands.add_parser("clean", help="remove what killed sessions left on this machine")
     clean.set_defaults(run=_clean)
 
 

@@ -15,10 +15,14 @@ from pytest_anomod.model.source import NoSource, Source
 
 @dataclasses.dataclass(kw_only=True)
 class Collecting:
-    """Collectors by modality, in the order of modalities; `absent` has the reason for each modality without one."""
+    """Collectors by modality, in the order of modalities; `absent` has the reason for each modality without one.
+
+    `lacking` has, for each modality with one, the reasons why single services contribute nothing.
+    """
 
     collectors: dict[str, Collector]
     absent: dict[str, str]
+    lacking: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     settled_s: float = 0.0
     """How long records that were on their way were waited for."""
 
@@ -37,6 +41,8 @@ class Collecting:
                 found.absent[name] = "; ".join(missing.get(name, ())) or offers[name].absence
             else:
                 found.collectors[name] = collector
+                if name in missing:
+                    found.lacking[name] = missing[name]
         return found
 
     def edge(self, name: str) -> None:
@@ -80,6 +86,7 @@ class Collecting:
         noted = {name: dict(collector.noted) for name, collector in self.collectors.items()}
         return {
             "absent": dict(self.absent),
+            "lacking": dict(self.lacking),
             "may_be_silent": sorted(self.may_be_silent()),
             "noted": {name: counts for name, counts in noted.items() if counts},
             "settled_s": round(self.settled_s, 3),

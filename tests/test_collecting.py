@@ -12,7 +12,7 @@ from pytest_anomod.dataset import tables
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.model.modality import MODALITIES, in_order
-from pytest_anomod.model.source import NoSource, ResponseRecord
+from pytest_anomod.model.source import LineCounter, NoSource, ResponseRecord
 from pytest_anomod.model.timeline import Phase, Timeline, Window
 
 DOCS = Path(__file__).parents[1] / "docs" / "extending.md"
@@ -96,6 +96,9 @@ def test_what_must_give_rows_and_gave_none_is_an_error_with_what_is_known():
 def test_what_an_agent_could_not_do_is_the_reason_why_a_modality_is_absent():
     sources = [NoSource(modality="coverage", why=f"{service}: no acorn") for service in ("gateway", "web")]
     assert Collecting.of(Deployment(), sources).absent["coverage"] == "gateway: no acorn; web: no acorn"
+    some = Collecting.of(Deployment(), [*sources, LineCounter(service="catalog")])
+    assert "coverage" in some.collectors
+    assert some.told()["lacking"] == {"coverage": ["gateway: no acorn", "web: no acorn"]}
 
 
 def test_the_modality_of_the_docs_is_collected_and_written(monkeypatch):

@@ -1,4 +1,4 @@
-"""The rim of the plugin, through pytester: what is refused at collection, what fails without a case."""
+"""pytest's hooks of the plugin, by pytester: what is refused at collection, what fails without a case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public doubles keep the protocols and do what they say, lies included."""
+"""The public fakes conform to the protocols and do what they are told, also when told to lie."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The campaign: a matrix of faults, targets and severities, for who names it."""
+"""The campaign: a matrix of faults, targets and severities; it is only played when it is named."""

@@ -1,4 +1,4 @@
-"""SocialNetwork, performance level: one service short of CPU, network or disk, and no neighbour with it."""
+"""SocialNetwork, performance level: one service, and no other, is short of CPU, network or disk."""
 
 from pytest_anomod import OpenLoop, Verdict, anomaly
 from pytest_anomod.faults import CpuContention, DiskStress, NetworkLoss

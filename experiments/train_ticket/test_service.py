@@ -1,4 +1,4 @@
-"""TrainTicket, service level: preserve can't find the order services, turns requests down, dies again and again."""
+"""TrainTicket, service level: preserve can't resolve the order services, refuses requests, is killed repeatedly."""
 
 from pytest_anomod import Verdict, anomaly
 from pytest_anomod.faults import DnsFailure, HttpAbort, KillService

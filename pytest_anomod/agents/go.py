@@ -1,4 +1,4 @@
-"""Go: spans of HTTP and the compiler's own coverage, built into the program by flags of `go build`; see inside/go.
+"""Go: spans of HTTP and Redis and the compiler's own coverage, built in by flags of `go build`; see inside/go.
 
 GOFLAGS="$(go run inside/go/overlay.go DIRECTORY)" go build: a service that was built without has nothing of them.
 """
@@ -56,7 +56,7 @@ class GoAgent(SocketAgent):
         except DeploymentError as error:
             if any(self._run.glob("*.sock")):
                 raise
-            msg = f"{error}: was it built with the GOFLAGS of {__name__}'s overlay? See docs/agents.md"
+            msg = f"{error}: was it built with the GOFLAGS of {__name__}'s overlay? See docs/agents-go.md"
             raise DeploymentError(msg) from error
 
 

@@ -24,7 +24,7 @@ SLACK_S = 120.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Tempo:
-    """How often and how long the experiment looks at the world, in seconds.
+    """How often and how long the experiment probes the fault, in seconds.
 
     A fault is seen (or gone) when it was there (or not) for `streak_s` and `looks` looks without a break.
     """

@@ -46,7 +46,7 @@ class CallGraph:
 
     @cached_property
     def edges(self) -> Mapping[Edge, str]:
-        """All edges, each with who knows of it: SPANS, or DECLARED where the caller sends no spans.
+        """All edges, each with its origin: SPANS, or DECLARED where the caller sends no spans.
 
         Left out are declared calls of a service that was not called itself (its callers send spans), and declared calls
         to a service whose SERVER spans all have a span above: those spans name its callers.

@@ -17,6 +17,8 @@ _STATUS = ("http.response.status_code", "http.status_code")
 _ADDRESS = ("server.address", "net.peer.name", "http.host")
 _PORT = ("server.port", "net.peer.port")
 """Names of attributes, new and old."""
+LAST_NS = 500_000_000
+"""What was called so shortly before the end may have begun to answer after it."""
 
 Call = tuple[Any, str, str]
 """Where it goes to, the id of its span, that of its trace."""
@@ -42,31 +44,34 @@ def lost_spans(view: CaseView) -> int:
             missing[trace].add(parent)
     kinds = rows.text("span_kind")
     answered = {parent for parent, kind in zip(parents, kinds, strict=True) if kind in ("SERVER", "CONSUMER")}
-    calls = [*_calls(rows, kinds), *_requests(requests)]
+    end_ns = view.timeline.end_ns - LAST_NS
+    calls = [*_calls(rows, kinds, end_ns), *_requests(requests, end_ns)]
     places = {place for place, span, _ in calls if span in answered}
     unanswered = Counter(trace for place, span, trace in calls if place in places and span not in answered)
     return sum(max(len(missing.get(trace, ())), unanswered[trace]) for trace in {*missing, *unanswered})
 
 
-def _calls(rows: Table, kinds: list[str]) -> Iterator[Call]:
-    """CLIENT spans of HTTP that were answered with success."""
+def _calls(rows: Table, kinds: list[str], end_ns: int) -> Iterator[Call]:
+    """CLIENT spans of HTTP that were answered with success, and began before a moment."""
     if "attributes" not in rows:
         return
-    columns = rows.text("service_name"), rows.text("trace_id"), rows["span_id"].tolist(), rows["attributes"].tolist()
-    for kind, service, trace, span, attributes in zip(kinds, *columns, strict=True):
-        if kind == "CLIENT" and "status_code" in attributes:
-            given = json.loads(attributes)
+    columns = rows.text("service_name"), rows.text("trace_id"), rows["span_id"].tolist()
+    attributes, times = rows["attributes"].tolist(), rows.times.tolist()
+    for kind, service, trace, span, text, begun in zip(kinds, *columns, attributes, times, strict=True):
+        if kind == "CLIENT" and begun < end_ns and "status_code" in text:
+            given = json.loads(text)
             if _is_success(_first(given, _STATUS)):
                 yield (service, _first(given, _ADDRESS), _first(given, _PORT)), span, trace
 
 
-def _requests(requests: Table) -> Iterator[Call]:
-    """Users' requests that were answered with success."""
+def _requests(requests: Table, end_ns: int) -> Iterator[Call]:
+    """The same of users' requests."""
     if "span_id" not in requests:
         return
     columns = requests.text("service_name"), requests["span_id"].tolist(), requests.text("trace_id")
-    for service, span, trace, status in zip(*columns, requests["status_code"].tolist(), strict=True):
-        if span and _is_success(status):
+    statuses, times = requests["status_code"].tolist(), requests.times.tolist()
+    for service, span, trace, status, begun in zip(*columns, statuses, times, strict=True):
+        if span and begun < end_ns and _is_success(status):
             yield service, span, trace
 
 

@@ -87,10 +87,12 @@ class Table:
     def labels(self, name: str) -> Labels:
         """A column of text."""
         if name not in self._labels:
+            import numpy as np
             import pandas as pd
 
             codes, names = pd.factorize(self._frame[name])
-            self._labels[name] = Labels(codes if self._order is None else codes[self._order], list(map(str, names)))
+            texts = list(map(str, np.asarray(names, dtype=object)))  # at once: Arrow gives one by one slowly
+            self._labels[name] = Labels(codes if self._order is None else codes[self._order], texts)
         return self._labels[name]
 
     def text(self, name: str) -> list[str]:

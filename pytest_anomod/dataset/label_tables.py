@@ -26,7 +26,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(name="service", type="string", doc="where it came to; @users: the users"),
         Column(name="caller", type="string", doc="whose calls it took (hop 0: that the fault is on)", nullable=True),
         Column(name="callee", type="string", doc="who is called", nullable=True),
-        Column(name="edge_from", type="string", doc="who knows of the edge: spans, or declared calls; empty for none"),
+        Column(name="edge_from", type="string", doc="origin of the edge: spans, or declared calls; empty for none"),
         Column(name="propagated", type="string", doc="yes, no or unknown"),
         Column(
             name="effect",

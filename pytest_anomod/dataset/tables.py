@@ -173,7 +173,7 @@ def to_frame(table: pa.Table) -> Any:
 
     dtypes = {arrow: pd.api.types.pandas_dtype(name) for arrow, name in _PANDAS_TYPES.items()}
     places = [place for place, field in enumerate(table.schema) if field.nullable and field.type in dtypes]
-    frame = table.drop_columns([table.column_names[place] for place in places]).to_pandas()
+    frame = table.drop_columns([table.column_names[place] for place in places]).to_pandas(use_threads=False)
     for place in places:
         frame.insert(place, table.column_names[place], table.column(place).to_pandas(types_mapper=dtypes.get))
     return frame

@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_anomod.define import procfiles, secrets
 from pytest_anomod.define.agents import agents_of_commands
 from pytest_anomod.define.caller import beside_caller
-from pytest_anomod.define.forwarding import checked_forward
+from pytest_anomod.define.forwarding import check_forward
 from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
 from pytest_anomod.model import catalog
@@ -55,15 +55,14 @@ def procfile_system(
 ) -> System:
     """The system that a Procfile starts, known from now on by `name` (the directory's unless given).
 
-    `path` is relative to the calling file. `ports` names services that listen on ports of their own choice, and those
-    that listen on none (None); all others must listen on the port that they are told as PORT. {NAME} in `env`, in
-    `logins` and in the Procfile is the port of service NAME. `env_file` lies beside the Procfile and need not be there.
-    `only` leaves other lines out. What is not said is guessed from the words: engines by the name of the program,
-    kinds by the engine, calls by the places of other services in a command's words and variables. The entry is the only
-    web-like service: the one that no other calls. `agents` names services into which traces, line coverage and faults
-    in code are put, by language or with more of it; True is for all whose words tell their language. `otlp` has what
-    services export over OTLP come to us, and `forward`, a URL, be sent on to there. `workload` and `login` are as
-    compose_system has them. ScenarioError for what can't work.
+    `path` is relative to the calling file. `ports` names services that choose their port themselves, and those that
+    listen on none (None); all others must listen on the port in PORT. {NAME} in `env`, in `logins` and in the Procfile
+    is the port of service NAME. `env_file` is beside the Procfile, and may be missing. `only` selects lines. Arguments
+    that are left out are guessed from the commands: engines by the name of the program, kinds by the engine, calls by
+    the addresses of other services in a command and its variables. The entry is the only HTTP service that no other
+    calls. `agents` maps services to a language (or Agents), to give them traces, line coverage and faults in code; True
+    is for all whose command shows the language. `otlp` tells services to export over OTLP to us, and `forward` is a URL
+    to which that is forwarded. `workload` and `login` are as in compose_system. ScenarioError for what can't work.
     """
     file = beside_caller(path)
     commands = procfile(
@@ -105,9 +104,9 @@ def commands_system(
     where = f"commands_system({name!r})"
     made = Commands(
         commands=tuple(commands), directory=str(place), logins=dict(logins or {}), otlp=otlp,
-        agents=agents_of_commands(agents, commands, place, where),
+        agents=agents_of_commands(agents, commands, place, where), forward=forward,
     )  # fmt: skip
-    made = _forwarding(made, forward, where)
+    _check_forward(made, where)
     return _system(
         name, made, entry=entry, kinds=kinds, engines=engines, probes=dict(probes or {}), calls=calls,
         journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=where, common=None,
@@ -143,9 +142,9 @@ def procfile(
         made.append(Command(service=service, argv=argv, env={**from_file, **leading, **given}, port=port))
     found = Commands(
         commands=tuple(made), directory=str(file.parent), logins=dict(logins or {}), otlp=otlp,
-        agents=agents_of_commands(agents, made, file.parent, str(file)),
+        agents=agents_of_commands(agents, made, file.parent, str(file)), forward=forward,
     )  # fmt: skip
-    found = _forwarding(found, forward, str(file))
+    _check_forward(found, str(file))
     _keep_secrets(found)
     return found
 
@@ -207,9 +206,9 @@ def _system(
     return system
 
 
-def _forwarding(commands: Commands, forward: str, where: str) -> Commands:
+def _check_forward(commands: Commands, where: str) -> None:
     receives = commands.otlp or any(asked.traces for _, asked in commands.agents)
-    return dataclasses.replace(commands, forward=checked_forward(forward, where, receives=receives))
+    check_forward(commands.forward, where, receives=receives)
 
 
 def _without_stores(commands: Commands, services: Sequence[Service]) -> Commands:

@@ -11,7 +11,7 @@ from pytest_anomod.define import secrets
 from pytest_anomod.define.agents import agents_of_document
 from pytest_anomod.define.caller import beside_caller
 from pytest_anomod.define.engines import KINDS
-from pytest_anomod.define.forwarding import checked_forward
+from pytest_anomod.define.forwarding import check_forward
 from pytest_anomod.define.found import Found, find_services
 from pytest_anomod.define.journeys import told_workload, visit
 from pytest_anomod.model import catalog, redact
@@ -69,13 +69,11 @@ def compose_system(
     asked = ComposeFiles(
         files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)), profiles=tuple(profiles),
         env_files=tuple(str(beside_caller(file)) for file in env_files), services=tuple(services), otlp=tuple(otlp),
-        metrics=tuple((metrics or {}).items()), jaeger=jaeger, zipkin=zipkin,
+        metrics=tuple((metrics or {}).items()), jaeger=jaeger, zipkin=zipkin, forward=forward,
     )  # fmt: skip
     resolved = _resolved(asked)
     found = find_services(resolved.document, frozenset(jobs))
     asked = _with_agents(asked, agents, resolved, found)
-    receives = bool(otlp) or any(one.traces for _, one in asked.agents)
-    asked = dataclasses.replace(asked, forward=checked_forward(forward, resolved.project, receives=receives))
     told = {"kinds": kinds, "engines": engines, "ports": ports, "probes": probes, "calls": calls}
     servers = {"otlp": otlp, "jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
     _check_names({**told, **servers, "metrics": metrics}, found, resolved.project)
@@ -98,9 +96,12 @@ def _known(system: System) -> System:
 def _with_agents(
     asked: ComposeFiles, wanted: bool | Mapping[str, str | Agents], resolved: Resolved, found: Sequence[Found]
 ) -> ComposeFiles:
-    """The files with agents for services that are no stores and no tools."""
+    """The files with agents for services that are no stores and no tools; only then is it known who exports to us."""
     own = [one.name for one in found if one.engine not in KINDS and not one.is_tool]
-    return dataclasses.replace(asked, agents=agents_of_document(wanted, resolved.document, own, resolved.project))
+    agents = agents_of_document(wanted, resolved.document, own, resolved.project)
+    receives = bool(asked.otlp) or any(one.traces for _, one in agents)
+    check_forward(asked.forward, resolved.project, receives=receives)
+    return dataclasses.replace(asked, agents=agents)
 
 
 def _resolved(asked: ComposeFiles) -> Resolved:

@@ -8,13 +8,13 @@ from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.redact import redact_text
 
 
-def checked_forward(url: str, where: str, *, receives: bool) -> str:
-    """The URL of an OTLP endpoint, or "" for none; ScenarioError for one that can't be, or when nothing would be sent.
+def check_forward(url: str, where: str, *, receives: bool) -> None:
+    """ScenarioError for a URL that can't be an OTLP endpoint, or when nothing would be sent there; "" is for none.
 
     `receives` says whether any service exports to us.
     """
     if not url:
-        return ""
+        return
     try:
         parts = urlsplit(url)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -29,4 +29,3 @@ def checked_forward(url: str, where: str, *, receives: bool) -> str:
     if not receives:
         msg = f"{where}: forward= has nothing to send on: name services in otlp=, or put in agents="
         raise ScenarioError(msg)
-    return url

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_anomod.define import secrets
 from pytest_anomod.define.caller import beside_caller
-from pytest_anomod.define.forwarding import checked_forward
+from pytest_anomod.define.forwarding import check_forward
 from pytest_anomod.define.found import Found, find_services
 from pytest_anomod.define.journeys import visit
 from pytest_anomod.define.services import KINDS, check_names, check_port, entry_of, kind_of
@@ -61,13 +61,14 @@ def kubernetes_system(
     told: dict[str, dict[str, Any]] = {what: dict(rows or {}) for what, rows in given.items()}
     named = {**told, "logins": logins or {}, "otlp": dict.fromkeys(otlp)}
     _check(labels, named, allow, where=where, of_files=bool(files))
+    check_forward(forward, where, receives=bool(otlp))
     secrets.keep({one: {"URL": login} for one, login in (logins or {}).items()}, {})
     called = {one: tuple(told["calls"].get(one, found[one].calls if one in found else ())) for one in labels}
     chosen = entry or entry_of(called, where)
     listed = tuple(_service(one, called[one], found.get(one), told, chosen, where) for one in labels)
     deployed = Manifests(
         pods=labels, paths=files, namespace=namespace, services=dict(services or {}), otlp=tuple(otlp),
-        forward=checked_forward(forward, where, receives=bool(otlp)), allow=tuple(allow), logins=dict(logins or {}),
+        forward=forward, allow=tuple(allow), logins=dict(logins or {}),
     )  # fmt: skip
     system = System(
         name=name, services=listed, entry=chosen, journeys=tuple(journeys) or (visit("/"),), rate_rps=rate_rps,

@@ -1,4 +1,4 @@
-"""A system that runs already, of which only where it is must be said: `running_system("shop", entry=URL, pids=...)`."""
+"""Defines a system that runs already, by its addresses: `running_system("shop", entry=URL, pids=...)`."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def running_system(
     workload: Workload | str | None = None,
     login: Callable[[str], Mapping[str, str]] | None = None,
 ) -> System:
-    """The system whose entry is at a URL; what can be done to a service follows from what is said of it.
+    """The system whose entry is at a URL; the arguments decide what can be done to each service.
 
     `containers` are names or ids of containers, by service. `pids` are numbers, or paths of files that hold them
     (relative to the calling file); processes must be on this machine and the caller's own, or the caller root. `ports`
     says where services without a container listen. Services that are only called are named by `calls`. `logs` are files
-    that services write. Only faults that leave no trace are put in, and those that `allow` names. `entry_service` is
-    the one behind the URL: by default the one that no other calls. `workload` and `login` are as compose_system has
-    them. ScenarioError for what can't work.
+    that services write. Only faults that can be undone completely are injected, and those that `allow` names.
+    `entry_service` is the one behind the URL: by default the one that no other calls. `workload` and `login` are as in
+    compose_system. ScenarioError for what can't work.
     """
     where = f"running_system({name!r})"
     _check_entry(entry, where)

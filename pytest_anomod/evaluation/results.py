@@ -105,7 +105,7 @@ class Detection:
     false_alarms_per_hour: float
     control_hours: float
     anomalous: float
-    """Share of the bins that are anomalous: the AP of who knows nothing."""
+    """Share of the bins that are anomalous: the AP of a random detector."""
     cases: int
     calibration_cases: int
 

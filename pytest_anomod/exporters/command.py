@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands of `anomod`."""
-    parser = commands.add_parser("export", help="write a dataset in other people's format")
+    parser = commands.add_parser("export", help="write a dataset in the format of another tool")
     parser.add_argument("path", help="root of the dataset, a URL too")
     parser.add_argument("--to", required=True, metavar="FORMAT", help="its name; `anomod list` has them all")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="directory to make")
@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:
         action="append",
         default=[],
         metavar="COLUMN=VALUE[,VALUE]",
-        help="only cases with this in cases.parquet, such as verdict=effective or system=train_ticket; all of several",
+        help="only cases with this in cases.parquet, such as verdict=effective or system=train_ticket; all must hold",
     )
     parser.set_defaults(run=run)
 

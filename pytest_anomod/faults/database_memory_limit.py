@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_anomod.faults import _postgres
 from pytest_anomod.faults._parameters import check_engine, refuse_target, within
-from pytest_anomod.faults._processes import tree
-from pytest_anomod.model.capability import LocalProcess, StoreLogin
+from pytest_anomod.faults._process_memory import memory_of
+from pytest_anomod.model.capability import LocalProcess, ProcessMemory, StoreLogin
 from pytest_anomod.model.errors import InjectionError
 from pytest_anomod.model.fault import Dial, FaultDefaults, Json, Level, Observation
-from pytest_anomod.model.runtime import need
 from pytest_anomod.model.severity import steps
 
 if TYPE_CHECKING:
@@ -47,6 +44,7 @@ class DatabaseMemoryLimit(FaultDefaults):
     name: ClassVar[str] = "database_memory_limit"
     level: ClassVar[Level] = Level.DATABASE
     needs: ClassVar[frozenset[type]] = frozenset({LocalProcess, StoreLogin})
+    instead: ClassVar[frozenset[type]] = frozenset({ProcessMemory, StoreLogin})
     dial: ClassVar[Dial] = steps(percent_of_used=(90, 70, 45, 25, 5))
 
     percent_of_used: float = 25
@@ -62,8 +60,8 @@ class DatabaseMemoryLimit(FaultDefaults):
     def prepare(self, deployment: Deployment, target: str) -> None:
         """See that the target answers, and load the client now rather than between inject and effect."""
 
-        async def look(session: Any) -> int | None:
-            return _limit_of(_pid_of(session, _server(deployment, target)))
+        async def look(session: Any) -> tuple[int, int | None]:
+            return _of(session, memory_of(deployment, target))
 
         _postgres.ask(deployment, target, look)
 
@@ -71,13 +69,13 @@ class DatabaseMemoryLimit(FaultDefaults):
         """Limit the server, whose new sessions inherit that, then end the services' sessions."""
 
         async def put_in(session: Any) -> dict[str, Json]:
-            server = _server(deployment, target)
-            fresh = _data_bytes(_pid_of(session, server))
-            pids, others = _pids(server), [row[0] for row in await session.fetch(f"SELECT pid {_OTHERS}")]
-            largest = max([fresh + _LEAST_TAKEN, *(_data_bytes(pids[pid]) for pid in others if pid in pids)])
+            memory = memory_of(deployment, target)
+            server, (fresh, _) = _server(memory, target), _of(session, memory)
+            others, found = [row[0] for row in await session.fetch(f"SELECT pid {_OTHERS}")], memory.processes()
+            largest = max([fresh + _LEAST_TAKEN, *(found[pid][0] for pid in others if pid in found)])
             limit = fresh + _SPARE + int((largest - fresh) * self.percent_of_used / 100)
-            deployment.originals.remember(_key(target), {"limit_bytes": _limit_of(server)})
-            _set_limit(server, limit)
+            deployment.originals.remember(_key(target), {"limit_bytes": found[server][1]})
+            memory.limit([server], limit)
             ended = await session.fetchval(f"SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) {_OTHERS}")
             return {"limit_bytes": limit, "fresh_bytes": fresh, "largest_bytes": largest, "sessions_ended": ended}
 
@@ -88,8 +86,7 @@ class DatabaseMemoryLimit(FaultDefaults):
         """Whether a new session is limited, and is refused by the kernel what is beyond its limit."""
 
         async def look(session: Any) -> dict[str, Json]:
-            pid = _pid_of(session, _server(deployment, target))
-            limit, used = _limit_of(pid), _data_bytes(pid)
+            used, limit = _of(session, memory_of(deployment, target))
             if limit is None or limit > used + _TIGHT:
                 return {"limit_bytes": limit, "used_bytes": used, "refused": False}
             return {
@@ -107,11 +104,12 @@ class DatabaseMemoryLimit(FaultDefaults):
         if before is None:
             return
         wanted = before["limit_bytes"]
-        if need(deployment, LocalProcess, target).pid() is not None:  # with the process its limit is gone, too
+        memory = memory_of(deployment, target)
+        server = memory.server()
+        if server is not None:  # with the process its limit is gone, too
             for _ in range(2):  # a session may have begun before the server, the first of them, had its own back
-                for process in tree(_server(deployment, target)):
-                    _set_limit(process.pid, wanted)
-            now = _limit_of(_server(deployment, target))
+                memory.limit(sorted(memory.processes(), key=lambda pid: pid != server), wanted)
+            _, now = memory.processes().get(server, (0, wanted))
             if now != wanted:
                 msg = f"{target!r} may use {now} bytes although its limit was set back to {wanted}"
                 raise InjectionError(msg)
@@ -122,76 +120,22 @@ def _key(target: str) -> str:
     return f"database_memory_limit {target}"
 
 
-def _server(deployment: Deployment, target: str) -> int:
-    pid = need(deployment, LocalProcess, target).pid()
-    if pid is None:
+def _server(memory: ProcessMemory, target: str) -> int:
+    server = memory.server()
+    if server is None:
         msg = f"{target!r} has no process now, so its memory can't be limited"
         raise InjectionError(msg)
-    return pid
+    return server
 
 
-def _pids(server: int) -> dict[int, int]:
-    """The server's processes by the pids that it knows itself: its own ones, where it has a namespace for them."""
-    found = {}
-    for process in tree(server):
-        known = _status(process.pid).get("NSpid", str(process.pid))
-        found[int(known.split()[-1])] = process.pid
-    return found
-
-
-def _pid_of(session: Any, server: int) -> int:
-    """The process of a session, as this machine knows it."""
-    pid = _pids(server).get(session.get_server_pid())
-    if pid is None:
-        msg = f"the server is process {server}, and its session {session.get_server_pid()} is none of its children here"
+def _of(session: Any, memory: ProcessMemory) -> tuple[int, int | None]:
+    """Bytes and limit of the process of a session."""
+    found = memory.processes().get(session.get_server_pid())
+    if found is None:
+        pid = session.get_server_pid()
+        msg = f"the server is process {memory.server()}, and its session {pid} is none of its children here"
         raise InjectionError(msg)
-    return pid
-
-
-def _status(pid: int) -> dict[str, str]:
-    """What the kernel tells of a process; empty once it is gone."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return {}
-    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-
-
-def _data_bytes(pid: int) -> int:
-    """Private writable memory of a process but its stack: what RLIMIT_DATA limits; 0 once the process is gone."""
-    return int(_status(pid).get("VmData", "0 kB").split()[0]) << 10
-
-
-def _limit_of(pid: int) -> int | None:
-    """The soft limit of a process; None when there is none."""
-    import psutil
-
-    with _told(pid):
-        soft, _ = psutil.Process(pid).rlimit(psutil.RLIMIT_DATA)
-    return None if soft == psutil.RLIM_INFINITY else int(soft)
-
-
-def _set_limit(pid: int, limit: int | None) -> None:
-    """Set the soft limit; the hard one stays, so that nobody needs to be root to go back."""
-    import psutil
-
-    with _told(pid), contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        soft, hard = process.rlimit(psutil.RLIMIT_DATA)
-        wanted = psutil.RLIM_INFINITY if limit is None else limit
-        if soft != wanted:
-            process.rlimit(psutil.RLIMIT_DATA, (wanted, hard))
-
-
-@contextlib.contextmanager
-def _told(pid: int) -> Iterator[None]:
-    import psutil
-
-    try:
-        yield
-    except (psutil.Error, OSError) as error:
-        msg = f"the memory limit of process {pid} can't be read or set: {error}"
-        raise InjectionError(msg) from error
+    return found
 
 
 async def _is_refused(session: Any, size: int) -> bool:

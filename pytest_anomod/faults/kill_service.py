@@ -62,8 +62,8 @@ class KillService(FaultDefaults):
         refuse_lost_content(self, system, target)
 
     def inject(self, deployment: Deployment, target: str) -> Mapping[str, Json]:
-        victim = instance_of(deployment, target)
-        done = {"pid": victim.pid, "start_time": victim.start_time}
+        instance = instance_of(deployment, target)
+        done = {"pid": instance.pid, "start_time": instance.start_time}
         if self.once:
             need(deployment, Lifecycle, target).kill()
             return done

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pytest_anomod.host import processes
 from pytest_anomod.host.cgroups import ControlGroup
-from pytest_anomod.host.proc_files import ProcFiles, read_once
+from pytest_anomod.host.proc_files import ProcFiles
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import Stats
@@ -145,13 +145,12 @@ def _fields(pid: int) -> list[bytes] | None:
 
 def _children_of(pid: int, fields: Sequence[bytes]) -> list[int]:
     """Children of a process; a process of one thread needs no list of its threads."""
-    own = _files().read(f"/proc/{pid}/task/{pid}/children", fields[19])
-    others: list[str] = []
+    tasks = [str(pid)]
     if fields[17] != b"1":
         with contextlib.suppress(OSError):
-            others = [task for task in os.listdir(f"/proc/{pid}/task") if task != str(pid)]
-    lists = [own, *(read_once(f"/proc/{pid}/task/{task}/children") for task in others)]
-    return [int(child) for text in lists for child in text.split()]
+            tasks = os.listdir(f"/proc/{pid}/task")
+    read = _files().read
+    return [int(child) for task in tasks for child in read(f"/proc/{pid}/task/{task}/children", fields[19]).split()]
 
 
 @functools.cache

@@ -94,7 +94,7 @@ def _held(
     directory = make_directory(state_root() / "locks")
     give_up = clock.monotonic_s() + timeout_s
     with contextlib.ExitStack() as stack:
-        # the gate makes sharers queue behind one who waits for all of them to leave
+        # the gate makes sharers queue behind an exclusive request, which waits for all of them
         with contextlib.ExitStack() as gate:
             _take(gate, directory, f"{name}-gate", fcntl.LOCK_EX, give_up, timeout_s, name, on_wait)
             mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX

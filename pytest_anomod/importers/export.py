@@ -35,7 +35,7 @@ def add_to(commands: Any, say: Say, warn: Say) -> None:
     """Add the subcommand; `say` is for the document, `warn` for what it does not hold."""
     parser = commands.add_parser("export-experiment", help="write a scenario for Chaos Toolkit, Chaos Mesh or Litmus")
     parser.add_argument("scenario", metavar="SCENARIO", help="its name, or a test as pytest names it: FILE::test_name")
-    parser.add_argument("--as", dest="form", required=True, choices=tuple(FORMS), help="for whom")
+    parser.add_argument("--as", dest="form", required=True, choices=tuple(FORMS), help="the format")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: standard output")
     parser.add_argument("--force", action="store_true", help="write over what is there")
     parser.add_argument("--namespace", default="default", metavar="NAME", help="of the pods (default: %(default)s)")

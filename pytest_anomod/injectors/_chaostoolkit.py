@@ -95,7 +95,7 @@ class ChaosToolkitInjector:
         return looked
 
     def blind(self, fault: Fault) -> str:
-        """Why it may be in although nobody sees it; "" when who looks for it would have seen it."""
+        """Why the fault may be in although no probe sees it; "" when a probe would have seen it."""
         assert isinstance(fault, Experiment)
         if fault.seen_by == "hypothesis":
             return "its hypothesis held all the while, and nothing else in the file or of ours can see what it does"

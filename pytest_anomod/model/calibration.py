@@ -86,7 +86,7 @@ class Search:
     """Looks for the edge by bisection: `next` says which value to play, `add` takes what came of it.
 
     Near the edge verdicts differ from play to play, so both ends of the interval are played a second time. A value
-    whose play said nothing (the case was spoiled, or the probe could not see so little) is not played again.
+    whose case can't be used (contaminated, or the probe could not see so little) is not played again.
     """
 
     def __init__(self, scale: Scale, *, plays: int, closeness: float) -> None:

@@ -39,6 +39,22 @@ class LocalProcess(Protocol):
         """The same process as helper programs inside the boundary of the service know it."""
 
 
+class ProcessMemory(Protocol):
+    """Private memory of the processes of a service, and what each may have of it (RLIMIT_DATA, Linux only).
+
+    Pids are those by which they know themselves.
+    """
+
+    def server(self) -> int | None:
+        """The process that started all others; None while there is none."""
+
+    def processes(self) -> Mapping[int, tuple[int, int | None]]:
+        """Bytes that each has, and its soft limit (None: there is none)."""
+
+    def limit(self, pids: Collection[int], limit_bytes: int | None) -> None:
+        """Set the soft limit of processes; those that are gone are left out."""
+
+
 class Programs(Protocol):
     """Helper programs inside the boundary of a service: what they use is counted to the service."""
 

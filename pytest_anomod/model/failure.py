@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 ERROR_STATUS = 400
-"""From this status on an answer is an error, a client's too: a user who gets 404 for what was there is hit."""
+"""From this status on an answer is an error, also 4xx: a user who gets 404 for an existing page is affected."""
 
 SERVER_STATUS = 500
 

@@ -23,9 +23,10 @@ class Hop:
     """One step of a fault's propagation, from a cause to the service of the effect, with the evidence.
 
     `hop` counts the steps from the root cause, whose own is 0 and has no `cause`. `caller` and `callee` are the edge of
-    the call graph that the step takes (of hop 0: that the fault lies on, if it does), `edge_from` says who knows of the
-    edge: spans, or the system's declared calls. `before` and `after` are what the figure was in the baseline and in the
-    anomaly window, p is corrected for all figures of the same hop. Onsets are known to within `onset_give_ns`.
+    the call graph that the step takes (of hop 0: that the fault lies on, if it does), `edge_from` says where the edge
+    is known from: spans, or the system's declared calls. `before` and `after` are what the figure was in the baseline
+    and in the anomaly window, p is corrected for all figures of the same hop. Onsets are known to within
+    `onset_give_ns`.
     """
 
     hop: int

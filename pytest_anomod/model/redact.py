@@ -21,23 +21,29 @@ _NAME = re.compile(_WORDS, re.IGNORECASE)
 _LOOKS = r"eyJ[A-Za-z0-9_-]{6,}(?:\.|\Z)|\b(?:bearer|basic)\s+[A-Za-z0-9]|scram-sha-256\$|://[^\s/:@\"']{1,64}:[^\s/@\"']{1,128}@"
 _HINT = re.compile(f"{_WORDS}|{_LOOKS}", re.IGNORECASE)
 
-_MARKS: Mapping[str, str] = {
+_NAMES: Mapping[str, str] = {
     "passw": "passwo?r?d",
     "pwd": "pwd(?<![a-z]pwd)",
-    "key": "api[_-]?key|private[_-]?key",
+    "key": "(?:api|private)[_-]?key",
     "session": "session[_-]?id",
     "verification": "verification[_-]?code",
+    **dict.fromkeys(("passphrase", "secret", "token", "authorization", "cookie", "credential", "jwt"), ""),
+}
+_MARKS: Mapping[str, str] = {
+    **_NAMES,
     "eyj": r"eyj[a-z0-9_-]{6,}(?:\.|\Z)",
     "bearer": r"bearer(?<=\bbearer)\s+[a-z0-9]",
     "basic": r"basic(?<=\bbasic)\s+[a-z0-9]",
+    "scram-sha-256$": "",
     "://": r"://[^\s/:@\"']{1,64}:[^\s/@\"']{1,128}@",
-    **dict.fromkeys(
-        ("passphrase", "secret", "token", "authorization", "cookie", "credential", "jwt", "scram-sha-256$"), ""
-    ),
 }
-"""What _HINT finds in a text of ASCII, in lower case: a part that is far faster to look for, and all of it ("": the part
-is all). Each begins with letters, so that the search for it is one for these."""
-_MARKED = tuple((mark, re.compile(hint).search if hint else None) for mark, hint in _MARKS.items())
+"""What _HINT finds in a text of ASCII, in lower case: a part that is far faster to look for, and all of it.
+
+"": the part is all. Most patterns begin with letters, so that the search for one is a search for these.
+"""
+_HINTS = {mark: re.compile(hint or re.escape(mark)).search for mark, hint in _MARKS.items()}
+_NAMED = tuple((mark, re.compile(rf"{hint or mark}[\w.-]{{0,32}}[^\w.-]").search) for mark, hint in _NAMES.items())
+"""The same of names that end, as those of a value do: no text of random letters has any."""
 
 _QUOTE = r"(?:\\*[\"']|%22|%27)"
 _SCALAR = r"\\*\"(?:[^\"\\]|\\+[^\"\\])*(?:\\*\")?|'[^']*'?|\[[^\]]*\]?|\{[^{}]*\}?|[^\s&;,<>\"'}\])]+"
@@ -86,6 +92,8 @@ _RULES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = tuple(
     )
 )
 """What one of these parts is in, in lower case, may match the pattern; of texts beyond ASCII any may."""
+_OF_NAMES = range(3, 6)
+"""Those rules that begin with a name."""
 
 
 _told: list[str] = []
@@ -122,10 +130,22 @@ def redact_text(text: str) -> str:
     if document is not None:
         cleaned = redact_json(document)
         return text if cleaned == document else json.dumps(cleaned, ensure_ascii=False, separators=(",", ":"))
-    low = text.lower() if text.isascii() else ""
-    for parts, pattern, replacement in _RULES:
-        if not low or any(part in low for part in parts):
-            text = pattern.sub(replacement, text)
+    if not text.isascii():
+        return _by_rules(text, range(len(_RULES)))
+    low = text.lower()
+    named = any(mark in low and ends(low) is not None for mark, ends in _NAMED)
+    may_match = [
+        number
+        for number, (parts, *_) in enumerate(_RULES)
+        if any(part in low for part in parts) and (named or number not in _OF_NAMES)
+    ]
+    return _by_rules(text, may_match)
+
+
+def _by_rules(text: str, numbers: Iterable[int]) -> str:
+    for number in numbers:
+        _, pattern, replacement = _RULES[number]
+        text = pattern.sub(replacement, text)
     return text
 
 
@@ -171,10 +191,8 @@ def _may_hold_secrets(text: str) -> bool:
     if not text.isascii():  # letters beyond ASCII may be, to the patterns, those of a word
         return _HINT.search(text) is not None
     low = text.lower()
-    for mark, hint in _MARKED:
-        if mark in low and (hint is None or hint(low) is not None):
-            return True
-    return False
+    marks = [mark for mark in _MARKS if mark in low]  # in most texts there is none, and a list is made the fastest
+    return any(_HINTS[mark](low) is not None for mark in marks)
 
 
 def _json_document(text: str) -> Any:

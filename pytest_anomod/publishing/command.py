@@ -21,10 +21,10 @@ def add_parser(commands: Any) -> None:
         "--license",
         default="CC-BY-4.0",
         metavar="ID",
-        help="SPDX id; CC-BY-4.0 (default) and CC0-1.0 are at hand, of others give --license-file too",
+        help="SPDX id; CC-BY-4.0 (default) and CC0-1.0 are included, others need --license-file too",
     )
     parser.add_argument("--license-file", type=Path, metavar="FILE", help="full text of the licence")
-    parser.add_argument("--anyway", action="store_true", help="publish though `anomod validate` finds problems")
+    parser.add_argument("--anyway", action="store_true", help="publish even if `anomod validate` finds problems")
     parser.set_defaults(run=run)
 
 

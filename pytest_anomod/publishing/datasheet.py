@@ -137,7 +137,7 @@ def _composition(data: Dataset, sheet: Sheet) -> str:
         missing = ((name, cases, why) for (name, why), cases in sorted(sheet.absent.items()))
         lines += ["", "What cases lack:", "", _table(("table", "cases", "why"), missing)]
     replaced = sum(row.get("replaces") is not None for row in data.rows)
-    lines += ["", f"{replaced} cases are repetitions of one that was spoilt (`replaces` names it)."]
+    lines += ["", f"{replaced} cases are second attempts of one that was contaminated (`replaces` names it)."]
     return "\n".join(lines)
 
 
@@ -200,8 +200,8 @@ def _preprocessing(sheet: Sheet) -> str:
 
 def _quality(data: Dataset, problems: Sequence[Problem]) -> str:
     lines = ["## Errors and noise", ""]
-    spoilt = sum(row["verdict"] == "contaminated" for row in data.rows)
-    lines.append(f"- {spoilt} cases were spoilt by something else on the machine (verdict `contaminated`)")
+    contaminated = sum(row["verdict"] == "contaminated" for row in data.rows)
+    lines.append(f"- {contaminated} cases were disturbed by something else on the machine (verdict `contaminated`)")
     reasons = Counter(reason for row in data.rows for reason in (row.get("unusable_because") or ()))
     lines += [f"- not usable in {number} cases: {reason}" for reason, number in sorted(reasons.items())]
     if not problems:

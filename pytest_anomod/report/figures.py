@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.timeline import Phase
+from pytest_anomod.report.lettering import Lettering, Ticks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,9 +93,10 @@ def draw_case(view: CaseView, title: str) -> bytes:
     clock = Clock(view.timeline.start_ns, view.timeline.end_ns)
     figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI)
     canvas = FigureCanvasAgg(figure)
-    figure.text(0.008, 0.965, title, fontsize=11, color=INK)
-    _windows(figure.add_axes((LEFT, BOTTOM, RIGHT - LEFT, TOP - BOTTOM)), view, clock)
-    panels: tuple[tuple[str, float, Callable[[Any, CaseView, Clock], Names]], ...] = (
+    lettering = Lettering(INK)
+    lettering.write((0.008, 0.965), title, size_px=15)
+    _windows(figure.add_axes((LEFT, BOTTOM, RIGHT - LEFT, TOP - BOTTOM)), view, clock, lettering)
+    panels: tuple[tuple[str, float, Callable[[Any, CaseView, Clock], tuple[Names, Ticks]]], ...] = (
         ("requests a second at the gateway", 2, _requests),
         ("latency of each request", 3, _latency),
         ("CPU of the target, % of a core", 2, _cpu),
@@ -105,36 +107,36 @@ def draw_case(view: CaseView, title: str) -> bytes:
     top = TOP
     for name, share, draw in panels:
         top -= GAP + share * unit
-        axis = figure.add_axes((LEFT, top, RIGHT - LEFT, share * unit), facecolor="none")
+        axis = figure.add_axes((LEFT, top, RIGHT - LEFT, share * unit))
+        axis.set_axis_off()
         axis.set_xlim(0, clock.length_s)
-        names = draw(axis, view, clock)
-        axis.xaxis.set_visible(False)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8, colors=INK)
-        figure.text(LEFT, top + share * unit + 0.008, name, fontsize=8, weight="bold", color=INK)
+        names, ticks = draw(axis, view, clock)
+        lettering.axis((LEFT, top), (RIGHT, top + share * unit), axis.get_ylim(), ticks)
+        lettering.write((LEFT, top + share * unit + 0.008), name, bold=True)
         for place, (text, colour) in zip(NAMES_AT, names, strict=False):
-            figure.text(place, top + share * unit + 0.008, f"■ {text}", fontsize=8, color=colour)
+            lettering.write((place, top + share * unit + 0.008), f"■ {text}", colour=colour)
     canvas.draw()
-    return _png(canvas.buffer_rgba())
+    return _png(canvas.buffer_rgba(), lettering)
 
 
-def _png(pixels: Any) -> bytes:
+def _png(pixels: Any, lettering: Lettering) -> bytes:
     """The picture with a palette: a third of the bytes, and of the time to compress them."""
     from PIL import Image
 
     image = Image.frombuffer("RGBA", (WIDTH_PX, HEIGHT_PX), pixels, "raw", "RGBA", 0, 1).convert("RGB")
+    lettering.put(image)
     image = image.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _windows(axis: Any, view: CaseView, clock: Clock) -> None:
+def _windows(axis: Any, view: CaseView, clock: Clock, lettering: Lettering) -> None:
     """The windows, from top to bottom behind all panels, and the time axis of them all."""
     axis.set_xlim(0, clock.length_s)
     axis.set_ylim(0, 1)
-    axis.yaxis.set_visible(False)
-    axis.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    axis.set_axis_off()
+    second = (RIGHT - LEFT) / clock.length_s
     for window in view.timeline.windows:
         colour, name = SHADES[window.phase]
         start, end = ((at - clock.start_ns) / 1e9 for at in (window.start_ns, window.end_ns))
@@ -142,24 +144,23 @@ def _windows(axis: Any, view: CaseView, clock: Clock) -> None:
         if window.phase in (Phase.ONSET, Phase.RELEASE):
             axis.axvline(start, color=BLACK, linewidth=1, linestyle="--")
         if name:
-            axis.text((start + end) / 2, 1.008, name, ha="center", fontsize=8, color=INK)
+            lettering.write((LEFT + (start + end) / 2 * second, TOP + 0.007), name, anchor="ms")
     step = next(step for step in (1, 2, 5, 10, 30, 60, 120, 300, 600, 10**9) if clock.length_s / step <= 12)
-    ticks = range(0, math.ceil(clock.length_s), step)
-    axis.set_xticks(ticks, [f"{tick} s" for tick in ticks])
-    axis.tick_params(labelsize=8, colors=INK, length=0)
+    for tick in range(0, math.ceil(clock.length_s), step):
+        lettering.write((LEFT + tick * second, BOTTOM - 0.008), f"{tick} s", anchor="ma")
 
 
-def _requests(axis: Any, view: CaseView, clock: Clock) -> Names:
+def _requests(axis: Any, view: CaseView, clock: Clock) -> tuple[Names, Ticks]:
     frame = view.frames["api_responses"]
     seconds = clock.seconds(frame)
     every, bad = clock.rate(seconds), clock.rate(seconds[failures(view)])
     axis.stairs(every, clock.edges(), fill=True, color=BLUE)
     axis.stairs(bad, clock.edges(), fill=True, color=VERMILLION)
-    _from_zero(axis, every.max(initial=0.0), LEAST_REQUESTS)
-    return ("all", BLUE), ("failed", VERMILLION)
+    ticks = _from_zero(axis, every.max(initial=0.0), LEAST_REQUESTS)
+    return (("all", BLUE), ("failed", VERMILLION)), ticks
 
 
-def _latency(axis: Any, view: CaseView, clock: Clock) -> Names:
+def _latency(axis: Any, view: CaseView, clock: Clock) -> tuple[Names, Ticks]:
     """A dot a request; the values are logarithms, because matplotlib's logarithmic axis is slow to find its ticks."""
     import numpy as np
 
@@ -172,8 +173,8 @@ def _latency(axis: Any, view: CaseView, clock: Clock) -> Names:
     high = math.ceil(max(decades.max(initial=0.0), math.log10(LEAST_TOP_MS)) + 1e-9)
     low = min(math.floor(decades.min(initial=0.0)), high - LEAST_DECADES)
     axis.set_ylim(low, high)
-    axis.set_yticks(range(low, high + 1), [say_ms(10.0**decade) for decade in range(low, high + 1)])
-    return ("answered", BLUE), ("failed", VERMILLION), ("median", BLACK)
+    ticks = [(float(decade), say_ms(10.0**decade)) for decade in range(low, high + 1)]
+    return (("answered", BLUE), ("failed", VERMILLION), ("median", BLACK)), ticks
 
 
 def medians(clock: Clock, seconds: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -190,7 +191,7 @@ def say_ms(value: float) -> str:
     return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.3g} ms"
 
 
-def _cpu(axis: Any, view: CaseView, clock: Clock) -> Names:
+def _cpu(axis: Any, view: CaseView, clock: Clock) -> tuple[Names, Ticks]:
     import numpy as np
 
     colours, most = dict(zip(view.scenario.targets, itertools.cycle((GREEN, VERMILLION, BLUE)), strict=False)), 0.0
@@ -199,11 +200,10 @@ def _cpu(axis: Any, view: CaseView, clock: Clock) -> Names:
         used = np.maximum(np.diff(values) / np.diff(seconds), 0) * 100  # a new instance begins at zero again
         axis.step(seconds[1:], used, where="pre", color=colour)
         most = max(most, used.max(initial=0.0))
-    _from_zero(axis, most, LEAST_CPU_PERCENT)
-    return tuple(colours.items())
+    return tuple(colours.items()), _from_zero(axis, most, LEAST_CPU_PERCENT)
 
 
-def _memory(axis: Any, view: CaseView, clock: Clock) -> Names:
+def _memory(axis: Any, view: CaseView, clock: Clock) -> tuple[Names, Ticks]:
     name, least = "redis_memory_used_bytes", LEAST_STORE_MIB
     seconds, values = _metric(view, clock, name)
     if not len(values):
@@ -213,23 +213,22 @@ def _memory(axis: Any, view: CaseView, clock: Clock) -> Names:
     at, limits = _metric(view, clock, "redis_maxmemory_bytes")
     limited = limits > 0
     axis.plot(at[limited], limits[limited] / 2**20, color=VERMILLION, ls="--")
-    _from_zero(axis, max(values.max(initial=0.0), limits.max(initial=0.0)) / 2**20, least)
-    return ((name, GREEN), *([("limit", VERMILLION)] if limited.any() else []))
+    ticks = _from_zero(axis, max(values.max(initial=0.0), limits.max(initial=0.0)) / 2**20, least)
+    return ((name, GREEN), *([("limit", VERMILLION)] if limited.any() else [])), ticks
 
 
-def _logs(axis: Any, view: CaseView, clock: Clock) -> Names:
+def _logs(axis: Any, view: CaseView, clock: Clock) -> tuple[Names, Ticks]:
     frame = view.frames.get("logs")
     if frame is None:
-        axis.set_yticks(())
-        return (("there are none", INK),)
+        return (("there are none", INK),), ()
     seconds = clock.seconds(frame)
     every = clock.rate(seconds)
     own = frame["service_name"].isin(view.scenario.targets).to_numpy(dtype=bool)
     bad = (frame["severity_number"] >= 13).to_numpy(dtype=bool, na_value=False)
     for rate, colour in ((every, BLUE), (clock.rate(seconds[own]), GREEN), (clock.rate(seconds[bad]), VERMILLION)):
         axis.stairs(rate, clock.edges(), baseline=None, color=colour)
-    _from_zero(axis, every.max(initial=0.0), LEAST_LINES)
-    return ("all services", BLUE), ("target", GREEN), ("warnings, errors", VERMILLION)
+    ticks = _from_zero(axis, every.max(initial=0.0), LEAST_LINES)
+    return (("all services", BLUE), ("target", GREEN), ("warnings, errors", VERMILLION)), ticks
 
 
 def failures(view: CaseView) -> Any:
@@ -249,10 +248,10 @@ def _metric(view: CaseView, clock: Clock, name: str, target: str = "") -> tuple[
     return clock.seconds(sums), sums["value"].to_numpy(dtype=float)
 
 
-def _from_zero(axis: Any, high: float, least: float) -> None:
-    """An axis from zero to a round number above `high` that is at least `least`, with three ticks."""
+def _from_zero(axis: Any, high: float, least: float) -> Ticks:
+    """Have an axis from zero to a round number above `high` that is at least `least`; its three ticks."""
     top = max(high * 1.05, least)
     scale = 10.0 ** math.floor(math.log10(top))
     top = next(each for each in ROUND_TOPS if each * scale >= top) * scale
     axis.set_ylim(0, top)
-    axis.set_yticks((0, top / 2, top), [f"{tick:g}" for tick in (0, top / 2, top)])
+    return [(tick, f"{tick:g}") for tick in (0.0, top / 2, top)]

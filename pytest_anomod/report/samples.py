@@ -102,6 +102,8 @@ def traces(view: CaseView, phase: Phase) -> str:
         ("slowest", responses.tail(TRACES_OF_A_KIND)),
         ("typical", responses.iloc[middle : middle + TRACES_OF_A_KIND]),
     )
+    shown = {trace_id for _, rows in kinds for trace_id in rows["trace_id"]}
+    spans = spans[spans["trace_id"].isin(shown)]
     parts: list[str] = []
     for title, rows in kinds:
         for row in rows.itertuples():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_anomod.declare import Declaration
 
 AGAIN = 1
-"""How often a value is played again whose case was spoiled, after the case's own attempts."""
+"""How often a value whose case was contaminated is played again, after the case's own attempts."""
 
 
 class Calibrating:
@@ -85,7 +85,7 @@ class Calibrating:
             self.edge = self._made(declaration, result)
 
     def _play(self, item: Any, declaration: Declaration, value: float) -> tuple[Play, CaseResult]:
-        """A case with the dial at a value; one that something else spoiled is played again."""
+        """A case with the dial at a value; a contaminated one is played again."""
         from pytest_anomod.run.cases import begin_case
         from pytest_anomod.run.deployments import Deployments
 

@@ -58,7 +58,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "resume": {
         "action": "store_true",
-        "help": "skip scenarios whose case, with the same seed, is in the dataset already and was not spoiled",
+        "help": "skip scenarios whose case, with the same seed, is in the dataset already and can be used",
     },
     "repeat": {"metavar": "N", "type": int, "default": 1, "help": "cases per scenario, each with its own seed"},
     "patience": {
@@ -71,7 +71,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "N",
         "type": int,
         "default": 2,
-        "help": "how often a case that something else spoiled (contaminated) is played again, by itself (%(default)s)",
+        "help": "how often a contaminated case is played again, by itself (%(default)s)",
     },
     "runtime": {
         "metavar": "NAME",
@@ -91,8 +91,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "report": {"metavar": "DIR", "help": "write a report of the run there: one HTML page, and the files it shows"},
     "baseline": {
         "metavar": "FILE",
-        "help": "the verdicts of today: a test with the verdict that stands in this file does not fail, but is an "
-        "expected failure at worst; one with another verdict fails",
+        "help": "accepted verdicts: a test whose verdict is the one in this file is at worst an expected failure; a "
+        "test with any other verdict fails",
     },
     "allow": {
         "metavar": "KINDS",
@@ -102,7 +102,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "base": {
         "metavar": "OLD=NEW",
         "action": "append",
-        "help": "put NEW wherever OLD stands in Chaos Toolkit experiments: for hosts that do not exist any more; may "
+        "help": "replace OLD by NEW everywhere in Chaos Toolkit experiments: for hosts that do not exist any more; may "
         "be given more than once",
     },
     "var-file": {

@@ -22,7 +22,7 @@ def store_url(config: pytest.Config) -> str:
 
 
 def dataset_place(config: pytest.Config) -> Path:
-    """The dataset's root for who reads it: a directory, or the place in an object store."""
+    """The dataset's root for reading: a directory, or the place in an object store."""
     if not store_url(config):
         return out_directory(config)
     from pytest_anomod.dataset import layout

@@ -75,7 +75,7 @@ class Machine:
 def survey(
     *, blade_home: str = "", blade_lacks: Sequence[str] = (), evomaster: str = "", no_evomaster: str = ""
 ) -> Machine:
-    """This machine, in about a second; what is known of ChaosBlade and EvoMaster is handed in by who knows it."""
+    """This machine, in about a second; the caller passes what is known of ChaosBlade and EvoMaster."""
     directory, no_state = _state_directory()
     docker, no_docker = ask_docker()
     image, no_image = _image() if docker else ("", "")

@@ -79,7 +79,7 @@ class WrittenDown(abc.ABC):
         return tuple(one for one in instances if one.service == service) if service else instances
 
     def forget_instances(self) -> None:
-        """Have the next one who asks see what is now."""
+        """Read the instances again the next time."""
         self._instances = (float("-inf"), ())
 
     @abc.abstractmethod

@@ -35,7 +35,7 @@ _PLAYER = (
     "import json, os, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from pytest_anomod.chaos.imported.player import main; code = main(sys.argv[2:]); os._exit(code)"
 )
-"""It ends without waiting: threads of a stranger must not keep it."""
+"""It ends without waiting: threads of foreign code must not delay it."""
 
 
 class Undoing:

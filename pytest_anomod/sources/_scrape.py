@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import selectors
 import socket
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from pytest_anomod.host.http_answer import read_answer
 from pytest_anomod.model import clock
 
 CONNECT_TIMEOUT_S = 0.2
 _PIECE = 1 << 18
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*(?:\r|\Z)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked", re.IGNORECASE)
+_CLOSE = re.compile(rb"\r\nconnection:[^\r]*close", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -121,17 +124,16 @@ class _Line:
             return self._ask_anew()
         self._answer += piece
         try:
-            answer = read_answer(self._answer, ended=not piece)
+            page, stays_open = _page(self._answer, ended=not piece)
         except ValueError:  # it was cut off, or is no HTTP
             was_asked = self._asked
             self.close()
             return Page(reason="disconnect") if was_asked else None
-        if answer is None:
-            return None
-        self._asked, self._kept, self._answer = False, True, b""
-        if not answer.stays_open:
-            self.close()
-        return Page(text=answer.body) if answer.status == 200 else Page(reason=f"status {answer.status}")
+        if page is not None:
+            self._asked, self._kept, self._answer = False, True, b""
+            if not stays_open:
+                self.close()
+        return page
 
     def _may_ask_anew(self) -> bool:
         """Whether this connection was kept: the other end may have closed it while the question was on its way."""
@@ -165,6 +167,50 @@ class _Line:
         except OSError:
             pass
         return True
+
+
+def _page(answer: bytes, *, ended: bool) -> tuple[Page | None, bool]:
+    """What an answer says (None while it is not whole) and whether its connection may be used again.
+
+    ValueError when it is no HTTP, or can't become whole as the connection was closed.
+    """
+    head, blank, body = answer.partition(b"\r\n\r\n")
+    if not blank:
+        if ended:
+            raise ValueError
+        return None, True
+    version, status = head.split(maxsplit=2)[:2]
+    if not version.startswith(b"HTTP/1."):
+        raise ValueError
+    stays_open = version == b"HTTP/1.1" and _CLOSE.search(head) is None
+    length = _LENGTH.search(head)
+    text: bytes | None
+    if length is not None:
+        text = body[: int(length[1])] if len(body) >= int(length[1]) else None
+    elif _CHUNKED.search(head) is not None:
+        text = _joined(body)
+    else:
+        text, stays_open = (body if ended else None), False
+    if text is None:
+        if ended:
+            raise ValueError
+        return None, stays_open
+    return (Page(text=text) if int(status) == 200 else Page(reason=f"status {int(status)}")), stays_open
+
+
+def _joined(body: bytes) -> bytes | None:
+    """The text of a body in chunks; None while it is not whole, ValueError for what are no chunks."""
+    pieces: list[bytes] = []
+    place = 0
+    while (end := body.find(b"\r\n", place)) >= 0:
+        size = int(body[place:end].partition(b";")[0], 16)
+        if size < 0:
+            raise ValueError
+        place = end + 2 + size + 2
+        if size == 0:
+            return b"".join(pieces) if body.endswith(b"\r\n\r\n", end) else None
+        pieces.append(body[end + 2 : place - 2])
+    return None
 
 
 def _reason(error: OSError) -> str:

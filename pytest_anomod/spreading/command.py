@@ -114,7 +114,7 @@ def start(place: Mapping[str, Json], campaign: Campaign) -> None:
             core.create_namespaced_service_account(campaign.namespace, account)
     try:
         if campaign.owns_namespaces:
-            _make_namespaces(api, campaign)
+            _make_namespaces(place, campaign)
         with cluster.translated(f"Job {campaign.name} was not made"):
             jobs.create_namespaced_job(campaign.namespace, job(campaign))
     except AnomodError:
@@ -122,13 +122,14 @@ def start(place: Mapping[str, Json], campaign: Campaign) -> None:
         raise
 
 
-def _make_namespaces(api: Any, campaign: Campaign) -> None:
+def _make_namespaces(place: Mapping[str, Json], campaign: Campaign) -> None:
     """A namespace an index, with the Role in it and the account's binding to that."""
     from kubernetes import client
 
+    api = cluster.connect(place)
     core: Any = client.CoreV1Api(api)
     rbac: Any = client.RbacAuthorizationV1Api(api)
-    for kind, body in namespaces(campaign, _rules()):
+    for kind, body in namespaces(campaign, _rules(place, campaign)):
         name, where = body["metadata"]["name"], body["metadata"].get("namespace", "")
         with cluster.translated(f"{kind} {name}{f' in {where}' if where else ''} was not made"):
             if kind == "Namespace":
@@ -139,11 +140,14 @@ def _make_namespaces(api: Any, campaign: Campaign) -> None:
                 rbac.create_namespaced_role_binding(where, body)
 
 
-def _rules() -> list[Mapping[str, Any]]:
+def _rules(place: Mapping[str, Json], campaign: Campaign) -> list[Mapping[str, Any]]:
+    """Of the rules that a Role may lack those that we have ourselves: others we may not give either."""
     from pytest_anomod.injectors.chaos_mesh import rights as mesh
     from pytest_anomod.runtimes.kubernetes import rights
 
-    return [*rights.RULES, *mesh.RULES]
+    lacking = rights.left_out(place, campaign.namespace)
+    more = [rule for what, rule in rights.WHERE_ALLOWED.items() if what not in lacking]
+    return [*rights.RULES, *more, *mesh.RULES]
 
 
 def found(place: Mapping[str, Json], namespace: str, name: str) -> Campaign:

@@ -6,6 +6,7 @@ import asyncio
 import collections
 import dataclasses
 import functools
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from pytest_anomod.model.clock import monotonic_s
 IDLE_S = 15.0
 """A connection that was not used for so long is not used again: its server may close it any moment."""
 
+_URL = re.compile(r"(.*?)://([^/?#]*)([^#]*)", re.DOTALL).match
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -179,7 +181,7 @@ class _Connection(asyncio.Protocol):
             self._answer.set_result(Answer(self._status, self._headers, b"".join(self._body)))
 
     def _fail(self, kind: str) -> None:
-        """Close the connection, and tell who waits for its answer that there is none."""
+        """Close the connection, and fail the request that waits for its answer."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(FailedError(kind))
         self.close()
@@ -204,10 +206,9 @@ def _message(method: str, target: str, headers: Mapping[str, str], body: bytes) 
 
 def _place_of(url: str) -> tuple[tuple[str, str, int], str]:
     """Where a URL leads, and what is asked for there, as it is written."""
-    scheme, _, rest = url.partition("://")
-    end = min((place for place in map(rest.find, "/?#") if place >= 0), default=len(rest))
-    target = rest[end:].partition("#")[0]
-    return _parts(scheme, rest[:end]), target if target.startswith("/") else f"/{target}"
+    split = _URL(url)
+    scheme, netloc, target = split.groups() if split is not None else (url, "", "")
+    return _parts(scheme, netloc), target if target.startswith("/") else f"/{target}"
 
 
 @functools.lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json as jsonlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -20,6 +21,8 @@ from pytest_anomod.workloads.plan import Arrival, Load
 from pytest_anomod.workloads.record import Message, Records, empty_record
 
 USER_AGENT = "loadgenerator"
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
+"""Of what `urlencode` leaves as it is."""
 _FORM_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -103,7 +106,8 @@ class JourneyClient:
         headers: Mapping[str, str] | None,
         host: str | None,
     ) -> _Exchange:
-        trace_id, span_id = os.urandom(16).hex(), os.urandom(8).hex()
+        ids = os.urandom(24).hex()
+        trace_id, span_id = ids[:32], ids[32:]
         sent = {"User-Agent": USER_AGENT, "traceparent": f"00-{trace_id}-{span_id}-01"}
         body = b""
         if form is not None:
@@ -145,7 +149,11 @@ class JourneyClient:
             base = load.urls[host]
         if not query:
             return base + path
-        return f"{base}{path}{'&' if '?' in path else '?'}{urlencode(query)}"
+        if _PLAIN("".join((*query, *query.values()))):
+            text = "&".join([f"{name}={value}" for name, value in query.items()])
+        else:
+            text = urlencode(query)
+        return f"{base}{path}{'&' if '?' in path else '?'}{text}"
 
     async def _exchange(self, exchange: _Exchange) -> Response:
         found = await self._sending.http.request(exchange.method, exchange.url, exchange.headers, exchange.body)

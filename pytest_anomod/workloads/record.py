@@ -11,6 +11,8 @@ from pathlib import Path
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.redact import redact_body, redact_headers, redact_text
 
+_ENCODER = jsonlib.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 class Records:
     """The record file: JSON lines, each appended by one write call, so that a SIGKILL loses no finished exchange."""
@@ -20,7 +22,7 @@ class Records:
 
     def write(self, record: Mapping[str, Json]) -> None:
         """Append one record as one line."""
-        line = jsonlib.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+        line = _ENCODER.encode(record) + "\n"
         os.write(self._descriptor, line.encode("utf-8", "replace"))
 
     def close(self) -> None:

@@ -105,7 +105,7 @@ def summary(records: str | Path) -> dict[str, Json]:
     state (sending, ended; a killed one stays "sending"), end_reason (stopped, deadline, owner died, error: ...),
     start_unix_nano, elapsed_s (until it sent no more), target_rps, arrivals, requests, answered, shed, cancelled,
     journey_errors with last_journey_errors, and lag: how late arrivals began because of the generator itself, as
-    p50_ms, p95_ms, p99_ms, p100_ms. Written twice a second.
+    p50_ms, p95_ms, p99_ms, p100_ms. Written every two seconds or more often.
     """
     return _read_state(Path(records)) or {}
 

@@ -1,4 +1,4 @@
-"""A pytest plugin under which this machine looks calm and ours alone, however busy others keep it."""
+"""A pytest plugin that makes this machine look calm and unused by others, however busy it is."""
 
 from pytest_anomod.host.cores import ForeignLoad
 from pytest_anomod.host.pressure import Pressure

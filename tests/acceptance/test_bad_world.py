@@ -1,4 +1,4 @@
-"""A world that fails: one clear message that names the thing, an exit status, never a case that looks whole."""
+"""Failures around a run: one clear message that names the thing, an exit status, never a case that looks complete."""
 
 from __future__ import annotations
 

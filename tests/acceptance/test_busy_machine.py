@@ -1,4 +1,4 @@
-"""A busy machine is told apart from a broken case: contaminated, in one sentence, played again, kept and linked."""
+"""A case on a busy machine is contaminated, not broken: one sentence says so; it is kept, played again and linked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One real run of a control and a fault: what lies on the disk, in the report, in JUnit XML, and what lies nowhere."""
+"""One real run of a control and a fault: what is on disk, in the report and in JUnit XML, and what must be nowhere."""
 
 from __future__ import annotations
 

@@ -15,14 +15,19 @@ from pytest_anomod.model import clock
 from pytest_anomod.runtimes.commands import teardown
 
 PROCFILE = """\
-stock: python3 server.py stock
+stock: echo "started with $SHOP_PASSWORD"; exec python3 server.py stock
 prices: python3 server.py prices
 front: python3 server.py front http://127.0.0.1:{stock} http://127.0.0.1:{prices}
 """
 CONFTEST = """\
 from pytest_anomod import procfile_system, visit
 
-shop = procfile_system("Procfile", name="shop", journeys=[visit("/items"), visit("/orders", weight=2)])
+shop = procfile_system(
+    "Procfile",
+    name="shop",
+    env={"SHOP_PASSWORD": "never-to-be-seen"},
+    journeys=[visit("/items"), visit("/orders", weight=2)],
+)
 """
 TESTS = """\
 from pytest_anomod import anomaly
@@ -72,6 +77,11 @@ def test_every_case_comes_out_as_declared(start, folder):
     logs = load_dataset(folder / "dataset").table("logs")
     assert set(logs["service_name"]) == {"stock", "prices", "front"}
     assert logs["body"].str.contains("GET /items").any()
+    told = logs["body"][logs["body"].str.startswith("started with")]
+    assert {*told} == {"started with [redacted]"}, "a killed service starts again, and prints its password"
+    for path in (folder / "junit.xml", *(folder / "dataset").rglob("*.json")):
+        assert "never-to-be-seen" not in path.read_text(), path
+    assert "never-to-be-seen" not in run.output
 
 
 def test_nothing_is_left_when_pytest_is_killed_under_a_fault(start, folder):

@@ -1,4 +1,4 @@
-"""kill -9 of a whole pytest process group while a fault is in: soon nothing of it is left, and the next run works."""
+"""kill -9 of a whole pytest process group while a fault is in: nothing of it is left soon, and the next run works."""
 
 from __future__ import annotations
 

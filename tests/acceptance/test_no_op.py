@@ -1,4 +1,4 @@
-"""A fault that does nothing is found out: every scenario's case is ineffective, its test red, with the numbers."""
+"""A fault that does nothing is detected: every scenario's case is ineffective, and its test fails with the numbers."""
 
 from __future__ import annotations
 

@@ -74,7 +74,8 @@ def shop(tmp_path_factory):
         library = cache.directory(language("python"))
         library.mkdir(parents=True)
         (library / cache.MANIFEST).write_text('{"files": {}}')
-        command = Command(service="shop", argv=(sys.executable, "app.py"), env={"PYTHONPATH": str(place / "site")})
+        line = f"env PYTHONPATH={place / 'site'} $PYTHON app.py"  # as in a Procfile: a shell sets it, not we
+        command = Command(service="shop", argv=(line,), env={"PYTHON": sys.executable})
         system = commands_system("shop", [command], directory=place, agents={"shop": Agents("python")})
         session = sessions.new_session(tmp_path_factory.mktemp("out"), "run", "gw7")
         runtime = CommandsRuntime()

@@ -1,4 +1,4 @@
-"""A fault that acts out: it raises, exits or sends a signal in the middle of one of its own verbs."""
+"""A fault that raises, exits or sends a signal in the middle of one of its methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chaos Toolkit experiments as tests: a set of files with a trap each, what becomes of them here and in `chaos run`."""
+"""Chaos Toolkit experiments as tests: files with one difficulty each, and their results here and in `chaos run`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Playing an experiment on the real Chaos Toolkit: the good case, and every known trap closed."""
+"""Playing an experiment on the real Chaos Toolkit: the normal case, and every known defect of the toolkit."""
 
 from __future__ import annotations
 

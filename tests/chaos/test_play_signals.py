@@ -1,4 +1,4 @@
-"""Signals while an experiment is played, on the real Chaos Toolkit: the undoing is never cut short or forgotten."""
+"""Signals while an experiment is played, on the real Chaos Toolkit: undoing is never interrupted or left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two faults in one experiment: at once or one after the other, each seen by itself, none left in, come what may."""
+"""Two faults in one experiment: at once or in turn, each seen by itself, none left in whatever fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks' figures worked out the slow way, by loops and scipy: what the arrays of the package must agree with."""
+"""The checks' figures computed by loops and scipy, with which the arrays of the package must agree."""
 
 from __future__ import annotations
 

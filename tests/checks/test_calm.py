@@ -1,4 +1,4 @@
-"""What a busy machine does to a verdict: contaminated with the figures, never broken, and no excuse for a no-op."""
+"""Verdicts on a busy machine: contaminated with figures, never broken; a fault that did nothing is ineffective."""
 
 from __future__ import annotations
 

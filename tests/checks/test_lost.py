@@ -1,4 +1,4 @@
-"""Spans that were made and did not come are counted where what is there tells of them, and only there."""
+"""Spans that were made and did not arrive are counted where other spans show them, and only there."""
 
 import json
 from types import SimpleNamespace
@@ -31,12 +31,13 @@ def order(trace, *, status=200, attributes=TO_PRICING):
     }  # fmt: skip
 
 
-def lost(*orders, without=()):
-    """Of orders of which the last lacks some spans."""
+def lost(*orders, without=(), end_s=1.0):
+    """Of orders at the begin of a case, of which the last lacks some spans."""
     spans = [one for each in orders for what, one in each.items() if what != "asked"]
     spans = [one for one in spans if one not in [orders[-1][what] for what in without]]
     frames = {"traces": pd.DataFrame(spans), "api_responses": pd.DataFrame([each["asked"] for each in orders])}
-    return lost_spans(SimpleNamespace(frames=frames, kept={}))
+    timeline = SimpleNamespace(end_ns=int(end_s * 1e9))
+    return lost_spans(SimpleNamespace(frames=frames, timeline=timeline, kept={}))
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,10 @@ def test_what_failed_or_went_to_a_place_without_spans_is_not():
     assert lost(order("a"), order("b", status=503), without=gone) == 0
     assert lost(order("a"), order("b", attributes=TO_OTHERS), without=gone) == 0
     assert lost(order("a"), order("b", attributes={"http.status_code": 200}), without=gone) == 0
+
+
+def test_what_was_just_asked_when_the_case_ended_may_be_answered_after_it():
+    assert lost(order("a"), order("b"), without=("served", "called", "priced", "stored"), end_s=0.4) == 0
 
 
 def test_a_system_without_spans_lost_none():

@@ -1,4 +1,4 @@
-"""A fault that never got in makes a case ineffective, not broken: what was not played for it is a consequence."""
+"""A fault that was never seen makes a case ineffective, not broken: activities that were not played follow from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a fault spread, on cases with a known truth: chains, fans, effects before their cause, services nobody sees."""
+"""How a fault spread, on cases with known truth: chains, fans, effects before their cause, services without spans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every fault on offer does on a real deployment: in, seen, out, gone; and nothing is seen that is not there."""
+"""Every fault on a real deployment: injected, seen, recovered, gone; and not seen while it is not in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far faults reach: the target is clearly hurt, a neighbour of the same deployment is not."""
+"""How far faults reach: the target is clearly affected, another service of the same deployment is not."""
 
 from __future__ import annotations
 

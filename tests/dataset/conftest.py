@@ -1,4 +1,4 @@
-"""Fixtures of the dataset's tests: a dataset of three cases on disk, made once and copied for who breaks it."""
+"""Fixtures of the dataset's tests: a dataset of three cases on disk, made once and copied for tests that change it."""
 
 import shutil
 

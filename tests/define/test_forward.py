@@ -2,9 +2,10 @@
 
 import pytest
 
-from pytest_anomod.define.forwarding import checked_forward
+from pytest_anomod.define.commands import commands_system
+from pytest_anomod.define.forwarding import check_forward
 from pytest_anomod.model.errors import ScenarioError
-from pytest_anomod.model.system import ComposeFiles
+from pytest_anomod.model.system import Command, Commands, ComposeFiles
 from pytest_anomod.runtimes.compose.telemetry import collector
 
 URL = "http://Collector:4317/otlp"
@@ -23,13 +24,16 @@ URL = "http://Collector:4317/otlp"
 )
 def test_a_place_that_can_not_be_is_refused(url, receives, why):
     with pytest.raises(ScenarioError, match=why) as raised:
-        checked_forward(url, "shop", receives=receives)
+        check_forward(url, "shop", receives=receives)
     assert "hidden" not in str(raised.value)
 
 
-def test_a_url_stays_as_it_is_and_none_needs_nothing():
-    assert checked_forward(URL, "shop", receives=True) == URL
-    assert checked_forward("", "shop", receives=False) == ""
+def test_a_system_keeps_where_it_sends_on_to(tmp_path, nothing_registered):
+    web = [Command(service="web", argv=("true",))]
+    system = commands_system("shop", web, directory=tmp_path, otlp=True, forward=URL)
+    assert system.deploy(Commands).forward == URL
+    with pytest.raises(ScenarioError, match="otlp=, or put in agents="):
+        commands_system("shop", web, directory=tmp_path, forward=URL)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Who is well: those whose first bytes are a good answer of their kind, all asked at once; silence costs one timeout."""
+"""Those are well whose first bytes are a good answer of their kind; all are asked at once."""
 
 from __future__ import annotations
 

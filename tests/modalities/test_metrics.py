@@ -86,6 +86,17 @@ def test_every_tick_has_the_services_own_figures_and_what_its_processes_use(depl
     assert collector.readers[0].unanswered == 0
 
 
+def test_figures_that_nobody_knows_are_not_there(deployment, collect):
+    """A cluster tells CPU and memory of a pod; of its disk and threads it says nothing, which is not 0."""
+    deployment.add("text-service")
+    known = deployment.stats("text-service")
+    deployment.figures["text-service"] = dataclasses.replace(known, is_partial=True)
+    collector = collect()
+    assert values(collector, "text-service", "container_cpu_usage_seconds_total")
+    assert values(collector, "text-service", "container_threads") == []
+    assert values(collector, "text-service", "container_fs_reads_bytes_total") == []
+
+
 def test_a_service_that_refuses_is_down_at_every_tick(deployment, pages, collect):
     pages.pages["/metrics"] = PAGE
     deployment.add("text-service", metrics_url=pages.url + "/metrics")

@@ -1,4 +1,4 @@
-"""Whatever happens to an owner, nothing of it stays; and nothing else is touched."""
+"""Whatever happens to an owner, nothing of it is left, and nothing else is touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids, times and JSON of strangers come out exact, or not at all."""
+"""Ids, times and JSON of foreign telemetry are read exactly, or not at all."""
 
 from __future__ import annotations
 

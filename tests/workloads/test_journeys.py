@@ -1,4 +1,4 @@
-"""What a journey can rely on: its cookies, its own steps, other public services, and that it can trip over nothing."""
+"""What a journey can rely on: its cookies, its own steps, other public services, and that no failure raises."""
 
 from __future__ import annotations
 

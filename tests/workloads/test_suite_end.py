@@ -1,4 +1,4 @@
-"""A test suite as workload when things go wrong: what is recorded then, and that nothing holds up its end."""
+"""A test suite as workload when things go wrong: what is recorded then, and that it always ends in time."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def find(material: Material) -> Iterator[Finding]:
     if withheld:
         yield note(
             f"{', '.join(sorted(withheld))}: a label as a column; readers of Evidence and of load_dataset(blind=True) "
-            "don't get it, who reads files does"
+            "don't get it, readers of the files do"
         )
 
 

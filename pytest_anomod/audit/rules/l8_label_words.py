@@ -40,7 +40,7 @@ def find(material: Material) -> Iterator[Finding]:
     if withheld:
         yield note(
             f"{', '.join(sorted(withheld))} have words of the label; readers of Evidence and of "
-            "load_dataset(blind=True) don't get them, who reads files does"
+            "load_dataset(blind=True) don't get them, readers of the files do"
         )
 
 

@@ -174,7 +174,7 @@ class Proxy:
 async def _converse(
     asks: Coroutine[Any, Any, None], forth: asyncio.StreamWriter, answers: Coroutine[Any, Any, None]
 ) -> None:
-    """Both ways until the answers end; who has asked all that there is to ask may still wait for them."""
+    """Both ways until the answers end; a client that has sent all its requests may still wait for answers."""
     asking, answering = asyncio.ensure_future(asks), asyncio.ensure_future(answers)
     try:
         await asyncio.wait((asking, answering), return_when=asyncio.FIRST_COMPLETED)

@@ -115,7 +115,7 @@ class ChaosMeshInjector:
         return {"resource": f"{kept['kind']} {kept['name']}", "spec": body["spec"], "said": said}
 
     def active(self, fault: Fault, deployment: Deployment, target: str) -> Observation:
-        """What the probe sees of the world now; the resource is not asked."""
+        """What the probe sees now; the resource's status is not used."""
         if fault.level is Level.NORMAL:
             return fault.active(deployment, target)
         return probes.seen(fault, View.of(deployment, target))

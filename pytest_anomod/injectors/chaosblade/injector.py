@@ -84,7 +84,7 @@ class ChaosBladeInjector:
         return done
 
     def active(self, fault: Fault, deployment: Deployment, target: str) -> Observation:
-        """What the fault's probe sees of the world now; blade is not asked."""
+        """What the fault's probe sees now; blade is not asked."""
         return fault.active(deployment, target)
 
     def recover(self, fault: Fault, deployment: Deployment, target: str) -> None:

@@ -47,7 +47,7 @@ class NativeInjector:
         return dict(fault.inject(deployment, target))
 
     def active(self, fault: Fault, deployment: Deployment, target: str) -> Observation:
-        """What the fault's probe sees of the world now."""
+        """What the fault's probe sees now."""
         return fault.active(deployment, target)
 
     def recover(self, fault: Fault, deployment: Deployment, target: str) -> None:

@@ -114,12 +114,9 @@ def make_plan(
         service = services[command.service]
         seen = public | {service.name: inner[service.name]}  # its own port is the one that it listens on
         otlp_env = _otlp(receiver) if receiver is not None and commands.otlp else {}
+        given = _environment(command, seen, directory, tag, otlp_env)
         of_agents = functools.partial(_of_agents, service.name, rows_of_agents.get(service.name), receiver)
-        argv, environment = _with_agents(
-            [_filled(word, seen) for word in command.argv],
-            _environment(command, seen, directory, tag, otlp_env),
-            of_agents,
-        )
+        argv, environment = _with_agents([_filled(word, seen) for word in command.argv], given, of_agents)
         rows.append(
             {
                 "name": service.name,

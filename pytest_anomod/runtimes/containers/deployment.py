@@ -88,7 +88,7 @@ class ContainersDeployment(abc.ABC):
         """Ids of the containers of each service, in a fixed order."""
 
     def is_ours(self, seen: Seen) -> bool:
-        """Whether a container is one of this deployment: no stranger is to be limited."""
+        """Whether a container belongs to this deployment: no other may be limited."""
         return any(seen.id == one for ids in self.find().values() for one in ids)
 
     @property

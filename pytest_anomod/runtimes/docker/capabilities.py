@@ -198,7 +198,7 @@ def _pid_of_exec(api: Any, exec_id: str) -> int:
 
 
 def _is_inside(pid: int, mounted: Path) -> bool:
-    """Whether a process lives in a container that has this directory of ours: no stranger is to be limited."""
+    """Whether a process runs in a container that has this directory of ours: no other may be limited."""
     with contextlib.suppress(OSError):
         apart = os.readlink(f"/proc/{pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt")
         return apart and os.path.samestat(os.stat(f"/proc/{pid}/root{mounted}"), mounted.stat())

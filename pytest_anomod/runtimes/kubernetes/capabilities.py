@@ -20,6 +20,7 @@ from pytest_anomod.model.capability import (
     PeerPolicy,
     Pods,
     PodsOf,
+    ProcessMemory,
     Programs,
     Resolver,
     StoreLogin,
@@ -187,6 +188,25 @@ class PodResolver(ReplicaResolver):
                     raise
 
 
+class PodMemory(OfReplica):
+    """Memory of the processes in a pod, as its first process sees and limits it."""
+
+    deployment: KubernetesDeployment
+
+    def server(self) -> int | None:
+        instance = instance_of(self.deployment, self.service)
+        return int(self._asked()["server"]) if instance.state == "running" else None
+
+    def processes(self) -> dict[int, tuple[int, int | None]]:
+        return {int(pid): (size, limit) for pid, (size, limit) in self._asked()["processes"].items()}
+
+    def limit(self, pids: Collection[int], limit_bytes: int | None) -> None:
+        self.deployment.ask(self.service, "limit_memory", pids=list(pids), bytes=limit_bytes)
+
+    def _asked(self) -> Any:
+        return self.deployment.ask(self.service, "memory")
+
+
 class PodsOfService(OfReplica):
     """Where the pods are, for what chooses them by labels."""
 
@@ -217,4 +237,5 @@ OF_PODS: Mapping[type, Callable[[Any, str], Any]] = {
     Pods: PodsOfService,
     ControlGroup: groups.of_pod,
     PeerPolicy: policies.PodPolicy,
+    ProcessMemory: PodMemory,
 }

@@ -28,7 +28,7 @@ def examine() -> tuple[str, bool]:
     if missing:
         lines.append(f"not allowed in namespace {namespace!r}: {', '.join(missing)}")
     for what, denied in rights.left_out(place, namespace).items():
-        lines.append(f"not allowed, so there is no such thing: {what}: {', '.join(denied)}")
+        lines.append(f"without these rights there are none: {what} ({', '.join(denied)})")
     if not own and not place["namespace"]:
         lines.append(
             f"not allowed: to make namespaces; set {cluster.NAMESPACE} to one that is there, and bind this Role in it"

@@ -42,9 +42,7 @@ class OthersBoot:
         """Apply, find each service's pods and address, wait until all are well, write down what is where."""
         sink = {}
         if self.asked.otlp:
-            self.receiver, self.sink, sink[telemetry.SINK] = telemetry.bring_up(
-                self.deployment, self.asked.forward
-            )
+            self.receiver, self.sink, sink[telemetry.SINK] = telemetry.bring_up(self.deployment, self.asked.forward)
         if self.asked.paths:
             self._apply()
         for service in self.system.services:

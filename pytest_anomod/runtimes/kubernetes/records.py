@@ -15,6 +15,8 @@ from typing import Any
 from pytest_anomod.model import clock
 from pytest_anomod.model.source import LogFile
 
+OURS = ("Resize",)
+"""How reasons begin of events that only a fault of ours causes (groups.py): they would tell of it by its name."""
 LATE_NS = 3 * clock.NS_PER_S
 """An event that is heard of later than that happened while nobody listened, and has its own time."""
 
@@ -39,8 +41,11 @@ class Records:
         message = f"container {status['name']} was started again after it ended: {why}"
         self._write(service, pod, "Warning", "Restarted", message, clock.now_ns())
 
-    def event(self, event: Mapping[str, Any], *, old: bool = False) -> None:
-        """One event of a pod, unless it was told; `old` ones, from before anybody listened, are only remembered."""
+    def event(self, event: Mapping[str, Any], *, old: bool = False) -> str:
+        """Take one event of a pod; its service, or "" for one that is not told.
+
+        Those are events that were told before, of others' pods, and `old` ones, from before anybody listened.
+        """
         pod = event["involvedObject"].get("name", "")
         count = int(event.get("count") or (event.get("series") or {}).get("count") or 1)
         uid = event["metadata"]["uid"]
@@ -48,13 +53,14 @@ class Records:
             known = self._told.get(uid, 0)
             self._told[uid] = max(count, known)
         service = self._pods.get(pod)
-        if old or count <= known or service is None:
-            return
+        if old or count <= known or service is None or str(event.get("reason", "")).startswith(OURS):
+            return ""
         happened = next((event[key] for key in ("lastTimestamp", "eventTime", "firstTimestamp") if event.get(key)), "")
         now_ns = clock.now_ns()
         happened_ns = clock.iso_to_ns(happened) if happened else now_ns
         at_ns = happened_ns if now_ns - happened_ns > LATE_NS else now_ns
         self._write(service, pod, event.get("type", "Normal"), event.get("reason", ""), event.get("message", ""), at_ns)
+        return service
 
     def _write(self, service: str, pod: str, kind: str, reason: str, message: str, at_ns: int) -> None:
         line = {

@@ -106,19 +106,21 @@ class Watcher:
     def _ping_forever(self) -> None:
         api = Api(self.api.place, answer_s=PING_S)
         while True:
-            self.ping(api)
-            clock.sleep(PING_EVERY_S)
+            clock.sleep(PING_EVERY_S if self.ping(api) else AGAIN_S)
 
-    def ping(self, api: Api) -> None:
-        """Ask whether the API server is there and knows us, and let it be known."""
+    def ping(self, api: Api) -> bool:
+        """Ask whether the API server is there and knows us, let it be known, and tell."""
         asked_ns = clock.now_ns()
         try:
             api.get("/version")
         except (DeploymentError, OSError, ValueError) as error:
             self.away.fails("server", str(error), asked_ns)
+            there = False
         else:
             self.away.over("server")
+            there = True
         self._write()
+        return there
 
     def _hear_forever(self) -> None:
         """Take events, as far as we may read them."""
@@ -128,7 +130,7 @@ class Watcher:
             try:
                 found = self.api.get(path, **query)
                 for event in found["items"]:
-                    self.records.event(event, old=first)
+                    self.hear(event, old=first)
                 first = False
                 version = found["metadata"]["resourceVersion"]
                 for line in _lines(
@@ -138,9 +140,16 @@ class Watcher:
                     if heard["type"] == "ERROR":
                         break
                     if heard["type"] != "DELETED":
-                        self.records.event(heard["object"])
+                        self.hear(heard["object"])
             except (DeploymentError, OSError, ValueError, KeyError, TypeError):
                 clock.sleep(HEAR_AGAIN_S)
+
+    def hear(self, event: Mapping[str, Any], *, old: bool = False) -> None:
+        """Take an event; a node that is lost stays in its pods' way for minutes before they are taken from it."""
+        service = self.records.event(event, old=old)
+        if service and event.get("reason") == "NodeNotReady":
+            pod, message = event["involvedObject"]["name"], event.get("message", "")
+            mishaps.note(self.directory, f"pod {pod!r} of {service!r} is on a node that is not ready: {message}")
 
     def _watch(self, path: str, version: str) -> None:
         query = {"labelSelector": self.selector, "resourceVersion": version, "timeoutSeconds": str(WATCH_S)}

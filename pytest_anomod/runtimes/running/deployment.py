@@ -134,7 +134,7 @@ class RunningDeployment(PlainDeployment):
         return super().answers(service, timeout_s)
 
     def forget_instances(self) -> None:
-        """Have the next one who asks see what is now."""
+        """Read the instances again the next time."""
         super().forget_instances()
         if self.containers:
             self.containers.forget()

@@ -16,7 +16,7 @@ from pytest_anomod.model.source import OtlpInbox
 from pytest_anomod.runtimes.commands.runtime import CommandsRuntime
 from pytest_anomod.sources.otlp.receiver import OtlpReceiver, receiver_in
 
-SPAN = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": "x", "startTimeUnixNano": 1}
+SPAN = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "startTimeUnixNano": 1}
 
 
 def send(url):

@@ -1,4 +1,4 @@
-"""kill -9 of the owner of a compose system while faults are in: soon nothing of it is left, and strangers go on."""
+"""kill -9 of the owner of a compose system while faults are in: nothing is left, other projects are not touched."""
 
 from __future__ import annotations
 
@@ -28,12 +28,20 @@ TOGETHER = {
         ["pause_service", {}, "middle"],
         ["kill_service", {}, "back"],
     ],
-    "network": [
+    "network and limits": [
         ["network_loss", {"percent": 50}, "back"],
         ["network_delay", {"delay_ms": 80}, "front"],
         ["dns_failure", {"peers": ["back"]}, "middle"],
+        ["http_delay", {"delay_ms": 200}, "middle"],
+        ["memory_pressure", {}, "front"],
+        ["disk_throttle", {}, "back"],
     ],
-    "requests and order": [["http_abort", {"percent": 70, "method": "GET"}, "middle"], ["stop_service", {}, "back"]],
+    "requests and order": [
+        ["http_abort", {"percent": 70, "method": "GET"}, "middle"],
+        ["network_partition", {"peers": ["middle"]}, "front"],
+        ["network_bandwidth", {"rate_kbit": 128}, "front"],
+        ["stop_service", {}, "back"],
+    ],
 }
 
 
@@ -41,9 +49,11 @@ TOGETHER = {
 def strangers(engine, tiny):
     """A project of somebody else's of the same image and service names; it must be as it was."""
     file = tiny / "strangers.yaml"
-    file.write_text((tiny / "compose.yaml").read_text().replace('"8080:8000"', '"8000"'))
+    text = (tiny / "compose.yaml").read_text().replace('"8080:8000"', '"8000"')
+    file.write_text(text.replace("build: .", "build: .\n    image: tiny-front"))  # the image that the others name
     words = [*cli.find()[0], "--project-name", "somebody-elses", "--file", str(file), "--progress", "quiet"]
-    subprocess.run([*words, "up", "--detach", "--build"], check=True)
+    subprocess.run([*words, "build"], check=True)
+    subprocess.run([*words, "up", "--detach"], check=True)
     label = "com.docker.compose.project=somebody-elses"
 
     def look():

@@ -1,4 +1,4 @@
-"""A system from a compose file: what is up, where it is, what is known of it, and what of it is nobody's business."""
+"""A system from a compose file: what is up, where it is, what is known of it, and which secrets stay private."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A way to the engine that can be cut: what a daemon that dies looks like from here."""
+"""A connection to the engine that can be cut, as when the daemon dies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A system in containers: what is up, what can be done to it, and that it is nobody else's business."""
+"""A system in containers: what is up, what can be done to it, and that it is not reachable from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Containers and bad worlds: leftovers, no engine, no image, no memory, taken names, services that can't start."""
+"""Containers in trouble: leftovers, no engine, no image, no memory, taken names, services that can't start."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from pytest_anomod.host import ports
@@ -65,6 +66,23 @@ def test_programs_run_beside_it_and_end_when_told(container):
         asked("run", name="load", source=source, argv=[], deadline_s=60)
     asked("end", name="load")
     assert asked("running") == {}
+
+
+def test_memory_of_its_program_is_told_and_limited(container):
+    """Of the program, not of what runs beside it; one that is gone is no error."""
+    process, asked = container
+    asked("run", name="load", source="import time\ntime.sleep(60)", argv=[], deadline_s=60)
+    told = asked("memory")
+    (child,) = (one.pid for one in psutil.Process(process.pid).children() if one.cmdline()[-1] == PROGRAM)
+    assert told["server"] == child
+    assert list(told["processes"]) == [str(child)]
+    size, limit = told["processes"][str(child)]
+    assert size > 1_000_000
+    assert limit is None
+    asked("limit_memory", pids=[child, 2**22 - 1], bytes=1 << 30)
+    assert asked("memory")["processes"][str(child)][1] == 1 << 30 == psutil.Process(child).rlimit(psutil.RLIMIT_DATA)[0]
+    asked("limit_memory", pids=[child], bytes=None)
+    assert asked("memory")["processes"][str(child)][1] is None
 
 
 def test_it_takes_no_order_without_the_token_and_no_path_outside(container):

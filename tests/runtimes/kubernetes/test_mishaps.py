@@ -113,3 +113,18 @@ def test_what_was_away_still_counts_to_the_end_of_the_case(deployment, now):
     deployment.sees("gone", 1_000 * S)
     assert deployment.mishaps(900 * S, 1_005 * S) == ()
     assert len(mishaps.between(deployment.directory, 900 * S, 1_009 * S)) == 1
+
+
+def test_a_node_that_is_lost_spoils_the_case(deployment, watcher, now):
+    """Long before its pods are taken from it; what was before anybody listened is of another case."""
+    watcher.pods = {"a": pod(phase="Running")}
+    watcher._look()
+    event = {
+        "metadata": {"uid": "e"}, "involvedObject": {"name": "cart-a"}, "reason": "NodeNotReady",
+        "message": "Node is not ready",
+    }  # fmt: skip
+    watcher.hear({**event, "metadata": {"uid": "before"}}, old=True)
+    watcher.hear(event)
+    watcher.hear(event)
+    (line,) = deployment.mishaps(990 * S, 1_010 * S)
+    assert line == "pod 'cart-a' of 'cart' is on a node that is not ready: Node is not ready"

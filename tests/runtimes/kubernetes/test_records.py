@@ -20,9 +20,9 @@ def records(tmp_path):
     return made
 
 
-def event(uid="e", *, pod="cart-a", count=1, at="", kind="Warning"):
+def event(uid="e", *, pod="cart-a", count=1, at="", kind="Warning", reason="Unhealthy"):
     return {
-        "metadata": {"uid": uid}, "involvedObject": {"name": pod}, "count": count, "type": kind, "reason": "Unhealthy",
+        "metadata": {"uid": uid}, "involvedObject": {"name": pod}, "count": count, "type": kind, "reason": reason,
         "message": "Readiness probe failed", "lastTimestamp": at or clock.ns_to_iso(clock.now_ns())[:19] + "Z",
     }  # fmt: skip
 
@@ -50,9 +50,16 @@ def test_one_that_nobody_heard_has_its_own_time(records, tmp_path):
 
 
 def test_an_event_is_told_as_often_as_it_happened_and_no_oftener(records, tmp_path):
-    """What was before, what was told, and what is of others' pods is left out."""
+    """What was before, what was told, what is of others' pods, and what tells of a fault by its name is left out."""
     records.event(event("old"), old=True)
-    for one in (event("old"), event("e"), event("e"), event("e", count=2), event("other", pod="web-a")):
+    for one in (
+        event("old"),
+        event("e"),
+        event("e"),
+        event("e", count=2),
+        event("other", pod="web-a"),
+        event("r", reason="ResizeCompleted"),
+    ):
         records.event(one)
     assert len(rows(tmp_path)) == 2
 

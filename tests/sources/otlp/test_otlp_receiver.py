@@ -20,8 +20,8 @@ from sources.reading import records
 from pytest_anomod.model import clock
 from pytest_anomod.model.clock import wait_until
 from pytest_anomod.model.errors import CaptureError
-from pytest_anomod.sources.otlp import inbox as inboxes
 from pytest_anomod.sources.otlp import forward as forwarding
+from pytest_anomod.sources.otlp import inbox as inboxes
 from pytest_anomod.sources.otlp.receiver import NOT_FORWARDED, OtlpReceiver
 from pytest_anomod.sources.read import TRACE_FIELDS
 

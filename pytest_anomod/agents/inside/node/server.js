@@ -26,8 +26,9 @@ function serve(directory, name, answer) {
     });
   });
   fs.rmSync(place, { force: true }); // of a process with this pid before a restart
-  server.on("error", (error) => process.stderr.write(`anomod: no agent: ${error.message}\n`));
-  server.listen(place, () => fs.chmodSync(place, 0o666)); // whoever sees the directory may speak to it
+  const say = (error) => error && process.stderr.write(`anomod: no agent: ${error.message}\n`);
+  server.on("error", say);
+  server.listen(place, () => fs.chmod(place, 0o666, say)); // whoever sees the directory may speak to it
   server.unref();
 }
 

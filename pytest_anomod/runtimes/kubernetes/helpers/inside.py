@@ -10,6 +10,7 @@ what has a function `do_NAME` of Inside.
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -115,6 +116,24 @@ class Inside:
                     break
         return found
 
+    def do_memory(self, question):
+        """The program's pid, and of it and all below it private bytes and soft limit of them (None: there is none)."""
+        found = {}
+        for pid in self._tree():
+            rows = dict(line.split(":", 1) for line in _read(f"/proc/{pid}/status").splitlines() if ":" in line)
+            with contextlib.suppress(OSError, KeyError):  # it is gone
+                soft, _ = resource.prlimit(pid, resource.RLIMIT_DATA)
+                found[pid] = [int(rows["VmData"].split()[0]) << 10, None if soft == resource.RLIM_INFINITY else soft]
+        return {"server": self.main, "processes": found}
+
+    def do_limit_memory(self, question):
+        """Set the soft limit of processes; those that are gone are left out."""
+        wanted = resource.RLIM_INFINITY if question["bytes"] is None else question["bytes"]
+        for pid in question["pids"]:
+            with contextlib.suppress(ProcessLookupError):
+                _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
+                resource.prlimit(pid, resource.RLIMIT_DATA, (wanted, hard))
+
     def do_reaches(self, question):
         """Those of the addresses ([name, host, port] each) to which a connection can be made from here."""
         tried = {}
@@ -208,6 +227,14 @@ class Inside:
         self.reap()
         pid = self.programs.get(name)
         return pid is not None and pid not in self.ended
+
+    def _tree(self):
+        parents = {pid: int(fields[1]) for pid in _pids() if (fields := _fields(pid))}
+        found, added = set(), {self.main} & parents.keys()
+        while added:
+            found |= added
+            added = {pid for pid, parent in parents.items() if parent in found} - found
+        return found
 
     def _path(self, name):
         path = os.path.realpath(os.path.join(self.directory, name))
