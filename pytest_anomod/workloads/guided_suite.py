@@ -95,7 +95,8 @@ def _call(step: Step) -> str:
     parts = []
     for index, part in enumerate(step.path.split("/")):
         source = _taken(step, ("path", index))
-        parts.append(repr(part) if source is None else f"requests.utils.quote(str({_source(source, unquote(part))}), safe='')")
+        taken = "" if source is None else _source(source, unquote(part))
+        parts.append(f"requests.utils.quote(str({taken}), safe='')" if taken else repr(part))
     fixed = all(_taken(step, ("path", index)) is None for index in range(len(parts)))
     path = repr(step.path) if fixed else f"'/'.join([{', '.join(parts)}])"
     words = [repr(step.method), path]

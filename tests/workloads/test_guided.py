@@ -15,6 +15,7 @@ from shop_entry import DOCUMENT, FRESH, open_shop
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.workloads.guided import Answer, Explorer, chain, envelope_status
 from pytest_anomod.workloads.guided_ask import Sender
+from pytest_anomod.workloads.guided_drafts import Drafts
 from pytest_anomod.workloads.guided_lines import Ground, Meter
 from pytest_anomod.workloads.guided_seeds import recorded_steps
 from pytest_anomod.workloads.guided_suite import write_suite
@@ -316,6 +317,20 @@ def test_a_login_says_who_one_is_and_not_the_token():
     account = Operation("POST", "/orders", {("body", "accountId"): {"type": "string"}}, frozenset(), "json")
     assert [one.value for _, one in values.fitting(account, ("body", "accountId"))] == ["u-7"]
     assert values.version == 2
+
+
+def test_a_trip_is_looked_at_with_its_route_and_from_is_where_that_starts():
+    values = Values()
+    values.learn(0, "/routes", [{"id": "route-9", "startStation": "nanjing", "endStation": "shanghai"}])
+    values.learn(1, "/trips", [{"id": "trip-1", "tripId": {"type": "G", "number": "9"}, "routeId": "route-9"}])
+    names = ("tripId", "from", "to", "date")
+    places = {("body", name): {"type": "string"} for name in names}
+    booking = Operation("POST", "/booking", places, frozenset(), "json")
+    drafts = Drafts(values, Random(1))
+    rows = [drafts.row_for(booking) for _ in range(40)]
+    found = {tuple(row[place].value for place in places if place in row) for row in rows if len(row) == 3}
+    assert ("G9", "nanjing", "shanghai") in found
+    assert {one[1:] for one in found} == {("nanjing", "shanghai")}
 
 
 def test_examples_stand_in_descriptions_too():
