@@ -302,17 +302,18 @@ def report(system: str, results: Mapping[str, Result], arguments: argparse.Names
               f" alone, {len(mine - lines[name])} explore's")  # fmt: skip
     everybody = set().union(*lines.values())
     failing = {line for line in set(known) - everybody if line[2] in handlers_of_failures(line[1])}
-    most = max((len(lines[name]) for name in others(results)), default=1)
+    most = max((len(lines[name]) for name in others(results)), default=len(mine))
     reachable = len(known) - len(failing)
     print(f"  covered by anybody: {len(everybody)}; only failing peers and stores reach {len(failing)} more; the other"
-          f" {reachable} are {reachable / most:.2f} times what the best other generator covers")  # fmt: skip
+          f" {reachable} are {reachable / most:.2f} times what the best of the others covers")  # fmt: skip
     tell_left(known, everybody | failing)
     if results["explore"].ways:
         ways = (f"{way} {gained}/{tries}" for way, (gained, tries) in results["explore"].ways.items())
         print(f"  lines gained by way of changing, of tries: {', '.join(ways)}")
     tell_alone(results)
     if "ticket" in system:
-        print(f"  orders in the store that exploring booked: {', '.join(results['explore'].booked) or 'none'}")
+        booked = results["explore"].booked
+        print(f"  orders in the store that exploring booked: {len(booked)}, such as {', '.join(booked[:2]) or 'none'}")
     return min(ratios, default=0.0) >= ENOUGH or reachable / most < ENOUGH
 
 
