@@ -98,6 +98,11 @@ def explore(system: System, deployment: Deployment, arguments: argparse.Namespac
     path = arguments.out / f"test_{system.name}_explored.py"
     tests = write_suite(path, explorer.kept, system=system.name, base="http://localhost:8080", login=login)
     say(f"{tests} requests kept: pytest --anomod-suite {path}")
+    others = arguments.out / f"test_{system.name}_explored_changes.py"
+    tests = write_suite(
+        others, explorer.kept, system=system.name, base="http://localhost:8080", login=login, changes=True
+    )
+    say(f"{tests} that update or delete, which may spoil what others need: {others}")
     return explorer.kept
 
 

@@ -58,9 +58,18 @@ def day(days, form):
 '''
 
 
-def write_suite(path: Path, kept: Sequence[Kept], *, system: str, base: str, login: Mapping[str, str]) -> int:
-    """Write the suite; how many tests it has. Headers of the login stand in it by name alone."""
-    told = [one for one in kept if one.answer.status and one.adds]
+CHANGES = ("PUT", "PATCH", "DELETE")
+
+
+def write_suite(
+    path: Path, kept: Sequence[Kept], *, system: str, base: str, login: Mapping[str, str], changes: bool = False
+) -> int:
+    """Write the suite; how many tests it has. Headers of the login stand in it by name alone.
+
+    With `changes` those that update or delete, without it all others: in one suite, played again and again, the former
+    would spoil what the latter need.
+    """
+    told = [one for one in kept if one.answer.status and one.adds and (one.step.method in CHANGES) == changes]
     placeholders = {name: "Bearer TOKEN" if name.lower() == "authorization" else "login=TOKEN" for name in login}
     title = f"What exploring {system} kept: {len(told)} requests."
     text = _HEAD.format(title=title, base=base, login=json.dumps(placeholders))
