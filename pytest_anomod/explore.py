@@ -83,8 +83,9 @@ def explore(system: System, deployment: Deployment, arguments: argparse.Namespac
     meter.all_lines()  # what playing seeds ran is nobody's: each seed is sent again
     sender = Sender(deployment.entry_url, login)
     explorer = Explorer(
-        known, ask=sender, lines=meter, random=Random(arguments.seed), seeds=seeds, deletions=arguments.deletions
-    )
+        known, ask=sender, lines=meter, random=Random(arguments.seed), seeds=seeds, login=login,
+        deletions=arguments.deletions,
+    )  # fmt: skip
     say(f"{len(known)} operations, {len(seeds)} seeds; at most {arguments.rate:g} requests a second")
     try:
         explorer.run(arguments.seconds, arguments.rate, every=(TELL_EVERY_S, lambda: say(_progress(explorer, meter))))
@@ -92,9 +93,16 @@ def explore(system: System, deployment: Deployment, arguments: argparse.Namespac
         meter.close()
         sender.close()
     say(_progress(explorer, meter))
+    if seeds:
+        say(f"{len(explorer.outcomes - explorer.seeded)} outcomes (operation, status, envelope) that no seed had")
     path = arguments.out / f"test_{system.name}_explored.py"
     tests = write_suite(path, explorer.kept, system=system.name, base="http://localhost:8080", login=login)
     say(f"{tests} requests kept: pytest --anomod-suite {path}")
+    others = arguments.out / f"test_{system.name}_explored_changes.py"
+    tests = write_suite(
+        others, explorer.kept, system=system.name, base="http://localhost:8080", login=login, changes=True
+    )
+    say(f"{tests} that update or delete, which may spoil what others need: {others}")
     return explorer.kept
 
 

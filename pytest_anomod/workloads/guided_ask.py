@@ -27,7 +27,8 @@ class Sender:
     def __call__(self, step: Step) -> Answer:
         """Send one; status 0 when no whole answer came."""
         trace_id = os.urandom(16).hex()
-        headers = {**self._login, "traceparent": f"00-{trace_id}-{os.urandom(8).hex()}-01", "Accept": "*/*"}
+        login = {} if step.anonymous else self._login
+        headers = {**login, "traceparent": f"00-{trace_id}-{os.urandom(8).hex()}-01", "Accept": "*/*"}
         body = None
         if step.kind != NONE:
             headers["Content-Type"] = _TYPES.get(step.kind, "text/plain")

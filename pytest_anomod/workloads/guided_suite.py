@@ -8,11 +8,12 @@ import pprint
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.redact import REDACTED, redact_body
 from pytest_anomod.workloads.guided import Kept, chain
-from pytest_anomod.workloads.script import FORM, JSON, NONE, Day, Step, Taken
+from pytest_anomod.workloads.script import FORM, JSON, NONE, Day, Place, Sent, Step, Taken
 
 _HEAD = '''"""{title}
 
@@ -29,9 +30,10 @@ BASE_URL = os.environ.get("ANOMOD_BASE_URL", "{base}")
 LOGIN = {login}
 
 
-def send(method, path, **options):
-    """Send one request as who is logged in."""
-    return requests.request(method, BASE_URL + path, headers=LOGIN, timeout=30, allow_redirects=False, **options)
+def send(method, path, *, login=True, **options):
+    """Send one request, as who is logged in or as nobody."""
+    headers = LOGIN if login else {{}}
+    return requests.request(method, BASE_URL + path, headers=headers, timeout=30, allow_redirects=False, **options)
 
 
 def at(answer, *keys, otherwise):
@@ -56,9 +58,18 @@ def day(days, form):
 '''
 
 
-def write_suite(path: Path, kept: Sequence[Kept], *, system: str, base: str, login: Mapping[str, str]) -> int:
-    """Write the suite; how many tests it has. Headers of the login stand in it by name alone."""
-    told = [one for one in kept if one.answer.status and one.adds]
+CHANGES = ("PUT", "PATCH", "DELETE")
+
+
+def write_suite(
+    path: Path, kept: Sequence[Kept], *, system: str, base: str, login: Mapping[str, str], changes: bool = False
+) -> int:
+    """Write the suite; how many tests it has. Headers of the login stand in it by name alone.
+
+    With `changes` those that update or delete, without it all others: in one suite, played again and again, the former
+    would spoil what the latter need.
+    """
+    told = [one for one in kept if one.answer.status and one.adds and (one.step.method in CHANGES) == changes]
     placeholders = {name: "Bearer TOKEN" if name.lower() == "authorization" else "login=TOKEN" for name in login}
     title = f"What exploring {system} kept: {len(told)} requests."
     text = _HEAD.format(title=title, base=base, login=json.dumps(placeholders))
@@ -71,7 +82,7 @@ def write_suite(path: Path, kept: Sequence[Kept], *, system: str, base: str, log
 
 
 def _test(kept: Sequence[Kept], one: Kept, names: dict[str, int]) -> str:
-    numbers = chain(kept, one.number)
+    numbers = chain(kept, [one.number])
     name = _name(one.step, names)
     why = f"{one.new_lines} new lines" if one.new_lines else "a new outcome"
     says = f", {one.envelope}" if one.envelope else ""
@@ -92,9 +103,10 @@ def _call(step: Step) -> str:
     """The expression that sends a step."""
     parts = []
     for index, part in enumerate(step.path.split("/")):
-        source = step.taken.get(("path", index))
-        parts.append(repr(part) if source is None else f"requests.utils.quote(str({_source(source, part)}), safe='')")
-    fixed = all(("path", index) not in step.taken for index in range(len(parts)))
+        source = _taken(step, ("path", index))
+        taken = "" if source is None else _source(source, unquote(part))
+        parts.append(f"requests.utils.quote(str({taken}), safe='')" if taken else repr(part))
+    fixed = all(_taken(step, ("path", index)) is None for index in range(len(parts)))
     path = repr(step.path) if fixed else f"'/'.join([{', '.join(parts)}])"
     words = [repr(step.method), path]
     if step.query:
@@ -102,6 +114,8 @@ def _call(step: Step) -> str:
     if step.kind != NONE:
         option = {JSON: "json", FORM: "data"}.get(step.kind, "data")
         words.append(f"{option}={_rendered(_clean(step.body), ('body',), step)}")
+    if step.anonymous:
+        words.append("login=False")
     return f"send({', '.join(words)})"
 
 
@@ -116,7 +130,7 @@ def _clean(body: Json) -> Json:
 
 def _rendered(value: Json, place: tuple[str | int, ...], step: Step) -> str:
     """A value as Python, with those taken from answers as expressions."""
-    source = step.taken.get(place)
+    source = _taken(step, place)
     if source is not None:
         return _source(source, value)
     if isinstance(value, Mapping):
@@ -125,6 +139,12 @@ def _rendered(value: Json, place: tuple[str | int, ...], step: Step) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_rendered(one, (*place, index), step) for index, one in enumerate(value)) + "]"
     return pprint.pformat(value, width=10**9)
+
+
+def _taken(step: Step, place: Place) -> Taken | Day | None:
+    """What is put at a place when it is sent; None where the written value stays."""
+    source = step.taken.get(place)
+    return None if isinstance(source, Sent) else source
 
 
 def _source(source: Taken | Day, otherwise: Json) -> str:

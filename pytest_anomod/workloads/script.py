@@ -42,6 +42,17 @@ class Taken:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Sent:
+    """A value that an earlier step of the same journey sent: what is written here stays, but is only true after it."""
+
+    step: int
+
+    def of(self, answers: Mapping[int, Json]) -> Json:
+        """None: no answer has the value."""
+        return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Day:
     """A day counted from today, in a form of `strftime`: a written date would be over by the next play."""
 
@@ -52,6 +63,9 @@ class Day:
         """The day as text."""
         day = datetime.datetime.fromtimestamp(clock.now_ns() / 1e9, datetime.UTC) + datetime.timedelta(days=self.days)
         return day.strftime(self.form)
+
+
+Source = Taken | Sent | Day
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +84,13 @@ class Step:
     body: Json = None
     kind: str = NONE
     service: str = ""
-    taken: Mapping[Place, Taken | Day] = dataclasses.field(default_factory=dict)
+    anonymous: bool = False
+    """Sent without the login."""
+    taken: Mapping[Place, Source] = dataclasses.field(default_factory=dict)
+
+    def needs(self) -> set[int]:
+        """The numbers of the steps that must come before it."""
+        return {source.step for source in self.taken.values() if not isinstance(source, Day)}
 
     def filled(self, answers: Mapping[int, Json]) -> Step:
         """The step as it is sent after these answers."""
@@ -221,7 +241,9 @@ def _written(step: Step) -> Iterator[tuple[Place, Json]]:
 async def send(client: Client, step: Step, login: Mapping[str, str]) -> Response:
     """Send one step, its values filled in, as who has logged in."""
     own = {name.lower() for name in login}
-    headers = {name: value for name, value in step.headers.items() if name.lower() not in own} | dict(login)
+    headers = {name: value for name, value in step.headers.items() if name.lower() not in own}
+    if not step.anonymous:
+        headers |= login
     form: Any = step.body if step.kind == FORM else None
     if step.kind == TEXT:
         form = text_of(step.body)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import base64
+import dataclasses
 import importlib.util
 import json
 from random import Random
@@ -13,12 +15,14 @@ from shop_entry import DOCUMENT, FRESH, open_shop
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.workloads.guided import Answer, Explorer, chain, envelope_status
 from pytest_anomod.workloads.guided_ask import Sender
+from pytest_anomod.workloads.guided_drafts import Drafts
 from pytest_anomod.workloads.guided_lines import Ground, Meter
 from pytest_anomod.workloads.guided_seeds import recorded_steps
 from pytest_anomod.workloads.guided_suite import write_suite
-from pytest_anomod.workloads.guided_values import Seen, Values, day_for, likeness, words, words_of_route
-from pytest_anomod.workloads.openapi_document import operations
-from pytest_anomod.workloads.script import Day, Step, Taken
+from pytest_anomod.workloads.guided_values import Values
+from pytest_anomod.workloads.guided_words import day_for, given, likeness, words, words_of_route
+from pytest_anomod.workloads.openapi_document import Operation, operations
+from pytest_anomod.workloads.script import Day, Step
 
 LADDER = {
     "openapi": "3.0.3",
@@ -83,7 +87,7 @@ class Ladder:
         """Answer, and remember which lines ran."""
         if step.route in LISTS:
             return Answer(200, LISTS[step.route], "t")
-        wanted = step.body
+        wanted = step.body or {}
         trips = {f"G12{number}": (TOWNS[number], TOWNS[number - 2]) for number in range(6)}
         rungs = [
             str(wanted.get("contactsId", "")).startswith("contact-"),
@@ -119,7 +123,7 @@ def test_a_ladder_of_refusals_is_climbed_to_its_end(seed):
     assert ladder.ground.total == 6
     booked = explorer.kept[-1]
     assert booked.envelope == "status=1"
-    assert {explorer.kept[number].step.route for number in chain(explorer.kept, booked.number)} >= {
+    assert {explorer.kept[number].step.route for number in chain(explorer.kept, [booked.number])} >= {
         "/contacts",
         "/trips",
     }
@@ -138,7 +142,7 @@ def test_what_was_kept_is_a_suite_that_takes_ids_from_the_answers_of_today(tmp_p
         text = path.read_text(encoding="utf-8")
         assert FRESH not in text
         names = [node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
-        assert sum(name.startswith("test_") for name in names) == tests == len(explorer.kept)
+        assert sum(name.startswith("test_") for name in names) == tests == sum(one.adds for one in explorer.kept)
         shop.items = [f"item-{number:04}-later" for number in range(3)]
         monkeypatch.setenv("ANOMOD_BASE_URL", shop.url)
         spec = importlib.util.spec_from_file_location("explored", path)
@@ -164,8 +168,8 @@ class Silent:
 
 def explore_until(explorer: Explorer, done, *, most: int) -> None:
     """Try candidates until something is reached."""
-    for step, how, changed in explorer.candidates():
-        explorer.attempt(step, how, changed)
+    for one in explorer.candidates():
+        explorer.attempt(one)
         if done():
             return
         assert explorer.requests < most
@@ -174,10 +178,11 @@ def explore_until(explorer: Explorer, done, *, most: int) -> None:
 def test_names_say_what_may_be_meant():
     assert words("contactsId") == {"contact", "id"}
     assert words_of_route("/api/v1/contactservice/contacts/{id}") == {"contact"}
-    contact = Seen("c-1", Taken(0, (0, "id")), frozenset({"id"}), frozenset({"contact"}))
-    other = Seen("o-1", Taken(1, (0, "id")), frozenset({"id"}), frozenset({"order"}))
     wanted, around = words("contactsId"), words_of_route("/preserveservice/preserve")
-    assert likeness(wanted, around, contact) > 2 > likeness(wanted, around, other)
+    contact, order = (likeness(wanted, around, words("id"), words(name)) for name in ("contacts", "orders"))
+    assert contact > 2 > order
+    assert likeness(words("from"), around, words("startStation"), around) > 0
+    assert likeness(words("from"), around, words("endStation"), around) < 0
     assert day_for(words("name"), "2013-05-04 07:00:00", Random(1)).form == "%Y-%m-%d %H:%M:%S"
     assert day_for(words("name"), "blue", Random(1)) is None
 
@@ -235,3 +240,115 @@ def test_a_gone_system_gives_no_answer():
     with open_shop() as shop:
         url = shop.url
     assert Sender(url, {})(Step(method="GET", path="/items", route="/items")).status == 0
+
+
+MAKER = {
+    "openapi": "3.0.3",
+    "paths": {
+        "/notes": {"get": {}, "post": {"requestBody": {"content": {"application/json": {"schema": {
+            "type": "object", "properties": {"title": {"type": "string"}}}}}}}},
+        "/archive/{noteId}": {"post": {"parameters": [{"name": "noteId", "in": "path", "schema": {"type": "string"}}]}},
+        "/purge": {"put": {}, "delete": {}},
+    },
+}  # fmt: skip
+
+
+class Notes:
+    """Notes have no ids in the answer that makes them, only in the list; who archives one must take it from there."""
+
+    def __init__(self) -> None:
+        self.ground = Ground()
+        self.notes: list[str] = []
+        self._ran: list[int] = []
+        self.ground.begin("notes", self._snapshot([1]))
+
+    def ask(self, step: Step) -> Answer:
+        """Answer, and remember which lines ran."""
+        if step.route == "/notes":
+            self._ran = [2] if step.method == "GET" else [3]
+            if step.method == "POST":
+                self.notes.append(f"note-{len(self.notes)}")
+                return Answer(201, None, "t")
+            return Answer(200, [{"id": note, "pages": 1} for note in self.notes], "t")
+        known = step.route.startswith("/archive") and step.path.rpartition("/")[2] in self.notes
+        self._ran = [4, 5] if known else [4]
+        return Answer(200 if known else 404, None, "t")
+
+    def after(self, trace_id: str):
+        """Lines of the request before."""
+        ran, self._ran = self._ran, []
+        return self.ground.ran("notes", self._snapshot(ran))
+
+    def _snapshot(self, ran):
+        return {"files": {"notes.py": {"covered": ran, "executable": [1, 2, 3, 4, 5], "functions": {"all": [2, 5]}}}}
+
+
+def test_what_was_made_is_found_in_a_list_that_is_read_again():
+    notes = Notes()
+    explorer = Explorer(operations(MAKER), ask=notes.ask, lines=notes, random=Random(1))
+    explore_until(explorer, lambda: ("notes", "notes.py", 5) in notes.ground.covered, most=100)
+    needed = [explorer.kept[number] for number in chain(explorer.kept, [len(explorer.kept) - 1])]
+    assert [f"{one.step.method} {one.step.route}" for one in needed] == [
+        "POST /notes", "GET /notes", "POST /archive/{noteId}",
+    ]  # fmt: skip
+
+
+def test_what_changes_or_deletes_waits_until_others_had_their_time():
+    asked = []
+
+    def ask(step: Step) -> Answer:
+        asked.append(step.method)
+        return Answer(200, None, "t")
+
+    explorer = Explorer(operations(MAKER), ask=ask, lines=Silent(), random=Random(1), deletions=True)
+    tries = explorer.candidates()
+    for share, new in ((0.0, set()), (0.8, {"PUT"}), (0.9, {"DELETE"})):
+        explorer.share = share
+        before = set(asked)
+        for _ in range(40):
+            explorer.attempt(next(tries))
+        assert set(asked) & {"PUT", "DELETE"} - before == new
+
+
+def test_a_login_says_who_one_is_and_not_the_token():
+    claims = base64.urlsafe_b64encode(json.dumps({"sub": "ann", "id": "u-7", "exp": 99, "roles": ["x"]}).encode())
+    values = Values()
+    values.learn_login({"Authorization": f"Bearer eyJhbGciOiJIUzI1NiJ9.{claims.decode().rstrip('=')}.c2ln"})
+    account = Operation("POST", "/orders", {("body", "accountId"): {"type": "string"}}, frozenset(), "json")
+    assert [one.value for _, one in values.fitting(account, ("body", "accountId"))] == ["u-7"]
+    assert values.version == 2
+
+
+def test_a_trip_is_looked_at_with_its_route_and_from_is_where_that_starts():
+    values = Values()
+    values.learn(0, "/routes", [{"id": "route-9", "startStation": "nanjing", "endStation": "shanghai"}])
+    values.learn(1, "/trips", [{"id": "trip-1", "tripId": {"type": "G", "number": "9"}, "routeId": "route-9"}])
+    names = ("tripId", "from", "to", "date")
+    places = {("body", name): {"type": "string"} for name in names}
+    booking = Operation("POST", "/booking", places, frozenset(), "json")
+    drafts = Drafts(values, Random(1))
+    rows = [drafts.row_for(booking) for _ in range(40)]
+    found = {tuple(row[place].value for place in places if place in row) for row in rows if len(row) == 3}
+    assert ("G9", "nanjing", "shanghai") in found
+    assert {one[1:] for one in found} == {("nanjing", "shanghai")}
+
+
+def test_examples_stand_in_descriptions_too():
+    told = {"type": "string", "description": 'A JSON list of texts, such as ["412"].'}
+    assert given(told) == ['["412"]']
+    assert given({"type": "integer", "description": "A year, e.g. 1999, or later."}) == [1999]
+    assert given({**told, "example": "[]"}) == ["[]"]
+
+
+def test_a_request_of_nobody_has_no_login_here_and_in_the_suite(tmp_path):
+    with open_shop() as shop:
+        sender = Sender(shop.url, {"Authorization": FRESH})
+        step = Step(method="GET", path="/items", route="/items", anonymous=True)
+        sender(step)
+        sender(dataclasses.replace(step, anonymous=False))
+        assert ["authorization" in headers for _, _, headers, _ in shop.requests] == [False, True]
+        sender.close()
+    explorer = Explorer([], ask=lambda step: Answer(401, None, "t"), lines=Silent(), random=Random(1), seeds=[step])
+    explorer.attempt(next(explorer.candidates()))
+    write_suite(tmp_path / "test_it.py", explorer.kept, system="shop", base="http://x:1", login={"Authorization": "x"})
+    assert "send('GET', '/items', login=False)" in (tmp_path / "test_it.py").read_text(encoding="utf-8")
