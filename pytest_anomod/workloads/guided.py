@@ -165,7 +165,7 @@ class Explorer:
 
     def attempt(self, one: Try, *, at_s: float = 0.0) -> Kept | None:
         """Send a request, and keep it if it adds something."""
-        step = one.step
+        step = self.drafts.spared(one.step)
         answer = self._ask(step.filled({number: self.kept[number].answer.document for number in step.needs()}))
         ran = self._lines.after(answer.trace_id)
         new = self._lines.ground.cover(ran)

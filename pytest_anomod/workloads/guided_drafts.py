@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from pytest_anomod.model.fault import Json
+from pytest_anomod.model.redact import is_secret_name
 from pytest_anomod.workloads.guided_values import Row, Seen, Values, meant
 from pytest_anomod.workloads.guided_words import (
     PASSWORD,
@@ -23,7 +24,7 @@ from pytest_anomod.workloads.guided_words import (
     words_of_route,
 )
 from pytest_anomod.workloads.openapi_document import Operation
-from pytest_anomod.workloads.script import Day, Place, Sent, Source, Step
+from pytest_anomod.workloads.script import Day, Place, Sent, Source, Step, leaves, text_of
 
 _SURE, _LIKELY = 0.8, 1.5
 """How well names must agree for the first request of an operation, and for an object's value to be put in a field."""
@@ -187,6 +188,19 @@ class Drafts:
         if seen.source is None or not (isinstance(seen.source, Day) or self._may_take(seen.source.step)):
             return step
         return dataclasses.replace(step, taken={**step.taken, place: seen.source})
+
+    def spared(self, step: Step) -> Step:
+        """A step that can't change the password of who has logged in, nor delete that account: others are named."""
+        places: list[Place] = []
+        if step.method == "DELETE":
+            places = [("path", index) for index in range(len(step.path.split("/")))]
+        keys = [keys for keys, _ in leaves(step.body)] if isinstance(step.body, dict) else []
+        if any(is_secret_name(str(each[-1])) for each in keys):
+            places += [("body", *each) for each in keys]
+        for place in places:
+            if text_of(step.value(place)) in self.values.own:
+                step = self._written(step, place, f"x{self._random.getrandbits(32):08x}")
+        return step
 
     def _with_day(self, step: Step, place: Place, day: Day) -> Step:
         step = self._untaken(step.with_value(place, day.of({})), place)

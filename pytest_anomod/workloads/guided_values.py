@@ -48,6 +48,8 @@ class Values:
 
     def __init__(self) -> None:
         self.version = 0
+        self.own: set[str] = set()
+        """Texts that name who has logged in."""
         self.rows: list[Row] = []
         """Objects by their keys."""
         self.objects: dict[frozenset[str], list[tuple[Taken, Mapping[str, Json]]]] = defaultdict(list)
@@ -99,6 +101,8 @@ class Values:
                 continue
             who = frozenset({"user"})
             for key, value in claims.items() if isinstance(claims, dict) else ():
+                if key in ("sub", "id", "username", "user_id", "email"):
+                    self.own.add(str(value))
                 if isinstance(value, str | int) and key not in ("iat", "exp", "nbf", "jti", "ttl", "timestamp"):
                     self._add(Seen(value, None, words(key) if key != "sub" else words("username"), who, made=True))
 

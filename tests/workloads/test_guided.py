@@ -317,6 +317,10 @@ def test_a_login_says_who_one_is_and_not_the_token():
     account = Operation("POST", "/orders", {("body", "accountId"): {"type": "string"}}, frozenset(), "json")
     assert [one.value for _, one in values.fitting(account, ("body", "accountId"))] == ["u-7"]
     assert values.version == 2
+    body = {"userId": "u-7", "password": "Explored-1a", "name": "bob"}
+    spared = Drafts(values, Random(1)).spared(Step(method="POST", path="/auth", route="/auth", body=body, kind="json"))
+    assert spared.body["userId"] != "u-7"
+    assert spared.body["name"] == "bob"
 
 
 def test_a_trip_is_looked_at_with_its_route_and_from_is_where_that_starts():
