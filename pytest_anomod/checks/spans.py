@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pytest_anomod.checks.tables import Labels, Table, combined, kept, table
@@ -10,6 +11,9 @@ from pytest_anomod.model.verdict import CaseView
 
 if TYPE_CHECKING:
     import numpy as np
+
+_REFUSED = re.compile(r'"http\.(?:response\.)?status_code":\s*"?4\d\d')
+"""OpenTelemetry leaves the status of a SERVER span that was answered with 4xx unset."""
 
 
 def responses(view: CaseView) -> Table:
@@ -24,6 +28,7 @@ def responses(view: CaseView) -> Table:
 def spans(view: CaseView) -> Table:
     """The spans with `ms`, `failed`, `kind`, `peer` and `owner`, `own_ms`, `silent`; of a suite also `asked`.
 
+    `failed` spans have the status ERROR, or are of a server and were answered with a status of 400 to 499.
     `peer` is whom a CLIENT span calls, `owner` who spends its time: the peer of a call, else the service. `own_ms` is
     the time outside the spans below; NaN for failed spans, calls with a span below them, and spans whose children
     overlap in time, so that nothing would be left. `silent` calls have no SERVER span of their peer below them at any
@@ -72,7 +77,7 @@ def _spans(view: CaseView) -> Table:
     rows.put_labels("peer", peer)
     rows.put_labels("owner", Labels(owner, peer.names))
     statuses = rows.labels("status_code")
-    failed = statuses.codes == statuses.code("ERROR")
+    failed = (statuses.codes == statuses.code("ERROR")) | _refused(view, rows, server)
     (own, above), count = ids(view)
     rows.put("failed", failed)
     rows.put("ms", rows["duration_ns"] / 1e6)
@@ -82,6 +87,17 @@ def _spans(view: CaseView) -> Table:
     rows.put("silent", ~np.isin(own * len(peer.names) + peer.codes, answers))
     put_asked(view, rows)
     return rows
+
+
+def _refused(view: CaseView, rows: Table, server: np.ndarray) -> np.ndarray:
+    """Which SERVER spans were answered with 4xx, which users count as failed; a suite asks for such answers."""
+    import numpy as np
+
+    refused = np.zeros(len(rows), dtype=bool)
+    if "attributes" in rows and not view.scenario.workload.closed_loop:
+        texts = rows["attributes"][server]
+        refused[server] = [_REFUSED.search(text or "") is not None for text in texts.tolist()]
+    return refused
 
 
 def put_asked(view: CaseView, rows: Table) -> None:

@@ -10,6 +10,7 @@ from synthetic import make_case
 
 from pytest_anomod.checks.impact import check_impact
 from pytest_anomod.checks.steady import check_steady
+from pytest_anomod.checks.symptom import check_symptom
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.model.verdict import Outcome
 from pytest_anomod.report import figures, samples
@@ -32,6 +33,17 @@ def test_users_who_get_an_error_are_hit(status):
     assert "all requests errors 0.0% of" in found.message
     assert int(figures.failures(view).sum()) == count
     assert f"--- failed: follow {status}" in samples.traces(view, Phase.ANOMALY)
+
+
+@pytest.mark.parametrize(("status", "outcome"), [("200", Outcome.ABSENT), ("404", Outcome.PROVEN)])
+def test_a_gateway_whose_spans_say_that_it_refuses_shows_it(status, outcome):
+    """By the rules of OpenTelemetry such a SERVER span is no error."""
+    view = make_case(31, noise=QUIET, effect=Effect(), target="gateway")
+    rows = view.frames["traces"]
+    its = (rows["phase"] == "anomaly") & (rows["service_name"] == "gateway") & (rows["span_kind"] == "SERVER")
+    attributes = rows["attributes"].mask(its, f'{{"http.response.status_code": {status}}}')
+    frames = {**view.frames, "traces": rows.assign(attributes=attributes)}
+    assert check_symptom(dataclasses.replace(view, frames=frames)).outcome is outcome
 
 
 @pytest.mark.parametrize("status", [404, 500])
