@@ -39,7 +39,7 @@ LINES_TIMEOUT_S = 300.0
 OPTIONS = "JAVA_TOOL_OPTIONS"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 _OURS = INSIDE / "java"
-_INSIDE = ("Act", "Agent", "Faults", "Functions", "Refused")
+_INSIDE = ("Act", "Agent", "Faults", "Functions", "Refused", "Rehearsal")
 _LINES = ("anomod-lines.jar", "jacoco-core.jar", "asm.jar", "asm-tree.jar", "asm-commons.jar")
 _NOT_OWN = (
     "ch.qos", "com.fasterxml", "com.github.benmanes", "com.google", "com.mongodb", "com.mysql", "com.netflix",

@@ -1,5 +1,6 @@
 """A service in Java with our agents and one of its own: lines in each window, faults in its code, a death."""
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from pytest_anomod.agents import cache
 from pytest_anomod.agents.java import LANGUAGE
 from pytest_anomod.agents.language import Place, Reach
+from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.system import Agents
 
@@ -108,6 +110,21 @@ def test_each_window_has_the_lines_that_ran_in_it_and_no_others(service):
     assert lines("swallowed") <= set(whole["executable"])
     assert whole["functions"]["Probe.read"] == [*lines("what.isEmpty()"), *lines("swallowed")]
     assert "Probe.total(int,int)" in whole["functions"]
+
+
+def test_what_the_first_change_costs_is_spent_at_the_start(service):
+    """The same in all services of all cases: the processor time of a service does not tell that it gets a fault."""
+
+    def has_byteman():
+        with contextlib.suppress(FileNotFoundError):  # one that was closed as we looked
+            return any("byteman" in os.readlink(one) for one in Path(f"/proc/{service.process.pid}/fd").iterdir())
+
+    clock.wait_until(
+        has_byteman,
+        timeout_s=30,
+        what="Byteman to be there before any fault is asked for",
+    )
+    assert service.ask("/code/patched") == []
 
 
 RAISED = {"action": "raise", "exception": "RuntimeError", "message": 'it\'s "odd" \\ é\t$1'}

@@ -67,6 +67,15 @@ public final class Agent {
     Files.setPosixFilePermissions(place, PosixFilePermissions.fromString("rw-rw-rw-")); // its directory is private
     var agent = new Agent(instrumentation);
     daemon("socket", () -> agent.accept(server));
+    daemon("rehearsal", agent::rehearse);
+  }
+
+  private synchronized void rehearse() {
+    try {
+      faults().rehearse();
+    } catch (Throwable error) {
+      // a fault that is asked for later will say what is wrong, and that it costs more is all that was lost
+    }
   }
 
   private static void daemon(String name, Runnable work) {
@@ -148,7 +157,7 @@ public final class Agent {
     return "{\"since_unix_nano\":%d,\"at_unix_nano\":%d,\"raw\":{\"exec\":\"%s\"}}".formatted(began, sinceNs, exec);
   }
 
-  /** Byteman is brought in when it is first needed: next to us, where class loaders of applications look at last. */
+  /** Byteman is brought in next to us, where class loaders of applications look at last. */
   private Faults faults() throws Exception {
     if (faults == null) {
       Path library = Path.of(Agent.class.getProtectionDomain().getCodeSource().getLocation().toURI()).getParent();
