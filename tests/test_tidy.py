@@ -39,6 +39,13 @@ def test_every_file_says_first_what_it_is_for():
     assert not silent, f"these files have no docstring: {silent}"
 
 
+def test_files_of_tests_have_names_of_their_own():
+    """Pytest imports two of one name as one module; those of tests/readback are collected alone."""
+    tests = [path.name for path in (ROOT / "tests").rglob("test_*.py") if "readback" not in path.parts]
+    twice = sorted({name for name in tests if tests.count(name) > 1})
+    assert not twice, f"give one of the two another name: {twice}"
+
+
 def test_wall_clock_and_sleep_only_through_the_clock():
     """model/clock.py is the one door, so that time can be faked and searched for."""
     banned = {"time.time", "time.time_ns", "time.sleep", "datetime.now", "dt.datetime.now", "datetime.datetime.now"}
