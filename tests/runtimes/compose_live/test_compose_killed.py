@@ -28,12 +28,20 @@ TOGETHER = {
         ["pause_service", {}, "middle"],
         ["kill_service", {}, "back"],
     ],
-    "network": [
+    "network and limits": [
         ["network_loss", {"percent": 50}, "back"],
         ["network_delay", {"delay_ms": 80}, "front"],
         ["dns_failure", {"peers": ["back"]}, "middle"],
+        ["http_delay", {"delay_ms": 200}, "middle"],
+        ["memory_pressure", {}, "front"],
+        ["disk_throttle", {}, "back"],
     ],
-    "requests and order": [["http_abort", {"percent": 70, "method": "GET"}, "middle"], ["stop_service", {}, "back"]],
+    "requests and order": [
+        ["http_abort", {"percent": 70, "method": "GET"}, "middle"],
+        ["network_partition", {"peers": ["middle"]}, "front"],
+        ["network_bandwidth", {"rate_kbit": 128}, "front"],
+        ["stop_service", {}, "back"],
+    ],
 }
 
 
