@@ -186,6 +186,38 @@ def test_one_function_of_a_file_after_the_other(start):
         assert service.covered() == lines
 
 
+def test_functions_are_changed_before_any_fault(start):
+    """In all services of all cases: what a change costs does not tell who gets a fault."""
+    service = start("text.js")
+    before = service.call("text")
+    assert service.ask("/hello")["absent"] == {}
+    after = service.call("text")
+    assert (before["gives"], after["gives"]) == ("many", "many")
+    assert before["text"] != after["text"]
+    service.patch("text:size", action="return", value="wrong")
+    assert service.call("text") == {"gives": "wrong", "text": after["text"]}
+
+
+def test_functions_that_were_changed_do_and_count_the_same(start):
+    service, calls = start(), ("size", "later", "add", "twice")
+    well = [service.call(name, 9) for name in calls]
+    service.window()
+    assert [service.call(name, 9) for name in calls] == well
+    lines = service.covered()
+    for _ in range(2):
+        service.ask("/hello")
+        service.window()
+        assert [service.call(name, 9) for name in calls] == well
+        assert service.covered() == lines
+    for number, function in enumerate(DEFINED):
+        service.patch(f"shop:{function}", action="raise", exception="RuntimeError", message="injected")
+        assert service.call(calls[number], 9)["message"] == "injected"
+        service.ask("/code/restore", {"function": None})
+        service.window()
+        assert [service.call(name, 9) for name in calls] == well
+        assert service.covered() == lines
+
+
 def test_an_exception_of_the_service_s_own(start):
     service = start()
     service.patch("shop:later", action="raise", exception="Refusal", message="injected")

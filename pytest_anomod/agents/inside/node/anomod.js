@@ -43,8 +43,9 @@ function start(env) {
     return part;
   };
   const answers = {
-    "/hello": () => {
-      if (coverage && sources) learn();
+    "/hello": async () => {
+      if (faults) await faults.prepare();
+      else if (coverage && sources) learn();
       const why = sources ? sources.absent() : "";
       return { language: "node", version: process.versions.node, absent: { ...(why && { coverage: why }), ...absent } };
     },

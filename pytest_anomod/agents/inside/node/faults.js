@@ -11,6 +11,9 @@ const GLOBAL = "$anomod";
 const PATIENCE_MS = 3000; // for calls under way: of all functions of a text, and again of the one alone
 const EVERY_MS = 20;
 const MOST_LINES = 3000; // V8 compares each changed line with each
+const MOST_AT_ONCE = 300; // functions whose text is looked for among all that are alive
+
+const isLarge = ({ text }) => text.split("\n").length > MOST_LINES;
 
 class Faults {
   /** `collect` learns the scripts that there are. */
@@ -35,6 +38,29 @@ class Faults {
     return { file: source.file, function: entry.name, first_line: start.line, last_line: end.line };
   }
 
+  /**
+   * Put hooks into all functions there are, while the service has nothing to do: in all cases alike, so that what it costs
+   * is no mark of the fault. Of functions that ran for long, V8 more often says that it changed them and does not. What
+   * can't be changed now stays as it is, until a fault needs it.
+   */
+  async prepare() {
+    this.collect();
+    const changed = [];
+    for (const source of this.sources.known.values()) {
+      if (source.why || source.inserts.length || isLarge(source)) continue;
+      const all = this.insertsOf(source.functions.filter((each) => !refusal(each)));
+      const close = crowded(source.text, all);
+      try {
+        for (const entry of await this.put(source, all.filter(({ owner }) => !close.has(owner)), true)) changed.push([source, entry]);
+      } catch {
+        continue; // calls of it are under way, say
+      }
+    }
+    const asked = changed.slice(0, MOST_AT_ONCE);
+    const made = asked.length ? this.made(asked) : [];
+    asked.forEach(([, entry], at) => made[at] && this.seen.add(entry));
+  }
+
   async patch({ function: name, ...wanted }) {
     const { source, entry } = this.find(name);
     if (!["raise", "return", "delay"].includes(wanted.action)) {
@@ -44,7 +70,9 @@ class Faults {
     if (why) throw new Error(`${name}: ${why}`);
     if (wanted.action === "raise") wanted.prototype = this.errorClass(wanted.exception, source).prototype;
     if (!this.of.has(entry)) await this.change(source, entry);
-    if (!this.seen.has(entry)) this.verify(source, entry);
+    if (!this.seen.has(entry) && !this.made([[source, entry]])[0]) {
+      throw new Error(`V8 took the change of ${entry.name} and did not make it: start the service anew`);
+    }
     this.seen.add(entry);
     this.on.set(name, this.of.get(entry));
     this.of.get(entry).wanted = wanted;
@@ -84,21 +112,25 @@ class Faults {
 
   /** Put hooks into a function; with the second one of a source into all others too, if their calls end in time. */
   async change(source, entry) {
-    const isLarge = source.text.split("\n").length > MOST_LINES;
     const rest = source.functions.filter((each) => !this.of.has(each) && !refusal(each));
-    const all = this.insertsOf(source.inserts.length && !isLarge ? rest : []);
+    const all = this.insertsOf(source.inserts.length && !isLarge(source) ? rest : []);
     const close = crowded(source.text, all);
     const most = all.filter(({ owner }) => owner === entry || !close.has(owner));
-    for (const inserts of [most, this.insertsOf([entry])].filter((each) => each.length)) {
-      const owners = new Set(inserts.map(({ owner }) => owner));
-      for (const owner of owners) this.hooks[this.idOf(owner)] ||= new Hook(owner.node.async);
-      if (!(await this.edit(source, [...source.inserts, ...inserts], owners.size === 1))) continue;
-      for (const owner of owners) {
-        this.of.set(owner, this.hooks[this.idOf(owner)]);
-        source.made.set(owner.node.end, source.inserts);
-      }
-      return;
+    for (const inserts of [most, this.insertsOf([entry])]) {
+      if ((await this.put(source, inserts, inserts.every(({ owner }) => owner === entry))).length) return;
     }
+  }
+
+  /** Put hooks where these inserts have them; the functions, none of them if their calls did not end in time. */
+  async put(source, inserts, isLast) {
+    const owners = [...new Set(inserts.map(({ owner }) => owner))];
+    for (const owner of owners) this.hooks[this.idOf(owner)] ||= new Hook(owner.node.async);
+    if (!owners.length || !(await this.edit(source, [...source.inserts, ...inserts], isLast))) return [];
+    for (const owner of owners) {
+      this.of.set(owner, this.hooks[this.idOf(owner)]);
+      source.made.set(owner.node.end, source.inserts);
+    }
+    return owners;
   }
 
   /** The words of functions, by where they stand. */
@@ -149,28 +181,30 @@ class Faults {
     }
   }
 
-  /** See that functions alive are made of the new text and none of the old: V8 may say yes and change nothing. */
-  verify(source, { node, outer, name }) {
-    const old = source.text.slice(node.body.start, node.end);
-    const fresh = inserted(source.text, source.inserts, node.body.start, node.end);
-    const longest = node.end - node.start + fresh.length;
-    const [stale, changed] = this.alive(
+  /** Of each [source, function]: whether those alive are of the new text. V8 may say yes and change nothing. */
+  made(asked) {
+    const texts = asked.map(([{ text, inserts }, { node }]) => {
+      return [text.slice(node.body.start, node.end), inserted(text, inserts, node.body.start, node.end)];
+    });
+    const longest = asked.map(([, { node }], at) => node.end - node.start + texts[at][1].length);
+    const counts = this.alive(
       "Function.prototype",
-      `function (old, fresh, longest) {
-        const found = [0, 0];
+      `function (texts, longest) {
+        const [found, most] = [texts.map(() => [0, 0]), Math.max(...longest)];
         for (const each of this) {
           const text = typeof each === "function" ? Function.prototype.toString.call(each) : "";
-          if (text.length > longest) continue;
-          if (text.endsWith(fresh)) found[1]++;
-          else if (text.endsWith(old)) found[0]++;
+          if (text.length > most) continue;
+          texts.forEach(([old, fresh], at) => {
+            if (text.length > longest[at]) return;
+            if (text.endsWith(fresh)) found[at][1]++;
+            else if (text.endsWith(old)) found[at][0]++;
+          });
         }
         return found;
       }`,
-      [old, fresh, longest].map((value) => ({ value })),
+      [{ value: texts }, { value: longest }],
     ).value;
-    if (changed === 0 && (stale > 0 || !outer)) {
-      throw new Error(`V8 took the change of ${name} and did not make it: start the service anew`);
-    }
+    return counts.map(([stale, changed], at) => changed > 0 || (stale === 0 && Boolean(asked[at][1].outer)));
   }
 
   /** A built-in error, or a class of the service's own. RuntimeError, the default in all languages, is Error. */
