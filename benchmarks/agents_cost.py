@@ -27,7 +27,7 @@ from pathlib import Path
 import psutil
 
 from pytest_anomod.agents import cache
-from pytest_anomod.agents.language import INSIDE, Place, language
+from pytest_anomod.agents.language import INSIDE, Asked, Place, Reach, language
 from pytest_anomod.model import clock
 from pytest_anomod.model.system import Agents
 
@@ -134,6 +134,8 @@ def measure(subject: Subject, way: str, warm_s: float, seconds: float, otlp_url:
         try:
             clock.wait_until(lambda: _answers(port), timeout_s=START_LIMIT_S, what=f"an answer of {subject.argv[0]}")
             ready_s = clock.monotonic_s() - began
+            if way != "plain":  # as a case does before its windows: Node changes the service's functions then
+                _agent(subject, Path(run), process.pid).ask("/hello")
             start_cpu_s, start_mb = _used(process.pid)
             client.ask_for(warm_s)
             cpu_s, _ = _used(process.pid)
@@ -148,6 +150,16 @@ def measure(subject: Subject, way: str, warm_s: float, seconds: float, otlp_url:
         ready_s=ready_s, start_cpu_s=start_cpu_s, start_mb=start_mb,
         rps=count / took_s, cpu_ms=(all_cpu_s - cpu_s) / count * 1e3, busy_mb=busy_mb,
     )  # fmt: skip
+
+
+def _agent(subject: Subject, run: Path, pid: int) -> Asked:
+    spoken = language(subject.asked.language)
+    library = cache.ready(spoken)
+    assert library is not None
+    reach = Reach(
+        service=spoken.name, asked=subject.asked, library=library, run=run, pid=lambda: pid, host=lambda: "127.0.0.1"
+    )
+    return spoken.agent(reach)
 
 
 def _agents(subject: Subject, own: Mapping[str, str], run: Path, otlp_url: str) -> dict[str, str]:
