@@ -26,7 +26,7 @@ _SAME = {
     for word in words
 }
 """Words of names that mean the same in most interfaces."""
-_NO_RESOURCE = frozenset({"api", "v", "1", "2", "3", "service", "services", "rest", "wrk"})
+_NO_RESOURCE = frozenset({"api", "v", "1", "2", "3", "service", "services", "rest"})
 _ENDS = frozenset({"start", "end"})
 _SAYS_LITTLE = frozenset({"id", "name", "number", "type", "info", "value", "code", "index"})
 """Words that many fields share that mean different things."""

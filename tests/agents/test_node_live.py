@@ -170,20 +170,27 @@ def test_faults_come_and_go_and_lines_are_counted_on(start, name, function):
     assert {file: entry["covered"] for file, entry in after["files"].items()} == lines
 
 
-def test_one_function_of_a_file_after_the_other(start):
-    service = start()
-    calls = ("size", "later", "add", "twice")
+@pytest.mark.parametrize("asked", [0, 2], ids=["as they come", "changed before"])
+def test_one_function_of_a_file_after_the_other(start, asked):
+    """What functions do and which lines are counted stays the same; `asked` is how often /hello has changed all."""
+    service, calls = start(), ("size", "later", "add", "twice")
     well = [service.call(name, 9) for name in calls]
     service.window()
     assert [service.call(name, 9) for name in calls] == well
     lines = service.covered()
+
+    def is_as_before():
+        service.window()
+        return [service.call(name, 9) for name in calls] == well and service.covered() == lines
+
+    for _ in range(asked):
+        service.ask("/hello")
+        assert is_as_before()
     for number, function in enumerate(DEFINED):
         service.patch(f"shop:{function}", action="raise", exception="RuntimeError", message="injected")
         assert service.call(calls[number], 9)["message"] == "injected"
         service.ask("/code/restore", {"function": None})
-        service.window()
-        assert [service.call(name, 9) for name in calls] == well
-        assert service.covered() == lines
+        assert is_as_before()
 
 
 def test_functions_are_changed_before_any_fault(start):
@@ -196,26 +203,6 @@ def test_functions_are_changed_before_any_fault(start):
     assert before["text"] != after["text"]
     service.patch("text:size", action="return", value="wrong")
     assert service.call("text") == {"gives": "wrong", "text": after["text"]}
-
-
-def test_functions_that_were_changed_do_and_count_the_same(start):
-    service, calls = start(), ("size", "later", "add", "twice")
-    well = [service.call(name, 9) for name in calls]
-    service.window()
-    assert [service.call(name, 9) for name in calls] == well
-    lines = service.covered()
-    for _ in range(2):
-        service.ask("/hello")
-        service.window()
-        assert [service.call(name, 9) for name in calls] == well
-        assert service.covered() == lines
-    for number, function in enumerate(DEFINED):
-        service.patch(f"shop:{function}", action="raise", exception="RuntimeError", message="injected")
-        assert service.call(calls[number], 9)["message"] == "injected"
-        service.ask("/code/restore", {"function": None})
-        service.window()
-        assert [service.call(name, 9) for name in calls] == well
-        assert service.covered() == lines
 
 
 def test_an_exception_of_the_service_s_own(start):
