@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pytest_anomod.model import clock, failure
+from pytest_anomod.model import clock, failure, fast_json
 from pytest_anomod.model.fault import Json
 
 LEAST_RESPONSES = 3
@@ -57,7 +56,7 @@ def is_error(response: Mapping[str, Json]) -> bool:
 def recent_responses(records: Path, since_ns: int) -> Iterator[dict[str, Json]]:
     """Responses that ended at or after `since_ns`, newest first; lines stand in the order in which they ended."""
     for line in _lines_backwards(records):
-        response = json.loads(line)
+        response = fast_json.loads(line)
         if "duration_ns" not in response:
             continue
         if response["time_unix_nano"] + response["duration_ns"] < since_ns:

@@ -7,9 +7,11 @@ from array import array as numbers
 from collections.abc import Sequence
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from pytest_anomod.dataset import files
+from pytest_anomod.model import fast_json
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import Coded, Column
@@ -33,6 +35,7 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 _NUMBERS = {"q": "int64", "i": "int32", "d": "float64"}
 """Types of `array.array` that are a column as they are."""
 
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -87,29 +90,23 @@ def _json_texts(name: str, column: Column, values: Sequence[Json]) -> list[str |
     """Objects as JSON text with sorted keys; text that is an object's JSON already is kept as it is."""
     texts: list[str | None] = []
     checked: set[str] = set()
-    known: dict[str, str] = {}  # by what is printed of an object, which takes a third of the time
     for row, value in enumerate(values):
         try:
             if isinstance(value, str):
-                if value not in checked and not isinstance(json.loads(value), (dict, list)):
+                if value not in checked and not isinstance(fast_json.loads(value), (dict, list)):
                     raise ValueError("not an object")
                 checked.add(value)
                 texts.append(value)
             else:
-                texts.append(None if value is None else _dump(value, known))
+                texts.append(None if value is None else _dump(value))
         except (TypeError, ValueError) as error:
             msg = f"{name}: column {column.name!r}, row {row}: {value!r:.80} is no JSON object ({error})"
             raise DatasetError(msg) from error
     return texts
 
 
-def _dump(value: Json, known: dict[str, str]) -> str:
-    key = repr(value)
-    text = known.get(key)
-    if text is None:
-        try:
-            text = _ENCODER.encode(value)
-        except (TypeError, ValueError):  # it holds values that JSON does not have
-            text = _ENCODER.encode(files.plain(value))
-        known[key] = text
-    return text
+def _dump(value: Json) -> str:
+    try:
+        return orjson.dumps(value, option=_SORTED).decode()
+    except TypeError:  # it holds values that JSON does not have
+        return _ENCODER.encode(files.plain(value))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_anomod.model import fast_json
 from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.model.modality import Column, Columns
 from pytest_anomod.model.runtime import Deployment
@@ -92,7 +92,7 @@ class ResponseCollector:
     def _read(self) -> Iterator[Row]:
         for line in self._tail.lines():
             try:
-                record = json.loads(line)
+                record = fast_json.loads(line)
                 time_unix_nano, service, *rest = (record[field] for field in _RECORDED)
             except (ValueError, KeyError, TypeError):  # torn, or no record of ours
                 self.dropped += 1

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import abc
-import itertools
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+from pytest_anomod.model import fast_json
 from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.model.modality import Columns
 from pytest_anomod.model.quiet import without_collections
@@ -19,7 +18,6 @@ from pytest_anomod.sources._rows import Row, to_columns
 from pytest_anomod.sources._tail import Tail
 from pytest_anomod.sources.collect import Reader
 
-_AT_ONCE = 500
 SETTLE_S = 1.0
 
 File = TypeVar("File", LogFile, SpanFile)
@@ -92,23 +90,12 @@ class FileReader(Reader, abc.ABC, Generic[File]):
 
 
 def records(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
-    """Number and value of each line of JSON; a torn one has None for a value, a blank one is left out.
-
-    Many are parsed in one go, as the parser's own start costs as much as a line.
-    """
-    numbered = ((number, line) for number, line in enumerate(lines) if line.strip())
-    while batch := list(itertools.islice(numbered, _AT_ONCE)):
-        try:
-            values = json.loads(b"[" + b",".join(line for _, line in batch) + b"]")
-        except ValueError:
-            values = ()
-        if len(values) != len(batch):
-            values = [_value(line) for _, line in batch]
-        yield from zip((number for number, _ in batch), values, strict=True)
+    """Number and value of each line of JSON; a torn one has None for a value, a blank one is left out."""
+    return ((number, _value(line)) for number, line in enumerate(lines) if line.strip())
 
 
 def _value(line: bytes) -> Any:
     try:
-        return json.loads(line)
+        return fast_json.loads(line)
     except ValueError:
         return None

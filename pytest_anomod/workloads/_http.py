@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import dataclasses
 import functools
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -30,8 +29,7 @@ class FailedError(Exception):
         self.kind = kind
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A whole answer, its body decoded."""
 
     status: int
@@ -218,7 +216,11 @@ def _parts(scheme: str, netloc: str) -> tuple[str, str, int]:
 
 
 def _host_of(url: str) -> str:
-    scheme, host, port = _place_of(url)[0]
+    return _shown(*_place_of(url)[0])
+
+
+@functools.lru_cache(maxsize=256)
+def _shown(scheme: str, host: str, port: int) -> str:
     shown = f"[{host}]" if ":" in host else host
     return shown if port == (443 if scheme == "https" else 80) else f"{shown}:{port}"
 
@@ -236,7 +238,7 @@ def _decoded(answer: Answer) -> Answer:
 
     for window in (47, -15):  # a header of either kind, or none
         try:
-            return dataclasses.replace(answer, body=zlib.decompress(answer.body, window))
+            return answer._replace(body=zlib.decompress(answer.body, window))
         except zlib.error:
             continue
     raise FailedError("protocol")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import json as jsonlib
 import os
 import re
@@ -174,7 +175,8 @@ class JourneyClient:
         sending = self._sending
         now_s = monotonic_s()
         sending.count(exchange.error_kind or "answered")
-        sending.records.write(exchange.record(self._arrival, sending.clock, now_s, sending.load.body_limit_bytes))
+        limit = sending.load.body_limit_bytes
+        sending.records.later(functools.partial(exchange.record, self._arrival, sending.clock, now_s, limit))
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from random import Random
+from typing import NamedTuple
 
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
@@ -33,8 +34,7 @@ class Load:
     max_in_flight: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One journey that begins `at_s` seconds after the workload does, and draws from `random` alone."""
 
     index: int
