@@ -104,7 +104,8 @@ class Case:
         self.drawn: Any = None
         """What `draw` made of the result."""
         self.waited_s = 0.0
-        """Seconds that this case waited for others on this machine."""
+        """Seconds that this case waited for others on this machine, in all attempts."""
+        self._waited_before_s = 0.0
         self._deploy = deploy
         self._discard = discard
         self._hook = hook
@@ -148,7 +149,7 @@ class Case:
         """One attempt at the scenario, on a healthy system; its directory becomes a case, or says why it is none."""
         from pytest_anomod.dataset.write import CaseWriter
 
-        deployment = self.deployment
+        self._waited_before_s, deployment = self.waited_s, self.deployment
         writer = CaseWriter(self.session.out, self.system.name, self.scenario.name)
         self._hook.pytest_anomod_case_starting(scenario=self.scenario, deployment=deployment)
         made = Provenance(
@@ -271,6 +272,7 @@ class Case:
                 "expects": self.scenario.expects,
                 "dropped": dict(view.dropped),
                 **told,
+                "waited_s": round(self.waited_s - self._waited_before_s, 3),
                 "problems": [*view.problems, *view.kept.get("label problems", ())],
                 "findings": [dataclasses.asdict(finding) for finding in findings],
                 "versions": dict(label.versions),
