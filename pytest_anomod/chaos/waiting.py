@@ -17,7 +17,7 @@ NOW_S = 3.0
 
 
 class Patience:
-    """How long a case may wait, in all its windows together, for a calm machine and for users to be served again."""
+    """How long an attempt may wait, in all windows together, for a calm machine and for users to be served again."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.left_s = seconds
