@@ -6,8 +6,8 @@ DATASET is what one run wrote (--anomod-out). A cell says whether the verdict is
 attempts if there were several, seconds from the first request until the case was written (with those of earlier
 attempts, without boots), and pressure: the share of its busiest window, of any attempt, in which a task waited for a
 core. Below stand the sums of each run; "-" is what an older dataset does not tell. --controls counts the controls of
-all runs together: a finding is an attempt in which a symptom or an impact was found, though nothing was done; its
-interval is the exact one (Clopper and Pearson, 95 %).
+all runs together: a finding is an attempt in which a symptom or an impact was found, though nothing was done, of the
+attempts that came to the window in which it could be; its interval is the exact one (Clopper and Pearson, 95 %).
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from scipy.stats import binomtest
 
 from pytest_anomod.dataset import index, layout, tables
 from pytest_anomod.dataset.read import load_dataset
+from pytest_anomod.dataset.read_case import read_timeline
 from pytest_anomod.model.clock import NS_PER_S
-from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.timeline import Phase, Timeline
 from pytest_anomod.model.verdict import Outcome, Verdict, is_expected
 
 STALLED = "host_cpu_stalled_ratio"
@@ -36,10 +37,11 @@ NOTHING = "-"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """What one complete case tells: its row of the index, its case.json, and its busiest window (None: not known)."""
+    """What one complete case tells: its row of the index, its case.json, its windows, the busiest (None: not known)."""
 
     row: Mapping[str, Any]
     manifest: Mapping[str, Any]
+    timeline: Timeline
     pressure: float | None
 
     @property
@@ -157,8 +159,9 @@ def controls(runs: Sequence[Mapping[str, Played]]) -> Iterator[str]:
             of_system[played.attempts[0].row["system"]].append(played)
     for system, several in sorted(of_system.items()):
         attempts = [one for played in several for one in played.attempts]
-        found = [one for one in attempts if one.found]
-        exact = binomtest(len(found), len(attempts)).proportion_ci(0.95, method="exact")
+        compared = [one for one in attempts if one.timeline.window(Phase.CONTROL)]
+        found = [one for one in compared if one.found]
+        exact = binomtest(len(found), len(compared)).proportion_ci(0.95, method="exact") if compared else None
         first = sum(played.attempts[0].row["verdict"] == Verdict.CONTAMINATED for played in several)
         known = [one.pressure for one in attempts if one.pressure is not None]
         yield _row(
@@ -167,8 +170,8 @@ def controls(runs: Sequence[Mapping[str, Played]]) -> Iterator[str]:
                 str(len(several)),
                 str(sum(played.as_declared for played in several)),
                 str(first),
-                f"{len(found)} of {len(attempts)} attempts ({sum(one.busy for one in found)})",
-                f"{exact.low:.2%} to {exact.high:.2%}",
+                f"{len(found)} of {len(compared)} attempts ({sum(one.busy for one in found)})",
+                f"{exact.low:.2%} to {exact.high:.2%}" if exact else NOTHING,
                 *(f"{np.percentile(known, share):.0%}" if known else NOTHING for share in (50, 95)),
             ]
         )
@@ -176,7 +179,12 @@ def controls(runs: Sequence[Mapping[str, Played]]) -> Iterator[str]:
 
 def _attempt(out: Path, row: Mapping[str, Any]) -> Attempt:
     directory = out / row["path"]
-    return Attempt(row=row, manifest=layout.read_manifest(directory), pressure=_pressure(directory))
+    return Attempt(
+        row=row,
+        manifest=layout.read_manifest(directory),
+        timeline=read_timeline(directory / layout.TIMELINE_FILE),
+        pressure=_pressure(directory),
+    )
 
 
 def _pressure(directory: Path) -> float | None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import dataset_builder as build
 import pytest
 
+from pytest_anomod.model.timeline import Timeline
+
 
 @pytest.fixture(scope="module")
 def runs():
@@ -20,13 +22,15 @@ def runs():
     return module
 
 
-def attempt(runs, verdict, *, level="normal", expects="normal", pressure=None, **outcomes):
+def attempt(runs, verdict, *, level="normal", expects="normal", pressure=None, whole=True, **outcomes):
     """One attempt of ten seconds that waited two, with the outcome of each question that is named."""
+    windows = build.case_timeline(control=level == "normal").windows
     findings = [{"question": name, "outcome": outcome, "message": f"{name}!"} for name, outcome in outcomes.items()]
     times = {"started_unix_nano": 0, "completed_unix_nano": 10 * build.SECOND}
     return runs.Attempt(
         row={"verdict": verdict, "expects": expects, "level": level, "system": "shop"},
         manifest={"findings": findings, "waited_s": 2.0, **times},
+        timeline=Timeline(windows if whole else windows[:1]),
         pressure=pressure,
     )
 
@@ -51,10 +55,11 @@ def test_findings_of_controls_are_counted_over_all_attempts(runs):
     found = attempt(runs, "contaminated", pressure=0.5, symptom="proven", calm="absent")
     several = [runs.Played(name="a", attempts=(found, attempt(runs, "normal", pressure=0.1)))]
     several += [runs.Played(name=str(number), attempts=(attempt(runs, "normal", pressure=0.1),)) for number in range(8)]
+    several[1:2] = [runs.Played(name="0", attempts=(attempt(runs, "contaminated", whole=False), *several[1].attempts))]
     several.append(runs.Played(name="fault", attempts=(attempt(runs, "effective", level="code", symptom="proven"),)))
     (row,) = list(runs.controls([{one.name: one for one in several}]))[2:]
-    # 1 of 10: the exact interval of the tables of Clopper and Pearson
-    assert row == "| shop | 9 | 9 | 1 | 1 of 10 attempts (1) | 0.25% to 44.50% | 10% | 32% |"
+    # an attempt that never came to its window is none of the ten; the interval is that of Clopper and Pearson
+    assert row == "| shop | 9 | 9 | 2 | 1 of 10 attempts (1) | 0.25% to 44.50% | 10% | 32% |"
 
 
 def test_a_dataset_is_read_with_what_broke_off_and_what_was_played_twice(runs, tmp_path):
