@@ -25,7 +25,7 @@ def test_what_is_no_number_to_json_is_read() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"a": 1}}', b"\xff"])
 def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - any of them
+    with pytest.raises(ValueError):
         fast_json.loads(text)
 
 
