@@ -7,7 +7,6 @@ import dataclasses
 import errno
 import hashlib
 import io
-import json
 import math
 import os
 import secrets
@@ -15,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from pytest_anomod.model import fast_json
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json
 
@@ -53,7 +53,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
 def write_json(path: Path, document: Json) -> None:
     """Write a document as JSON, atomically. NaN and infinity, which JSON has no words for, become null."""
     try:
-        text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+        text = fast_json.indented(plain(document))
         data = (text + "\n").encode("utf-8")
     except (TypeError, ValueError) as error:
         msg = f"{path} can't be written: its content is not JSON ({error})"

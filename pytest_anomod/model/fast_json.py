@@ -18,6 +18,14 @@ def loads(text: bytes | str) -> Any:
         return json.loads(text)
 
 
+def indented(value: Any) -> str:
+    """A value as JSON for people to read, two spaces a level; NaN becomes null. TypeError for no JSON value."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    except TypeError:
+        return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+
+
 def dumps(value: Any) -> bytes:
     """A value as compact JSON in UTF-8; half a surrogate pair becomes a question mark. TypeError for no JSON value."""
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.chaos.imported.outcome import entries
+from pytest_anomod.model import fast_json
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.clock import iso_to_ns
 from pytest_anomod.model.journal import Activity, activity_of
@@ -65,7 +66,7 @@ def attach_experiment(config: pytest.Config, result: Mapping[str, Any]) -> None:
     good = all(activity.succeeded for _, activity in found)
     end_ns = max([iso_to_ns(journal.get("end") or journal["start"]), *(activity.end_ns for _, activity in found)])
     logger.stop_step(key, stop=_ms(end_ns), status=Status.PASSED if good else Status.FAILED)
-    text = json.dumps(journal, indent=1, ensure_ascii=False)
+    text = fast_json.indented(journal)
     logger.attach_data(uuid4(), text, name="Journal of the experiment", attachment_type=AttachmentType.JSON)
 
 
@@ -97,7 +98,7 @@ def write_run_files(directory: Path, properties: Mapping[str, str]) -> None:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1), encoding="utf-8")
+    path.write_text(fast_json.indented(value), encoding="utf-8")
 
 
 def _parameters(test: Any, result: CaseResult) -> None:

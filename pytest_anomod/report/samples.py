@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.model import fast_json
 from pytest_anomod.model.clock import ns_to_iso
 from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.redact import redact_json
@@ -22,7 +23,7 @@ TRACES_OF_A_KIND = 2
 def pretty(value: Any) -> str:
     """Indented JSON without secrets; dataclasses as objects."""
     plain = json.loads(json.dumps(value, default=_plain))
-    return json.dumps(redact_json(plain), indent=1, ensure_ascii=False)
+    return fast_json.indented(redact_json(plain))
 
 
 def ranking(view: CaseView) -> list[dict[str, Any]]:
