@@ -112,7 +112,8 @@ def read_run(out: Path) -> dict[str, Played]:
     attempts = {row["case_id"]: _attempt(out, row) for row in load_dataset(out, superseded=True).rows}
     replaced = {one.row["replaces"] for one in attempts.values()}
     found: dict[str, Played] = {}
-    for last in (one for case_id, one in attempts.items() if case_id not in replaced):
+    lasts = [one for case_id, one in attempts.items() if case_id not in replaced]
+    for last in sorted(lasts, key=lambda one: str(one.row["seed"])):
         chain = [last]
         while (before := attempts.get(chain[0].row["replaces"] or "")) is not None:
             chain.insert(0, before)
