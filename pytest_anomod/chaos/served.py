@@ -1,4 +1,8 @@
-"""Whether users are served as in the baseline again, from the record file of a workload that still runs."""
+"""Whether users are served as in the baseline again, from the record file of a workload that still runs.
+
+Latency is not divided by the machine's pace, as the check `healed` does: the spans that tell the pace are read only after
+the workload has ended. The pace never makes an answer slower, so a recovery that ended by this rule has healed by that.
+"""
 
 from __future__ import annotations
 
