@@ -171,8 +171,11 @@ def recover(
     records: str,
     unless_gone: bool = False,
 ) -> dict[str, Json]:
-    """Recover the fault; idempotent. `unless_gone`: do nothing if the fault was seen to be gone in this run."""
-    with runs.rollback(records, names.RECOVER):
+    """Recover the fault; idempotent. `unless_gone`: do nothing if the fault was seen to be gone in this run.
+
+    BusyMachineError when that fails on a machine that is too busy.
+    """
+    with runs.rollback(records, names.RECOVER), unless_busy(f"taking {fault['name']} out of {target}"):
         run = runs.find(records)
         if unless_gone and run is not None and _key(fault, target) in run.gone:
             return {"recovered": ""}
@@ -206,9 +209,7 @@ def gone(
 
         run, failure = runs.find(records), f"{fault['name']} on {target} is not gone"
         patience = run.patience if run is not None else Patience()
-        found = looking.streak(
-            absent, streak_s, looks, every_s, timeout_s, failure, patience, blames_machine=True
-        )
+        found = looking.streak(absent, streak_s, looks, every_s, timeout_s, failure, patience, blames_machine=True)
         if run is not None:
             run.gone.add(_key(fault, target))
         return {"evidence": found["evidence"], "first_gone_unix_nano": found["first_ns"], "looks": found["looks"]}

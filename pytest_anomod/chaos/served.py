@@ -1,7 +1,7 @@
 """Whether users are served as in the baseline again, from the record file of a workload that still runs.
 
-Latency is not divided by the machine's pace, as the check `healed` does: the spans that tell the pace are read only after
-the workload has ended. The pace never makes an answer slower, so a recovery that ended by this rule has healed by that.
+The check `healed` divides latency by the machine's pace. Here it is not divided: the spans that tell the pace are read
+after the workload has ended. The pace never makes an answer slower, so what is settled here has healed there.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ JUDGED_FROM_S = 3.0
 NOW_S = 3.0
 """The last seconds that tell whether the machine is busy now."""
 PRESSED_SHARE = 0.25
-"""Share of a wait in which the machine must have been too busy to be the reason why what was waited for did not come."""
+"""Share of a wait in which the machine must have been too busy to be the reason why it was in vain."""
 
 
 class Patience:

@@ -36,7 +36,7 @@ def check_calm(view: CaseView) -> Finding:
         return _finding(Outcome.ABSENT, f"the machine was too busy: {'; '.join(busy)}", evidence)
     if not evidence["baseline"]:
         return _finding(Outcome.PROVEN, "nobody looked at the machine during this case", evidence)
-    told = [what for what, output in said.items() if output]
+    told = [what for what in said if evidence[what]]
     short = [what for what in told if _length_s(view, played[what]) < LEAST_S]
     unknown = f"too short to tell whether the machine was too busy, which takes {LEAST_S:g} s: {', '.join(short)}"
     if short == told:

@@ -187,3 +187,14 @@ def test_windows_too_short_to_tell_are_said_to_be():
     short = tuple(dataclasses.replace(one, end_ns=one.start_ns + SECOND) for one in journal.played)
     found = check_calm(dataclasses.replace(view, journal=dataclasses.replace(journal, played=short)))
     assert found.outcome is Outcome.NOT_ASKED
+
+
+def test_a_gate_that_fails_on_a_busy_machine_contaminates():
+    view = make_case(effect=Effect(gone=True), target="gateway")
+    failed = Activity(name=names.STEADY, start_ns=1, end_ns=2, succeeded=False, error=TOO_BUSY)
+    planned = tuple(one.name for one in view.journal.played)
+    journal = dataclasses.replace(view.journal, before=(failed,), steady_before=False, played=(), planned=planned)
+    problems = (f"the system was not steady before the method: steady: {TOO_BUSY}", f"never reached: {planned}")
+    verdict, found, _ = judged(dataclasses.replace(view, journal=journal, problems=problems))
+    assert verdict is Verdict.CONTAMINATED
+    assert FIGURES in found["calm"].message
