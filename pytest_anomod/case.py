@@ -71,7 +71,7 @@ class CaseResult:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """How long a case may wait for a calm machine, and how often it is played again when it was contaminated."""
+    """How long an attempt may wait for a calm machine, and how often a contaminated case is played again."""
 
     patience_s: float = 60.0
     attempts: int = 2
@@ -93,7 +93,9 @@ class Case:
         hook: Any,
         allowance: Allowance | None = None,
         draw: Callable[[CaseResult], Any] | None = None,
+        earlier: tuple[str, int] | None = None,
     ) -> None:
+        """`earlier` is the spoiled case of another run that this one is to replace: its case_id and attempt."""
         self.scenario = scenario
         self.system = system
         self.runtime = runtime
@@ -104,11 +106,13 @@ class Case:
         self.drawn: Any = None
         """What `draw` made of the result."""
         self.waited_s = 0.0
-        """Seconds that this case waited for others on this machine."""
+        """Seconds that this case waited for others on this machine, in all attempts."""
+        self._waited_before_s = 0.0
         self._deploy = deploy
         self._discard = discard
         self._hook = hook
         self._draw = draw
+        self._earlier = earlier
         self._begun = False
 
     @cached_property
@@ -148,14 +152,15 @@ class Case:
         """One attempt at the scenario, on a healthy system; its directory becomes a case, or says why it is none."""
         from pytest_anomod.dataset.write import CaseWriter
 
-        deployment = self.deployment
+        self._waited_before_s, deployment = self.waited_s, self.deployment
         writer = CaseWriter(self.session.out, self.system.name, self.scenario.name)
         self._hook.pytest_anomod_case_starting(scenario=self.scenario, deployment=deployment)
+        replaces, attempts = self._earlier or (None, 0)
         made = Provenance(
             runtime=deployment.runtime,
             injector=self.injector.name,
-            attempt=len(before) + 1,
-            replaces=before[-1].view.case_id if before else None,
+            attempt=attempts + len(before) + 1,
+            replaces=before[-1].view.case_id if before else replaces,
         )
         try:
             result = self._play(deployment, writer, made)
@@ -206,7 +211,7 @@ class Case:
         )
         writer.write_json("scenario.json", self.scenario.to_json())
         writer.write_json("experiment.json", experiment)
-        with self._machine(deployment, made), self._collecting(deployment, records) as collecting:
+        with self._machine(deployment), self._collecting(deployment, records) as collecting:
             raw = play(experiment, on_edge=collecting.edge)
             collecting.settle()
         writer.write_json("journal.json", raw)
@@ -271,6 +276,7 @@ class Case:
                 "expects": self.scenario.expects,
                 "dropped": dict(view.dropped),
                 **told,
+                "waited_s": round(self.waited_s - self._waited_before_s, 3),
                 "problems": [*view.problems, *view.kept.get("label problems", ())],
                 "findings": [dataclasses.asdict(finding) for finding in findings],
                 "versions": dict(label.versions),
@@ -288,7 +294,7 @@ class Case:
         )
 
     @contextlib.contextmanager
-    def _machine(self, deployment: Deployment, made: Provenance) -> Iterator[None]:
+    def _machine(self, deployment: Deployment) -> Iterator[None]:
         """Lease the cores that this case needs (a second attempt leases all), while no system is coming up.
 
         A fault that reaches beyond its target's boundary does not run beside another such fault.
@@ -299,7 +305,7 @@ class Case:
         purpose, begin_s = f"{self.scenario.name} ({self.session.worker})", clock.monotonic_s()
         host = host_wide_lock(purpose) if self.scenario.host_wide else contextlib.nullcontext()
         cores = demand(self.system.name)
-        with host, case_lock(purpose), lease(cores, purpose, alone=made.attempt > 1):
+        with host, case_lock(purpose), lease(cores, purpose, alone=self.result is not None):
             before, start_s = _cpu_s(deployment), clock.monotonic_s()
             self.waited_s += start_s - begin_s
             yield

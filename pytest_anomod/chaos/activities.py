@@ -57,6 +57,7 @@ def steady(records: str, window_s: float) -> dict[str, Json]:
         seen = steadiness.look(Path(records), window_s, run.steady if run else None)
         if run is None or run.steady is not None:
             return {**seen, "looks": 1}
+        start_s = clock.monotonic_s()
         deadline, looks = CalmDeadline(2 * window_s, run.patience), 1
         while seen["status"] != "steady" and not deadline.over():
             clock.sleep(window_s / 4)
@@ -65,7 +66,7 @@ def steady(records: str, window_s: float) -> dict[str, Json]:
             run.steady = seen
         else:
             deadline.blame(f"users were not served as they should be after the warm-up: {seen['status']}")
-        return {**seen, "looks": looks}
+        return {**seen, "looks": looks, "waited_s": clock.monotonic_s() - start_s, **deadline.uncounted()}
 
 
 def prepare(
@@ -132,7 +133,7 @@ def seen(
             if why := getattr(carrier, "blind", lambda _: "")(_fault(fault)):
                 return {"not_asked": why}
             raise
-        return {"evidence": found["evidence"], "first_seen_unix_nano": found["first_ns"], "looks": found["looks"]}
+        return _streak(found, "first_seen_unix_nano")
 
 
 def hold(
@@ -212,7 +213,7 @@ def gone(
         found = looking.streak(absent, streak_s, looks, every_s, timeout_s, failure, patience, blames_machine=True)
         if run is not None:
             run.gone.add(_key(fault, target))
-        return {"evidence": found["evidence"], "first_gone_unix_nano": found["first_ns"], "looks": found["looks"]}
+        return _streak(found, "first_gone_unix_nano")
 
 
 def wait_recovery(records: str, recovery_s: float) -> dict[str, Json]:
@@ -238,6 +239,12 @@ def wait_recovery(records: str, recovery_s: float) -> dict[str, Json]:
             "tail": tail.sentence(),
             **_machine_since(start_ns),
         }
+
+
+def _streak(found: Mapping[str, Json], first: str) -> dict[str, Json]:
+    """What a streak of looks found, with the time of its first look by that name."""
+    told = {"evidence": found["evidence"], first: found["first_ns"], "looks": found["looks"]}
+    return told | found["uncounted"]
 
 
 def _machine_since(start_ns: int) -> dict[str, Json]:

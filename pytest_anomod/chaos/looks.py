@@ -31,8 +31,9 @@ def streak(
     """Look until `observe` was active without a break for `streak_s` and at least `looks` looks.
 
     A streak that has begun at the timeout may still be completed; a break after the timeout ends the wait. Time in
-    which the machine is too busy does not count, up to the case's patience. InjectionError when there was no streak in
-    time; with `blames_machine` BusyMachineError if the machine may be the reason.
+    which the machine is too busy does not count, up to the case's patience; `uncounted` says how much, and why.
+    InjectionError when there was no streak in time; with `blames_machine` BusyMachineError if the machine may be the
+    reason.
     """
     deadline = CalmDeadline(timeout_s, patience)
     streak_begin, first_ns, in_streak, total = clock.monotonic_s(), 0, 0, 0
@@ -56,7 +57,12 @@ def streak(
                 streak_begin, first_ns = now, looked["time_unix_nano"]
             in_streak += 1
             if in_streak >= looks and now - streak_begin >= streak_s:
-                return {"evidence": looked["evidence"], "first_ns": first_ns, "looks": total}
+                return {
+                    "evidence": looked["evidence"],
+                    "first_ns": first_ns,
+                    "looks": total,
+                    "uncounted": deadline.uncounted(),
+                }
         clock.sleep(every_s)
 
 

@@ -20,7 +20,7 @@ PRESSED_SHARE = 0.25
 
 
 class Patience:
-    """How long a case may wait, in all its windows together, for a calm machine and for users to be served again."""
+    """How long an attempt may wait, in all windows together, for a calm machine and for users to be served again."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.left_s = seconds
@@ -37,6 +37,7 @@ class CalmDeadline:
     def __init__(self, seconds: float, patience: Patience) -> None:
         self._left_s, self._patience = seconds, patience
         self._begun_s = self._looked_s = clock.monotonic_s()
+        self._start_ns = clock.now_ns()
         self.busy_s = 0.0
         """Time that was not counted."""
         self._pressed_s, self._busy_now, self._figures = 0.0, False, ""
@@ -55,6 +56,10 @@ class CalmDeadline:
         else:
             self._left_s -= passed_s
         return self._left_s <= 0
+
+    def uncounted(self) -> dict[str, Json]:
+        """The time that was not counted, and how busy the machine was since the start; {} if all was counted."""
+        return {"busy_s": self.busy_s, "why": pressure_since(self._start_ns).sentence()} if self.busy_s else {}
 
     def said(self) -> str:
         """The time that was not counted, as the end of a sentence; "" if all was counted."""

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from pytest_anomod.chaos import activities, looks, runs, waiting
+from pytest_anomod.chaos import activities, runs, waiting
+from pytest_anomod.chaos import looks as looking
 from pytest_anomod.chaos.runs import Run
 from pytest_anomod.chaos.waiting import CalmDeadline, Patience, calm_window
 from pytest_anomod.host.pressure import Pressure
@@ -75,6 +76,8 @@ def test_a_deadline_counts_calm_time_only(now, busy_until):
     # the last three seconds tell whether it is busy now, so the end is seen that much later
     assert now.monotonic_s() - begin == pytest.approx(8 + 5 + waiting.NOW_S, abs=0.6)
     assert "8 s more while the machine was too busy" in deadline.said()
+    assert deadline.uncounted()["busy_s"] == pytest.approx(8, abs=0.6)
+    assert "tasks wanted one of" in deadline.uncounted()["why"]
 
 
 def test_without_patience_a_deadline_is_one(now, busy_until):
@@ -84,6 +87,21 @@ def test_without_patience_a_deadline_is_one(now, busy_until):
         now.sleep(0.5)
     assert now.monotonic_s() - begin == pytest.approx(8)
     assert deadline.said() == ""
+    assert deadline.uncounted() == {}
+
+
+def test_a_fault_that_is_seen_late_on_a_busy_machine_says_what_did_not_count(now, busy_until):
+    """The limit was passed, and was not: seven of these seconds were too busy."""
+    busy_until(6)
+    looks = iter([False] * 20 + [True] * 9)
+    begin = now.monotonic_s()
+
+    def observe():
+        return {"active": next(looks), "evidence": {}, "time_unix_nano": now.now_ns()}
+
+    found = looking.streak(observe, 1.0, 2, 0.5, 4.0, "was not seen", Patience(60))
+    assert now.monotonic_s() - begin > 4
+    assert found["uncounted"]["busy_s"] > 6
 
 
 @pytest.mark.parametrize(("busy_s", "patience_s"), [(1e6, 20), (1e6, 0), (6, 20)])
@@ -109,7 +127,7 @@ def test_a_gate_that_is_not_reached_on_a_calm_machine_is_the_systems(now, busy_u
 
 def _streak(patience, **more):
     looked = {"active": False, "evidence": {}, "time_unix_nano": 0, "unhealthy": ["text"]}
-    return looks.streak(lambda: looked, 1.0, 3, 0.5, 8.0, "it is not gone", patience, **more)
+    return looking.streak(lambda: looked, 1.0, 3, 0.5, 8.0, "it is not gone", patience, **more)
 
 
 @pytest.mark.parametrize("patience_s", [20, 0])

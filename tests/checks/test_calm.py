@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 from small_system import Effect
@@ -11,12 +12,15 @@ from test_not_seen import without_the_fault
 
 from pytest_anomod.checks import explain, judge, run_checks
 from pytest_anomod.checks.calm import check_calm
+from pytest_anomod.dataset.read_case import read_timeline
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import BusyMachineError
 from pytest_anomod.model.journal import Activity, Journal
+from pytest_anomod.model.timeline import Phase, derive
 from pytest_anomod.model.verdict import Outcome, Verdict
 
 FIGURES = "4.0 tasks wanted one of 2 cores in the median, 90% of the time with a task waiting for one"
+BUSY = f"while the machine was too busy: {FIGURES}"
 TOO_BUSY = f"{BusyMachineError.__module__}.BusyMachineError: the machine was too busy for a baseline of 10 s: {FIGURES}"
 
 
@@ -78,15 +82,46 @@ def test_a_calm_case_says_how_calm():
     assert found["calm"].message == f"in the baseline {FIGURES}"
 
 
-def test_what_was_extended_is_in_the_journal():
+def test_what_was_extended_is_in_the_journal_and_the_timeline(tmp_path):
     journal = make_case(effect=Effect(gone=True), target="gateway").journal
     assert journal.extended == ()
     journal = with_output(journal, names.BASELINE, begun_anew=2, why=FIGURES)
     journal = with_output(journal, names.RECOVERY, waited_s=9.0, asked_s=5.0, settled=True, tail="0 of 90 failed")
-    assert journal.extended == (
-        f"the baseline began anew 2 times: {FIGURES}",
-        "the recovery took 4.0 s more, until users were served again: 0 of 90 failed",
+    journal = with_output(journal, names.SEEN, busy_s=8.2, why=FIGURES)
+    journal = with_output(journal, names.GONE, busy_s=0.4, why=FIGURES)
+    start_ns = journal.played[0].start_ns - 9_000_000_000
+    output = {"status": "steady", "waited_s": 4.0, "busy_s": 2.0, "why": FIGURES}
+    gate = Activity(name=names.STEADY, start_ns=start_ns + 1, end_ns=start_ns + 2, succeeded=True, output=output)
+    journal = dataclasses.replace(journal, before=(gate,))
+    told = {
+        Phase.WARMUP: f"the warm-up took 4.0 s more, until users were served (2 s {BUSY})",
+        Phase.BASELINE: f"the baseline began anew 2 times: {FIGURES}",
+        Phase.ONSET: f"8 s until the fault was seen did not count, {BUSY}",
+        Phase.RECOVERY: "the recovery took 4.0 s more, until users were served again: 0 of 90 failed",
+    }
+    assert journal.extended == tuple(told.values())
+    timeline = derive(journal, start_ns)
+    assert {window.phase: window.extended for window in timeline.windows if window.extended} == {
+        phase: (why,) for phase, why in told.items()
+    }
+    (tmp_path / "timeline.json").write_text(json.dumps(timeline.to_json()), encoding="utf-8")
+    assert read_timeline(tmp_path / "timeline.json").to_json() == timeline.to_json()
+
+
+def test_the_recovery_between_two_faults_and_the_limits_of_the_second_are_told():
+    """Of the first fault alone, only what is of all faults or its own."""
+    outputs = {
+        "between": {"waited_s": 9.0, "asked_s": 5.0, "settled": False, "tail": "9 of 90 failed"},
+        "gone-2": {"busy_s": 3.0, "why": FIGURES},
+    }
+    played = [Activity(name=name, start_ns=1, end_ns=2, succeeded=True, output=outputs[name]) for name in outputs]
+    journal = dataclasses.replace(make_case().journal, played=tuple(played))
+    between, gone = journal.extended
+    assert (
+        between == "the recovery after the fault took 4.0 s more, and users were not served as before: 9 of 90 failed"
     )
+    assert gone == f"3 s until fault 2 was gone did not count, {BUSY}"
+    assert journal.alone(1).extended == (between,)
 
 
 def _failing(view, failing, error, problems, *, refused=()):
