@@ -19,7 +19,7 @@ from pytest_anomod.chaos import reference, runs
 from pytest_anomod.chaos import steady as steadiness
 from pytest_anomod.chaos.runs import Run
 from pytest_anomod.chaos.served import Served
-from pytest_anomod.chaos.waiting import CalmDeadline, Patience, calm_window, pressure_since
+from pytest_anomod.chaos.waiting import CalmDeadline, Patience, calm_window, pressure_since, unless_busy
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import InjectionError, NotPlayedError
@@ -48,7 +48,10 @@ def warm_up(
 
 
 def steady(records: str, window_s: float) -> dict[str, Json]:
-    """Whether users are served; the first call waits up to two windows for that, later ones compare with the first."""
+    """Whether users are served; the first call waits up to two windows for that, later ones compare with the first.
+
+    BusyMachineError when they are not in time, on a machine that was too busy.
+    """
     with runs.watched():
         run = runs.find(records)
         seen = steadiness.look(Path(records), window_s, run.steady if run else None)
@@ -61,14 +64,19 @@ def steady(records: str, window_s: float) -> dict[str, Json]:
             seen, looks = steadiness.look(Path(records), window_s, None), looks + 1
         if seen["status"] == "steady":
             run.steady = seen
+        else:
+            deadline.blame(f"users were not served as they should be after the warm-up: {seen['status']}")
         return {**seen, "looks": looks, "waited_s": clock.monotonic_s() - start_s, **deadline.uncounted()}
 
 
 def prepare(
     ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str, records: str
 ) -> dict[str, Json]:
-    """Bring the target into the state that the fault needs; `recover` undoes it."""
-    with runs.step(records, names.PREPARE):
+    """Bring the target into the state that the fault needs; `recover` undoes it.
+
+    BusyMachineError when that fails on a machine that is too busy.
+    """
+    with runs.step(records, names.PREPARE), unless_busy(f"preparing {target} for {fault['name']}"):
         catalog.find("injectors", injector).prepare(_fault(fault), _attach(ref), target)
         return {"fault": fault["name"]}
 
@@ -164,8 +172,11 @@ def recover(
     records: str,
     unless_gone: bool = False,
 ) -> dict[str, Json]:
-    """Recover the fault; idempotent. `unless_gone`: do nothing if the fault was seen to be gone in this run."""
-    with runs.rollback(records, names.RECOVER):
+    """Recover the fault; idempotent. `unless_gone`: do nothing if the fault was seen to be gone in this run.
+
+    BusyMachineError when that fails on a machine that is too busy.
+    """
+    with runs.rollback(records, names.RECOVER), unless_busy(f"taking {fault['name']} out of {target}"):
         run = runs.find(records)
         if unless_gone and run is not None and _key(fault, target) in run.gone:
             return {"recovered": ""}
@@ -184,7 +195,10 @@ def gone(
     every_s: float,
     timeout_s: float,
 ) -> dict[str, Json]:
-    """Look until the fault is absent and every service answers, without a break; else InjectionError."""
+    """Look until the fault is absent and every service answers, without a break; else InjectionError.
+
+    BusyMachineError on a machine that was too busy: a service that can't be asked in time may be well.
+    """
     with runs.rollback(records, names.GONE):
         observe, deployment = _observer(ref, injector, fault, target), _attach(ref)
 
@@ -196,7 +210,7 @@ def gone(
 
         run, failure = runs.find(records), f"{fault['name']} on {target} is not gone"
         patience = run.patience if run is not None else Patience()
-        found = looking.streak(absent, streak_s, looks, every_s, timeout_s, failure, patience)
+        found = looking.streak(absent, streak_s, looks, every_s, timeout_s, failure, patience, blames_machine=True)
         if run is not None:
             run.gone.add(_key(fault, target))
         return _streak(found, "first_gone_unix_nano")

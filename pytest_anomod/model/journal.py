@@ -55,6 +55,12 @@ class Activity:
     output: Json = None
     error: str = ""
 
+    @property
+    def too_busy(self) -> str:
+        """Why the machine was too busy for it, in a sentence with figures; "" when that is not why it failed."""
+        busy = not self.succeeded and self.error.startswith(_TOO_BUSY)
+        return self.error.removeprefix(_TOO_BUSY) if busy else ""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
@@ -113,10 +119,7 @@ class Journal:
     @property
     def too_busy(self) -> str:
         """Why the machine was too busy for this case, in a sentence with figures; "" when it was not."""
-        for activity in (*self.before, *self.played):
-            if not activity.succeeded and activity.error.startswith(_TOO_BUSY):
-                return activity.error.removeprefix(_TOO_BUSY)
-        return ""
+        return next((one.too_busy for one in (*self.before, *self.played) if one.too_busy), "")
 
     @property
     def extended(self) -> tuple[str, ...]:
