@@ -1,4 +1,4 @@
-"""The user's home, if there is one, and the cache: whoever has neither keeps what is made once in the state directory."""
+"""The user's home, if there is one, and the cache, which is in the state directory for a user without a home."""
 
 from __future__ import annotations
 
