@@ -26,6 +26,22 @@ pytest.main(
     ["experiments/", "--collect-only", "-k", "killpod_preserve", "-p", "no:cacheprovider"], plugins=[Spy()]
 )
 """
+BEGIN = """
+import importlib
+import pkgutil
+from pytest_anomod import case, chaos, collecting, sources
+from pytest_anomod.dataset import write
+from pytest_anomod.host import leases
+from pytest_anomod.model import catalog
+from pytest_anomod.runtimes import process
+
+for group in ("faults", "systems", "modalities", "runtimes", "injectors"):
+    assert catalog.offers(group)
+for package in (chaos, sources, process):
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+loaded.extend(set(sys.modules) - {"chaoslib"})  # it plays the case
+"""
 CHECK = """
 sys.path.insert(0, "tests/checks")
 from small_system import Effect
@@ -49,7 +65,9 @@ def loaded_after(code):
 
 
 @pytest.mark.parametrize(
-    "code", ["import pytest_anomod\nloaded.extend(sys.modules)", COLLECT], ids=["import", "collection"]
+    "code",
+    ["import pytest_anomod\nloaded.extend(sys.modules)", COLLECT, BEGIN],
+    ids=["import", "collection", "what plays and collects"],
 )
 def test_nothing_heavy_is_loaded_before_a_case_begins(code):
     assert loaded_after(code) == []

@@ -1,6 +1,6 @@
 """Where fetched agents are kept: a directory for each language and set of pins, whole or not there at all.
 
-$ANOMOD_AGENTS, else pytest-anomod/agents in $XDG_CACHE_HOME (~/.cache). Such a directory may be copied to machines
+$ANOMOD_AGENTS, else `agents` in the user's cache (host/home.py). Such a directory may be copied to machines
 without a network.
 """
 
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_anomod.agents.language import INSIDE, FetchError, Language
+from pytest_anomod.host.home import cache_directory
 from pytest_anomod.model.fault import Json
 
 PLACE = "ANOMOD_AGENTS"
@@ -27,10 +28,7 @@ MANIFEST = "MANIFEST.json"
 def root() -> Path:
     """The directory of all agents; it need not be there."""
     chosen = os.environ.get(PLACE)
-    if chosen:
-        return Path(chosen).absolute()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "pytest-anomod" / "agents"
+    return Path(chosen).absolute() if chosen else cache_directory() / "agents"
 
 
 def directory(language: Language, below: Path | None = None) -> Path:

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.workload import is_replayed
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from pytest_anomod.dataset.read_case import DatasetCase
@@ -65,6 +68,11 @@ class AuditCase:
     """Modalities that were not cut to the case, as their collector says itself."""
     stored: DatasetCase | None = None
     """The case as our own reader gives it, of a dataset in our own form."""
+
+    def failed(self) -> np.ndarray:
+        """Whether each row of its API responses is a failed answer."""
+        replayed = self.stored is not None and is_replayed(self.stored.label.workload)
+        return failed_rows(self.table("api_responses"), replayed=replayed)
 
     def table(self, modality: str) -> pd.DataFrame | None:
         """A modality's rows; None where the case has none."""

@@ -13,8 +13,10 @@ from pytest_anomod.dataset.read_case import DatasetCase, ModalityTables
 from pytest_anomod.model import catalog
 from pytest_anomod.model.clock import NS_PER_S
 from pytest_anomod.model.errors import EvaluationError, ScenarioError
+from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.modality import HOST
 from pytest_anomod.model.timeline import Phase
+from pytest_anomod.model.workload import is_replayed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,6 +78,8 @@ class Evidence(ModalityTables):
     bin_s: float = 1.0
     history_s: float = 5.0
     seed: int = 0
+    replayed: bool = False
+    """Whether a suite drove the system: then some requests are meant to fail. It is so of all cases of a run."""
     _rows: Mapping[str, Rows] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -134,6 +138,14 @@ class Evidence(ModalityTables):
         """The rows from the alarm on (for a method that detects: after the history)."""
         frame = self.table(modality)
         return frame[frame["time_unix_nano"] >= self.normal_until_ns]
+
+    def failed(self) -> np.ndarray:
+        """Whether each of `api_responses` is a failed answer, by what is usual before `normal_until_ns`."""
+        import numpy as np
+
+        frame = self.api_responses
+        normal = frame["time_unix_nano"] < self.normal_until_ns
+        return failed_rows(frame.assign(phase=np.where(normal, "baseline", "")), replayed=self.replayed)
 
     def kept(self, modality: str, what: str, make: Callable[[], Made]) -> Made:
         """What several methods compute from a modality of this case, made once."""
@@ -237,6 +249,7 @@ def _evidence(
         start_ns=start_ns,
         end_ns=end_ns,
         alarm_ns=alarm_ns,
+        replayed=is_replayed(case.label.workload),
         granted=tuple(name for name in case.modalities if name in rows),
         _rows=rows,
         **others,

@@ -16,11 +16,12 @@ from pytest_anomod.evaluation import results as figures
 from pytest_anomod.evaluation.damage import SEVERITIES
 from pytest_anomod.evaluation.run import Results
 from pytest_anomod.evaluation.scores import RANKING
+from pytest_anomod.model.colours import BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
 from pytest_anomod.model.errors import DatasetError
 
 MOST_CURVES = 6
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito's; each curve has a mark of its own as well."""
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY_BLUE)
+"""Each curve has a mark of its own as well."""
 MARKS = ("circle", "square", "up", "down", "cross", "ring")
 WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 256, 170, 30, 16, 24, 8
 """Of a panel with curves, in pixels."""

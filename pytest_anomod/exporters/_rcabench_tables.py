@@ -57,12 +57,14 @@ def moments(times: Any) -> pd.Series:
 
 
 def traces(spans: pd.DataFrame, requests: pd.DataFrame) -> pd.DataFrame:
-    """Raw spans: those of services, and a root span of the client for each request that began a trace."""
+    """Raw spans: those of services, and a root span of the client for each request that began a trace.
+
+    `requests` has a column `failed` besides.
+    """
     spans = spans.assign(parent_span_id=spans["parent_span_id"].fillna(""))
     spans["attributes"] = spans["attributes"].map(_texts())
     if len(requests):
         roots = requests[requests["trace_id"].fillna("") != ""]
-        failed = (roots["status_code"] >= 500) | (roots["error_kind"].fillna("") != "")
         client = pd.DataFrame(
             {
                 "time_unix_nano": roots["time_unix_nano"],
@@ -75,7 +77,7 @@ def traces(spans: pd.DataFrame, requests: pd.DataFrame) -> pd.DataFrame:
                 "service_name": CLIENT,
                 "service_instance_id": f"{CLIENT}-1",
                 "duration_ns": roots["duration_ns"],
-                "status_code": np.where(failed, "ERROR", "UNSET"),
+                "status_code": np.where(roots["failed"], "ERROR", "UNSET"),
                 "attributes": [
                     json.dumps({"http.method": method, "http.status_code": str(code)})
                     for method, code in zip(roots["method"], roots["status_code"], strict=True)

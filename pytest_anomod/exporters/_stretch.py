@@ -33,10 +33,14 @@ class Stretch:
     def cut(self, case: DatasetCase, modality: str, losses: Losses) -> pd.DataFrame:
         """The rows of a modality that begin within; what lies outside is a loss."""
         frame = case.table(modality)
-        times = frame["time_unix_nano"]
-        inside = frame[(times >= self.start_ns) & (times < self.end_ns)].reset_index(drop=True)
+        inside = frame[self.has(frame)].reset_index(drop=True)
         losses.rows(modality, len(frame) - len(inside), OUTSIDE)
         return inside
+
+    def has(self, frame: pd.DataFrame) -> pd.Series:
+        """Whether each row begins within."""
+        times = frame["time_unix_nano"]
+        return (times >= self.start_ns) & (times < self.end_ns)
 
 
 def stretch_of(case: DatasetCase) -> Stretch | None:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from pytest_anomod.exporters import Losses
 from pytest_anomod.exporters._stretch import Stretch, stretch_with_cause, without_slot
 from pytest_anomod.model.clock import NS_PER_S, ns_to_iso
+from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.fault import Json
+from pytest_anomod.model.workload import is_replayed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +78,9 @@ def _write_tables(case: DatasetCase, stretch: Stretch, place: Path, losses: Loss
         "route",
     )
     losses.columns("api_responses", cut["api_responses"], (*taken, "status_code", "error_kind", "duration_ns"))
+    whole = case.table("api_responses")  # what a request of a suite usually gets is seen in all of the baseline
+    failed = failed_rows(whole, replayed=is_replayed(case.label.workload))
+    cut["api_responses"]["failed"] = failed[stretch.has(whole)]
     buckets = cut["metrics"]["metric_name"].str.endswith("_bucket")
     losses.rows("metrics", int(buckets.sum()), "buckets of histograms; count and sum are taken")
     spans = {}

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.host.home import home
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
@@ -35,12 +36,14 @@ def place() -> dict[str, Json]:
     even if it is the current one, so that a later undo works on the same cluster. DeploymentError
     when there is none.
     """
-    files = os.environ.get("KUBECONFIG", "") or str(Path("~/.kube/config").expanduser())
+    mine = home()
+    files = os.environ.get("KUBECONFIG", "") or (str(mine / ".kube" / "config") if mine is not None else "")
     here = {"namespace": os.environ.get(NAMESPACE, "")}
     if not any(Path(file).is_file() for file in files.split(os.pathsep)):
         if os.environ.get("KUBERNETES_SERVICE_HOST") and _TOKEN.is_file():
             return {**here, "kubeconfig": _IN_CLUSTER, "context": ""}
-        msg = f"there is no kubeconfig at {files}; set KUBECONFIG to one, as for kubectl"
+        at = f"at {files}" if files else "(this user has no home)"
+        msg = f"there is no kubeconfig {at}; set KUBECONFIG to one, as for kubectl"
         raise DeploymentError(msg)
     return {**here, "kubeconfig": files, "context": os.environ.get(CONTEXT, "") or _current(files)}
 

@@ -6,18 +6,19 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_anomod.model.colours import BLUE, GREY, INK, SKY_BLUE, VERMILLION
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.verdict import Verdict
 
 WIDTH_PX, HEIGHT_PX, DPI = 480, 320, 100
-INK, EDGE = "#24292f", "#f9e0d2"
+EDGE = "#f9e0d2"
 MARKS: Mapping[str, tuple[str, str]] = {
-    Verdict.EFFECTIVE: ("#D55E00", "o"),
-    Verdict.TOLERATED: ("#0072B2", "s"),
-    Verdict.SILENT: ("#56B4E9", "D"),
+    Verdict.EFFECTIVE: (VERMILLION, "o"),
+    Verdict.TOLERATED: (BLUE, "s"),
+    Verdict.SILENT: (SKY_BLUE, "D"),
 }
-OTHER = ("#8b949e", "x")
-"""Colour and mark of a verdict that says nothing of what users felt; colours are Okabe and Ito's."""
+OTHER = (GREY, "x")
+"""Colour and mark of a verdict that says nothing of what users felt."""
 COLUMNS = 2
 
 
@@ -41,7 +42,7 @@ def draw(edges: Sequence[Mapping[str, Json]]) -> bytes:
 def _panel(axis: Any, edge: Mapping[str, Json]) -> None:
     plays = sorted(edge["plays"], key=lambda play: float(play["value"]))
     known = [play for play in plays if play["affected"] is not None]
-    axis.plot([play["value"] for play in known], [100 * play["affected"] for play in known], "-", lw=1, color="#8b949e")
+    axis.plot([play["value"] for play in known], [100 * play["affected"] for play in known], "-", lw=1, color=GREY)
     for verdict in dict.fromkeys(play["verdict"] for play in plays):
         colour, mark = MARKS.get(verdict, OTHER)
         mine = [play for play in plays if play["verdict"] == verdict]

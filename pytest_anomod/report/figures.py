@@ -1,8 +1,7 @@
 """The one picture of a case: load, failures and latency at the gateway, the target's CPU and memory, log volume.
 
 It is drawn for every case, so it has few marks at fixed places: nothing is measured or laid out. Each axis begins at
-zero (latency: whole decades) and has a least span, so that noise fills no panel. The colours are Okabe and Ito's, which
-colour-blind readers tell apart.
+zero (latency: whole decades) and has a least span, so that noise fills no panel.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.model.colours import BLACK, BLUE, GREEN, INK, PAPER, VERMILLION
 from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.timeline import Phase
 from pytest_anomod.report.lettering import Lettering, Ticks
@@ -28,13 +28,11 @@ LEFT, RIGHT, TOP, BOTTOM = 0.065, 0.99, 0.905, 0.06
 GAP = 0.038
 NAMES_AT = (0.44, 0.61, 0.70)  # between the edges of a case with windows of usual lengths
 COLOURS = 128
-BLACK, BLUE, VERMILLION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
-INK = "#24292f"
 SHADES = {
     Phase.WARMUP: ("#eceff1", "warm-up"),
     Phase.HISTORY: ("#f6f8fa", "history"),
-    Phase.BASELINE: ("#ffffff", "baseline"),
-    Phase.CONTROL: ("#ffffff", "control"),
+    Phase.BASELINE: (PAPER, "baseline"),
+    Phase.CONTROL: (PAPER, "control"),
     Phase.ONSET: ("#faf4c0", ""),
     Phase.ANOMALY: ("#f9e0d2", "anomaly"),
     Phase.RELEASE: ("#faf4c0", ""),

@@ -1,7 +1,7 @@
 """Shows how a fault spread, as a line of text and as a drawing (SVG): from the root cause on the left to the users.
 
 A proven step is a solid line, the path of most bad answers is thick, an unknown step is dashed and has a "?".
-Colours are Okabe and Ito's, and nothing is told by colour alone.
+Nothing is told by colour alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_anomod.checks.shifts import say_number
+from pytest_anomod.model.colours import BLUE, INK, PAPER, SOFT, VERMILLION
 from pytest_anomod.model.propagation import USER, Hop, Known, Propagation
 from pytest_anomod.model.timeline import Phase
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_anomod.model.verdict import CaseView
 
 NAME = "How it spread"
-INK, SOFT, BLUE, VERMILLION, PAPER = "#24292f", "#57606a", "#0072B2", "#D55E00", "#ffffff"
 BOX_PX, GAP_PX, HEIGHT_PX, ROW_PX, MARGIN_PX = 200, 34, 52, 64, 8
 CAPTION_PX = 20
 MOST_ROWS = 5

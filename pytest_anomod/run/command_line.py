@@ -120,7 +120,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """What each option of ours is for argparse, by its name without `--anomod-`."""
 
 CHECKED = (
-    *("scale", "history", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
+    *("out", "scale", "history", "rate", "shard", "repeat", "patience", "attempts", "runtime", "compose", "injector"),
     *("allow", "base", "var-file"),
 )
 """Options whose values are looked at before the run, when they are not their defaults."""

@@ -40,6 +40,7 @@ def check_options(option: Any, given: Iterable[str]) -> None:
         "repeat": lambda count: _check_least(count, 1, "times"),
         "patience": lambda seconds: _check_least(seconds, 0, "s"),
         "attempts": lambda count: _check_least(count, 0, "times"),
+        "out": _check_out,
         "runtime": lambda name: catalog.find("runtimes", name),
         "compose": by_system,
         "injector": lambda name: catalog.find("injectors", name),
@@ -76,6 +77,12 @@ def _check_files(files: list[str]) -> None:
         if not os.path.isfile(file):
             msg = f"there is no file {file!r}"
             raise ScenarioError(msg)
+
+
+def _check_out(place: str) -> None:
+    if not place.strip():
+        msg = "name a directory, or a URL such as s3://bucket/cases"
+        raise ScenarioError(msg)
 
 
 def _check_least(value: float, least: int, unit: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pytest_anomod.host import engine, files
 from pytest_anomod.host.calls import call_json
+from pytest_anomod.host.home import cache_directory, home
 from pytest_anomod.host.probes import DOCUMENTS
 from pytest_anomod.model.errors import CaptureError, DeploymentError, ScenarioError
 from pytest_anomod.model.fault import Json
@@ -106,7 +107,7 @@ def place(system: System, document: Mapping[str, Json], program: Program, *, see
 
 def cache_folder() -> Path:
     """Where generated suites are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "pytest-anomod", "suites")
+    return cache_directory() / "suites"
 
 
 def is_made(folder: Path) -> bool:
@@ -225,7 +226,8 @@ def _jar(jar: Path, found: str) -> Program:
 
 
 def _jars() -> Iterator[Path]:
-    return Path.home().glob(".evomaster/evomaster/*/evomaster.jar")
+    mine = home()
+    return mine.glob(".evomaster/evomaster/*/evomaster.jar") if mine is not None else iter(())
 
 
 def _stamp(file: Path) -> str:

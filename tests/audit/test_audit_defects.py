@@ -9,7 +9,9 @@ import made
 import pandas as pd
 import pytest
 
+from pytest_anomod.audit import our_form
 from pytest_anomod.audit.audit import audit
+from pytest_anomod.audit.rules import two_sample
 from pytest_anomod.dataset.write import write_index
 
 
@@ -70,3 +72,19 @@ def test_a_step_of_the_clock_is_found(sound, tmp_path, modality, change, said):
     found = audit(path, only=["clock"]).findings
     assert len(found) == 1, [one.what for one in found]
     assert said in found[0].what
+
+
+@pytest.mark.parametrize(("workload", "share"), [("open_loop", 1.0), ("suite:shop.py", 0.0)])
+def test_an_error_that_a_suite_means_is_no_failure(tmp_path, workload, share):
+    """In the windows of a control too, where the baseline that shows it is cut off."""
+
+    def edit(name, columns):
+        if name == "api_responses":
+            columns["status_code"] = [404] * len(columns["status_code"])
+
+    build.build_case(tmp_path, "control", control=True, edit=edit, workload=workload)
+    write_index(tmp_path)
+    (case,) = our_form.read(tmp_path).cases
+    assert case.failed().mean() == share
+    figures, _ = two_sample._samples(case, "api_responses")
+    assert (figures["nginx-thrift failed"] == share * figures["nginx-thrift rows"]).all()

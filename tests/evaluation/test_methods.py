@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 
+import dataset_builder as build
 import numpy as np
 import pandas as pd
 import pytest
 from cases import evidence
 from small_system import QUIET, Effect
 
+from pytest_anomod import load_dataset
+from pytest_anomod.dataset.evidence import alarm_evidence, detection_evidence
+from pytest_anomod.dataset.write import write_index
 from pytest_anomod.evaluation import method as answers
 from pytest_anomod.evaluation.external import find_method
 from pytest_anomod.evaluation.methods import microrank
@@ -249,3 +253,18 @@ def test_the_rules_of_baro_and_nsigma_are_those_of_the_published_package():
             scores = dict(zip(names, ours, strict=True))
             assert set(theirs) == {name for name in names if np.isfinite(scores[name])}
             assert [scores[name] for name in theirs] == sorted((scores[name] for name in theirs), reverse=True)
+
+
+@pytest.mark.parametrize(("workload", "share"), [("open_loop", 1.0), ("suite:shop.py", 0.0)])
+def test_an_error_that_a_suite_means_is_no_failure(tmp_path, workload, share):
+    """A case does not say which of its rows are the baseline; what is known to be normal stands for it."""
+
+    def edit(name, columns):
+        if name == "api_responses":
+            columns["status_code"] = [404] * len(columns["status_code"])
+
+    build.build_case(tmp_path, edit=edit, workload=workload)
+    write_index(tmp_path)
+    (case,) = load_dataset(tmp_path)
+    for given in (alarm_evidence(case), detection_evidence(case)):
+        assert given.failed().mean() == share

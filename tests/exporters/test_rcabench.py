@@ -2,10 +2,12 @@
 
 import json
 
+import dataset_builder as build
 import pandas as pd
 import pytest
 
 from pytest_anomod import load_dataset
+from pytest_anomod.dataset.write import write_index
 from pytest_anomod.exporters import Losses, rcabench
 from pytest_anomod.exporters._stretch import stretch_of
 from pytest_anomod.exporters.command import export, select
@@ -65,3 +67,19 @@ def test_steps_of_the_label_are_the_causal_graph(dataset):
     assert [node["component"] for node in graph["nodes"]] == ["text", "compose", "nginx"]
     assert graph["edges"] == [{"source": "text", "target": "compose"}, {"source": "compose", "target": "nginx"}]
     assert [node["component"] for node in graph["alarm_nodes"]] == ["nginx"]
+
+
+@pytest.mark.parametrize(("workload", "success"), [("open_loop", 0.5), ("suite:shop.py", 1.0)])
+def test_an_error_is_a_failure_unless_a_suite_means_it(tmp_path, workload, success):
+    """As everywhere: a 404 that a user gets is one, and one that a step of a suite always gets is none."""
+
+    def edit(name, columns):
+        if name == "api_responses":
+            columns["step"] = [1 + place % 2 for place in range(len(columns["step"]))]
+            columns["status_code"] = [404 if step == 2 else 200 for step in columns["step"]]
+
+    build.build_case(tmp_path / "in", edit=edit, workload=workload)
+    write_index(tmp_path / "in")
+    export(select(load_dataset(tmp_path / "in"), []), "rcabench", tmp_path / "out")
+    concluded = pd.read_parquet(next(tmp_path.glob("out/data/*/*/converted/conclusion.parquet"))).iloc[0]
+    assert concluded[["NormalSuccRate", "AbnormalSuccRate"]].tolist() == pytest.approx([success] * 2, abs=0.02)

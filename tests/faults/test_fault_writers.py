@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import types
 from pathlib import Path
 
 import psutil
@@ -65,6 +66,15 @@ def test_a_writer_that_is_not_needed_waits_and_ends_with_the_others():
     load.end()
     waiting.join(10)
     assert answers == [False]
+
+
+def test_a_writer_makes_no_pause(monkeypatch):
+    """Between two writes the queue would run empty: the next begins at once, whoever is asked for the time."""
+    places = []
+    monkeypatch.setattr(writers.os, "pwrite", lambda _, block, offset: places.append(offset) or len(block))
+    monkeypatch.setattr(writers, "time", types.SimpleNamespace())  # neither sleeps nor tells
+    writers._write(writers.Load(writers=1, budget_bytes=400), 0, -1, bytes(100), 250)
+    assert places == [0, 100, 0, 100]
 
 
 def test_they_end_when_their_budget_is_written(tmp_path):

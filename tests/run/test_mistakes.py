@@ -12,6 +12,8 @@ ON_THE_COMMAND_LINE = {
     "--anomod-runtime=procss": "*no runtime named 'procss'; did you mean process?",
     "--anomod-injector=nativ": "*no injector named 'nativ'; did you mean native?",
     "--anomod-injector=chaosblade": "*needs ChaosBlade: put `blade` on PATH*",
+    "--anomod-injector=chaos_mesh": "injector 'chaos_mesh' needs a cluster: there is no kubeconfig at /nowhere; set *",
+    "--anomod-runtime=kubernetes": "there is no kubeconfig at /nowhere; set KUBECONFIG to one*",
     "--anomod-runtime=docker": f"no Docker daemon answers at {NOWHERE}*",
     "--anomod-scale=0": "--anomod-scale=0.0: *must be above 0*",
     "--anomod-scale=nan": "--anomod-scale=nan: *must be above 0*",
@@ -20,6 +22,8 @@ ON_THE_COMMAND_LINE = {
     "--anomod-patience=-1": "--anomod-patience=-1.0: must be at least 0 s",
     "--anomod-patience=nan": "--anomod-patience=nan: must be at least 0 s",
     "--anomod-attempts=-1": "--anomod-attempts=-1: must be at least 0 times",
+    "--anomod-out=": "--anomod-out=: name a directory, or a URL such as s3://bucket/cases",
+    "--anomod-out=foo://x": "foo://x can't be read: *foo*",
     "--anomod-out=taken": "*taken can't hold a dataset: *taken is a file; name a directory",
     "--anomod-suite=not_there.py": "--anomod-suite */not_there.py: there is no such file or folder",
     "--anomod-suite=broken.txt": "*broken.txt:2: *syntax*",
@@ -38,6 +42,8 @@ def project(pytester, monkeypatch):
     """Three files of scenarios, beside what some options mean."""
     monkeypatch.setenv("DOCKER_HOST", NOWHERE)
     monkeypatch.setenv("ANOMOD_BLADE_HOME", "/nowhere")
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setenv("ANOMOD_EVOMASTER_JAR", "/nowhere.jar")
     pytester.makepyfile(test_a=HEADER + CONTROL, test_b=HEADER + CONTROL, test_c=HEADER + CONTROL)
     (pytester.path / "taken").write_text("mine")

@@ -8,7 +8,6 @@ from typing import Any
 from pytest_anomod.audit.finding import Finding, Rule, Severity, note
 from pytest_anomod.audit.material import AuditCase, Material
 from pytest_anomod.model.errors import AnomodError
-from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.verdict import Verdict
 
 SEEN = (Verdict.EFFECTIVE, Verdict.TOLERATED)
@@ -133,7 +132,7 @@ def _equal(mine: Any, usual: Any) -> bool:
 def _fails(case: AuditCase) -> float:
     """Lines of errors that the entry wrote, and failed answers."""
     logs, answers = case.table("logs"), case.table("api_responses")
-    failed = float(failed_rows(answers).sum()) if answers is not None and "error_kind" in answers else 0.0
+    failed = float(case.failed().sum()) if answers is not None and "error_kind" in answers else 0.0
     if logs is None:
         return failed + sum(count for name, count in case.lines.items() if name in ENTRIES)
     return failed + float((logs["service_name"].isin(ENTRIES) & (logs["severity_number"] >= ERROR)).sum())

@@ -12,7 +12,6 @@ import pandas as pd
 from pytest_anomod.audit.finding import Finding, Rule, Severity, note
 from pytest_anomod.audit.material import AuditCase, Material
 from pytest_anomod.audit.rules._figures import growth
-from pytest_anomod.model.failure import failed_rows
 from pytest_anomod.model.modality import HOST, in_order
 from pytest_anomod.model.timeline import Phase
 
@@ -73,6 +72,8 @@ def _samples(case: AuditCase, modality: str) -> tuple[pd.DataFrame, np.ndarray]:
     frame = case.table(modality)
     if frame is None:
         return pd.DataFrame(), np.empty(0)
+    if modality == "api_responses":
+        frame = frame.assign(failed=case.failed())
     parts = []
     for phase in (Phase.BASELINE, Phase.CONTROL):
         start, end = case.windows[phase]
@@ -129,8 +130,9 @@ def _traces(frame: pd.DataFrame, start: int, end: int) -> dict[str, float]:
 
 def _responses(frame: pd.DataFrame, start: int, end: int) -> dict[str, float]:
     rows = _cut(frame, start, end)
-    failed = failed_rows(rows).astype(float) if len(rows) else 0.0
-    return _by_service(rows, failed=failed, length=np.log1p(rows["duration_ns"].astype(float) / 1e6))
+    return _by_service(
+        rows, failed=rows["failed"].astype(float), length=np.log1p(rows["duration_ns"].astype(float) / 1e6)
+    )
 
 
 def _metrics(frame: pd.DataFrame, start: int, end: int) -> dict[str, float]:

@@ -8,7 +8,6 @@ import pandas as pd
 from pytest_anomod.dataset.evidence import Evidence
 from pytest_anomod.evaluation.methods._series import series_of
 from pytest_anomod.evaluation.methods._spans import FAILED
-from pytest_anomod.model.failure import failed_rows
 
 MOST = 5
 """A bin is judged by so many of its figures, the most unusual ones."""
@@ -73,7 +72,7 @@ def _traces(evidence: Evidence) -> np.ndarray:
 
 def _responses(evidence: Evidence) -> np.ndarray:
     frame = evidence.api_responses
-    failed = failed_rows(frame).astype(float)
+    failed = evidence.failed().astype(float)
     length = np.log1p(frame["duration_ns"].to_numpy(dtype=float) / 1e6)
     counted = _counted(evidence, frame["time_unix_nano"].to_numpy(), frame["service_name"].astype(str), failed, length)
     return _with_mean(counted, 3)

@@ -9,7 +9,6 @@ import pandas as pd
 
 from pytest_anomod.dataset.evidence import Evidence
 from pytest_anomod.evaluation.methods._binned import features_of, unusual
-from pytest_anomod.model.failure import failed_rows
 
 _GENERIC = {"service", "api", "ts", "v1", "wrk2"}
 
@@ -47,7 +46,7 @@ def _by_route(evidence: Evidence) -> dict[str, float]:
         {
             "route": frame["route"].astype(str),
             "late": frame["time_unix_nano"] >= evidence.normal_until_ns,
-            "failed": failed_rows(frame),
+            "failed": evidence.failed(),
             "length": np.log(np.maximum(frame["duration_ns"].to_numpy(dtype=float), 1.0)),
         }
     )

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest_anomod
+from pytest_anomod.host.home import cache_directory
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.runtimes.docker import engine as docker_engine
 from pytest_anomod.runtimes.docker.engine import translated
@@ -167,11 +168,6 @@ def save(path: Path | None, say: Callable[[str], None]) -> Path:
                 file.write(piece)
         written.replace(target)
     return target
-
-
-def cache_directory() -> Path:
-    """Where what is costly to make is kept over runs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytest-anomod"
 
 
 def _libraries(client: docker.DockerClient, base: str, say: Callable[[str], None]) -> str:
