@@ -229,7 +229,7 @@ def wait_recovery(records: str, recovery_s: float) -> dict[str, Json]:
 def _machine_since(start_ns: int) -> dict[str, Json]:
     """How busy the machine was from a moment on."""
     pressure = pressure_since(start_ns)
-    return {"too_busy": pressure.too_busy, "pressure": pressure.sentence()}
+    return {"too_busy": pressure.too_busy, "pressure": pressure.told()}
 
 
 def _wait_unhurried(seconds: float) -> None:

@@ -76,6 +76,16 @@ def test_a_calm_case_says_how_calm():
     assert found["calm"].message == f"in the baseline {FIGURES}"
 
 
+def test_a_window_that_nobody_looked_at_is_not_said_to_be_calm():
+    """It does not spoil the case either."""
+    view = make_case(effect=Effect(gone=True), target="gateway")
+    view = dataclasses.replace(view, journal=with_output(view.journal, names.BASELINE, pressure=None))
+    verdict, found, _ = judged(view)
+    assert verdict is Verdict.EFFECTIVE
+    assert found["calm"].outcome is Outcome.NOT_ASKED
+    assert found["calm"].message == "nobody looked at the machine for most of the baseline"
+
+
 def test_what_was_extended_is_in_the_journal():
     journal = make_case(effect=Effect(gone=True), target="gateway").journal
     assert journal.extended == ()
