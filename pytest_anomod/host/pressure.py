@@ -91,7 +91,7 @@ class Pressure(NamedTuple):
 
         Stalls of the disk don't count: a neighbour that writes all the time makes them, and cases are true then.
         """
-        if self.length_s < LEAST_S:
+        if max(self.length_s, self.asked_s) < LEAST_S or not self.seen:
             return False
         available = 1.0 if self.available is None else self.available
         if (self.memory_stalled or 0.0) > MOST_SHORT and available < LEAST_AVAILABLE:
@@ -136,18 +136,18 @@ class Pressure(NamedTuple):
 
 
 def summed_up(readings: Sequence[Reading], asked_s: float = 0.0) -> Pressure:
-    """The pressure of a stretch that is so long: medians of what is counted, means of shares."""
+    """The pressure of a stretch that is so long: medians of what is counted, means over time of shares."""
     available = _median(reading.available_bytes for reading in readings)
     return Pressure(
         length_s=sum(reading.length_s for reading in readings),
         tasks_per_core=_median(reading.tasks_per_core for reading in readings),
-        cpu_stalled=_mean(reading.cpu_stalled for reading in readings),
-        io_stalled=_mean(reading.io_stalled for reading in readings),
+        cpu_stalled=_share(readings, "cpu_stalled"),
+        io_stalled=_share(readings, "io_stalled"),
         lag_s=_median(reading.lag_s for reading in readings) or 0.0,
-        memory_stalled=_mean(reading.memory_stalled for reading in readings),
-        stolen=_mean(reading.stolen for reading in readings),
+        memory_stalled=_share(readings, "memory_stalled"),
+        stolen=_share(readings, "stolen"),
         available=None if available is None else available / _memory_bytes(),
-        run_delay=_mean(reading.run_delay for reading in readings),
+        run_delay=_share(readings, "run_delay"),
         asked_s=asked_s,
     )
 
@@ -251,9 +251,10 @@ class PressureMeter:
         return max(0.0, clock.monotonic_s() - begin_s - seconds)
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known else None
+def _share(readings: Sequence[Reading], field: str) -> float | None:
+    """The mean of a share over the time of the readings that have it."""
+    known = [(getattr(reading, field), reading.length_s) for reading in readings if getattr(reading, field) is not None]
+    return statistics.fmean(*zip(*known, strict=True)) if known else None
 
 
 def _median(values: Iterable[float | None]) -> float | None:

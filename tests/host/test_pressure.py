@@ -89,6 +89,17 @@ def test_what_else_counts_and_what_does_not(monkeypatch, figures, busy):
     assert len(found.sentence()) > 20
 
 
+def test_a_short_stretch_is_judged_though_its_last_reading_is_not_there_yet():
+    assert summed_up([reading(4.0, 1.0)] * 3, asked_s=2.1).too_busy
+    assert not summed_up([reading(4.0, 1.0)] * 3, asked_s=1.9).too_busy
+    assert not summed_up([reading(4.0, 1.0)] * 3, asked_s=9.0).too_busy, "of most of it nothing is known"
+
+
+def test_a_long_reading_weighs_more():
+    found = summed_up([reading(stalled=0.2), reading(stalled=0.8, length_s=1.5)])
+    assert found.cpu_stalled == pytest.approx(0.65)
+
+
 def test_a_stretch_of_which_little_was_seen_says_nothing():
     half = summed_up([reading()] * 10, asked_s=10.0)
     assert half.told() == half.sentence()
