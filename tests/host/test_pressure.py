@@ -77,9 +77,11 @@ QUEUE, DELAYED = {"stalled": None}, {"stalled": None, "run_delay": 0.8}
         (QUEUE | {"tasks": 1.2, "stolen": 0.5}, True),
         # many tasks of others, on cores that are not ours
         (QUEUE | {"tasks": 9.0, "run_delay": 0.3}, False),
-        (DELAYED | {"tasks": 0.5}, True),
+        (DELAYED | {"tasks": 2.0}, True),
+        (DELAYED | {"tasks": 0.5}, False),
         (DELAYED | {"tasks": None}, True),
-        ({"tasks": None, "stalled": 0.9, "lag_s": 0.001}, False),
+        ({"tasks": None, "stalled": 0.9}, True),
+        ({"tasks": None, "stalled": 0.5, "lag_s": 0.5}, False),
     ],
 )
 def test_what_else_counts_and_what_does_not(monkeypatch, figures, busy):
@@ -154,25 +156,25 @@ def test_loops_on_all_cores_are_seen():
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="this kernel does not tell")
 def test_without_stall_information_loops_on_one_core_are_seen_by_the_delay_of_their_runs(monkeypatch):
-    """Five endless loops that may only run on one core wait four fifths of the time."""
-    core = min(os.sched_getaffinity(0))
+    """We and five endless loops that may all run on one core only: they wait four fifths of the time."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(5)]
-    for loop in loops:
-        os.sched_setaffinity(loop.pid, {core})
-    meter = PressureMeter()
-    monkeypatch.setattr(meter._source, "_stalls", {})
     try:
+        meter = PressureMeter()
+        monkeypatch.setattr(meter._source, "_stalls", {})
         start_ns = time.time_ns()
         meter.start()
         clock.wait_until(lambda: meter.pressure(start_ns).too_busy, timeout_s=30, what="the loops to show")
         found = meter.pressure(start_ns)
         assert found.cpu_stalled is None
-        assert "ours waited for a core for " in found.sentence()
+        assert "tasks wanted one of 1 cores in the median, ours waited for a core for " in found.sentence()
     finally:
-        meter.stop()
+        os.sched_setaffinity(0, cores)
         for loop in loops:
             loop.kill()
             loop.wait()
+        meter.stop()
 
 
 def test_a_kernel_that_counts_nobody_tells_no_queue(tmp_path, monkeypatch):
