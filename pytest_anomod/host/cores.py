@@ -108,8 +108,7 @@ class ForeignLoad:
             now_s = clock.monotonic_s()
             table = process_table()
             engines = {pid for pid, task in table.items() if task.name.startswith(ENGINES)}
-            self.family = family(table, self.ours)
-            spared = self.family | family(table, engines) if engines else self.family
+            spared = family(table, self.ours | engines)
             used_s = sum(
                 max(0.0, task.cpu_s - self._before[pid].cpu_s)
                 for pid, task in table.items()
@@ -117,3 +116,4 @@ class ForeignLoad:
             )
             self.cores = used_s / max(0.1, now_s - self._since_s)
             self._before, self._since_s = table, now_s
+            self.family = family(table, self.ours)
