@@ -279,10 +279,11 @@ def _own_groups(controller: str, proc: Path) -> tuple[Path, ...]:
 
 
 def _quota(directory: Path) -> float | None:
-    """The cores that a group's CPU quota comes to; None without one, as in the root group."""
-    for version, file in ((2, "cpu.max"), (1, "cpu.cfs_quota_us")):
-        if (directory / file).exists():
-            return ControlGroup(version=version, directories={"cpu": directory}).cpu_share()
+    """The cores that a group's CPU quota comes to; None without one, as in the root group, or if it can't be read."""
+    with contextlib.suppress(DeploymentError, OSError):
+        for version, file in ((2, "cpu.max"), (1, "cpu.cfs_quota_us")):
+            if (directory / file).exists():
+                return ControlGroup(version=version, directories={"cpu": directory}).cpu_share()
     return None
 
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from pytest_anomod.host import cgroups
 from pytest_anomod.host.proc_files import read_once
 from pytest_anomod.model import clock
-from pytest_anomod.model.errors import DeploymentError
 
 ENGINES = ("containerd-shim", "dockerd", "containerd")
 """Programs whose descendants are containers: what runs in them is counted by the case that has brought them up."""
@@ -42,10 +41,7 @@ def usable_cores() -> float:
 @functools.cache
 def _quota() -> float:
     """The CPU quota in cores, as it was when somebody asked first."""
-    try:
-        return cgroups.own_quota() or math.inf
-    except DeploymentError:  # the file can't be read
-        return math.inf
+    return cgroups.own_quota() or math.inf
 
 
 def process_table() -> dict[int, Task]:
