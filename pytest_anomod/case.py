@@ -72,7 +72,7 @@ class CaseResult:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """How long a case may wait for a calm machine, and how often it is played again when it was contaminated."""
+    """How long an attempt may wait for a calm machine, and how often a contaminated case is played again."""
 
     patience_s: float = 60.0
     attempts: int = 2
@@ -94,7 +94,9 @@ class Case:
         hook: Any,
         allowance: Allowance | None = None,
         draw: Callable[[CaseResult], Any] | None = None,
+        earlier: tuple[str, int] | None = None,
     ) -> None:
+        """`earlier` is the spoiled case of another run that this one is to replace: its case_id and attempt."""
         self.scenario = scenario
         self.system = system
         self.runtime = runtime
@@ -104,18 +106,20 @@ class Case:
         self.result: CaseResult | None = None
         self.drawn: Any = None
         """What `draw` made of the result."""
-        self._waits_before_s = waits.seconds
+        self._waits_at_start_s = waits.seconds
         self._used_cores = 0.0
+        self._waited_before_s = 0.0
         self._deploy = deploy
         self._discard = discard
         self._hook = hook
         self._draw = draw
+        self._earlier = earlier
         self._begun = False
 
     @property
     def waited_s(self) -> float:
         """Seconds that this case, its boots and its attempts have waited for others on this machine so far."""
-        return waits.seconds - self._waits_before_s
+        return waits.seconds - self._waits_at_start_s
 
     @cached_property
     def deployment(self) -> Deployment:
@@ -155,14 +159,15 @@ class Case:
         from pytest_anomod.dataset.write import CaseWriter
         from pytest_anomod.host.leases import learn_demand
 
-        deployment = self.deployment
+        self._waited_before_s, deployment = self.waited_s, self.deployment
         writer = CaseWriter(self.session.out, self.system.name, self.scenario.name)
         self._hook.pytest_anomod_case_starting(scenario=self.scenario, deployment=deployment)
+        replaces, attempts = self._earlier or (None, 0)
         made = Provenance(
             runtime=deployment.runtime,
             injector=self.injector.name,
-            attempt=len(before) + 1,
-            replaces=before[-1].view.case_id if before else None,
+            attempt=attempts + len(before) + 1,
+            replaces=before[-1].view.case_id if before else replaces,
         )
         try:
             result = self._play(deployment, writer, made)
@@ -215,7 +220,7 @@ class Case:
         )
         writer.write_json("scenario.json", self.scenario.to_json())
         writer.write_json("experiment.json", experiment)
-        with self._machine(deployment, made), self._collecting(deployment, records) as collecting:
+        with self._machine(deployment), self._collecting(deployment, records) as collecting:
             raw = play(experiment, on_edge=collecting.edge)
             collecting.settle()
         writer.write_json("journal.json", raw)
@@ -280,6 +285,7 @@ class Case:
                 "expects": self.scenario.expects,
                 "dropped": dict(view.dropped),
                 **told,
+                "waited_s": round(self.waited_s - self._waited_before_s, 3),
                 "problems": [*view.problems, *view.kept.get("label problems", ())],
                 "findings": [dataclasses.asdict(finding) for finding in findings],
                 "versions": dict(label.versions),
@@ -297,7 +303,7 @@ class Case:
         )
 
     @contextlib.contextmanager
-    def _machine(self, deployment: Deployment, made: Provenance) -> Iterator[None]:
+    def _machine(self, deployment: Deployment) -> Iterator[None]:
         """Lease the cores that this case needs (a second attempt leases all), while no system is coming up.
 
         A fault that reaches beyond its target's boundary does not run beside another such fault (`host_wide_lock`).
@@ -308,7 +314,7 @@ class Case:
         purpose = f"{self.scenario.name} ({self.session.worker})"
         host = host_wide_lock(purpose) if self.scenario.host_wide else contextlib.nullcontext()
         cores = demand(self.system.name)
-        with host, case_lock(purpose), lease(cores, purpose, alone=made.attempt > 1):
+        with host, case_lock(purpose), lease(cores, purpose, alone=self.result is not None):
             before, start_s = _cpu_s(deployment), clock.monotonic_s()
             yield
             used_s = sum(max(0.0, used - before.get(name, 0.0)) for name, used in _cpu_s(deployment).items())

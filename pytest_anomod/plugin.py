@@ -159,6 +159,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     """The case of this scenario; `case.run()` deploys, breaks, watches, heals, writes and judges."""
     from pytest_anomod.run.cases import begin_case
     from pytest_anomod.run.deployments import Deployments
+    from pytest_anomod.run.sharding import earlier_key
 
     declaration = declaration_of(request.node)
     if declaration is None:
@@ -168,7 +169,8 @@ def case(request: pytest.FixtureRequest) -> Case:
             pytrace=False,
         )
     test, repetition = request.function.__name__, repetition_of(request.node)
-    begun = begin_case(Deployments.of(request.config), declaration, test, repetition=repetition)
+    earlier = request.node.stash.get(earlier_key, None)
+    begun = begin_case(Deployments.of(request.config), declaration, test, repetition=repetition, earlier=earlier)
     request.node.stash[case_key] = begun
     return begun
 

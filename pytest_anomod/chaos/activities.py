@@ -19,7 +19,7 @@ from pytest_anomod.chaos import reference, runs
 from pytest_anomod.chaos import steady as steadiness
 from pytest_anomod.chaos.runs import Run
 from pytest_anomod.chaos.served import Served
-from pytest_anomod.chaos.waiting import CalmDeadline, Patience, calm_window, pressure_since
+from pytest_anomod.chaos.waiting import CalmDeadline, Patience, calm_window, pressure_since, unless_busy
 from pytest_anomod.model import catalog, clock
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import InjectionError, NotPlayedError
@@ -48,26 +48,35 @@ def warm_up(
 
 
 def steady(records: str, window_s: float) -> dict[str, Json]:
-    """Whether users are served; the first call waits up to two windows for that, later ones compare with the first."""
+    """Whether users are served; the first call waits up to two windows for that, later ones compare with the first.
+
+    BusyMachineError when they are not in time, on a machine that was too busy.
+    """
     with runs.watched():
         run = runs.find(records)
         seen = steadiness.look(Path(records), window_s, run.steady if run else None)
         if run is None or run.steady is not None:
             return {**seen, "looks": 1}
+        start_s = clock.monotonic_s()
         deadline, looks = CalmDeadline(2 * window_s, run.patience), 1
         while seen["status"] != "steady" and not deadline.over():
             clock.sleep(window_s / 4)
             seen, looks = steadiness.look(Path(records), window_s, None), looks + 1
         if seen["status"] == "steady":
             run.steady = seen
-        return {**seen, "looks": looks}
+        else:
+            deadline.blame(f"users were not served as they should be after the warm-up: {seen['status']}")
+        return {**seen, "looks": looks, "waited_s": clock.monotonic_s() - start_s, **deadline.uncounted()}
 
 
 def prepare(
     ref: Mapping[str, Json], injector: str, fault: Mapping[str, Json], target: str, records: str
 ) -> dict[str, Json]:
-    """Bring the target into the state that the fault needs; `recover` undoes it."""
-    with runs.step(records, names.PREPARE):
+    """Bring the target into the state that the fault needs; `recover` undoes it.
+
+    BusyMachineError when that fails on a machine that is too busy.
+    """
+    with runs.step(records, names.PREPARE), unless_busy(f"preparing {target} for {fault['name']}"):
         catalog.find("injectors", injector).prepare(_fault(fault), _attach(ref), target)
         return {"fault": fault["name"]}
 
@@ -124,7 +133,7 @@ def seen(
             if why := getattr(carrier, "blind", lambda _: "")(_fault(fault)):
                 return {"not_asked": why}
             raise
-        return {"evidence": found["evidence"], "first_seen_unix_nano": found["first_ns"], "looks": found["looks"]}
+        return _streak(found, "first_seen_unix_nano")
 
 
 def hold(
@@ -163,8 +172,11 @@ def recover(
     records: str,
     unless_gone: bool = False,
 ) -> dict[str, Json]:
-    """Recover the fault; idempotent. `unless_gone`: do nothing if the fault was seen to be gone in this run."""
-    with runs.rollback(records, names.RECOVER):
+    """Recover the fault; idempotent. `unless_gone`: do nothing if the fault was seen to be gone in this run.
+
+    BusyMachineError when that fails on a machine that is too busy.
+    """
+    with runs.rollback(records, names.RECOVER), unless_busy(f"taking {fault['name']} out of {target}"):
         run = runs.find(records)
         if unless_gone and run is not None and _key(fault, target) in run.gone:
             return {"recovered": ""}
@@ -183,7 +195,10 @@ def gone(
     every_s: float,
     timeout_s: float,
 ) -> dict[str, Json]:
-    """Look until the fault is absent and every service answers, without a break; else InjectionError."""
+    """Look until the fault is absent and every service answers, without a break; else InjectionError.
+
+    BusyMachineError on a machine that was too busy: a service that can't be asked in time may be well.
+    """
     with runs.rollback(records, names.GONE):
         observe, deployment = _observer(ref, injector, fault, target), _attach(ref)
 
@@ -195,10 +210,10 @@ def gone(
 
         run, failure = runs.find(records), f"{fault['name']} on {target} is not gone"
         patience = run.patience if run is not None else Patience()
-        found = looking.streak(absent, streak_s, looks, every_s, timeout_s, failure, patience)
+        found = looking.streak(absent, streak_s, looks, every_s, timeout_s, failure, patience, blames_machine=True)
         if run is not None:
             run.gone.add(_key(fault, target))
-        return {"evidence": found["evidence"], "first_gone_unix_nano": found["first_ns"], "looks": found["looks"]}
+        return _streak(found, "first_gone_unix_nano")
 
 
 def wait_recovery(records: str, recovery_s: float) -> dict[str, Json]:
@@ -224,6 +239,12 @@ def wait_recovery(records: str, recovery_s: float) -> dict[str, Json]:
             "tail": tail.sentence(),
             **_machine_since(start_ns),
         }
+
+
+def _streak(found: Mapping[str, Json], first: str) -> dict[str, Json]:
+    """What a streak of looks found, with the time of its first look by that name."""
+    told = {"evidence": found["evidence"], first: found["first_ns"], "looks": found["looks"]}
+    return told | found["uncounted"]
 
 
 def _machine_since(start_ns: int) -> dict[str, Json]:

@@ -18,12 +18,22 @@ Observe = Callable[[], dict[str, Json]]
 
 
 def streak(
-    observe: Observe, streak_s: float, looks: int, every_s: float, timeout_s: float, failure: str, patience: Patience
+    observe: Observe,
+    streak_s: float,
+    looks: int,
+    every_s: float,
+    timeout_s: float,
+    failure: str,
+    patience: Patience,
+    *,
+    blames_machine: bool = False,
 ) -> dict[str, Json]:
     """Look until `observe` was active without a break for `streak_s` and at least `looks` looks.
 
     A streak that has begun at the timeout may still be completed; a break after the timeout ends the wait. Time in
-    which the machine is too busy does not count, up to the case's patience.
+    which the machine is too busy does not count, up to the case's patience; `uncounted` says how much, and why.
+    InjectionError when there was no streak in time; with `blames_machine` BusyMachineError if the machine may be the
+    reason.
     """
     deadline = CalmDeadline(timeout_s, patience)
     streak_begin, first_ns, in_streak, total = clock.monotonic_s(), 0, 0, 0
@@ -39,13 +49,20 @@ def streak(
                     f"{failure} within {timeout_s:g} s{deadline.said()} and {total} looks; "
                     f"the last one: {json.dumps(rest)}"
                 )
+                if blames_machine:
+                    deadline.blame(msg)
                 raise InjectionError(msg)
         else:
             if in_streak == 0:
                 streak_begin, first_ns = now, looked["time_unix_nano"]
             in_streak += 1
             if in_streak >= looks and now - streak_begin >= streak_s:
-                return {"evidence": looked["evidence"], "first_ns": first_ns, "looks": total}
+                return {
+                    "evidence": looked["evidence"],
+                    "first_ns": first_ns,
+                    "looks": total,
+                    "uncounted": deadline.uncounted(),
+                }
         clock.sleep(every_s)
 
 

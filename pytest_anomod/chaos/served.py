@@ -1,4 +1,8 @@
-"""Whether users are served as in the baseline again, from the record file of a workload that still runs."""
+"""Whether users are served as in the baseline again, from the record file of a workload that still runs.
+
+The check `healed` divides latency by the machine's pace. Here it is not divided: the spans that tell the pace are read
+after the workload has ended. The pace never makes an answer slower, so what is settled here has healed there.
+"""
 
 from __future__ import annotations
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from pytest_anomod.host.pressure import Pressure, meter
 from pytest_anomod.model import clock
-from pytest_anomod.model.errors import BusyMachineError
+from pytest_anomod.model.errors import BusyMachineError, DeploymentError, InjectionError
 from pytest_anomod.model.fault import Json
 
 LOOK_S = 0.5
@@ -14,10 +15,12 @@ JUDGED_FROM_S = 3.0
 """A window that was so long and too busy so far is given up at once."""
 NOW_S = 3.0
 """The last seconds that tell whether the machine is busy now."""
+PRESSED_SHARE = 0.25
+"""Share of a wait in which the machine must have been too busy to be the reason why it was in vain."""
 
 
 class Patience:
-    """How long a case may wait, in all its windows together, for a calm machine and for users to be served again."""
+    """How long an attempt may wait, in all windows together, for a calm machine and for users to be served again."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.left_s = seconds
@@ -33,23 +36,44 @@ class CalmDeadline:
 
     def __init__(self, seconds: float, patience: Patience) -> None:
         self._left_s, self._patience = seconds, patience
-        self._looked_s = clock.monotonic_s()
+        self._begun_s = self._looked_s = clock.monotonic_s()
+        self._start_ns = clock.now_ns()
         self.busy_s = 0.0
+        """Time that was not counted."""
+        self._pressed_s, self._busy_now, self._figures = 0.0, False, ""
 
     def over(self) -> bool:
         """Whether the time is up."""
         now_s = clock.monotonic_s()
         passed_s, self._looked_s = now_s - self._looked_s, now_s
-        if self._patience.left_s > 0 and busy_now():
+        pressure = pressure_since(clock.now_ns() - int(NOW_S * clock.NS_PER_S))
+        self._busy_now = pressure.too_busy
+        if self._busy_now:
+            self._pressed_s, self._figures = self._pressed_s + passed_s, pressure.sentence()
+        if self._busy_now and self._patience.left_s > 0:
             self._patience.spend(passed_s)
             self.busy_s += passed_s
         else:
             self._left_s -= passed_s
         return self._left_s <= 0
 
+    def uncounted(self) -> dict[str, Json]:
+        """The time that was not counted, and how busy the machine was since the start; {} if all was counted."""
+        return {"busy_s": self.busy_s, "why": pressure_since(self._start_ns).sentence()} if self.busy_s else {}
+
     def said(self) -> str:
         """The time that was not counted, as the end of a sentence; "" if all was counted."""
         return f" ({self.busy_s:.0f} s more while the machine was too busy)" if self.busy_s >= 1 else ""
+
+    def blame(self, failed: str) -> None:
+        """What was waited for did not come: BusyMachineError, with the figures, if the machine may be the reason.
+
+        It may be if it is too busy now, or was in PRESSED_SHARE of the time, whether patience was left then or not.
+        """
+        waited_s = clock.monotonic_s() - self._begun_s
+        if self._busy_now or self._pressed_s > PRESSED_SHARE * waited_s:
+            msg = f"the machine was too busy in {self._pressed_s:.0f} of {waited_s:.0f} s ({self._figures}): {failed}"
+            raise BusyMachineError(msg)
 
 
 def pressure_since(start_ns: int) -> Pressure:
@@ -57,9 +81,19 @@ def pressure_since(start_ns: int) -> Pressure:
     return meter().pressure(start_ns)
 
 
-def busy_now() -> bool:
-    """Whether the last seconds were too busy."""
-    return pressure_since(clock.now_ns() - int(NOW_S * clock.NS_PER_S)).too_busy
+@contextlib.contextmanager
+def unless_busy(what: str) -> Iterator[None]:
+    """What fails inside while the machine is too busy is no fault of the system: BusyMachineError, with the figures."""
+    start_ns = clock.now_ns()
+    pressure_since(start_ns)  # have the meter look from the first moment on
+    try:
+        yield
+    except (InjectionError, DeploymentError, TimeoutError) as error:
+        pressure = pressure_since(start_ns - int(NOW_S * clock.NS_PER_S))
+        if not pressure.too_busy:
+            raise
+        msg = f"the machine was too busy ({pressure.sentence()}): {what} failed: {error}"
+        raise BusyMachineError(msg) from error
 
 
 def calm_window(length_s: float, patience: Patience, begin_anew: Callable[[], object], what: str) -> dict[str, Json]:

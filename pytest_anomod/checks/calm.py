@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_anomod.host.pressure import LEAST_S
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.verdict import CaseView, Finding, Outcome
@@ -13,13 +14,17 @@ WINDOWS = {"baseline": names.BASELINE, "anomaly": names.HOLD, "recovery": names.
 
 
 def check_calm(view: CaseView) -> Finding:
-    """How busy the machine was in each window; a window that was never reached is left out."""
+    """How busy the machine was in each window; a window that was never reached is left out.
+
+    Not asked where all of them are too short to tell.
+    """
     journal = view.journal
-    said = {what: _said(view, name) for what, name in WINDOWS.items()}
+    played = dict(WINDOWS)
     if view.scenario.in_turn:
-        held = [names.numbered(names.HOLD, number + 1) for number in range(len(view.scenario.injections))]
-        said |= {f"anomaly {number}": _said(view, name) for number, name in enumerate(held, start=1)}
-        del said["anomaly"]
+        del played["anomaly"]
+        numbers = range(1, len(view.scenario.injections) + 1)
+        played |= {f"anomaly {number}": names.numbered(names.HOLD, number) for number in numbers}
+    said = {what: _said(view, name) for what, name in played.items()}
     evidence: dict[str, Json] = {what: output.get("pressure") for what, output in said.items()}
     if view.journal.activity(names.HISTORY) is not None:
         evidence["history"] = _said(view, names.HISTORY).get("pressure")
@@ -31,12 +36,26 @@ def check_calm(view: CaseView) -> Finding:
         return _finding(Outcome.ABSENT, f"the machine was too busy: {'; '.join(busy)}", evidence)
     if not evidence["baseline"]:
         return _finding(Outcome.PROVEN, "nobody looked at the machine during this case", evidence)
-    return _finding(Outcome.PROVEN, f"in the baseline {evidence['baseline']}", evidence)
+    told = [what for what in said if evidence[what]]
+    short = [what for what in told if _length_s(view, played[what]) < LEAST_S]
+    unknown = f"too short to tell whether the machine was too busy, which takes {LEAST_S:g} s: {', '.join(short)}"
+    if short == told:
+        return _finding(Outcome.NOT_ASKED, unknown, evidence)
+    what = next(what for what in told if what not in short)
+    message = f"in the {what} {evidence[what]}"
+    return _finding(Outcome.PROVEN, f"{message}; {unknown}" if short else message, evidence)
 
 
 def _said(view: CaseView, name: str) -> Mapping[str, Json]:
     activity = view.journal.activity(name)
     return activity.output if activity is not None and isinstance(activity.output, Mapping) else {}
+
+
+def _length_s(view: CaseView, name: str) -> float:
+    """How long a window was; a baseline that began anew counts from then."""
+    activity = view.journal.activity(name)
+    assert activity is not None
+    return (activity.end_ns - int(_said(view, name).get("from_unix_nano") or activity.start_ns)) / 1e9
 
 
 def _finding(outcome: Outcome, message: str, evidence: Mapping[str, Json]) -> Finding:

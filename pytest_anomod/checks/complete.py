@@ -29,45 +29,53 @@ WINDOWS = (*QUIET, Phase.ONSET, Phase.ANOMALY, Phase.RELEASE, Phase.RECOVERY)
 
 
 def check_complete(view: CaseView) -> Finding:
-    """Count rows per modality and window, losses, arrivals and joins."""
-    problems = [f"while recording: {problem}" for problem in _mishaps(view)]
+    """Count rows per modality and window, losses, arrivals and joins.
+
+    What a machine that is too busy can cause is absent: rows that are not there, requests that came late. All else is
+    broken.
+    """
+    failed = [f"while recording: {problem}" for problem in _mishaps(view)]
     given = {name: why for name, why in view.absent.items() if name != OURS}
-    problems += [f"the modality {name} is missing" for name in MODALITIES if name not in {*view.frames, *given}]
+    failed += [f"the modality {name} is missing" for name in MODALITIES if name not in {*view.frames, *given}]
     counts = {name: _counts(table(view, name)) for name in in_order(view.frames)}
-    if empty := _empty_windows(view, counts):
-        problems += [*_ended_early(view), *empty]
-    problems += _losses(view)
+    losses = _empty_windows(view, counts)
+    failed += _ended_early(view) if losses else []
+    losses += _losses(view)
     joined, answered = _joined(view)
     if answered and joined < JOINED_SHARE * answered:
-        problems.append(
+        losses.append(
             f"only {joined} of {answered} answers have a trace ({joined / answered:.1%}, {JOINED_SHARE:.0%} needed)"
         )
     rates = _rates(view) if OURS in counts else {}
     if not view.scenario.workload.closed_loop:
-        problems += _load_problems(rates)
+        losses += _load_problems(rates)
     totals = ", ".join(f"{name} {sum(rows.values()):,}" for name, rows in counts.items())
     traced = f"{joined} of {answered} answers have a trace" if answered else "no answer is asked for a trace"
     rest = f"not there: {', '.join(given)}" if given else "nothing is missing"
     lost = lost_spans(view)
     gone = f"; at least {lost} spans were lost" if lost else ""
-    message = "; ".join(problems) or f"rows: {totals}; {traced}{gone}; {rest}"
+    message = "; ".join([*failed, *losses]) or f"rows: {totals}; {traced}{gone}; {rest}"
     return Finding(
-        check="complete", question="complete", outcome=Outcome.BROKEN if problems else Outcome.PROVEN, message=message,
+        check="complete", question="complete", message=message,
+        outcome=Outcome.BROKEN if failed else Outcome.ABSENT if losses else Outcome.PROVEN,
         evidence={"rows": counts, "dropped": dict(view.dropped), "arrivals_per_second": rates, "joined": joined,
                   "answered": answered, "spans_lost_at_least": lost, "absent": given},
     )  # fmt: skip
 
 
 def _mishaps(view: CaseView) -> list[str]:
-    """What went wrong while the case was played, except that the fault did not get in: `mechanism` reports that.
+    """What went wrong while the case was played, except what another check reports.
 
-    Activities that were not played for that reason are left out too.
+    That is a fault that did not get in (`mechanism`) and a machine that was too busy for an activity (`calm`).
+    Activities that were not played for one of these reasons are left out too.
     """
-    failed = [activity.name for activity in view.journal.played if not activity.succeeded]
-    if not failed or names.unnumbered(failed[0])[0] not in (names.INJECT, names.SEEN):
-        return list(view.problems)
-    known = (f"{failed[0]} failed: ", "not played because of what failed before: ")
-    return [problem for problem in view.problems if not problem.startswith(known)]
+    failed = [activity for activity in view.journal.played if not activity.succeeded]
+    told = [one.name for one in failed if one.too_busy]
+    told += [one.name for one in failed[:1] if names.unnumbered(one.name)[0] in (names.INJECT, names.SEEN)]
+    known = [f"{name} failed: " for name in told]
+    if failed and failed[0].name in told:
+        known.append("not played because of what failed before: ")
+    return [problem for problem in view.problems if not problem.startswith(tuple(known))]
 
 
 def _counts(rows: Table) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.checks.cut import Cut
@@ -29,12 +30,17 @@ def check_healed(view: CaseView) -> Finding:
             if activity is None or not activity.succeeded:
                 why = (activity.error if activity else "") or "it was not played, or the fault was still seen"
                 where = f" of {one.scenario.what}" if view.scenario.further else ""
-                return _finding(Outcome.BROKEN, f"{what}{where} failed: {why}", {})
+                busy = activity is not None and activity.too_busy
+                outcome = Outcome.ABSENT if busy else Outcome.BROKEN
+                return _finding(outcome, f"{what}{where} failed: {busy or why}", {})
     if names.RECOVERY in view.journal.refused:
         return _finding(Outcome.ABSENT, "no recovery was watched: what came before it failed", {})
     blocks = _recovery(view)
     if blocks is None:
-        return _finding(Outcome.BROKEN, "there is no recovery window with requests in it to compare", {})
+        watched = view.journal.activity(names.RECOVERY)
+        too_busy = watched is not None and isinstance(watched.output, Mapping) and watched.output.get("too_busy")
+        outcome = Outcome.ABSENT if too_busy else Outcome.BROKEN
+        return _finding(outcome, "there is no recovery window with requests in it to compare", {})
     tail = blocks.tail()
     evidence = {
         "tail_s": round(tail.length_s, 3),

@@ -33,8 +33,10 @@ class Answers:
     findings: Sequence[Finding]
     control: bool
     injected: bool
+    unseen: bool
+    """A fault was put in, and nothing proves that it was in; others may not have been put in at all."""
     too_busy: bool
-    """The machine was too busy for a baseline: there is nothing to judge."""
+    """The machine was too busy for the case to be played to its end."""
 
     def asked(self, question: str) -> bool:
         """Whether there is a finding on the question."""
@@ -96,11 +98,16 @@ class Rule:
 
 
 RULES = (
-    Rule(verdict=Verdict.CONTAMINATED, because=("calm",), when=lambda case: case.too_busy),
+    # nothing was put in: there is nothing to judge
+    Rule(verdict=Verdict.CONTAMINATED, because=("calm",), when=lambda case: case.too_busy and not case.injected),
     Rule(verdict=Verdict.BROKEN, when=lambda case: bool(case.broken or case.unasked)),
     Rule(verdict=Verdict.BROKEN, because=("complete", "aligned"),
-         when=lambda case: case.failed("complete") or case.failed("aligned")),
+         when=lambda case: case.failed("aligned") or (case.failed("complete") and not case.failed("calm"))),
     # however busy the machine was: a calm one would not have shown a fault that was not in
+    Rule(verdict=Verdict.INEFFECTIVE, because=("mechanism",), when=lambda case: case.unseen),
+    Rule(verdict=Verdict.CONTAMINATED, because=("calm",), when=lambda case: case.too_busy),
+    # rows that a busy machine lost, and requests that it held up, may be there on a calm one
+    Rule(verdict=Verdict.CONTAMINATED, because=("calm", "complete"), when=lambda case: case.failed("complete")),
     Rule(verdict=Verdict.INEFFECTIVE, because=("mechanism",),
          when=lambda case: case.injected and not case.proven("mechanism")),
     Rule(verdict=Verdict.CONTAMINATED, because=("steady",), when=lambda case: case.failed("steady")),
@@ -161,9 +168,12 @@ def _rule(view: CaseView, findings: Sequence[Finding]) -> Rule:
 
 
 def _answers(view: CaseView, findings: Sequence[Finding]) -> Answers:
+    unproven = {one.fault for one in findings if one.question == "mechanism" and one.outcome is not Outcome.PROVEN}
+    put_in = [one.journal.activity(names.INJECT) is not None for one in view.each]
     return Answers(
         findings=findings,
         control=view.scenario.is_control,
         injected=view.journal.activity(names.INJECT) is not None,
+        unseen=any(put_in[max(0, number - 1)] for number in unproven),
         too_busy=bool(view.journal.too_busy),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.modality import MODALITIES
+from pytest_anomod.model.standing import SUPERSEDED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,6 +57,7 @@ def build_index(out: Path) -> tuple[pa.Table, dict[str, Json]]:
         else:
             reason = incomplete_reason(directory)
         incomplete.append({"path": directory.relative_to(out).as_posix(), "reason": reason})
+    complete = mark_superseded(complete)
     table = pa.Table.from_pylist(complete, schema=index_schema(complete))
     document = {
         "format_version": layout.FORMAT_VERSION,
@@ -81,6 +83,18 @@ def case_row(out: Path, directory: Path) -> dict[str, Json]:
         **{f"rows_{name}": entry["rows"] for name, entry in manifest["tables"].items()},
         "path": directory.relative_to(out).as_posix(),
     }
+
+
+def mark_superseded(rows: Iterable[dict[str, Json]]) -> list[dict[str, Json]]:
+    """The rows with those that another one replaces marked as not usable, which their own label can't say."""
+    rows = list(rows)
+    replaced = {row.get("replaces") for row in rows}
+    return [
+        {**row, "usable": False, "unusable_because": [*(row.get("unusable_because") or ()), SUPERSEDED]}
+        if row["case_id"] in replaced and SUPERSEDED not in (row.get("unusable_because") or ())
+        else row
+        for row in rows
+    ]
 
 
 def index_schema(rows: Sequence[Mapping[str, Json]]) -> pa.Schema:

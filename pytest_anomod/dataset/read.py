@@ -23,7 +23,6 @@ from pytest_anomod.dataset.read_case import DatasetCase, ModalityTables
 from pytest_anomod.model.errors import DatasetError
 from pytest_anomod.model.fault import Json, Level
 from pytest_anomod.model.modality import in_order
-from pytest_anomod.model.standing import SUPERSEDED
 from pytest_anomod.model.timeline import FINE, Phase
 from pytest_anomod.model.verdict import Verdict
 
@@ -83,7 +82,7 @@ def load_dataset(
 
     `phases` keeps only rows of these phases (recovering and recovered are the two parts of a recovery), `columns` only
     these columns of each table (case_id, time_unix_nano, phase and the label's columns come along always). An attempt
-    that was contaminated and played again is left out unless `superseded`. `blind` gives telemetry without labels (see
+    that was spoiled and played again is left out unless `superseded`. `blind` gives telemetry without labels (see
     BlindDataset); then `phases` is an error, because phases are labels. Only complete cases are read. The index is used
     when it is up to date and done without when not. DatasetError when there is no dataset at `path`, when it is of a
     newer format, when a file is damaged, or when a filter names what can't be.
@@ -91,10 +90,8 @@ def load_dataset(
     root = layout.place(path)
     check_root(root)
     rows = _rows(root)
-    replaced = {row.get("replaces") for row in rows}
-    if superseded:
-        rows = [_superseded(row) if row["case_id"] in replaced else row for row in rows]
-    else:
+    if not superseded:
+        replaced = {row.get("replaces") for row in rows}
         rows = [row for row in rows if row["case_id"] not in replaced]
     chosen_phases = _known("phase", phases, [str(phase) for phase in Phase])
     for key, wanted, known in (
@@ -281,11 +278,6 @@ def _fine_phases(table: pa.Table, row: Mapping[str, Json]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(codes.astype(np.int32), [*names, *map(str, FINE)])
 
 
-def _superseded(row: dict[str, Json]) -> dict[str, Json]:
-    """The row of a case that was played again, which its own label does not say."""
-    return {**row, "usable": False, "unusable_because": [*(row.get("unusable_because") or ()), SUPERSEDED]}
-
-
 def _known(key: str, wanted: str | Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...] | None:
     if wanted is None:
         return None
@@ -324,5 +316,5 @@ def _rows(root: Path) -> list[dict[str, Json]]:
     if (root / layout.CASES_FILE).exists():
         rows: list[dict[str, Json]] = tables.read_parquet(root / layout.CASES_FILE).to_pylist()
         if [row.get("path") for row in rows] == paths:
-            return rows
-    return [index.case_row(root, directory) for directory in there]
+            return index.mark_superseded(rows)  # one that was written before the index told it has no mark
+    return index.mark_superseded(index.case_row(root, directory) for directory in there)

@@ -149,7 +149,12 @@ def read_timeline(path: Path) -> Timeline:
     try:
         return Timeline(
             tuple(
-                Window(phase=Phase(entry["phase"]), start_ns=entry["start_unix_nano"], end_ns=entry["end_unix_nano"])
+                Window(
+                    phase=Phase(entry["phase"]),
+                    start_ns=entry["start_unix_nano"],
+                    end_ns=entry["end_unix_nano"],
+                    extended=tuple(entry.get("extended", ())),
+                )
                 for entry in entries
             ),
             steady_again_ns=next(filter(None, (entry.get("steady_again_unix_nano") for entry in entries)), None),

@@ -25,6 +25,9 @@ AGAIN = "again"  # rollback of a fault that the method has taken out already, sh
 RECOVERY = "recovery"
 END_WORKLOAD = "end-workload"
 
+LEAST_MORE_S = 0.25
+"""By less no window counts as longer than asked for."""
+
 OF_A_FAULT = (PREPARE, INJECT, SEEN, HOLD, RECOVER, GONE, BETWEEN, AGAIN)
 """Activities that each fault of a compound experiment has; those of the second are called inject-2 and so on."""
 _NUMBERED = re.compile(rf"({'|'.join(OF_A_FAULT)})-(\d+)")
@@ -51,6 +54,12 @@ class Activity:
     succeeded: bool
     output: Json = None
     error: str = ""
+
+    @property
+    def too_busy(self) -> str:
+        """Why the machine was too busy for it, in a sentence with figures; "" when that is not why it failed."""
+        busy = not self.succeeded and self.error.startswith(_TOO_BUSY)
+        return self.error.removeprefix(_TOO_BUSY) if busy else ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,26 +119,40 @@ class Journal:
     @property
     def too_busy(self) -> str:
         """Why the machine was too busy for this case, in a sentence with figures; "" when it was not."""
-        for activity in (*self.before, *self.played):
-            if not activity.succeeded and activity.error.startswith(_TOO_BUSY):
-                return activity.error.removeprefix(_TOO_BUSY)
-        return ""
+        return next((one.too_busy for one in (*self.before, *self.played) if one.too_busy), "")
 
     @property
     def extended(self) -> tuple[str, ...]:
         """Which windows took longer than asked for, and why: a sentence each."""
-        found = []
-        baseline, recovery = self.activity(BASELINE), self.activity(RECOVERY)
-        said = _said(baseline)
-        if said.get("begun_anew"):
-            times = "once" if said["begun_anew"] == 1 else f"{said['begun_anew']} times"
-            found.append(f"the baseline began anew {times}: {said['why']}")
-        said = _said(recovery)
-        more_s = said.get("waited_s", 0.0) - said.get("asked_s", said.get("waited_s", 0.0))
-        if more_s > 0.25:
-            until = "until users were served again" if said.get("settled") else "and users were not served as before"
-            found.append(f"the recovery took {more_s:.1f} s more, {until}: {said.get('tail')}")
-        return tuple(found)
+        return tuple(why for _, why in self.extensions)
+
+    @property
+    def extensions(self) -> tuple[tuple[Activity, str], ...]:
+        """The activities that took longer than asked for, in order, each with a sentence that says why."""
+        return tuple((one, why) for one in (*self.before, *self.played) if (why := _why_longer(one)))
+
+
+def _why_longer(activity: Activity) -> str:
+    """Why an activity took longer than asked for, in a sentence; "" for one that did not."""
+    said, (kind, number) = _said(activity), unnumbered(activity.name)
+    fault = f"fault {number}" if number > 1 else "the fault"
+    busy = f"while the machine was too busy: {said.get('why')}"
+    if kind == BASELINE and said.get("begun_anew"):
+        times = "once" if said["begun_anew"] == 1 else f"{said['begun_anew']} times"
+        return f"the baseline began anew {times}: {said.get('why')}"
+    if kind == STEADY and said.get("waited_s", 0) > LEAST_MORE_S:
+        until = "until users were served" if said.get("status") == "steady" else "and users were not served"
+        return f"the warm-up took {said['waited_s']:.1f} s more, {until}" + (
+            f" ({said['busy_s']:.0f} s {busy})" if said.get("busy_s") else ""
+        )
+    if kind in (SEEN, GONE) and said.get("busy_s", 0) >= 1:
+        return f"{said['busy_s']:.0f} s until {fault} was {kind} did not count, {busy}"
+    more_s = said["waited_s"] - said["asked_s"] if kind in (BETWEEN, RECOVERY) and "asked_s" in said else 0.0
+    if more_s > LEAST_MORE_S:
+        until = "until users were served again" if said.get("settled") else "and users were not served as before"
+        after = f" after {fault}" if kind == BETWEEN else ""
+        return f"the recovery{after} took {more_s:.1f} s more, {until}: {said.get('tail')}"
+    return ""
 
 
 def _of_fault(activity: Activity, number: int) -> Activity:

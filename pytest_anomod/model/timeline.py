@@ -35,11 +35,15 @@ QUIET = (Phase.HISTORY, Phase.BASELINE, Phase.CONTROL)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """A half-open stretch of time, [start_ns, end_ns)."""
+    """A half-open stretch of time, [start_ns, end_ns); `extended` says what made it longer than asked for, if it was.
+
+    Why it is as long as it is says nothing of when it was, so it is not compared.
+    """
 
     phase: Phase
     start_ns: int
     end_ns: int
+    extended: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
     @property
     def length_s(self) -> float:
@@ -128,12 +132,14 @@ class Timeline:
         return dataclasses.replace(self, windows=tuple(windows))
 
     def to_json(self) -> list[dict[str, object]]:
-        """The windows as JSON; that of the recovery says since when users were served again, if they were."""
+        """The windows as JSON, each with what extended it; the recovery's with when users were served again."""
         rows: list[dict[str, object]] = []
         for window in self.windows:
             rows.append(
                 {"phase": str(window.phase), "start_unix_nano": window.start_ns, "end_unix_nano": window.end_ns}
             )
+            if window.extended:
+                rows[-1]["extended"] = list(window.extended)
             if window is self.last(Phase.RECOVERY) and self.steady_again_ns is not None:
                 rows[-1]["steady_again_unix_nano"] = self.steady_again_ns
         return rows
@@ -149,8 +155,17 @@ def derive(journal: Journal, workload_start_ns: int) -> Timeline:
     edges = [(Phase.WARMUP, workload_start_ns), *opened]
     ends = [start for _, start in opened]
     ends.append(max(_end_ns(journal), edges[-1][1]))
+    longer = [(_from_ns(activity), why) for activity, why in journal.extensions]
     return Timeline(
-        tuple(Window(phase=phase, start_ns=start, end_ns=end) for (phase, start), end in zip(edges, ends, strict=True))
+        tuple(
+            Window(
+                phase=phase,
+                start_ns=start,
+                end_ns=end,
+                extended=tuple(why for begin, why in longer if start <= begin < end),
+            )
+            for (phase, start), end in zip(edges, ends, strict=True)
+        )
     )
 
 

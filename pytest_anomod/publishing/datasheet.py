@@ -137,7 +137,7 @@ def _composition(data: Dataset, sheet: Sheet) -> str:
         missing = ((name, cases, why) for (name, why), cases in sorted(sheet.absent.items()))
         lines += ["", "What cases lack:", "", _table(("table", "cases", "why"), missing)]
     replaced = sum(row.get("replaces") is not None for row in data.rows)
-    lines += ["", f"{replaced} cases are second attempts of one that was contaminated (`replaces` names it)."]
+    lines += ["", f"{replaced} cases replace one that was spoiled and played again (`replaces` names it)."]
     return "\n".join(lines)
 
 

@@ -134,8 +134,11 @@ def rows(result: CaseResult, figures: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 def _circumstances(result: CaseResult) -> Iterator[Row]:
     """Which attempt this is, which windows took longer than declared and why, and how busy the machine was."""
-    for number, before in enumerate(result.superseded, start=2):
-        yield f"Attempt {number}", f"played again by itself: attempt {number - 1} was {before.verdict}"
+    first = (*result.superseded, result)[0].label
+    if first.replaces:
+        yield f"Attempt {first.attempt}", f"replaces {first.replaces} of an earlier run, which was spoiled"
+    for number, before in enumerate(result.superseded, start=first.attempt):
+        yield f"Attempt {number + 1}", f"played again by itself: attempt {number} was {before.verdict}"
     for sentence in result.view.journal.extended:
         yield "Extended", sentence
     for finding in result.findings:

@@ -29,7 +29,7 @@ def write_summary(reporter: Any, rows: Sequence[dict[str, str]], out: str) -> No
         if baseline and (note or verdict != baseline):
             note += f"  (in the baseline {baseline})"
         if (attempt := rows[index].get("anomod_attempt", "1")) != "1":
-            note += f"  (attempt {attempt}; earlier attempts were contaminated and are kept)"
+            note += f"  (attempt {attempt}; the earlier ones are kept)"
         reporter.write_line(cells + note, **MARKUP.get(rows[index].get("outcome", ""), {}))
         if warning := rows[index].get("anomod_suite"):
             reporter.write_line(f"  warning: {warning}", yellow=True)

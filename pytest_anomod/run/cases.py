@@ -18,8 +18,15 @@ from pytest_anomod.run.options import chosen, dataset_place, durations, store_ur
 from pytest_anomod.run.workload_choice import chosen_workload
 
 
-def begin_case(deployments: Deployments, declaration: Declaration, test: str, *, repetition: int) -> Case:
-    """The case of one test, ready to run."""
+def begin_case(
+    deployments: Deployments,
+    declaration: Declaration,
+    test: str,
+    *,
+    repetition: int,
+    earlier: tuple[str, int] | None = None,
+) -> Case:
+    """The case of one test, ready to run; `earlier` is the spoiled one that it replaces (sharding.skip_done)."""
     config = deployments.config
     scenario = declaration.scenario(
         declaration.name or scenario_name(test),
@@ -40,6 +47,7 @@ def begin_case(deployments: Deployments, declaration: Declaration, test: str, *,
         hook=config.hook,
         allowance=Allowance(patience_s=config.option.anomod_patience, attempts=config.option.anomod_attempts),
         draw=_drawing(config),
+        earlier=earlier,
     )
 
 

@@ -65,7 +65,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "SECONDS",
         "type": float,
         "default": 60.0,
-        "help": "how long a case may wait in all for a calm machine and for users to be served again (%(default)s)",
+        "help": "how long an attempt may wait in all for a calm machine and for users to be served again (%(default)s)",
     },
     "attempts": {
         "metavar": "N",

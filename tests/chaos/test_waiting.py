@@ -7,11 +7,12 @@ import json
 import pytest
 
 from pytest_anomod.chaos import activities, runs, waiting
+from pytest_anomod.chaos import looks as looking
 from pytest_anomod.chaos.runs import Run
 from pytest_anomod.chaos.waiting import CalmDeadline, Patience, calm_window
 from pytest_anomod.host.pressure import Pressure
 from pytest_anomod.model import clock
-from pytest_anomod.model.errors import BusyMachineError
+from pytest_anomod.model.errors import BusyMachineError, DeploymentError, InjectionError
 from pytest_anomod.testing import FakeClock
 
 BUSY, CALM = Pressure(5.0, 2.0, 0.95, 0.0, 0.0), Pressure(5.0, 0.5, 0.2, 0.0, 0.0)
@@ -75,6 +76,8 @@ def test_a_deadline_counts_calm_time_only(now, busy_until):
     # the last three seconds tell whether it is busy now, so the end is seen that much later
     assert now.monotonic_s() - begin == pytest.approx(8 + 5 + waiting.NOW_S, abs=0.6)
     assert "8 s more while the machine was too busy" in deadline.said()
+    assert deadline.uncounted()["busy_s"] == pytest.approx(8, abs=0.6)
+    assert "tasks wanted one of" in deadline.uncounted()["why"]
 
 
 def test_without_patience_a_deadline_is_one(now, busy_until):
@@ -84,6 +87,91 @@ def test_without_patience_a_deadline_is_one(now, busy_until):
         now.sleep(0.5)
     assert now.monotonic_s() - begin == pytest.approx(8)
     assert deadline.said() == ""
+    assert deadline.uncounted() == {}
+
+
+def test_a_fault_that_is_seen_late_on_a_busy_machine_says_what_did_not_count(now, busy_until):
+    """The limit was passed, and was not: seven of these seconds were too busy."""
+    busy_until(6)
+    looks = iter([False] * 20 + [True] * 9)
+    begin = now.monotonic_s()
+
+    def observe():
+        return {"active": next(looks), "evidence": {}, "time_unix_nano": now.now_ns()}
+
+    found = looking.streak(observe, 1.0, 2, 0.5, 4.0, "was not seen", Patience(60))
+    assert now.monotonic_s() - begin > 4
+    assert found["uncounted"]["busy_s"] > 6
+
+
+@pytest.mark.parametrize(("busy_s", "patience_s"), [(1e6, 20), (1e6, 0), (6, 20)])
+def test_a_gate_that_is_not_reached_on_a_busy_machine_says_so(now, busy_until, tmp_path, busy_s, patience_s):
+    """Without patience too, and where the machine got calm in the end."""
+    busy_until(busy_s)
+    run = _keep_run(tmp_path, Patience(patience_s))
+    said = (
+        r"too busy in \d+ of \d+ s \(.*95% of the time.*\): users were not served .*: 0 responses in 3 s, fewer than 3"
+    )
+    with pytest.raises(BusyMachineError, match=said):
+        activities.steady(run.records, 3.0)
+    assert run.steady is None
+
+
+def test_a_gate_that_is_not_reached_on_a_calm_machine_is_the_systems(now, busy_until, tmp_path):
+    busy_until(-waiting.NOW_S)
+    begin = now.monotonic_s()
+    answer = activities.steady(_keep_run(tmp_path, Patience(20)).records, 3.0)
+    assert answer["status"] == "0 responses in 3 s, fewer than 3"
+    assert now.monotonic_s() - begin <= 7
+
+
+def _streak(patience, **more):
+    looked = {"active": False, "evidence": {}, "time_unix_nano": 0, "unhealthy": ["text"]}
+    return looking.streak(lambda: looked, 1.0, 3, 0.5, 8.0, "it is not gone", patience, **more)
+
+
+@pytest.mark.parametrize("patience_s", [20, 0])
+def test_what_is_not_seen_gone_on_a_busy_machine_is_put_down_to_it(now, busy_until, patience_s):
+    busy_until(1e6)
+    begin = now.monotonic_s()
+    with pytest.raises(BusyMachineError, match=r"too busy in \d+ of \d+ s \(.*\): it is not gone within 8 s.*\["):
+        _streak(Patience(patience_s), blames_machine=True)
+    assert now.monotonic_s() - begin == pytest.approx(8 + patience_s, abs=1)
+
+
+@pytest.mark.parametrize("busy_s", [-waiting.NOW_S, -2])
+def test_what_is_not_seen_gone_on_a_calm_machine_is_the_systems(now, busy_until, busy_s):
+    """Also if it was busy until shortly before, or at the first look."""
+    busy_until(busy_s)
+    with pytest.raises(InjectionError, match="it is not gone within 8 s and"):
+        _streak(Patience(20), blames_machine=True)
+
+
+def test_a_fault_that_is_not_seen_is_never_put_down_to_the_machine(now, busy_until):
+    busy_until(1e6)
+    with pytest.raises(InjectionError, match=r"within 8 s .*more while the machine was too busy"):
+        _streak(Patience(20))
+
+
+@pytest.mark.parametrize(("busy_s", "error"), [(1e6, BusyMachineError), (-waiting.NOW_S, DeploymentError)])
+def test_a_target_that_can_not_be_prepared_on_a_busy_machine(now, busy_until, busy_s, error):
+    busy_until(busy_s)
+    with pytest.raises(error, match="text did not come up"), waiting.unless_busy("preparing text"):
+        raise DeploymentError("text did not come up")
+
+
+def test_a_mistake_is_never_put_down_to_the_machine(now, busy_until):
+    busy_until(1e6)
+    with pytest.raises(ZeroDivisionError), waiting.unless_busy("preparing text"):
+        raise ZeroDivisionError
+
+
+def _keep_run(directory, patience):
+    run = Run(records=str(directory / "none"), workload_module="pytest_anomod.testing", handle={}, start_ns=0)
+    run.patience = patience
+    runs.reset()
+    runs.keep(run)
+    return run
 
 
 @pytest.fixture

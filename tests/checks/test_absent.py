@@ -195,11 +195,11 @@ def test_spans_of_a_clock_that_is_wrong_are_counted(outage):
     assert gateway["spans_outside_our_request"] == entry.sum()
 
 
-@pytest.mark.parametrize(("lost", "outcome"), [(2, Outcome.PROVEN), (20, Outcome.BROKEN)])
+@pytest.mark.parametrize(("lost", "outcome"), [(2, Outcome.PROVEN), (20, Outcome.ABSENT)])
 def test_of_what_others_send_more_may_be_unreadable(outage, lost, outcome):
     """In hundredths of what came; of our own it is a thousandth."""
     dropped = {**outage.dropped, "logs": len(outage.frames["logs"]) * lost // 100}
     view = dataclasses.replace(outage, dropped=dropped)
-    assert judged(view)[1]["complete"].outcome is Outcome.BROKEN
+    assert judged(view)[1]["complete"].outcome is Outcome.ABSENT
     others = dataclasses.replace(view, may_be_silent=frozenset({"logs"}))
     assert judged(others)[1]["complete"].outcome is outcome

@@ -11,6 +11,7 @@ from synthetic import make_case
 from pytest_anomod.checks import judge, run_checks, spread_of
 from pytest_anomod.dataset import label_rows, label_tables
 from pytest_anomod.model import journal as names
+from pytest_anomod.model.errors import BusyMachineError
 from pytest_anomod.model.labelling import Provenance, make_label
 from pytest_anomod.model.scenario import Injection
 from pytest_anomod.model.timeline import derive
@@ -55,6 +56,19 @@ def test_one_that_shows_nothing_is_not_hidden_by_the_other():
 def test_one_that_was_not_held_makes_the_case_ineffective():
     view = compound("text", held=0.3)
     assert judge(view, run_checks(view)) is Verdict.INEFFECTIVE
+
+
+@pytest.mark.parametrize("too_busy", [True, False])
+def test_one_that_was_not_put_in_on_a_busy_machine_is_not_ineffective(too_busy):
+    """The first was not seen gone in time, so the second's turn did not come."""
+    view = compound("text")
+    error = f"{BusyMachineError.__module__}.BusyMachineError: the machine was too busy" if too_busy else "it stays"
+    seconds = {"inject-2", "seen-2", "recover-2", "gone-2"}
+    played = [one for one in view.journal.played if one.name not in seconds | {names.RECOVERY}]
+    played[-1] = dataclasses.replace(played[-1], succeeded=False, error=error)
+    journal = dataclasses.replace(view.journal, played=tuple(played), refused=(*seconds, names.RECOVERY))
+    view = dataclasses.replace(view, journal=journal, problems=(f"gone failed: {error}",))
+    assert judge(view, run_checks(view)) is (Verdict.CONTAMINATED if too_busy else Verdict.BROKEN)
 
 
 @pytest.fixture(scope="module")

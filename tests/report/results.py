@@ -26,7 +26,7 @@ def make_result(view=None, **arguments) -> CaseResult:
 
 
 def _label(scenario, verdict: Verdict) -> Label:
-    nothing = dict.fromkeys((field.name for field in dataclasses.fields(Label)), None)
+    nothing = dict.fromkeys((field.name for field in dataclasses.fields(Label)), None) | {"attempt": 1}
     known = {
         "case_id": "case-1", "scenario": scenario.name, "system": scenario.system, "target": scenario.target,
         "fault": scenario.fault.name, "parameters": {"percent": 50, "means": None}, "root_cause_instances": (),

@@ -44,4 +44,4 @@ class StagedCase(Case):
 @pytest.fixture(autouse=True)
 def _staged(monkeypatch):
     monkeypatch.setattr("pytest_anomod.run.deployments.Deployments.of", lambda config: config)
-    monkeypatch.setattr(cases, "begin_case", lambda config, declaration, test, *, repetition: StagedCase(test, config))
+    monkeypatch.setattr(cases, "begin_case", lambda config, declaration, test, **_: StagedCase(test, config))

@@ -67,6 +67,15 @@ def test_circumstances_stand_below_the_verdict(drawn, result):
     assert "waited 3 % &lt; 5 %" in drawn.description
 
 
+def test_a_case_that_replaces_one_of_an_earlier_run_says_so(drawn, result):
+    """Its attempts are counted on."""
+    label = dataclasses.replace(result.label, attempt=2, replaces="the-spoiled-one")
+    resumed = spoiled_before(dataclasses.replace(result, label=label))
+    told = dict(page.rows(resumed, drawn.figures))
+    assert told["Attempt 2"] == "replaces the-spoiled-one of an earlier run, which was spoiled"
+    assert told["Attempt 3"] == "played again by itself: attempt 2 was contaminated"
+
+
 def test_every_question_is_answered_with_its_outcome(drawn, result):
     """In words: Allure 2 shows no colour, and some readers see none."""
     for question, title in page.QUESTIONS.items():
