@@ -146,7 +146,7 @@ def _state(machine: Machine) -> Iterator[Row]:
         thing="pressure",
         there=not machine.no_pressure,
         found=machine.no_pressure or "stall information of the kernel can be read",
-        cost="how busy the machine was is told by the scheduler's counters and our own lag instead",
+        cost="how busy the machine was is told by run delays of our own tasks, else the run queue, else our own lag",
     )
     yield Row(
         thing="pidfd",

@@ -250,7 +250,7 @@ def _streak(found: Mapping[str, Json], first: str) -> dict[str, Json]:
 def _machine_since(start_ns: int) -> dict[str, Json]:
     """How busy the machine was from a moment on."""
     pressure = pressure_since(start_ns)
-    return {"too_busy": pressure.too_busy, "pressure": pressure.sentence()}
+    return {"too_busy": pressure.too_busy, "pressure": pressure.told()}
 
 
 def _wait_unhurried(seconds: float) -> None:

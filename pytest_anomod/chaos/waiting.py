@@ -128,5 +128,5 @@ def calm_window(length_s: float, patience: Patience, begin_anew: Callable[[], ob
         "from_unix_nano": start_ns if anew else None,
         "begun_anew": len(anew),
         "why": anew[-1] if anew else "",
-        "pressure": pressure.sentence(),
+        "pressure": pressure.told(),
     }

@@ -34,6 +34,11 @@ def check_calm(view: CaseView) -> Finding:
     busy = [f"in the {what} {output['pressure']}" for what, output in said.items() if output.get("too_busy")]
     if busy:
         return _finding(Outcome.ABSENT, f"the machine was too busy: {'; '.join(busy)}", evidence)
+    # the meter says None of a window of which it saw less than half; older recordings say nothing
+    unseen = [what for what, output in said.items() if output.get("pressure", "") is None]
+    if unseen:
+        message = f"nobody looked at the machine for most of the {' and the '.join(unseen)}"
+        return _finding(Outcome.NOT_ASKED, message, evidence)
     if not evidence["baseline"]:
         return _finding(Outcome.PROVEN, "nobody looked at the machine during this case", evidence)
     told = [what for what in said if evidence[what]]

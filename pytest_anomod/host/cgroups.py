@@ -61,6 +61,18 @@ def may_write(proc: Path = PROC) -> bool:
     return all(name in mounts and os.access(mounts[name][0], os.W_OK) for name in ("cpu", "memory", "blkio"))
 
 
+def limited_group(proc: Path = PROC) -> Path | None:
+    """Of this process's control group and those above it, as far as can be seen, the one with the least CPU quota."""
+    limits = {group: cores for group in _own_groups("cpu", proc) if (cores := _quota(group)) is not None}
+    return min(limits, key=limits.__getitem__) if limits else None
+
+
+def own_quota(proc: Path = PROC) -> float | None:
+    """The cores that the CPU quota of our control group, or the least above it, comes to; None without any."""
+    group = limited_group(proc)
+    return None if group is None else _quota(group)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ControlGroup:
     """The files of one group: a directory for each controller (v2: the same one for all)."""
@@ -250,6 +262,29 @@ class ControlGroup:
         except OSError as error:
             msg = f"{text!r} can't be written to {path}: {error.strerror}"
             raise DeploymentError(msg) from error
+
+
+def _own_groups(controller: str, proc: Path) -> tuple[Path, ...]:
+    """The directory of our own group, and of those above it up to what is mounted."""
+    paths, mounts = _paths(proc / "self" / "cgroup"), _mounts(proc)
+    path = paths.get(controller if controller in paths else "")
+    if controller not in mounts or path is None:
+        return ()
+    mount, root = mounts[controller]
+    try:
+        inside = Path(path).relative_to(root)
+    except ValueError:  # named as another namespace sees it: what is mounted is what there is
+        return (mount,)
+    return tuple(mount / one for one in (inside, *inside.parents))
+
+
+def _quota(directory: Path) -> float | None:
+    """The cores that a group's CPU quota comes to; None without one, as in the root group, or if it can't be read."""
+    with contextlib.suppress(DeploymentError, OSError):
+        for version, file in ((2, "cpu.max"), (1, "cpu.cfs_quota_us")):
+            if (directory / file).exists():
+                return ControlGroup(version=version, directories={"cpu": directory}).cpu_share()
+    return None
 
 
 def _paths(path: Path) -> dict[str, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import math
 import os
 import sys
 import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pytest_anomod.host import processes
+from pytest_anomod.host import cgroups, processes
 from pytest_anomod.host.proc_files import read_once
 from pytest_anomod.model import clock
 
@@ -33,11 +35,16 @@ class Task(NamedTuple):
     cpu_s: float
 
 
-def usable_cores() -> int:
-    """Cores that this process may run on, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
+def usable_cores() -> float:
+    """Cores that this process may run on, and no more than its control groups' CPU quota (0.5 for half a core)."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(float(there or 1), _quota())
+
+
+@functools.cache
+def _quota() -> float:
+    """The CPU quota in cores, as it was when somebody asked first."""
+    return cgroups.own_quota() or math.inf
 
 
 def process_table() -> dict[int, Task]:
@@ -85,6 +92,8 @@ class ForeignLoad:
         self.sharing: dict[int, float] = {}
         """Processes of other sessions that lease cores, with the times they started: theirs don't count either."""
         self._before = process_table()
+        self.family = family(self._before, self.ours)
+        """The pids of ours and all below them, at the last look."""
         self._since_s = clock.monotonic_s()
         self._lock = threading.Lock()
 
@@ -109,3 +118,4 @@ class ForeignLoad:
             )
             self.cores = used_s / max(0.1, now_s - self._since_s)
             self._before, self._since_s = table, now_s
+            self.family = family(table, self.ours)

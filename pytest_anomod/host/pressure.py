@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 import bisect
-import contextlib
 import functools
+import operator
 import os
 import random
 import statistics
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pytest_anomod.host.cores import ForeignLoad, usable_cores
+from pytest_anomod.host.machine_figures import MachineFigures, RunDelay
 from pytest_anomod.model import clock
+from pytest_anomod.model.errors import CaptureError
 
 READING_S = 0.5
-"""One reading sums up the looks of half a second."""
-LOOKS = 5
-"""Looks of a reading, at random moments: on a grid they would meet what others do on one."""
-FOREIGN_EVERY = 12
+"""One reading sums up the looks of about half a second."""
+LOOKS = 3
+"""Looks of a reading, at random moments: on a grid they would meet what others do on one. Waking up costs the most."""
+FOREIGN_EVERY = 30
 """Readings from one look at what others use to the next, unless somebody asks: that goes through all processes."""
-KEPT = 4_000
-"""Readings that are kept, more than half an hour of them."""
+KEPT = 50_000
+"""Readings that are kept, nearly seven hours of them."""
 
 MOST_WANTING = 1.8
-"""Tasks that want a core, for each core, in the median of a stretch: with more, and MOST_STALLED, it is too busy."""
+"""Tasks that want a core, for each core, in the median of a stretch: with more, and tasks that wait, it is too busy."""
 MOST_STALLED = 0.7
 """Share of a stretch in which some task waited for a core. Four endless loops on two cores come to 0.83 and more."""
+MOST_DELAYED = 0.66
+"""Without stall information: share of the time in which our tasks ran or wanted to that they waited for a core.
+
+Tasks that want 2 ms in every 12, beside 2, 3, 4 and 6 endless loops on two cores: 0.5, 0.62, 0.71, 0.8. The windows of
+a case that is played alone come to 0.36 to 0.55.
+"""
 MOST_LAG_S = 0.02
-"""The same without a kernel that tells: the median lateness of our own looks."""
+"""Without anything of the kernel: the median lateness of our own looks."""
+MOST_SHORT = 0.1
+"""Share of a stretch in which some task waited for memory: with more, and LEAST_AVAILABLE, it is too busy."""
+LEAST_AVAILABLE = 0.1
+"""Share of the memory that is to be had: one container that is held to little memory waits while there is plenty."""
 LEAST_S = 2.0
 """A shorter stretch says nothing."""
+
+_moment = operator.attrgetter("time_unix_nano")
 
 
 class Reading(NamedTuple):
@@ -51,60 +65,109 @@ class Reading(NamedTuple):
     """How much later than asked for our looks came; the median."""
     available_bytes: float | None
     """Memory that could be had without swapping."""
+    run_delay: float | None = None
+    """Share of the time in which our tasks ran or wanted to that they waited; read only where `cpu_stalled` is not."""
 
 
 class Pressure(NamedTuple):
     """A stretch of time summed up from its readings."""
 
     length_s: float
+    """How much of it was seen."""
     tasks_per_core: float | None
     cpu_stalled: float | None
     io_stalled: float | None
     lag_s: float
+    memory_stalled: float | None = None
+    stolen: float | None = None
+    available: float | None = None
+    """Share of the machine's memory that was to be had."""
+    run_delay: float | None = None
+    asked_s: float = 0.0
+    """How long the stretch was."""
 
     @property
     def too_busy(self) -> bool:
-        """Whether the machine was too busy in that stretch for figures of the system on it."""
-        if self.length_s < LEAST_S:
+        """Whether the machine was too busy in that stretch for figures of the system on it.
+
+        Stalls of the disk don't count: a neighbour that writes all the time makes them, and cases are true then.
+        """
+        if max(self.length_s, self.asked_s) < LEAST_S or not self.seen:
             return False
-        if self.tasks_per_core is None or self.cpu_stalled is None:
+        available = 1.0 if self.available is None else self.available
+        if (self.memory_stalled or 0.0) > MOST_SHORT and available < LEAST_AVAILABLE:
+            return True
+        # what the hypervisor gives to others makes tasks wait as others' tasks do
+        given = 1 - min(self.stolen or 0.0, 0.99)
+        waited, most = self.cpu_stalled, MOST_STALLED
+        if waited is None:
+            waited, most = self.run_delay, MOST_DELAYED
+        if waited is None and self.tasks_per_core is None:
             return self.lag_s > MOST_LAG_S
-        return self.tasks_per_core > MOST_WANTING and self.cpu_stalled > MOST_STALLED
+        # a burst of tasks makes them wait for each other, and leaves no queue
+        queued = self.tasks_per_core is None or self.tasks_per_core / given > MOST_WANTING
+        return queued and (waited is None or 1 - (1 - waited) * given > most)
+
+    @property
+    def seen(self) -> bool:
+        """Whether the readings are of half of the stretch, or more."""
+        return self.asked_s < LEAST_S or self.length_s >= self.asked_s / 2
 
     def sentence(self) -> str:
         """The figures in words."""
-        if self.tasks_per_core is None or self.cpu_stalled is None:
-            return f"our own looks came {self.lag_s * 1e3:.0f} ms late in the median"
-        cores = usable_cores()
-        disk = "" if self.io_stalled is None else f", {self.io_stalled:.0%} with a task waiting for a disk"
-        return (
-            f"{self.tasks_per_core * cores:.1f} tasks wanted one of {cores} cores in the median, "
-            f"{self.cpu_stalled:.0%} of the time with a task waiting for one{disk}"
-        )
+        said = []
+        if self.tasks_per_core is not None:
+            cores = usable_cores()
+            said.append(f"{self.tasks_per_core * cores:.1f} tasks wanted one of {cores:g} cores in the median")
+        if self.cpu_stalled is not None:
+            said.append(f"{self.cpu_stalled:.0%} of the time with a task waiting for one")
+        elif self.run_delay is not None:
+            said.append(f"ours waited for a core for {self.run_delay:.0%} of the time in which they wanted one")
+        if not said:
+            said.append(f"our own looks came {self.lag_s * 1e3:.0f} ms late in the median")
+        if self.io_stalled is not None:
+            said.append(f"{self.io_stalled:.0%} with a task waiting for a disk")
+        if (self.memory_stalled or 0.0) >= 0.01 and self.available is not None:
+            said.append(f"{self.memory_stalled:.0%} with one waiting for memory ({self.available:.0%} was to be had)")
+        if (self.stolen or 0.0) >= 0.01:
+            said.append(f"{self.stolen:.0%} of the cores' time was given to other machines")
+        return ", ".join(said)
+
+    def told(self) -> str | None:
+        """The figures in words; None when there are too few readings to tell."""
+        return self.sentence() if self.seen else None
 
 
-def summed_up(readings: Sequence[Reading]) -> Pressure:
-    """The pressure of a stretch: medians of what is counted, means of shares."""
-    wanting = [reading.tasks_per_core for reading in readings if reading.tasks_per_core is not None]
+def summed_up(readings: Sequence[Reading], asked_s: float = 0.0) -> Pressure:
+    """The pressure of a stretch that is so long: medians of what is counted, means over time of shares."""
+    available = _median(reading.available_bytes for reading in readings)
     return Pressure(
         length_s=sum(reading.length_s for reading in readings),
-        tasks_per_core=statistics.median(wanting) if wanting else None,
-        cpu_stalled=_mean([reading.cpu_stalled for reading in readings]),
-        io_stalled=_mean([reading.io_stalled for reading in readings]),
-        lag_s=statistics.median(reading.lag_s for reading in readings) if readings else 0.0,
+        tasks_per_core=_median(reading.tasks_per_core for reading in readings),
+        cpu_stalled=_share(readings, "cpu_stalled"),
+        io_stalled=_share(readings, "io_stalled"),
+        lag_s=_median(reading.lag_s for reading in readings) or 0.0,
+        memory_stalled=_share(readings, "memory_stalled"),
+        stolen=_share(readings, "stolen"),
+        available=None if available is None else available / _memory_bytes(),
+        run_delay=_share(readings, "run_delay"),
+        asked_s=asked_s,
     )
 
 
 class PressureMeter:
-    """Looks at the machine in a daemon thread from `start` on; about 0.2 % of a core."""
+    """Looks at the machine in a daemon thread from `start` on; about 0.1 % of a core."""
 
     def __init__(self) -> None:
         self._readings: list[Reading] = []
+        self._forgotten_ns = -1  # of the last reading that was dropped
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._random = random.Random()
         self._thread = threading.Thread(target=self._run, name="pressure", daemon=True)
-        self._source = _Kernel()
+        self._source = MachineFigures()
+        self._delay = RunDelay()
+        self._error: BaseException | None = None
         self.foreign = ForeignLoad()
 
     def start(self) -> None:
@@ -118,109 +181,94 @@ class PressureMeter:
             self._thread.join(timeout=5.0)
 
     def readings(self, start_ns: int, end_ns: int | None = None) -> list[Reading]:
-        """The readings taken within a stretch of time, in order."""
+        """The readings taken within a stretch of time, in order.
+
+        CaptureError when the thread died, or the stretch began longer ago than readings are kept.
+        """
+        if self._error is not None:
+            error = f"{type(self._error).__name__}: {self._error}"
+            msg = f"nobody looks any more at how busy this machine is: {error}, after reading {self._source.last}"
+            raise CaptureError(msg) from self._error
         with self._lock:
-            times = [reading.time_unix_nano for reading in self._readings]
-            first = bisect.bisect_left(times, start_ns)
-            last = len(times) if end_ns is None else bisect.bisect_left(times, end_ns)
+            if start_ns <= self._forgotten_ns:
+                msg = f"how busy the machine was is kept for {KEPT:,} readings, and this stretch began before them"
+                raise CaptureError(msg)
+            first = bisect.bisect_left(self._readings, start_ns, key=_moment)
+            last = len(self._readings)
+            if end_ns is not None:
+                last = bisect.bisect_left(self._readings, end_ns, key=_moment)
             return self._readings[first:last]
 
     def pressure(self, start_ns: int, end_ns: int | None = None) -> Pressure:
         """What a stretch of time comes to."""
-        return summed_up(self.readings(start_ns, end_ns))
+        until_ns = clock.now_ns() if end_ns is None else end_ns
+        return summed_up(self.readings(start_ns, end_ns), (until_ns - start_ns) / clock.NS_PER_S)
 
     def _run(self) -> None:
+        try:
+            self._read_forever()
+        except BaseException as error:  # whatever it was, readings() must say it: nobody sees a thread die
+            self._error = error
+
+    def _read_forever(self) -> None:
         turn = 0
+        begin_s, before = clock.monotonic_s(), self._source.counters()
         while not self._ending.is_set():
-            reading = self._read()
+            wanting, lags = [], []
+            for _ in range(LOOKS):
+                lags.append(self._wait(self._random.uniform(0.5, 1.5) * READING_S / LOOKS))
+                wanting.append(self._source.tasks_per_core())
+            end_s, after = clock.monotonic_s(), self._source.counters()
+            reading = self._reading(max(1e-3, end_s - begin_s), before, after, wanting, lags)
+            begin_s, before = end_s, after
             with self._lock:
                 self._readings.append(reading)
-                del self._readings[:-KEPT]
+                if len(self._readings) > KEPT:
+                    self._forgotten_ns = self._readings.pop(0).time_unix_nano
             turn = (turn + 1) % FOREIGN_EVERY
             if turn == 0:
                 self.foreign.look()
 
-    def _read(self) -> Reading:
-        begin_s, before = clock.monotonic_s(), self._source.counters()
-        wanting, lags = [], []
-        for moment in sorted(self._random.uniform(0, READING_S) for _ in range(LOOKS)):
-            lags.append(self._wait_until(begin_s + moment))
-            wanting.append(self._source.tasks_per_core())
-        self._wait_until(begin_s + READING_S)
-        length_s = max(1e-3, clock.monotonic_s() - begin_s)
-        after = self._source.counters()
-        known = [value for value in wanting if value is not None]
-
+    def _reading(
+        self,
+        length_s: float,
+        before: dict[str, float],
+        after: dict[str, float],
+        wanting: Sequence[float | None],
+        lags: Sequence[float],
+    ) -> Reading:
         def share(name: str) -> float | None:
             return (after[name] - before[name]) / length_s if name in after and name in before else None
 
         return Reading(
-            time_unix_nano=clock.now_ns(), length_s=length_s,
-            tasks_per_core=statistics.median(known) if known else None,
+            time_unix_nano=clock.now_ns(), length_s=length_s, tasks_per_core=_median(wanting),
             cpu_stalled=share("cpu"), io_stalled=share("io"), memory_stalled=share("memory"), stolen=share("stolen"),
             lag_s=statistics.median(lags), available_bytes=self._source.available_bytes(),
+            run_delay=None if "cpu" in after else self._delay.share(self.foreign.family),
         )  # fmt: skip
 
-    def _wait_until(self, moment_s: float) -> float:
-        """Wait for a moment; how many seconds too late it became."""
-        # never longer than a reading, whatever a clock that tests have changed meanwhile may say
-        self._ending.wait(min(READING_S, max(0.0, moment_s - clock.monotonic_s())))
-        return max(0.0, clock.monotonic_s() - moment_s)
+    def _wait(self, seconds: float) -> float:
+        """Wait so long; how many seconds too late it became."""
+        begin_s = clock.monotonic_s()
+        self._ending.wait(seconds)
+        return max(0.0, clock.monotonic_s() - begin_s - seconds)
 
 
-class _Kernel:
-    """What Linux tells in /proc; each figure is left out where there is none."""
-
-    def __init__(self) -> None:
-        self._cores = os.cpu_count() or 1
-        self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
-        self._files: dict[str, int] = {}
-
-    def tasks_per_core(self) -> float | None:
-        """Tasks that run or want to, ourselves left out, for each core of the machine."""
-        text = self._text("/proc/loadavg")
-        return (int(text.split()[3].partition(b"/")[0]) - 1) / self._cores if text else None
-
-    def counters(self) -> dict[str, float]:
-        """Seconds so far, by name: stalled for cpu, io and memory; stolen, for each core."""
-        found: dict[str, float] = {}
-        for what in ("cpu", "io", "memory"):
-            text = self._text(f"/proc/pressure/{what}")
-            if text:
-                found[what] = int(text.split(b"total=", 1)[1].split(None, 1)[0]) / 1e6
-        text = self._text("/proc/stat")
-        if text:
-            found["stolen"] = int(text.split(b"\n", 1)[0].split()[8]) * self._tick_s / self._cores
-        return found
-
-    def available_bytes(self) -> float | None:
-        """Memory to be had without swapping."""
-        text = self._text("/proc/meminfo")
-        return float(text.split(b"MemAvailable:", 1)[1].split()[0]) * 1024 if b"MemAvailable:" in text else None
-
-    def _text(self, path: str) -> bytes:
-        """The file's text, "" where there is none or it can't be read; it stays open, as opening costs the most."""
-        if path not in self._files:
-            self._files[path] = -1
-            with contextlib.suppress(OSError):
-                self._files[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        if self._files[path] < 0:
-            return b""
-        try:
-            return os.pread(self._files[path], 4096, 0)
-        except OSError:  # a kernel that has the file and does not keep these figures
-            return b""
-
-    def __del__(self) -> None:
-        for descriptor in self._files.values():
-            if descriptor >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
+def _share(readings: Sequence[Reading], field: str) -> float | None:
+    """The mean of a share over the time of the readings that have it."""
+    known = [(getattr(reading, field), reading.length_s) for reading in readings if getattr(reading, field) is not None]
+    return statistics.fmean(*zip(*known, strict=True)) if known else None
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known else None
+    return statistics.median(known) if known else None
+
+
+@functools.cache
+def _memory_bytes() -> float:
+    """The memory of this machine."""
+    return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
 @functools.cache

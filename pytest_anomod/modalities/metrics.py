@@ -32,14 +32,15 @@ class Metrics:
     name = "metrics"
     columns = COLUMNS
     has_length = False
-    absence = "no service has a page of metrics, resource figures, or an entry in a Prometheus server"
+    absence = "it was not collected"
 
-    def collector(self, deployment: Deployment, sources: Sequence[Source]) -> SourcedCollector | None:
-        """A collector for one case: the grid of our own, which sees the machine too, beside what others collect."""
+    def collector(self, deployment: Deployment, sources: Sequence[Source]) -> SourcedCollector:
+        """A collector for every case: the grid of our own, which sees the machine too, beside what others collect.
+
+        Without any source the grid still says of each service whether it is up, and how often it was restarted.
+        """
         readers = readers_of(READERS, deployment, sources)
         own = chosen(sources, MetricsPage, ResourceFigures)
-        if not own and not readers:
-            return None
         return SourcedCollector(self.name, METRIC_FIELDS, [GridReader(deployment, own), *readers])
 
 

@@ -9,6 +9,7 @@ from pytest_anomod.host.pressure import meter
 GAUGES: Mapping[str, tuple[str, str]] = {
     "tasks_per_core": ("host_tasks_per_core", "1"),
     "cpu_stalled": ("host_cpu_stalled_ratio", "1"),
+    "run_delay": ("host_run_delay_ratio", "1"),
     "io_stalled": ("host_io_stalled_ratio", "1"),
     "memory_stalled": ("host_memory_stalled_ratio", "1"),
     "stolen": ("host_cpu_steal_ratio", "1"),

@@ -48,6 +48,16 @@ def test_a_machine_that_never_got_calm_contaminates_and_says_so():
     assert f"> calm: absent: {found['calm'].message}" in explain(view, findings, verdict)
 
 
+def test_a_window_that_nobody_looked_at_is_not_said_to_be_calm():
+    """It does not spoil the case either."""
+    view = make_case(effect=Effect(gone=True), target="gateway")
+    view = dataclasses.replace(view, journal=with_output(view.journal, names.BASELINE, pressure=None))
+    verdict, found, _ = judged(view)
+    assert verdict is Verdict.EFFECTIVE
+    assert found["calm"].outcome is Outcome.NOT_ASKED
+    assert found["calm"].message == "nobody looked at the machine for most of the baseline"
+
+
 @pytest.mark.parametrize(("too_busy", "verdict"), [(True, Verdict.CONTAMINATED), (False, Verdict.BROKEN)])
 def test_not_healed_on_a_busy_machine_says_nothing_of_the_system(too_busy, verdict):
     view = make_case(effect=Effect(gone=True, stays=True), target="gateway")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_anomod.host import cgroups
+from pytest_anomod.host import cgroups, cores
 from pytest_anomod.model.capability import CpuUse, DiskUse, Limit, MemoryUse
 from pytest_anomod.model.errors import DeploymentError
 
@@ -273,3 +273,45 @@ def test_without_a_controller_for_disks_the_rest_works(tmp_path):
     assert group.tasks() == 9
     with pytest.raises(DeploymentError, match="no controller 'blkio'"):
         group.limit_writes(DISK, writes_per_s=8)
+
+
+@pytest.mark.parametrize(
+    ("limits", "quota", "limited"),
+    [
+        ({"job": "max 100000", "job/step": "max 100000"}, None, None),
+        ({"job": "150000 100000", "job/step": "max 100000"}, 1.5, "job"),
+        ({"job": "400000 100000", "job/step": "50000 100000"}, 0.5, "job/step"),
+    ],
+)
+def test_our_own_quota_is_the_least_of_our_group_and_those_above(tmp_path, monkeypatch, limits, quota, limited):
+    """v2; the root group has no such file."""
+    proc, base = tmp_path / "proc", tmp_path / "groups"
+    place(proc, "0::/other\n", "0::/job/step\n", f"30 23 0:27 / {base} rw - cgroup2 cgroup rw\n")
+    for name, text in limits.items():
+        (base / name).mkdir(parents=True)
+        (base / name / "cpu.max").write_text(text + "\n")
+    assert cgroups.own_quota(proc) == quota
+    assert cgroups.limited_group(proc) == (limited and base / limited)
+    monkeypatch.setattr(cores.cgroups, "own_quota", lambda: quota)
+    cores._quota.cache_clear()
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda pid: {0, 1})
+    try:
+        assert cores.usable_cores() == min(2.0, quota or 2.0)
+    finally:
+        cores._quota.cache_clear()
+
+
+@pytest.mark.parametrize(("own", "root"), [("/docker/one", "/docker/one"), ("/", "/"), ("/../out", "/in")])
+def test_our_own_quota_of_v1_wherever_it_is_mounted(tmp_path, own, root):
+    """In a container the group is what is mounted, by whatever name."""
+    proc, base = tmp_path / "proc", tmp_path / "cpu"
+    place(proc, "1:cpu:/other\n", f"1:cpu:{own}\n", f"30 23 0:27 {root} {base} rw - cgroup cgroup rw,cpu\n")
+    base.mkdir()
+    (base / "cpu.cfs_period_us").write_text("100000\n")
+    for text, quota in (("-1\n", None), ("75000\n", 0.75)):
+        (base / "cpu.cfs_quota_us").write_text(text)
+        assert cgroups.own_quota(proc) == quota
+
+
+def test_without_control_groups_there_is_no_quota(tmp_path):
+    assert cgroups.own_quota(tmp_path) is None

@@ -9,10 +9,12 @@ import time
 
 import pytest
 
-from pytest_anomod.host import pressure
+from pytest_anomod.host import machine_figures, pressure
 from pytest_anomod.host.cores import ForeignLoad, Task, family, usable_cores
+from pytest_anomod.host.machine_figures import MachineFigures
 from pytest_anomod.host.pressure import Pressure, PressureMeter, Reading, summed_up
 from pytest_anomod.model import clock
+from pytest_anomod.model.errors import CaptureError
 from pytest_anomod.testing import FakeClock
 
 pytestmark = pytest.mark.usefixtures("busy_machine")
@@ -56,6 +58,57 @@ def test_without_a_kernel_that_tells_the_lateness_of_our_looks_counts():
     assert "50 ms late" in summed_up(late).sentence()
 
 
+QUEUE, DELAYED = {"stalled": None}, {"stalled": None, "run_delay": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("figures", "busy"),
+    [
+        ({"tasks": 1.0, "stalled": 0.3, "stolen": 0.4}, False),
+        ({"tasks": 1.0, "stalled": 0.3, "stolen": 0.6}, True),
+        ({"memory_stalled": 0.3, "available_bytes": 0.05}, True),
+        # what a fault that squeezes one container does: the machine has plenty
+        ({"memory_stalled": 0.9, "available_bytes": 0.5}, False),
+        ({"memory_stalled": 0.02, "available_bytes": 0.05}, False),
+        ({"memory_stalled": 0.9, "available_bytes": None}, False),
+        ({"io_stalled": 1.0}, False),
+        (QUEUE | {"tasks": 2.0}, True),
+        (QUEUE | {"tasks": 1.0, "lag_s": 0.5}, False),
+        (QUEUE | {"tasks": 1.2, "stolen": 0.5}, True),
+        # many tasks of others, on cores that are not ours
+        (QUEUE | {"tasks": 9.0, "run_delay": 0.3}, False),
+        (DELAYED | {"tasks": 2.0}, True),
+        (DELAYED | {"tasks": 0.5}, False),
+        (DELAYED | {"tasks": None}, True),
+        ({"tasks": None, "stalled": 0.9}, True),
+        ({"tasks": None, "stalled": 0.5, "lag_s": 0.5}, False),
+    ],
+)
+def test_what_else_counts_and_what_does_not(monkeypatch, figures, busy):
+    monkeypatch.setattr(pressure, "_memory_bytes", lambda: 1.0)
+    found = summed_up([reading(**figures)] * 8)
+    assert found.too_busy is busy
+    assert len(found.sentence()) > 20
+
+
+def test_a_short_stretch_is_judged_though_its_last_reading_is_not_there_yet():
+    assert summed_up([reading(4.0, 1.0)] * 3, asked_s=2.1).too_busy
+    assert not summed_up([reading(4.0, 1.0)] * 3, asked_s=1.9).too_busy
+    assert not summed_up([reading(4.0, 1.0)] * 3, asked_s=9.0).too_busy, "of most of it nothing is known"
+
+
+def test_a_long_reading_weighs_more():
+    found = summed_up([reading(stalled=0.2), reading(stalled=0.8, length_s=1.5)])
+    assert found.cpu_stalled == pytest.approx(0.65)
+
+
+def test_a_stretch_of_which_little_was_seen_says_nothing():
+    half = summed_up([reading()] * 10, asked_s=10.0)
+    assert half.told() == half.sentence()
+    assert summed_up([reading()] * 9, asked_s=10.0).told() is None
+    assert summed_up([], asked_s=1.0).seen
+
+
 def test_the_sentence_has_the_figures(monkeypatch):
     monkeypatch.setattr(pressure, "usable_cores", lambda: 2)
     said = Pressure(10.0, 2.0, 0.9, 0.05, 0.0).sentence()
@@ -73,7 +126,8 @@ def test_the_meter_gives_the_readings_of_a_stretch_and_no_others():
         first, second, third = meter.readings(0)[:3]
         assert meter.readings(second.time_unix_nano, third.time_unix_nano) == [second]
         assert first.time_unix_nano < second.time_unix_nano
-        assert meter.pressure(0).length_s >= 1.4
+        assert meter.pressure(0).length_s >= 0.7
+        assert meter.pressure(first.time_unix_nano).seen
     finally:
         meter.stop()
     assert len(meter.readings(0)) == len(meter.readings(0))
@@ -82,7 +136,8 @@ def test_the_meter_gives_the_readings_of_a_stretch_and_no_others():
 @pytest.mark.skipif(not os.path.exists("/proc/loadavg"), reason="this kernel does not tell")
 def test_loops_on_all_cores_are_seen():
     """Three endless loops for each core make a queue of more than two."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3 * usable_cores())]
+    number = max(3, int(3 * usable_cores()))
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
     meter = PressureMeter()
     try:
         start_ns = time.time_ns()
@@ -97,6 +152,67 @@ def test_loops_on_all_cores_are_seen():
         for loop in loops:
             loop.kill()
             loop.wait()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="this kernel does not tell")
+def test_without_stall_information_loops_on_one_core_are_seen_by_the_delay_of_their_runs(monkeypatch):
+    """We and five endless loops that may all run on one core only: they wait four fifths of the time."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(5)]
+    try:
+        meter = PressureMeter()
+        monkeypatch.setattr(meter._source, "_stalls", {})
+        start_ns = time.time_ns()
+        meter.start()
+        clock.wait_until(lambda: meter.pressure(start_ns).too_busy, timeout_s=30, what="the loops to show")
+        found = meter.pressure(start_ns)
+        assert found.cpu_stalled is None
+        assert "tasks wanted one of 1 cores in the median, ours waited for a core for " in found.sentence()
+    finally:
+        os.sched_setaffinity(0, cores)
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+        meter.stop()
+
+
+def test_a_kernel_that_counts_nobody_tells_no_queue(tmp_path, monkeypatch):
+    """That of gVisor; and there is no run delay where no task has a file for it."""
+    figures = MachineFigures()
+    monkeypatch.setattr(figures, "_text", lambda path: b"0.00 0.00 0.00 0/0 0\n")
+    assert figures.tasks_per_core() is None
+    monkeypatch.setattr(figures, "_text", lambda path: b"0.50 0.60 1.50 4/241 8324\n")
+    assert figures.tasks_per_core() == 3 / usable_cores()
+
+
+def test_under_a_quota_the_stalls_are_those_of_the_control_group(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine_figures.cgroups, "limited_group", lambda: tmp_path)
+    line = "some avg10=0.00 avg60=0.00 avg300=0.00 total={}\n"
+    (tmp_path / "cpu.pressure").write_text(line.format(7_000_000))
+    assert MachineFigures().counters()["cpu"] == 7.0
+
+
+def test_a_meter_that_died_is_an_error_and_no_calm_machine(monkeypatch):
+    meter = PressureMeter()
+    monkeypatch.setattr(meter._source, "_text", lambda path: b"nonsense")
+    meter.start()
+    meter._thread.join(5)
+    with pytest.raises(CaptureError, match=r"nobody looks any more at how busy this machine is: IndexError: .*"):
+        meter.pressure(0)
+
+
+def test_what_is_not_kept_any_more_is_an_error_and_no_gap(monkeypatch):
+    monkeypatch.setattr(pressure, "KEPT", 1)
+    meter = PressureMeter()
+    meter.start()
+    try:
+        clock.wait_until(lambda: meter._forgotten_ns > 0, timeout_s=20, what="a reading to be dropped")
+    finally:
+        meter.stop()
+    with pytest.raises(CaptureError, match="kept for 1 readings"):
+        meter.readings(0)
+    assert len(meter.readings(meter._forgotten_ns + 1)) == 1
 
 
 def test_a_family_is_the_roots_and_all_below_them():

@@ -211,9 +211,19 @@ def test_ticks_that_took_too_long_are_counted(deployment, collect):
     assert collector.dropped >= 2
 
 
-def test_without_any_source_there_is_no_collector(deployment):
-    assert Metrics().collector(deployment, deployment.sources()) is None
+def test_without_any_source_there_are_the_machine_and_who_is_up(deployment, monkeypatch):
     deployment.add("text-service")
+    monkeypatch.setattr(deployment, "sources", lambda: ())
+    collector = Metrics().collector(deployment, deployment.sources())
+    collector.start()
+    start_ns = time.time_ns()
+    clock.wait_until(lambda: meter().readings(start_ns), timeout_s=10, what="a reading")
+    columns = collector.columns(0, 2**62)
+    names = set(zip(columns["service_name"], columns["metric_name"], strict=True))
+    assert {("text-service", "up"), (HOST, "host_lag_seconds")} <= names
+
+
+def test_a_collector_that_was_never_started_is_an_error(deployment):
     with pytest.raises(CaptureError, match="never started"):
         Metrics().collector(deployment, deployment.sources()).columns(0, 1)
 
