@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_anomod.host.waits import waits
 from pytest_anomod.model import clock
 from pytest_anomod.model import journal as names
 from pytest_anomod.model import timeline as timelines
@@ -105,8 +106,8 @@ class Case:
         self.result: CaseResult | None = None
         self.drawn: Any = None
         """What `draw` made of the result."""
-        self.waited_s = 0.0
-        """Seconds that this case waited for others on this machine, in all attempts."""
+        self._waits_at_start_s = waits.seconds
+        self._used_cores = 0.0
         self._waited_before_s = 0.0
         self._deploy = deploy
         self._discard = discard
@@ -114,6 +115,11 @@ class Case:
         self._draw = draw
         self._earlier = earlier
         self._begun = False
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds that this case, its boots and its attempts have waited for others on this machine so far."""
+        return waits.seconds - self._waits_at_start_s
 
     @cached_property
     def deployment(self) -> Deployment:
@@ -151,6 +157,7 @@ class Case:
     def _attempt(self, before: Sequence[CaseResult]) -> CaseResult:
         """One attempt at the scenario, on a healthy system; its directory becomes a case, or says why it is none."""
         from pytest_anomod.dataset.write import CaseWriter
+        from pytest_anomod.host.leases import learn_demand
 
         self._waited_before_s, deployment = self.waited_s, self.deployment
         writer = CaseWriter(self.session.out, self.system.name, self.scenario.name)
@@ -168,6 +175,8 @@ class Case:
             # an interrupt too: the directory must say that it is no case, and the deployment is not used again
             self._abandon(writer, deployment, error)
             raise
+        if any(one.question == "calm" and one.outcome is Outcome.PROVEN for one in result.findings):
+            learn_demand(self.system.name, self._used_cores)  # on a busy machine it may have got less than it wanted
         if not _left_clean(result, deployment):
             self._discard(deployment)
         return result
@@ -297,29 +306,25 @@ class Case:
     def _machine(self, deployment: Deployment) -> Iterator[None]:
         """Lease the cores that this case needs (a second attempt leases all), while no system is coming up.
 
-        A fault that reaches beyond its target's boundary does not run beside another such fault.
+        A fault that reaches beyond its target's boundary does not run beside another such fault (`host_wide_lock`).
         """
-        from pytest_anomod.host.leases import demand, learn_demand, lease
+        from pytest_anomod.host.leases import demand, lease
         from pytest_anomod.host.locks import case_lock, host_wide_lock
 
-        purpose, begin_s = f"{self.scenario.name} ({self.session.worker})", clock.monotonic_s()
+        purpose = f"{self.scenario.name} ({self.session.worker})"
         host = host_wide_lock(purpose) if self.scenario.host_wide else contextlib.nullcontext()
         cores = demand(self.system.name)
         with host, case_lock(purpose), lease(cores, purpose, alone=self.result is not None):
             before, start_s = _cpu_s(deployment), clock.monotonic_s()
-            self.waited_s += start_s - begin_s
             yield
             used_s = sum(max(0.0, used - before.get(name, 0.0)) for name, used in _cpu_s(deployment).items())
-            learn_demand(self.system.name, used_s / (clock.monotonic_s() - start_s))
+            self._used_cores = used_s / (clock.monotonic_s() - start_s)
 
-    @contextlib.contextmanager
-    def _spare_cores(self) -> Iterator[None]:
+    def _spare_cores(self) -> contextlib.AbstractContextManager[None]:
         """Lease a core that no window of another case needs."""
         from pytest_anomod.host.leases import WORK_CORES, lease
 
-        with lease(WORK_CORES, f"harvest of {self.scenario.name} ({self.session.worker})") as waited_s:
-            self.waited_s += waited_s
-            yield
+        return lease(WORK_CORES, f"harvest of {self.scenario.name} ({self.session.worker})")
 
     @contextlib.contextmanager
     def _collecting(self, deployment: Deployment, records: Path) -> Iterator[Collecting]:

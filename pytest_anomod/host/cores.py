@@ -11,12 +11,15 @@ import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pytest_anomod.host import cgroups
+from pytest_anomod.host import cgroups, processes
 from pytest_anomod.host.proc_files import read_once
 from pytest_anomod.model import clock
 
 ENGINES = ("containerd-shim", "dockerd", "containerd")
-"""Programs whose descendants are containers: what runs in them is counted by the case that has brought them up."""
+"""Programs whose descendants are containers: what runs in them is counted by the case that has brought them up.
+
+The containers of others are not told from ours, and so are not seen here; threads of the kernel count as foreign.
+"""
 
 FRESH_S = 0.5
 """A look at what others use is good for so long."""
@@ -86,6 +89,8 @@ class ForeignLoad:
         """Processes whose descendants don't count."""
         if "PYTEST_XDIST_WORKER" in os.environ:
             self.ours.add(os.getppid())  # the controller, and so the other workers
+        self.sharing: dict[int, float] = {}
+        """Processes of other sessions that lease cores, with the times they started: theirs don't count either."""
         self._before = process_table()
         self.family = family(self._before, self.ours)
         """The pids of ours and all below them, at the last look."""
@@ -104,7 +109,8 @@ class ForeignLoad:
             now_s = clock.monotonic_s()
             table = process_table()
             engines = {pid for pid, task in table.items() if task.name.startswith(ENGINES)}
-            spared = family(table, self.ours | engines)
+            sharing = {pid for pid, started in self.sharing.items() if processes.is_same(pid, started)}
+            spared = family(table, self.ours | sharing | engines)
             used_s = sum(
                 max(0.0, task.cpu_s - self._before[pid].cpu_s)
                 for pid, task in table.items()

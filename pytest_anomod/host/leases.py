@@ -8,20 +8,20 @@ both, and with cores to spare nothing waits.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
+import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pytest_anomod.host import files, processes
 from pytest_anomod.host.cores import usable_cores
-from pytest_anomod.host.locks import REPORT_AFTER_S
+from pytest_anomod.host.locks import flocked
 from pytest_anomod.host.pressure import meter
 from pytest_anomod.host.state import make_directory, state_root
+from pytest_anomod.host.waits import waits
 from pytest_anomod.model import clock
-from pytest_anomod.model.errors import SafetyError
 
 WORK_CORES = 0.5
 """What harvest, checks and drawing lease: a core at low priority."""
@@ -35,35 +35,29 @@ EVERY_S = 0.05
 
 
 @contextlib.contextmanager
-def lease(
-    cores: float,
-    purpose: str,
-    *,
-    alone: bool = False,
-    timeout_s: float = 3_600.0,
-    on_wait: Callable[[str], None] | None = None,
-) -> Iterator[float]:
-    """Hold that many cores, or with `alone` all of them; yields the seconds that were waited for them.
+def lease(cores: float, purpose: str, *, alone: bool = False, timeout_s: float = math.inf) -> Iterator[None]:
+    """Hold that many cores, or with `alone` all of them.
 
     Requests are granted in their order. Cores that other programs use are not granted; a request for more than
-    there are is granted once nobody else holds any. `on_wait` is told every 10 s who holds the cores. SafetyError
-    after `timeout_s` seconds.
+    there are is granted once nobody else holds any. It is waited for as long as the holders live, at most
+    `timeout_s` seconds: then SafetyError.
     """
+    give_up_s = clock.monotonic_s() + timeout_s
     table = _Table(make_directory(state_root() / "leases"))
-    begin_s = clock.monotonic_s()
-    ticket = table.ask(cores, purpose, alone)
+    ticket = {
+        "name": f"{os.getpid()}-{clock.now_ns()}", "pid": os.getpid(),
+        "start_time": processes.start_time(os.getpid()), "cores": cores, "alone": alone, "purpose": purpose,
+        "granted": False,
+    }  # fmt: skip
     try:
-        report_s = begin_s + REPORT_AFTER_S
-        while (holders := table.grant(ticket)) is not None:
-            now_s = clock.monotonic_s()
-            if now_s - begin_s >= timeout_s:
-                msg = f"waited {timeout_s:g} s for {cores:.1f} cores, held by {holders}; end that or wait"
-                raise SafetyError(msg)
-            if on_wait is not None and now_s >= report_s:
-                on_wait(f"waiting for {cores:.1f} cores, held by {holders}")
-                report_s = now_s + REPORT_AFTER_S
-            clock.sleep(EVERY_S)
-        yield clock.monotonic_s() - begin_s
+        waits.until(
+            lambda: table.grant(ticket, give_up_s),
+            f"{cores:.1f} cores",
+            lambda: table.holders(ticket),
+            give_up_s=give_up_s,
+            every_s=EVERY_S,
+        )
+        yield
     finally:
         table.give_back(ticket)
 
@@ -91,38 +85,39 @@ class _Table:
         self._directory = directory
         self._path = directory / "tickets.json"
 
-    def ask(self, cores: float, purpose: str, alone: bool) -> dict[str, Any]:
-        """Join the queue; return the ticket."""
-        ticket = {
-            "name": f"{os.getpid()}-{clock.now_ns()}", "pid": os.getpid(),
-            "start_time": processes.start_time(os.getpid()), "cores": cores, "alone": alone, "purpose": purpose,
-            "granted": False,
-        }  # fmt: skip
-        with _locked(self._directory):
-            self._write([*self._living(), ticket])
-        return ticket
-
-    def grant(self, ticket: dict[str, Any]) -> str | None:
-        """Take the cores if it is our turn and there are enough: None; else who holds them, in words."""
-        with _locked(self._directory):
+    def grant(self, ticket: dict[str, Any], give_up_s: float) -> bool:
+        """Take the cores if it is our turn and there are enough; else stand in line."""
+        with self._locked(give_up_s):
             entries = self._living()
             if ticket["name"] not in (entry["name"] for entry in entries):
-                entries.append(ticket)  # the file was lost or damaged: join the queue again
+                entries.append(ticket)  # it is new, or the file was lost or damaged
                 self._write(entries)
             place = next(index for index, entry in enumerate(entries) if entry["name"] == ticket["name"])
             mine, others = entries[place], [entry for entry in entries if entry["granted"]]
-            waits = any(not entry["granted"] for entry in entries[:place])
-            if not waits and self._fits(mine, others):
-                mine["granted"] = True
-                self._write(entries)
-                return None
-        named = [entry for entry in entries if entry["granted"]] or entries[:place]
+            waiting = any(not entry["granted"] for entry in entries[:place])
+            if waiting or not self._fits(mine, others):
+                return False
+            mine["granted"] = True
+            self._write(entries)
+            return True
+
+    def holders(self, ticket: dict[str, Any]) -> str:
+        """Who holds cores, or stands in line before us, in words."""
+        others = [entry for entry in self._living() if entry["name"] != ticket["name"]]
+        named = [entry for entry in others if entry["granted"]] or others
         return ", ".join(f"process {one['pid']} ({one['purpose']}: {one['cores']:.1f})" for one in named) or "others"
 
     def give_back(self, ticket: dict[str, Any]) -> None:
         """Leave the queue, or return the cores; idempotent."""
-        with _locked(self._directory):
+        with self._locked(math.inf):
             self._write([entry for entry in self._living() if entry["name"] != ticket["name"]])
+
+    @contextlib.contextmanager
+    def _locked(self, give_up_s: float) -> Iterator[None]:
+        path = self._directory / "lock"
+        with flocked(path, "the list of leases", lambda: f"process {path.read_text()}", give_up_s=give_up_s):
+            path.write_text(str(os.getpid()))
+            yield
 
     def _fits(self, mine: dict[str, Any], others: list[dict[str, Any]]) -> bool:
         if not others:
@@ -140,7 +135,7 @@ class _Table:
         except (OSError, ValueError):
             return []
         living = [entry for entry in entries if processes.is_same(entry["pid"], entry["start_time"])]
-        meter().foreign.ours |= {entry["pid"] for entry in living}
+        meter().foreign.sharing = {entry["pid"]: entry["start_time"] for entry in living}
         return living
 
     def _write(self, entries: list[dict[str, Any]]) -> None:
@@ -152,13 +147,3 @@ class _Table:
 
 def _demands_file() -> Path:
     return make_directory(state_root() / "leases") / "demands.json"
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

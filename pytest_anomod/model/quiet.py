@@ -44,7 +44,8 @@ def quietly(work: Callable[[], Result]) -> Result:
 
     def run() -> None:
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            lowest = max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0))  # it may be low already
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), lowest)
         try:
             with without_collections():
                 results.append(work())

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_anomod.declare import Declaration
+from pytest_anomod.host.waits import waits
 from pytest_anomod.model import catalog
 from pytest_anomod.run.choosing import runtime_name
 from pytest_anomod.run.keys import deployments_key
 from pytest_anomod.run.options import out_directory
-from pytest_anomod.run.telling import tell_once
+from pytest_anomod.run.telling import tell, tell_once
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment, Runtime
@@ -36,6 +38,7 @@ class Deployments:
             out_directory(config), run_id=run_id, worker=worker.get("workerid", f"main-{os.getpid()}")
         )
         ensure_guardian(self.session.directory)
+        waits.say = partial(tell, config)
         self._up: dict[tuple[str, str], Deployment] = {}
         self._swept: set[str] = set()
 

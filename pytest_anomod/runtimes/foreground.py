@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pytest_anomod.host.waits import waits
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import Deployment
 from pytest_anomod.model.system import System
@@ -77,6 +78,7 @@ def keep_up(runtime: Any, system: System, *, port: int | None, say: Callable[[st
         say(f"{'logs, spans' if container is None else 'spans':24} {deployment.directory}")
         say(f"{system.name} is up at {deployment.entry_url}; Ctrl-C takes it down")
 
+    waits.say = say
     left = up_in_foreground(system, port, tell, seed=seed, runtime=runtime)
     for line in left:
         say(line)

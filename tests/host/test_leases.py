@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from pytest_anomod.host import leases
+from pytest_anomod.host import cores, leases
+from pytest_anomod.host.cores import ForeignLoad, Task
 from pytest_anomod.host.leases import demand, learn_demand, lease
 from pytest_anomod.host.pressure import meter
+from pytest_anomod.host.waits import waits
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import SafetyError
 
@@ -77,9 +80,9 @@ def tickets():
 
 
 def test_with_cores_to_spare_nobody_waits():
-    with lease(0.8, "one") as first, lease(1.2, "two") as second:
-        assert first < 1
-        assert second < 1
+    before_s = waits.seconds
+    with lease(0.8, "one"), lease(1.2, "two"):
+        assert waits.seconds - before_s < 1
 
 
 def test_without_them_one_waits_and_is_told_for_whom():
@@ -97,6 +100,60 @@ def test_a_killed_holder_holds_nothing():
         other.kill()
         with lease(1.0, "ours", timeout_s=10):
             pass
+
+
+def test_a_wait_is_counted():
+    before_s = waits.seconds
+    with lease(2.0, "a case"), pytest.raises(SafetyError), lease(0.1, "harvest", timeout_s=0.2):
+        pytest.fail("there are no such cores")
+    assert waits.seconds - before_s >= 0.2
+
+
+def test_who_is_interrupted_while_it_joins_the_queue_leaves_it(monkeypatch):
+    """A ticket at the head of the queue that nobody will use would stop all others."""
+    write = leases._Table._write
+
+    def interrupted(table, entries):
+        write(table, entries)
+        monkeypatch.setattr(leases._Table, "_write", write)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(leases._Table, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt), lease(1.0, "ours"):
+        pytest.fail("it was interrupted")
+    assert tickets() == []
+
+
+def test_the_list_of_leases_is_not_waited_for_without_limit():
+    """A stopped process may hold it."""
+    directory = leases._demands_file().parent
+    with (
+        leases._Table(directory)._locked(0.0),
+        pytest.raises(SafetyError, match=rf"for the list of leases, held by process {os.getpid()};"),
+        leases._Table(directory)._locked(clock.monotonic_s() + 0.1),
+    ):
+        pytest.fail("two hold it")
+
+
+def test_sessions_share_cores_only_while_they_live(monkeypatch):
+    """Another process may have the pid of one that has ended."""
+    with lease(1.0, "ours"):
+        tickets()
+        mine = meter().foreign.sharing[os.getpid()]
+    assert tickets() == []
+    assert meter().foreign.sharing == {}
+    load = ForeignLoad()
+    table = {7: Task(1, "other", 0.0)}
+    monkeypatch.setattr(cores, "process_table", lambda: dict(table))
+    monkeypatch.setattr(cores.processes, "is_same", lambda pid, started: started == mine)
+    found = []
+    for started in (mine, mine + 1):
+        load.sharing = {7: started}
+        load.look()
+        table[7] = table[7]._replace(cpu_s=table[7].cpu_s + 1_000.0)
+        load.look()
+        found.append(load.cores > 0)
+    assert found == [False, True]
 
 
 def test_more_than_there_is_is_had_once_nobody_else_has_any(wanted):

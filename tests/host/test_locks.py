@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from pytest_anomod.host import locks
+from pytest_anomod.host import waits as waits_module
 from pytest_anomod.host.locks import boot_lock, case_lock, host_wide_lock
+from pytest_anomod.host.waits import waits
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import SafetyError
 
 HOLD = """
-import signal, sys
+import signal
 from pytest_anomod.host.locks import host_wide_lock
-with host_wide_lock("a neighbour's case", shared=sys.argv[1] == "shared"):
+with host_wide_lock("a neighbour's case"):
     print("held", flush=True)
     signal.pause()
 """
 
 
 @contextlib.contextmanager
-def held_elsewhere(mode="exclusive"):
+def held_elsewhere():
     """Another process that holds the host until it is killed."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, mode], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "held\n"
         yield process
@@ -54,72 +57,26 @@ def test_a_killed_holder_holds_nothing():
             pass
 
 
-def test_sharers_share_and_keep_the_exclusive_out():
-    """As many as like."""
-    with (
-        held_elsewhere("shared"),
-        host_wide_lock("ours", shared=True, timeout_s=20.0),
-        pytest.raises(SafetyError, match="a neighbour's case"),
-        host_wide_lock("alone", timeout_s=0.1),
-    ):
-        pytest.fail("shared and exclusive at once")
-
-
-def test_later_sharers_queue_behind_one_who_wants_it_alone():
-    """Or a fault that needs the host would wait for ever."""
-    order = []
-
-    def alone():
-        with host_wide_lock("alone", timeout_s=10.0):
-            order.append("alone")
-
-    def shared():
-        with host_wide_lock("later", shared=True, timeout_s=10.0):
-            order.append("later")
-
-    with held_elsewhere("shared"):
-        first = threading.Thread(target=alone)
-        first.start()
-        gate = locks.state_root() / "locks" / "host-gate.lock"
-        clock.wait_until(lambda: _is_locked(gate), timeout_s=5.0, what="it to stand at the gate")
-        second = threading.Thread(target=shared)
-        second.start()
-        second.join(0.2)
-        assert order == []
-    first.join()
-    second.join()
-    assert order == ["alone", "later"]
-
-
-def test_those_who_wait_are_told_for_whom(monkeypatch):
-    """Every so many seconds."""
-    monkeypatch.setattr(locks, "REPORT_AFTER_S", 0.05)
+def test_who_waits_has_no_limit_and_is_told_once_for_whom(monkeypatch):
+    """As long as the holder lives; a stopped one lives."""
+    monkeypatch.setattr(waits_module, "TELL_AFTER_S", 0.05)
     told = []
-    with (
-        held_elsewhere(),
-        pytest.raises(SafetyError),
-        host_wide_lock("ours", timeout_s=0.4, on_wait=told.append),
-    ):
-        pytest.fail("two hold it")
-    assert len(told) >= 2
-    assert "held by process" in told[0]
+    monkeypatch.setattr(waits, "say", told.append)
+    with held_elsewhere() as other:
+        os.kill(other.pid, signal.SIGSTOP)
+        has, enough, thread = wants(host_wide_lock("ours"))
+        clock.wait_until(lambda: told, timeout_s=20, what="the user to be told")
+        assert not has.wait(0.3)
+    assert has.wait(20)
+    enough.set()
+    thread.join()
+    assert told == [f"waiting for the host lock, held by process {other.pid} (a neighbour's case); end that or wait"]
 
 
 def test_starting_a_system_is_another_lock():
     """A case that has the host to itself may start its own."""
     with host_wide_lock("ours", timeout_s=20.0), boot_lock("ours", timeout_s=20.0):
         pass
-
-
-def _is_locked(path):
-    import fcntl
-
-    with path.open("r+") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
 
 
 @pytest.fixture

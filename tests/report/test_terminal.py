@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pytest_anomod.report.terminal import write_summary
 
 
@@ -27,3 +29,18 @@ def test_a_mostly_failing_suite_is_warned_of_below_its_case():
     write_summary(reporter, [refused, fine], "/out")
     assert [line.split()[1] for line in reporter.lines[1:3]] == ["fine", "refused"]
     assert reporter.lines[3:] == [f"  warning: {warning}", "2 cases; dataset: /out"]
+
+
+@pytest.mark.parametrize(
+    ("waited", "lines"),
+    [
+        (("0.3", "11.9", ""), ["cases waited 12 s for each other, all together", "3 cases; dataset: /out"]),
+        (("0.3", "0.6", ""), ["3 cases; dataset: /out"]),
+    ],
+)
+def test_the_summary_says_how_long_cases_waited(waited, lines):
+    """From a second on; docs/proof.md shows these words."""
+    reporter = Lines()
+    write_summary(reporter, [{"anomod_waited_s": seconds} for seconds in waited], "/out")
+    assert reporter.lines[-len(lines) :] == lines
+    assert len(reporter.lines) == 4 + len(lines)

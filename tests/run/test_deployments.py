@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import types
 
 import pytest
 
 from pytest_anomod import testing
+from pytest_anomod.host import waits as waits_module
+from pytest_anomod.host.waits import waits
 from pytest_anomod.run import telling
 from pytest_anomod.run.deployments import Deployments
 
@@ -53,3 +56,15 @@ def test_what_is_unusual_of_a_deployment_is_said_once_a_run(workers, tmp_path, m
         worker = {telling.NOTES: str(tmp_path / "notes"), "workerid": f"gw{number}", "testrunuid": "run"}
         bring_up(make_config(tmp_path, **worker if workers else {}))
     assert capfd.readouterr().err == "\nanomod: no home\n"
+
+
+def test_the_user_is_told_of_long_waits(tmp_path, monkeypatch, capfd):
+    """Of a worker only standard error reaches the terminal."""
+    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr(waits_module, "TELL_AFTER_S", 0.0)
+    monkeypatch.setattr(waits, "say", None)
+    tries = iter([False, False, True])
+    bring_up(make_config(tmp_path))
+    waits.until(lambda: next(tries), "the boot lock", lambda: "process 7", give_up_s=math.inf, every_s=0.0)
+    said = "\nanomod: no home\n\nanomod: waiting for the boot lock, held by process 7; end that or wait\n"
+    assert capfd.readouterr().err == said

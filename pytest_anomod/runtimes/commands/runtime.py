@@ -75,7 +75,7 @@ class CommandsRuntime(UpInForeground):
         purpose = f"{system.name} of {session.run_id}/{session.worker}"
         held = ports.hold_fixed(plans.fixed_ports(system).values(), purpose)
         try:
-            with lease(BOOT_CORES, f"boot of {purpose}"), boot_lock(purpose):
+            with boot_lock(purpose), lease(BOOT_CORES, f"boot of {purpose}"):
                 return self._boot(system, session, entry_port, held)
         finally:
             for descriptor in held:

@@ -75,7 +75,7 @@ class ProcessRuntime(UpInForeground):
         require_replicas()
         ensure_guardian(session.directory)
         purpose = f"{system.name} of {session.run_id}/{session.worker}"
-        with lease(BOOT_CORES, f"boot of {purpose}"), boot_lock(purpose):
+        with boot_lock(purpose), lease(BOOT_CORES, f"boot of {purpose}"):
             for last in (False, False, True):
                 try:
                     return self._boot(system, session, options)
