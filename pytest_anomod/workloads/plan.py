@@ -8,7 +8,6 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from random import Random
-from typing import NamedTuple
 
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import ScenarioError
@@ -34,7 +33,8 @@ class Load:
     max_in_flight: int
 
 
-class Arrival(NamedTuple):
+@dataclasses.dataclass(slots=True)
+class Arrival:
     """One journey that begins `at_s` seconds after the workload does, and draws from `random` alone."""
 
     index: int
