@@ -40,3 +40,11 @@ def test_who_wants_no_collections_gets_none_back():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_libraries_that_are_loaded_meanwhile_are_frugal_and_the_users_settings_stay(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", "mimalloc")
+    names = ("OPENBLAS_NUM_THREADS", "ARROW_DEFAULT_MEMORY_POOL")
+    assert quiet.quietly(lambda: [os.environ.get(name) for name in names]) == ["1", "mimalloc"]
+    assert [os.environ.get(name) for name in names] == [None, "mimalloc"]
