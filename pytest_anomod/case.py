@@ -95,8 +95,9 @@ class Case:
         allowance: Allowance | None = None,
         draw: Callable[[CaseResult], Any] | None = None,
         earlier: tuple[str, int] | None = None,
+        is_warm: Callable[[Deployment], bool] = lambda _: False,
     ) -> None:
-        """`earlier` is the spoiled case of another run that this one is to replace: its case_id and attempt."""
+        """`earlier` is the spoiled case of another run to replace (case_id, attempt); what `is_warm` served a case."""
         self.scenario = scenario
         self.system = system
         self.runtime = runtime
@@ -114,6 +115,7 @@ class Case:
         self._hook = hook
         self._draw = draw
         self._earlier = earlier
+        self._is_warm = is_warm
         self._begun = False
 
     @property
@@ -206,7 +208,7 @@ class Case:
         return rows
 
     def _play(self, deployment: Deployment, writer: CaseWriter, made: Provenance) -> CaseResult:
-        from pytest_anomod.chaos.compile import USUAL, compile_experiment
+        from pytest_anomod.chaos.compile import compile_experiment, usual
         from pytest_anomod.chaos.toolkit import play
 
         records = self.session.directory / writer.case_id / "responses.jsonl"
@@ -216,7 +218,7 @@ class Case:
             deployment.ref,
             injector=self.injector.name,
             records=str(records),
-            tempo=dataclasses.replace(USUAL, patience_s=self.allowance.patience_s),
+            tempo=usual(self.allowance.patience_s, is_warm=self._is_warm(deployment)),
         )
         writer.write_json("scenario.json", self.scenario.to_json())
         writer.write_json("experiment.json", experiment)

@@ -36,11 +36,20 @@ class Tempo:
     gone_timeout_s: float = 10.0
     hold_every_s: float = 0.75
     steady_window_s: float = 3.0
+    warmup_share: float = 1.0
+    """Of the scenario's warm-up: a system that has served a case before needs WARM of it."""
     patience_s: float = 60.0
     """How long a case may wait in all for a calm machine, and for users to be served again."""
 
 
 USUAL = Tempo()
+WARM = 1 / 3
+"""The first requests of a new deployment are slow for 1.5 s, those of a later case for 0.5 s or less (both replicas)."""
+
+
+def usual(patience_s: float, *, is_warm: bool) -> Tempo:
+    """The tempo of a case that may wait so long in all, on a system that has served a case before or not."""
+    return dataclasses.replace(USUAL, patience_s=patience_s, warmup_share=WARM if is_warm else 1.0)
 
 
 def compile_experiment(
@@ -180,7 +189,7 @@ def _hypothesis(scenario: Scenario, ref: Mapping[str, Json], records: str, tempo
         "ref": dict(ref),
         "workload": {"module": scenario.workload.module, "spec": _spec(scenario, tempo)},
         "records": records,
-        "warmup_s": scenario.durations.warmup_s,
+        "warmup_s": scenario.durations.warmup_s * tempo.warmup_share,
         "patience_s": tempo.patience_s,
     }
     steady = {"records": records, "window_s": min(tempo.steady_window_s, scenario.durations.warmup_s)}

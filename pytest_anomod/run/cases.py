@@ -48,6 +48,7 @@ def begin_case(
         allowance=Allowance(patience_s=config.option.anomod_patience, attempts=config.option.anomod_attempts),
         draw=_drawing(config),
         earlier=earlier,
+        is_warm=deployments.is_warm,
     )
 
 

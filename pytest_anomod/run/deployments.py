@@ -41,6 +41,7 @@ class Deployments:
         waits.say = partial(tell, config)
         self._up: dict[tuple[str, str], Deployment] = {}
         self._swept: set[str] = set()
+        self._kept: Deployment | None = None
 
     @classmethod
     def of(cls, config: pytest.Config) -> Deployments:
@@ -67,6 +68,7 @@ class Deployments:
             self.discard(catalog.find("runtimes", other[0]), self._up[other])
         kept = self._up.get(key)
         if kept is not None and not kept.unhealthy():
+            self._kept = kept
             return kept
         if kept is not None:
             self.discard(runtime, kept)
@@ -76,6 +78,10 @@ class Deployments:
             tell_once(self.config, note)
         self.config.hook.pytest_anomod_deployment_ready(deployment=deployment)
         return deployment
+
+    def is_warm(self, deployment: Deployment) -> bool:
+        """Whether a case of this process had it before."""
+        return deployment is self._kept
 
     def discard(self, runtime: Runtime, deployment: Deployment) -> None:
         """Take a deployment down, because it must not be used again or the session is over."""

@@ -8,7 +8,7 @@ import pytest
 from chaoslib import substitute
 from chaoslib.experiment import ensure_experiment_is_valid
 
-from pytest_anomod.chaos.compile import compile_experiment
+from pytest_anomod.chaos.compile import compile_experiment, usual
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.scenario import Durations
@@ -61,6 +61,22 @@ def test_the_workload_gets_the_rate_of_the_system_unless_the_scenario_has_its_ow
     assert rate() == 300.0
     assert rate(workload=FakeLoad(rate_rps=12)) == 12
     assert rate(workload=Suite(path="/somewhere/suite.py")) == 60
+
+
+def test_a_warm_system_gets_a_part_of_the_warm_up():
+    scenario = fake_scenario(
+        system="social_network", durations=Durations(warmup_s=3, baseline_s=9, anomaly_s=9, recovery_s=5)
+    )
+
+    def arguments(is_warm):
+        tempo = usual(1.0, is_warm=is_warm)
+        experiment = compile_experiment(scenario, {}, injector="fake", records="", tempo=tempo)
+        warm_up, steady = experiment["steady-state-hypothesis"]["probes"]
+        return warm_up["provider"]["arguments"]["warmup_s"], steady["provider"]["arguments"]["window_s"]
+
+    (whole_s, window_s), (part_s, same_s) = arguments(False), arguments(True)
+    assert (whole_s, part_s) == (3, pytest.approx(1))
+    assert window_s == same_s
 
 
 def test_a_suite_hears_what_its_reference_round_is_for():

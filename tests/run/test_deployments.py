@@ -68,3 +68,18 @@ def test_the_user_is_told_of_long_waits(tmp_path, monkeypatch, capfd):
     waits.until(lambda: next(tries), "the boot lock", lambda: "process 7", give_up_s=math.inf, every_s=0.0)
     said = "\nanomod: no home\n\nanomod: waiting for the boot lock, held by process 7; end that or wait\n"
     assert capfd.readouterr().err == said
+
+
+def test_a_deployment_is_warm_for_its_second_case_and_a_new_one_is_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
+    session, runtime = Deployments(make_config(tmp_path)), Runtime()
+    try:
+        first = session.deployment(runtime, testing.FAKE_SYSTEM)
+        assert not session.is_warm(first)
+        assert session.is_warm(session.deployment(runtime, testing.FAKE_SYSTEM))
+        session.discard(runtime, first)
+        second = session.deployment(runtime, testing.FAKE_SYSTEM)
+        assert not session.is_warm(second)
+        session.discard(runtime, second)
+    finally:
+        session.close()
