@@ -44,7 +44,7 @@ class Tempo:
 
 USUAL = Tempo()
 WARM = 1 / 3
-"""The first requests of a new deployment are slow for 1.5 s, those of a later case for 0.5 s or less (both replicas)."""
+"""First requests of a new deployment are slow for 1.5 s, those of a later case for 0.5 s or less (both replicas)."""
 
 
 def usual(patience_s: float, *, is_warm: bool) -> Tempo:
