@@ -92,6 +92,12 @@ def _check(
         why = "no Deployment in the files" if of_files else "say pods={service: labels}"
         msg = f"{where} has no service: {why}"
         raise ScenarioError(msg)
+    if told["otlp"] and not of_files:
+        msg = (
+            f"{where}: otlp= is for manifests: what runs in a namespace already is not told where to export; name "
+            "the Jaeger, Zipkin or Prometheus that it exports to in telemetry=[...]"
+        )
+        raise ScenarioError(msg)
     check_names(labels, {what: rows or {} for what, rows in told.items()}, where)
     for fault in allow:
         catalog.find("faults", fault)  # a misspelt name would otherwise be ignored silently

@@ -230,7 +230,7 @@ def reap(pid: int) -> int | None:
     process = _CHILDREN.get(pid)
     if process is None or process.poll() is None:
         return None
-    del _CHILDREN[pid]
+    _CHILDREN.pop(pid, None)  # another thread may have reaped it just now
     if process.stdin is not None:
         process.stdin.close()  # our end of the pipe by which it notices our death
     return int(process.returncode)

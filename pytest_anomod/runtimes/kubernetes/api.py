@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pytest_anomod.host import cluster, files
-from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.host import cluster
 from pytest_anomod.model.fault import Json
 
 if TYPE_CHECKING:
@@ -24,7 +23,8 @@ PODS = "pods.json"
 """What a watcher of ours (watcher.py) has last seen, in a deployment's undo directory."""
 _PATCHES = {"PATCH": "application/merge-patch+json", "MERGE": "application/strategic-merge-patch+json"}
 KINDS = (("apps/v1", "deployments"), ("v1", "services"), ("v1", "secrets"), ("v1", "configmaps"))
-"""What the deployment of a replica is made of, besides pods, which go with their Deployment."""
+"""What the deployment of a replica is made of, and what of ours is beside manifests; pods go with their workload."""
+QUIET_S = 30.0
 
 
 class Api:
@@ -57,10 +57,13 @@ class Api:
             options["gracePeriodSeconds"] = grace_s
         return self._call("DELETE", path, options, query=query)
 
-    def stream(self, path: str, **query: str) -> Response:
-        """The open answer to a request that goes on: a watch, or the log of a container that is followed."""
+    def stream(self, path: str, quiet_s: float = QUIET_S, /, **query: str) -> Response:
+        """The open answer to a request that goes on: a watch, or the log of a container that is followed.
+
+        Reading it fails after so many seconds without a byte: what lies in between may have dropped the connection.
+        """
         with cluster.translated(f"GET {path}"):
-            return self._send("GET", path, None, query, follow=True)
+            return self._send("GET", path, None, query, quiet_s=quiet_s)
 
     def _call(
         self, verb: str, path: str, value: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
@@ -82,7 +85,7 @@ class Api:
         value: Mapping[str, Any] | None,
         query: Mapping[str, str],
         *,
-        follow: bool = False,
+        quiet_s: float = 0.0,
     ) -> Response:
         from kubernetes.client import ApiException
 
@@ -97,8 +100,8 @@ class Api:
             params=dict(query),
             headers=headers,
             data=None if value is None else json.dumps(value),
-            timeout=(min(10.0, self.answer_s), None if follow else self.answer_s),
-            stream=follow,
+            timeout=(min(10.0, self.answer_s), quiet_s or self.answer_s),
+            stream=bool(quiet_s),
         )
         if answer.status_code >= 400:
             error = ApiException(status=answer.status_code, reason=answer.reason)
@@ -142,12 +145,3 @@ def path_of(version: str, kind: str, namespace: str, name: str = "") -> str:
     """Path of a collection in a namespace, or of an object in it: path_of("apps/v1", "deployments", "shop")."""
     root = f"/api/{version}" if version == "v1" else f"/apis/{version}"
     return f"{root}/namespaces/{namespace}/{kind}" + (f"/{quote(name)}" if name else "")
-
-
-def seen(deployment: Any) -> Mapping[str, Any]:
-    """What the watcher of a deployment has last seen; DeploymentError while it does not reach the cluster."""
-    said = files.read_json(deployment.own / PODS) or {"error": "", "services": {}, "numbers": {}}
-    if said["error"]:
-        msg = f"the pods of {deployment.system!r} can't be seen: {said['error']}"
-        raise DeploymentError(msg)
-    return said

@@ -11,17 +11,18 @@ from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, Stats
 from pytest_anomod.model.source import Source
-from pytest_anomod.runtimes.kubernetes import capabilities, mishaps, records
-from pytest_anomod.runtimes.kubernetes.api import Api, path_of, seen
+from pytest_anomod.runtimes.kubernetes import capabilities, records
+from pytest_anomod.runtimes.kubernetes.api import Api, path_of
 from pytest_anomod.runtimes.kubernetes.asking import ask
 from pytest_anomod.runtimes.kubernetes.objects import BASE_PORT, named
+from pytest_anomod.runtimes.kubernetes.watched import Watched
 from pytest_anomod.runtimes.replica import ReplicaDeployment
 
 _AT_ONCE = 200
 """Ports of a pod that its service does not use, of which one is free."""
 
 
-class KubernetesDeployment(ReplicaDeployment):
+class KubernetesDeployment(Watched, ReplicaDeployment):
     """The Deployment of the Kubernetes runtime: one pod a service, told apart by their labels.
 
     What is there is known from the watcher, a program of ours that follows the pods (watcher.py). Pids are of nobody
@@ -45,11 +46,11 @@ class KubernetesDeployment(ReplicaDeployment):
 
     def pods(self) -> Mapping[str, Any]:
         """The pod of each service, as the watcher has them; DeploymentError while it does not reach the cluster."""
-        found: Mapping[str, Any] = seen(self)["services"]
+        found: Mapping[str, Any] = self.seen()["services"]
         return found
 
     def _look(self) -> tuple[Instance, ...]:
-        said = seen(self)
+        said = self.seen()
         pods, numbers = said["services"], said["numbers"]
         return tuple(self._instance(name, pods.get(name), numbers.get(name, 1)) for name in self.document["services"])
 
@@ -86,10 +87,6 @@ class KubernetesDeployment(ReplicaDeployment):
     def sources(self) -> tuple[Source, ...]:
         """As of any replica, and what the cluster says of its pods."""
         return (*super().sources(), *records.sources(self.directory, self.document["services"]))
-
-    def mishaps(self, start_ns: int, end_ns: int) -> tuple[str, ...]:
-        """That the cluster could not be asked, or took a pod from us."""
-        return mishaps.between(self.directory, start_ns, end_ns)
 
     def free_port(self) -> int:
         """A port that nothing in any of the pods uses, and that was not handed out before."""

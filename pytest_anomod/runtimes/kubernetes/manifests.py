@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT
+from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, KINDS
 
 WORKLOADS = ("Deployment", "StatefulSet")
 """Kinds whose pods are services."""
@@ -142,6 +142,12 @@ def as_compose(found: Sequence[Workload]) -> dict[str, Any]:
     return {"name": "", "services": services}
 
 
+def kinds_of(documents: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Collections of all that is made of documents and by us beside them, as in COLLECTIONS; workloads come first."""
+    named = {COLLECTIONS[one["kind"]] for one in documents if one["kind"] in COLLECTIONS} | set(KINDS)
+    return sorted(named, key=lambda kind: (kind[0] not in ("apps/v1", "batch/v1"), kind))
+
+
 def placed(documents: Sequence[Mapping[str, Any]], deployment: str) -> list[tuple[str, dict[str, Any]]]:
     """Kind and object of each document that is brought up, in order, with our label on it and its pods."""
     order = list(COLLECTIONS)
@@ -156,6 +162,15 @@ def placed(documents: Sequence[Mapping[str, Any]], deployment: str) -> list[tupl
             inner["labels"] = {**(inner.get("labels") or {}), DEPLOYMENT: deployment}
     taken.sort(key=lambda document: order.index(document["kind"]))
     return [(document["kind"], document) for document in taken]
+
+
+def service_of(services: Sequence[Mapping[str, Any]], name: str, labels: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """Of Services that have an address the one of that name, else one that leads to pods of these labels, or None."""
+    reached = [
+        one for one in services if one["spec"].get("clusterIP") != "None" and one["spec"].get("type") != "ExternalName"
+    ]
+    named = [one for one in reached if one["metadata"]["name"] == name]
+    return next(iter((*named, *(one for one in reached if _leads_to(one, labels)))), None)
 
 
 def _leads_to(service: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pytest_anomod.host import files
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Lifecycle, Listener, Pods, PodsOf, Programs, StoreLogin
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Instance, Stats, instance_of
 from pytest_anomod.model.source import LogFile, NoSource, OtlpInbox, ResourceFigures, Source
-from pytest_anomod.runtimes.kubernetes import figures, mishaps, records
-from pytest_anomod.runtimes.kubernetes.api import Api, path_of, seen
+from pytest_anomod.runtimes.kubernetes import figures, records, states
+from pytest_anomod.runtimes.kubernetes.api import PODS, Api, path_of, shared_selector
 from pytest_anomod.runtimes.kubernetes.relay import RelayListener, RelayPrograms
+from pytest_anomod.runtimes.kubernetes.watched import Watched
 from pytest_anomod.runtimes.plain import OfService, PlainDeployment, ServiceLogin
 
 GONE_WITHIN_S = 30.0
@@ -120,7 +122,7 @@ OF_OTHERS: Mapping[type, Callable[[Any, str], Any]] = {
 }
 
 
-class OthersDeployment(PlainDeployment):
+class OthersDeployment(Watched, PlainDeployment):
     """The Deployment of such a system; what there is of it is known from the watcher."""
 
     runtime = "kubernetes"
@@ -136,9 +138,12 @@ class OthersDeployment(PlainDeployment):
         """What our own programs in the cluster want to be shown."""
         return Path(self.ref["token_file"]).read_text().strip()
 
-    def seen(self) -> Mapping[str, Any]:
-        """What the watcher has last seen; DeploymentError while it does not reach the cluster."""
-        return seen(self)
+    def unwatched(self) -> Mapping[str, Any]:
+        """What the cluster says now: faults are taken out after the owner's end, too, when the watcher has ended."""
+        services = self.document["services"]
+        found = self.api.get(path_of("v1", "pods", self.namespace), labelSelector=shared_selector(services))
+        rows = states.of_services(found["items"], services, states.as_the_cluster_says)
+        return {"services": rows, "numbers": files.read_json(self.own / PODS).get("numbers", {})}
 
     def workload_path(self, service: str) -> str:
         """Path of the Deployment or StatefulSet of a service."""
@@ -157,10 +162,6 @@ class OthersDeployment(PlainDeployment):
             yield from (ResourceFigures(service=name) for name in names)
         else:
             yield NoSource(modality="metrics", why=self.document["figures"])
-
-    def mishaps(self, start_ns: int, end_ns: int) -> tuple[str, ...]:
-        """That the cluster could not be asked, or took a pod from us."""
-        return mishaps.between(self.directory, start_ns, end_ns)
 
     def stats(self, service: str) -> Stats | None:
         """What the cluster's own figures say of the service's pod; None while they say nothing."""

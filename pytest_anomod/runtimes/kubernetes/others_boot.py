@@ -37,6 +37,7 @@ class OthersBoot:
         self.rows: dict[str, dict[str, Any]] = {}
         self.receiver: OtlpReceiver | None = None
         self.sink = ""
+        self.unseen: dict[str, str] = {}
 
     def run(self) -> None:
         """Apply, find each service's pods and address, wait until all are well, write down what is where."""
@@ -104,11 +105,19 @@ class OthersBoot:
     def _workload(self, labels: Mapping[str, str]) -> dict[str, Any] | None:
         for kind in manifests.WORKLOADS:
             path = path_of("apps/v1", f"{kind.lower()}s", self.deployment.namespace)
-            for found in self.api.get(path)["items"]:
+            for found in self._listed(path, kind):
                 template = found["spec"]["template"].get("metadata") or {}
                 if labels.items() <= (template.get("labels") or {}).items():
                     return {**found, "kind": kind}
         return None
+
+    def _listed(self, path: str, kind: str) -> list[dict[str, Any]]:
+        """Those of a kind; none of one that we may not list, which a note says."""
+        try:
+            return list(self.api.get(path)["items"])
+        except DeploymentError as error:
+            self.unseen[kind] = f"the {kind}s of {self.system.name!r} can't be seen, so none can be stopped: {error}"
+            return []
 
     def _any_pod(self, service: str, labels: Mapping[str, str]) -> dict[str, Any]:
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
@@ -117,22 +126,15 @@ class OthersBoot:
             msg = (
                 f"service {service!r} of {self.system.name!r}: no pod and no workload in namespace "
                 f"{self.deployment.namespace!r} has the labels {selector}; kubectl get pods --show-labels tells theirs"
+                f"{''.join(f'; {why}' for why in self.unseen.values())}"
             )
             raise DeploymentError(msg)
         pod: dict[str, Any] = found[0]
         return pod
 
-    def _service(self, name: str, labels: Mapping[str, str]) -> dict[str, Any] | None:
-        """The Service of that name, else one that leads to these pods; None for pods that none leads to."""
+    def _service(self, name: str, labels: Mapping[str, str]) -> Mapping[str, Any] | None:
         path = path_of("v1", "services", self.deployment.namespace)
-        all_of_them = [one for one in self.api.get(path)["items"] if one["spec"].get("clusterIP") not in (None, "None")]
-        named = [one for one in all_of_them if one["metadata"]["name"] == name]
-        leading = [
-            one
-            for one in all_of_them
-            if one["spec"].get("selector") and one["spec"]["selector"].items() <= labels.items()
-        ]
-        return next(iter((*named, *leading)), None)
+        return manifests.service_of(self.api.get(path)["items"], name, labels)
 
     def _wait_running(self) -> None:
         ours = str(self.deployment.ref["id"]) if self.asked.paths else ""
@@ -177,7 +179,7 @@ class OthersBoot:
         return {
             "entry_url": url,
             "urls": {self.system.entry: url},
-            "notes": [] if self.asked.paths else [note],
+            "notes": [*([] if self.asked.paths else [note]), *self.unseen.values()],
             "allow": list(self.asked.allow),
             "figures": figures.way(self.api, self.deployment.namespace, self._node()),
             "inbox": telemetry.INBOX if self.receiver else "",

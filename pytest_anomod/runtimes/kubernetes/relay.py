@@ -6,6 +6,7 @@ the rights of a namespace cuts them.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,14 +56,18 @@ class RelayListener(OfService):
         clock.wait_until(self._leads_to_relay, timeout_s=SWITCHED_WITHIN_S, what="the Service to lead to the relay")
 
     def restore(self) -> None:
+        self.lead_home()
+        Relay(self.deployment, self.service).down()
+        self.deployment.originals.forget(self._key)
+
+    def lead_home(self) -> None:
+        """Have the Service lead to its own pods again, if it was changed; idempotent."""
         original: Any = self.deployment.originals.recall(self._key)
         if original is not None:
             self._select(original)
             if self._service()["spec"]["selector"] != original:
                 msg = f"the Service of {self.service!r} does not lead to its own pods again: {self._service()['spec']}"
                 raise DeploymentError(msg)
-        Relay(self.deployment, self.service).down()
-        self.deployment.originals.forget(self._key)
 
     def is_listening(self, port: int) -> bool:
         try:
@@ -114,6 +119,7 @@ class RelayPrograms(ServicePrograms):
             return super().run(argv, name=name, deadline_s=deadline_s)
         words: Json = {"name": name, "argv": list(argv[4:]), "deadline_s": deadline_s + 0.5}
         source = Path(argv[3]).read_text()
+        self.deployment.originals.remember(self._key(name), True)
         pid: Any = Relay(self.deployment, self.service).ask("run", source=source, **words)
         return int(pid)
 
@@ -121,9 +127,18 @@ class RelayPrograms(ServicePrograms):
         return {**super().running(), **self._inside()}
 
     def end(self, name: str) -> None:
+        """End a program; what runs in a relay that gives no answer ends with it, when the way is restored."""
         super().end(name)
-        if name in self._inside():
-            Relay(self.deployment, self.service).ask("end", name=name)
+        if not self.deployment.originals.recall(self._key(name)):
+            return
+        RelayListener(self.deployment, self.service).lead_home()  # before callers meet a relay that has ended
+        with contextlib.suppress(DeploymentError):
+            if name in self._inside():
+                Relay(self.deployment, self.service).ask("end", name=name)
+        self.deployment.originals.forget(self._key(name))
+
+    def _key(self, name: str) -> str:
+        return f"program {name} in the relay of {self.service}"
 
     def _inside(self) -> Mapping[str, int]:
         relay = Relay(self.deployment, self.service)

@@ -32,6 +32,9 @@ WHERE_ALLOWED: Mapping[str, Mapping[str, Sequence[str]]] = {
     "the fault network_partition": {
         "apiGroups": ("networking.k8s.io",), "resources": ("networkpolicies",), "verbs": OF_POLICIES
     },
+    "StatefulSets among systems of yours": {
+        "apiGroups": ("apps",), "resources": ("statefulsets",), "verbs": ("get", "list", "create", "patch", "delete")
+    },
     "the events of pods among the logs": {"apiGroups": ("",), "resources": ("events",), "verbs": ("list", "watch")},
     "figures of other people's pods": {"apiGroups": ("metrics.k8s.io",), "resources": ("pods",), "verbs": ("list",)},
 }  # fmt: skip

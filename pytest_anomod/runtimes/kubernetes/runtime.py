@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import re
@@ -20,14 +21,14 @@ from pytest_anomod.model.fault import Json
 from pytest_anomod.model.runtime import Session
 from pytest_anomod.model.system import Manifests, System
 from pytest_anomod.runtimes.foreground import UpInForeground
-from pytest_anomod.runtimes.kubernetes import groups, policies
+from pytest_anomod.runtimes.kubernetes import groups, manifests, policies
 from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, KINDS, OWNER, SYSTEM, Api, path_of
 from pytest_anomod.runtimes.kubernetes.boot import Boot
 from pytest_anomod.runtimes.kubernetes.capabilities import OF_PODS
 from pytest_anomod.runtimes.kubernetes.deployment import KubernetesDeployment
-from pytest_anomod.runtimes.kubernetes.manifests import COLLECTIONS
 from pytest_anomod.runtimes.kubernetes.others import NEEDS_ALLOWANCE, OthersDeployment
 from pytest_anomod.runtimes.kubernetes.others_boot import OthersBoot
+from pytest_anomod.runtimes.kubernetes.ways import is_routed, wants_forwarding
 from pytest_anomod.runtimes.replica import check_taken, host_options, lacking, no_replica, package_of
 from pytest_anomod.runtimes.running.rules import REVERSIBLE, WHY_NOT
 from pytest_anomod.safety import sessions
@@ -58,7 +59,9 @@ class KubernetesRuntime(UpInForeground):
         asked = system.deploy(Manifests)
         if asked is None:
             return lacking(system, service, needs, self.capabilities)
-        has = {Pods, Programs, Listener} | ({StoreLogin} if service in asked.logins else set())
+        has = {Pods, Programs} | ({StoreLogin} if service in asked.logins else set())
+        if Listener in needs and _is_relayed(asked, service):
+            has |= {Listener}
         if asked.paths or NEEDS_ALLOWANCE & set(asked.allow):
             has |= {Lifecycle}
         return needs - has
@@ -190,8 +193,44 @@ def _prepare(system: System, session: Session, place: Mapping[str, Any]) -> Kube
             "ours": not theirs,
             "image": "" if asked else _image(),
             "relay_image": _image(),
+            "kinds": _kinds(asked),
         }
     )
+
+
+def _kinds(asked: Manifests | None) -> list[list[str]]:
+    """Version and collection of what there will be of a deployment, in the order in which it is removed."""
+    return [list(kind) for kind in (manifests.kinds_of(manifests.read(asked.paths)) if asked else KINDS)]
+
+
+def _is_relayed(asked: Manifests, service: str) -> bool:
+    """Whether callers come to a service at the address of a Service, as far as that is known before it is up."""
+    name, labels = asked.services.get(service, service), asked.pods[service]
+    if wants_forwarding():
+        return False
+    try:
+        found = manifests.service_of(_services(asked.paths, asked.namespace), name, labels)
+        return found is not None and (bool(asked.paths) or _is_routed(found["spec"]["clusterIP"], _port(found)))
+    except (DeploymentError, ImportError):  # `check` says that, once for all tests
+        return True
+
+
+@functools.cache
+def _services(paths: tuple[str, ...], namespace: str) -> list[Any]:
+    """The Services of manifests, or of a namespace."""
+    if paths:
+        return [one for one in manifests.read(paths) if one["kind"] == "Service"]
+    return list(Api(cluster.place()).get(path_of("v1", "services", namespace))["items"])
+
+
+@functools.cache
+def _is_routed(host: str, port: int) -> bool:
+    return is_routed((host, port))
+
+
+def _port(service: Mapping[str, Any]) -> int:
+    """The first port of a Service; 0 for one without."""
+    return int(next((row["port"] for row in service["spec"].get("ports") or ()), 0))
 
 
 def _refusal_of_cluster(fault: str) -> str:
@@ -238,10 +277,14 @@ def _remove(api: Api, ref: Mapping[str, Any]) -> None:
             every_s=0.5,
         )  # fmt: skip
         return
-    for version, kind in KINDS if ref["image"] else COLLECTIONS.values():
+    trouble = []
+    for version, kind in ref["kinds"]:
         path = path_of(version, kind, namespace)
-        for found in (api.get(path, labelSelector=selector) or {}).get("items", ()):
-            api.delete(path_of(version, kind, namespace, found["metadata"]["name"]))
+        try:
+            for found in (api.get(path, labelSelector=selector) or {}).get("items", ()):
+                api.delete(path_of(version, kind, namespace, found["metadata"]["name"]))
+        except DeploymentError as error:  # the others go all the same
+            trouble.append(str(error))
     with contextlib.suppress(DeploymentError):  # who may not list them has made none
         path = path_of(*policies.KIND, namespace)
         api.delete(path, labelSelector=selector)
@@ -252,6 +295,9 @@ def _remove(api: Api, ref: Mapping[str, Any]) -> None:
         what=f"the end of the pods of {ref['id']} in {namespace}",
         every_s=0.5,
     )
+    if trouble:
+        msg = f"not all of {ref['system']!r} is gone from namespace {namespace!r}: {'; '.join(trouble)}"
+        raise DeploymentError(msg)
 
 
 OFFERS = (KubernetesRuntime(),)

@@ -31,11 +31,12 @@ def bring_up(deployment: OthersDeployment, forward: str) -> tuple[OtlpReceiver, 
 
     receiver = OtlpReceiver(directory=make_directory(deployment.directory / INBOX), forward_to=forward or None)
     receiver.start()
-    ref = {**deployment.ref, "prefix": f"{SINK}-", "image": deployment.ref["relay_image"]}
+    name = f"{deployment.ref['prefix']}{SINK}"  # two workers may share a namespace
+    ref = {**deployment.ref, "prefix": f"{name}-", "image": deployment.ref["relay_image"]}
     labels = {DEPLOYMENT: str(deployment.ref["id"]), "pytest-anomod/sink": "otlp"}
     source = Path(otlp_sink.__file__).read_text()
     made = objects.deployment(ref, SINK, argv=["python3", "-c", source, str(PORT)], probe_port=PORT, aliases={})
-    made["metadata"] = {"name": SINK, "labels": labels}
+    made["metadata"] = {"name": name, "labels": labels}
     made["spec"]["selector"] = {"matchLabels": labels}
     made["spec"]["template"]["metadata"]["labels"] = labels
     service = {"metadata": made["metadata"], "spec": {"selector": labels, "ports": [{"port": PORT}]}}

@@ -8,6 +8,7 @@ from us, is in undo/mishaps.jsonl.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
@@ -19,17 +20,19 @@ from typing import Any, BinaryIO
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.runtimes.kubernetes import mishaps
+from pytest_anomod.runtimes.kubernetes import mishaps, states
 from pytest_anomod.runtimes.kubernetes.api import PODS, Api, path_of, service_of, shared_selector
 from pytest_anomod.runtimes.kubernetes.records import Records
 from pytest_anomod.runtimes.kubernetes.telemetry import FORMAT, SINK, hand_on
-from pytest_anomod.runtimes.kubernetes.trouble import why_not_running, why_taken
+from pytest_anomod.runtimes.kubernetes.trouble import why_taken
 
 AGAIN_S = 0.5
 PING_EVERY_S, PING_S = 2.0, 5.0
 """How often it is asked whether the API server is there (a watch that hangs does not say it), and for how long."""
 HEAR_AGAIN_S = 5.0
 WATCH_S = 240
+ENDED_S = 5.0
+"""So long after the end of a log its container is looked at: one that has ended is known to have, by then."""
 _SPAN = b'"span_name":'
 """A key that records of spans have, and those of logs have not."""
 
@@ -41,6 +44,7 @@ class Sink:
         self._service = service.encode()
         self._is_json = log_format == "json"
         self._receiver = log_format.removeprefix(FORMAT) if log_format.startswith(FORMAT) else ""
+        self.hands_on = bool(self._receiver)
         self._lock = threading.Lock()
         self._log = (directory / "logs" / f"{service}.log").open("ab", buffering=0)
         self._spans = (directory / "spans" / f"{service}.jsonl").open("ab", buffering=0)
@@ -78,6 +82,7 @@ class Watcher:
         self.sinks = {name: Sink(self.directory, name, row["format"]) for name, row in self.services.items()}
         self.pods: dict[str, dict[str, Any]] = {}
         self.numbers: dict[str, dict[str, int]] = {}
+        self.most: dict[str, int] = {}
         self.began: dict[str, float] = {}
         self.last: str = ""
         self.records = Records(self.directory, (name for name in self.services if name != SINK))
@@ -97,7 +102,8 @@ class Watcher:
                 self.away.over("pods")
                 self._look()
                 version = found["metadata"]["resourceVersion"]
-                self._watch(pods, version)
+                with contextlib.suppress(TimeoutError):  # a quiet watch may be a dead one: look, and watch anew
+                    self._watch(pods, version)
             except (DeploymentError, OSError, ValueError, KeyError) as error:
                 self.away.fails("pods", str(error))
                 self._write()
@@ -153,7 +159,7 @@ class Watcher:
 
     def _watch(self, path: str, version: str) -> None:
         query = {"labelSelector": self.selector, "resourceVersion": version, "timeoutSeconds": str(WATCH_S)}
-        for line in _lines(self.api.stream(path, watch="true", **query)):
+        for line in _lines(self.api.stream(path, mishaps.LOST_S, watch="true", **query)):
             event = json.loads(line)
             if event["type"] == "ERROR":
                 return
@@ -166,6 +172,8 @@ class Watcher:
             self._look()
 
     def _look(self) -> None:
+        beside = collections.Counter(service for service, pod in self._running() if not states.is_leaving(pod))
+        self.most = {name: max(self.most.get(name, 1), beside[name]) for name in self.services}
         for uid, pod in self.pods.items():
             service = service_of(pod, self.services)
             if service and service != SINK:
@@ -173,13 +181,22 @@ class Watcher:
             if service and uid not in self.taken and (why := why_taken(pod)):
                 self.taken.add(uid)
                 mishaps.note(self.directory, f"pod {pod['metadata']['name']!r} of {service!r} was {why}")
-            status = self._container(service, pod)
-            if status is not None and "running" in status["state"]:
-                self._see(uid, service, pod["metadata"]["name"], status)
+        for service, found in self._running():
+            self._see(service, found)
         self._write()
 
-    def _see(self, uid: str, service: str, pod: str, status: Mapping[str, Any]) -> None:
+    def _running(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Pods whose container runs, with their services."""
+        for pod in self.pods.values():
+            service = service_of(pod, self.services)
+            status = self._container(service, pod)
+            if status is not None and "running" in status["state"]:
+                yield service, pod
+
+    def _see(self, service: str, found: Mapping[str, Any]) -> None:
         """Number a container that was not seen before, and follow it."""
+        uid, pod = found["metadata"]["uid"], found["metadata"]["name"]
+        status: Any = self._container(service, found)
         restarts = int(status["restartCount"])
         key, known = f"{uid}/{restarts}", self.numbers.setdefault(service, {})
         if status.get("started"):
@@ -188,7 +205,8 @@ class Watcher:
             return
         if restarts and service != SINK:
             self.records.restarted(service, pod, status)
-        known[key] = max(known.values(), default=0) + 1
+        # replicas are beside each other, and none of them is the start of another
+        known[key] = max(1, len(known) + 2 - self.most[service])
         words = (service, pod, restarts + 1, known[key])
         if restarts and f"{uid}/{restarts - 1}" not in known:
             self._start(*words, previous=True)
@@ -204,16 +222,9 @@ class Watcher:
             self._write_alone()
 
     def _write_alone(self) -> None:
-        services: dict[str, Any] = {}
-        for uid, pod in list(self.pods.items()):
-            service = service_of(pod, self.services)
-            if not service:
-                continue
-            row = self._row(uid, service, pod)
-            before = services.get(service)
-            if before is None or _rank(before) < _rank(row):
-                services[service] = row
-        numbers = {service: max(known.values()) for service, known in self.numbers.items() if known}
+        pods = list(self.pods.values())
+        services = states.of_services(pods, self.services, lambda key, _: self.began.get(key))
+        numbers = {service: max([*known.values()]) for service, known in [*self.numbers.items()] if known}
         text = json.dumps({**self.away.said(), "services": services, "numbers": numbers})
         if text == self.last:
             return
@@ -224,34 +235,17 @@ class Watcher:
         os.replace(temporary, path)
 
     def _container(self, service: str, pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The status of a service's container in a pod; None where there is none yet."""
-        name = self.services[service]["container"] if service else ""
-        return next((row for row in pod["status"].get("containerStatuses") or () if row["name"] == name), None)
+        return states.container_of(pod, self.services[service]["container"]) if service else None
 
-    def launches(self, service: str, pod: str) -> int:
-        """How often the container of a pod was launched, as far as is known; 0 for a pod that is gone."""
-        for found in list(self.pods.values()):
-            if found["metadata"]["name"] == pod:
-                status = self._container(service, found)
-                return 0 if status is None else int(status["restartCount"]) + 1
-        return 0
-
-    def _row(self, uid: str, service: str, pod: Mapping[str, Any]) -> dict[str, Any]:
-        status = self._container(service, pod)
-        key = f"{uid}/{status['restartCount']}" if status else uid
-        runs = status is not None and "running" in status["state"] and bool(status.get("started"))
-        leaving = "deletionTimestamp" in pod["metadata"]
-        return {
-            "pod": pod["metadata"]["name"],
-            "uid": key,
-            "node": (pod.get("spec") or {}).get("nodeName", ""),
-            "ip": pod["status"].get("podIP", ""),
-            "state": "running" if runs and not leaving else "restarting",
-            "began": self.began.get(key),
-            "leaving": leaving,
-            "created": pod["metadata"]["creationTimestamp"],
-            "why": "" if runs else why_not_running(pod),
-        }
+    def is_there(self, service: str, pod: str, launch: int, *, running: bool) -> bool:
+        """Whether the container of a pod is its launch-th still, as far as is known, and (`running`) runs."""
+        found = next((one for one in list(self.pods.values()) if one["metadata"]["name"] == pod), None)
+        status = self._container(service, found) if found else None
+        return (
+            status is not None
+            and int(status["restartCount"]) + 1 == launch
+            and (not running or "running" in status["state"])
+        )
 
 
 class Follow:
@@ -270,36 +264,34 @@ class Follow:
             self._read(previous="true")
 
     def run(self) -> None:
-        """Read on until the container has ended, from where it was when the way to it broke."""
+        """Read on until the container has ended, from where it was when the way to it broke, or its log was rotated."""
         while True:
             broke = False
             try:
                 self._read(follow="true")
             except (DeploymentError, OSError):
                 broke = True
-            if not broke or self.watcher.launches(self.service, self.pod) != self.launch:
+            clock.sleep(AGAIN_S if broke else ENDED_S)
+            if not self.watcher.is_there(self.service, self.pod, self.launch, running=not broke):
                 return
-            clock.sleep(AGAIN_S)
 
     def _read(self, **query: str) -> None:
-        if self.seen:
-            query["sinceTime"] = self.seen.decode()[:19] + "Z"
+        known = self.seen
+        if known:
+            query["sinceTime"] = known.decode()[:19] + "Z"
         container = self.watcher.services[self.service]["container"]
         response = self.watcher.api.stream(self.path, container=container, timestamps="true", **query)
         sink = self.watcher.sinks[self.service]
         for batch in _batches(response):
-            lines = []
-            for line in batch:
-                stamp, _, text = line.partition(b" ")
-                if stamp > self.seen or not query.get("sinceTime"):
-                    lines.append(text)
-                    self.seen = max(stamp, self.seen)
-            sink.write(lines, self.launch, self.number)
+            rows = [(stamp, text) for stamp, _, text in (line.partition(b" ") for line in batch) if stamp > known]
+            for part in ([row] for row in rows) if sink.hands_on else [rows] if rows else ():
+                sink.write([text for _, text in part], self.launch, self.number)
+                self.seen = max(part[-1][0], self.seen)  # what could not be written is read once more
 
 
 def _batches(response: Any) -> Iterator[list[bytes]]:
-    """Whole lines as they come, many at a time."""
-    from urllib3.exceptions import HTTPError
+    """Whole lines as they come, many at a time; TimeoutError when none came for as long as the request allows."""
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
 
     rest = b""
     try:
@@ -307,6 +299,8 @@ def _batches(response: Any) -> Iterator[list[bytes]]:
             *lines, rest = (rest + piece).split(b"\n")
             if lines:
                 yield lines
+    except ReadTimeoutError as error:
+        raise TimeoutError(str(error)) from error
     except HTTPError as error:
         raise OSError(str(error)) from error
     finally:
@@ -318,13 +312,15 @@ def _lines(response: Any) -> Iterator[bytes]:
         yield from filter(None, batch)
 
 
-def _rank(row: Mapping[str, Any]) -> tuple[bool, str]:
-    """Of several pods the one that counts comes last: the newest that is not on its way out."""
-    return not row["leaving"], row["created"]
+def _fail(failed: threading.ExceptHookArgs) -> None:
+    """A thread that fails ends the program, which is noticed; without that thread it would miss things in silence."""
+    threading.__excepthook__(failed)
+    os._exit(1)
 
 
 def main(argv: list[str]) -> None:
     """Watch the deployment that the orders describe."""
+    threading.excepthook = _fail
     Watcher(json.loads(argv[1])).run()
 
 

@@ -19,7 +19,9 @@ from pytest_anomod.runtimes.programs import HelperPrograms
 REACH = "ANOMOD_KUBE_REACH"
 """Environment variable: "forward" has all go through the API server, even where addresses are reached."""
 UP_FOR_S = 7 * 86_400.0
-_WATCHER = "pytest_anomod.runtimes.kubernetes.watcher"
+WATCHER = "watcher"
+"""Name of the program that follows the pods, on behalf of the host."""
+_WATCHES = "pytest_anomod.runtimes.kubernetes.watcher"
 _FORWARDER = "pytest_anomod.runtimes.kubernetes.forward"
 _LISTENS_WITHIN_S = 30.0
 _ANSWER_S = 1.0
@@ -75,8 +77,8 @@ def watch(deployment: AnyDeployment, services: Mapping[str, Mapping[str, Any]]) 
         "directory": deployment.ref["directory"],
         "services": dict(services),
     }
-    argv = [sys.executable, "-m", _WATCHER, json.dumps(orders)]
-    deployment.programs.start(HOST_PART, argv, "watcher", UP_FOR_S)
+    argv = [sys.executable, "-m", _WATCHES, json.dumps(orders)]
+    deployment.programs.start(HOST_PART, argv, WATCHER, UP_FOR_S)
 
 
 def wants_forwarding() -> bool:

@@ -11,12 +11,18 @@ import yaml
 
 
 class FakeApi:
-    """`answers` has "VERB /path" -> a value, or (status, message); what is not there is 404. `asked` is in order."""
+    """`answers` has "VERB /path" -> a value, or (status, message); what is not there is 404. `asked` is in order.
+
+    `streams` has words of a query, such as "watch=true" -> an iterator of the answers that requests with it get:
+    (what is said, whether nothing follows for ever).
+    """
 
     def __init__(self, directory):
         self.answers = {"GET /version": {"gitVersion": "v1.99.0"}}
         self.asked = []
         self.refuses = None
+        self.streams = {}
+        self.released = threading.Event()
         self.server = None
         self.port = 0
         self.kubeconfig = directory / "kubeconfig"
@@ -42,6 +48,15 @@ class FakeApi:
             def answer(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 sent = json.loads(self.rfile.read(length)) if length else None
+                stream = next((found for words, found in fake.streams.items() if words in self.path), None)
+                if stream is not None:
+                    said, hangs = next(stream)
+                    self.send_response(200)
+                    self.end_headers()
+                    self.wfile.write(said)
+                    if hangs:
+                        fake.released.wait()
+                    return
                 status, value = fake.answer(f"{self.command} {urlsplit(self.path).path}", sent)
                 body = json.dumps(value).encode()
                 self.send_response(status)

@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from pytest_anomod.define.kubernetes import kubernetes_system
+from pytest_anomod.model.capability import Listener, Programs
 from pytest_anomod.model.errors import DeploymentError, ScenarioError
-from pytest_anomod.runtimes.kubernetes import manifests
+from pytest_anomod.runtimes.kubernetes import manifests, runtime
 from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT
 from pytest_anomod.runtimes.kubernetes.runtime import KubernetesRuntime
+from pytest_anomod.runtimes.kubernetes.ways import REACH
 
 pytestmark = pytest.mark.usefixtures("nothing_registered")
 
@@ -81,6 +83,10 @@ def test_what_can_not_be_read_is_named(tmp_path):
             {"namespace": "shop", "pods": {"web": {"app": "front"}}, "ports": {"wbe": 1}},
             "no service 'wbe', which ports",
         ),
+        (
+            {"namespace": "shop", "pods": {"web": {"app": "front"}}, "otlp": ["web"]},
+            "otlp= is for manifests: what runs in a namespace already is not told where to export",
+        ),
     ],
 )
 def test_a_definition_that_can_not_work_is_refused(words, said):
@@ -98,3 +104,32 @@ def test_what_is_not_ours_gets_faults_that_leave_no_trace():
     assert "allow it by kubernetes_system" in runtime.refusal_of_fault(system, "web", "kill_service")
     assert runtime.refusal_of_fault(system, "web", "http_abort") == ""
     assert runtime.refusal_of_fault(allowed, "web", "kill_service") == ""
+
+
+def test_a_service_has_a_listener_only_where_callers_come_by_an_address(files, tmp_path, monkeypatch):
+    """Faults by a relay are refused at collection where there is no Service, none with an address, or no way to it."""
+    headless = {"kind": "Service", "metadata": {"name": "db"}, "spec": {"selector": {"app": "db"}, "clusterIP": "None"}}
+    more = [workload("db", "postgres:16"), headless, workload("worker", "shop/worker:1")]
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump_all(more))
+    system = kubernetes_system(files, name="k8s_listeners", entry="web")
+
+    def lacking():
+        needs = frozenset({Listener, Programs})
+        return [one.name for one in system.services if KubernetesRuntime().lacks(system, one.name, needs) == {Listener}]
+
+    assert lacking() == ["db", "worker"]
+    monkeypatch.setenv(REACH, "forward")
+    assert lacking() == ["web", "cache", "db", "worker"]
+
+
+def test_a_service_in_their_namespace_has_a_listener_if_its_address_is_reached(fake, monkeypatch):
+    """The API server is asked for it, and then it is tried."""
+    monkeypatch.setattr(runtime, "is_routed", lambda address: address == ("10.0.0.1", 80))
+    items = [service(name, {"app": name}, {"port": 80}) for name in ("front", "far")]
+    for number, one in enumerate(items, 1):
+        one["spec"]["clusterIP"] = f"10.0.0.{number}"
+    fake.answers["GET /api/v1/namespaces/shop/services"] = {"items": items}
+    pods = {"web": {"app": "front"}, "db": {"app": "db"}, "far": {"app": "far"}}
+    system = kubernetes_system(name="k8s_asked", namespace="shop", pods=pods, calls={"web": ["db", "far"]})
+    lacks = [KubernetesRuntime().lacks(system, name, frozenset({Listener})) for name in pods]
+    assert lacks == [frozenset(), {Listener}, {Listener}]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from pytest_anomod.model import clock
@@ -113,6 +115,42 @@ def test_what_was_away_still_counts_to_the_end_of_the_case(deployment, now):
     deployment.sees("gone", 1_000 * S)
     assert deployment.mishaps(900 * S, 1_005 * S) == ()
     assert len(mishaps.between(deployment.directory, 900 * S, 1_009 * S)) == 1
+
+
+def test_a_watcher_that_was_killed_spoils_the_case(deployment):
+    """What it saw last must not pass for what is; and the next case gets another system."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        deployment.is_followed_by(process.pid)
+        assert deployment.mishaps(990 * S, 1_010 * S) == ()
+        assert len(deployment.instances()) == 3
+        process.kill()
+    deployment.forget_instances()
+    (line,) = deployment.mishaps(990 * S, 1_010 * S)
+    assert line.startswith("the program that follows the pods has ended")
+    with pytest.raises(DeploymentError, match="can't be seen: the program that follows the pods has ended"):
+        deployment.instances()
+    assert deployment.unhealthy() == ("cart", "stock", "other")
+
+
+def test_a_watch_that_hangs_is_begun_anew(fake, watcher, monkeypatch):
+    """As when the way to the API server was lost without a word; that nothing happens is no trouble."""
+
+    def look():
+        looks.append(watcher.away.said()["error"])
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    looks = []
+    monkeypatch.setattr(mishaps, "LOST_S", 0.1)
+    for thread in ("_ping_forever", "_hear_forever"):
+        monkeypatch.setattr(watching.Watcher, thread, lambda self: None)
+    monkeypatch.setattr(watcher, "_look", look)
+    monkeypatch.setattr(watcher, "_write", pytest.fail)
+    fake.answers["GET /api/v1/namespaces/n/pods"] = {"items": [], "metadata": {"resourceVersion": "1"}}
+    fake.streams["watch=true"] = iter([(b"", True)])
+    with pytest.raises(KeyboardInterrupt):
+        watcher.run()
+    assert looks == ["", ""]
 
 
 def test_a_node_that_is_lost_spoils_the_case(deployment, watcher, now):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 
 import pytest
 
 from pytest_anomod.runtimes.kubernetes import watcher as watching
-from pytest_anomod.runtimes.kubernetes.api import PODS, SERVICE
+from pytest_anomod.runtimes.kubernetes.api import PODS, SERVICE, Api
 
 
 @pytest.fixture
@@ -51,6 +53,78 @@ def test_starts_of_a_service_are_counted_over_its_pods(watcher):
     assert [words[:4] for words in watcher.followed] == [
         ("cart", "cart-a", 1, 1), ("cart", "cart-a", 2, 2), ("cart", "cart-b", 1, 3)
     ]  # fmt: skip
+
+
+def test_replicas_of_a_service_are_no_starts_of_each_other(watcher):
+    """Those that are there at first sight, and those that come later, beside them; what takes a place is a start."""
+    assert look(watcher, pod("a"), pod("b"))["numbers"] == {"cart": 1}
+    assert look(watcher, pod("a"), pod("b"), pod("c"))["numbers"] == {"cart": 1}
+    assert look(watcher, pod("b"), pod("c"), pod("d"))["numbers"] == {"cart": 2}
+    assert look(watcher, pod("b"), pod("c", restarts=1), pod("d"))["numbers"] == {"cart": 3}
+
+
+@pytest.fixture
+def follow(fake, watcher, monkeypatch):
+    """What reads the log of cart's container, and how its pod is known to be gone."""
+    monkeypatch.setattr(watching, "ENDED_S", 0.0)
+    monkeypatch.setattr(watching, "AGAIN_S", 0.0)
+    watcher.api = Api(fake.place)
+    look(watcher, pod("a"))
+    return watching.Follow(watcher, "cart", "cart-a", 1, 1)
+
+
+ONE, TWO = b"2026-01-01T00:00:01Z {1}\n", b"2026-01-01T00:00:02Z {2}\n"
+
+
+def test_a_log_that_ends_while_its_container_runs_is_read_on(fake, watcher, follow):
+    """It was rotated, or the API server has ended in order; what was read is not read twice."""
+
+    def said():
+        yield ONE, False
+        yield ONE + TWO, False
+        watcher.pods = {}
+        yield b"", False
+
+    fake.streams["follow=true"] = said()
+    follow.run()
+    assert (watcher.directory / "logs" / "cart.log").read_bytes() == b"{1}\n{2}\n"
+
+
+def test_what_could_not_be_written_is_read_again(fake, watcher, follow, monkeypatch):
+    """As payloads while the receiver is too busy to take them."""
+    sink = watcher.sinks["cart"]
+    write, tries = sink.write, []
+
+    def fails_once(*words):
+        tries.append(words)
+        if len(tries) == 1:
+            raise OSError
+        write(*words)
+        watcher.pods = {}
+
+    monkeypatch.setattr(sink, "write", fails_once)
+    fake.streams["follow=true"] = iter([(ONE, False), (ONE, False)])
+    follow.run()
+    assert (watcher.directory / "logs" / "cart.log").read_bytes() == b"{1}\n"
+
+
+def test_a_thread_that_fails_ends_the_watcher(watcher, monkeypatch, capsys):
+    """It would go on with a part of its eyes shut, and nobody would notice."""
+
+    def run(self):
+        thread = threading.Thread(target=lambda: {}["a log"])
+        thread.start()
+        thread.join()
+
+    ended = []
+    monkeypatch.setattr(watching.Watcher, "run", run)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    watching.main(
+        ["", json.dumps({"place": {}, "namespace": "n", "directory": str(watcher.directory), "services": {}})]
+    )
+    assert ended == [1]
+    assert "KeyError: 'a log'" in capsys.readouterr().err
 
 
 def test_the_log_of_a_container_that_nobody_saw_is_fetched(watcher):
