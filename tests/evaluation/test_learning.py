@@ -83,6 +83,39 @@ def test_features_of_a_wrong_shape_are_told(small_dataset):
     assert "gave features of shape (3,) for 24 services" in left_out
 
 
+def _raising(*_):
+    raise ValueError("Input X contains\ninfinity")
+
+
+def _columns(evidence):
+    return np.zeros((len(evidence.services), 1 + evidence.seed % 7))
+
+
+WRONG = {
+    "features raise": ({"features": _raising}, "raised ValueError: Input X contains infinity"),
+    "features are words": ({"features": lambda evidence: [["bad"]]}, "raised ValueError: could not convert"),
+    "columns differ": ({"features": _columns}, "columns of features; every case must have the same"),
+    "fit raises": ({"fit": _raising}, "raised ValueError: Input X contains infinity"),
+    "predict raises": ({"predict": _raising}, "raised ValueError: Input X contains infinity"),
+    "NaN": ({"predict": lambda model, features: features[:, 1] * np.nan}, "predicts nan in case 20261122T"),
+    "a table": ({"predict": lambda model, features: features}, "predicts scores of shape (24, 2) for the 24 rows"),
+    "nothing": ({"predict": lambda model, features: None}, "predicts scores of shape ()"),
+    "no task": ({"task": "guess"}, "learns the task 'guess'; its attribute `task` must be rank or score"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_method_that_learns_wrongly_is_left_out_and_the_others_go_on(small_dataset, what):
+    """In one line, whatever it raises and wherever."""
+    changes, message = WRONG[what]
+    bad = Marked()
+    vars(bad).update(changes)
+    results = evaluate(small_dataset, {"marked": bad, "good": Marked()})
+    assert message in results.left_out["marked"]
+    assert "\n" not in results.left_out["marked"]
+    assert [(row["method"], row["AC@1"]) for row in results.rows] == [("good", 1.0)] * 4
+
+
 @pytest.mark.parametrize("name", ["learnt_ranks", "learnt_detector"])
 def test_those_on_offer_learn_and_give_the_same_for_the_same_seed(small_dataset, name):
     """With every set of the modalities that are granted."""

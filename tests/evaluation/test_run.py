@@ -16,6 +16,7 @@ from pytest_anomod.dataset.write import write_index
 from pytest_anomod.evaluation import results as figures
 from pytest_anomod.evaluation.damage import KINDS, Damage, damaged
 from pytest_anomod.evaluation.external import FunctionMethod, as_method
+from pytest_anomod.evaluation.method import Ranking
 from pytest_anomod.evaluation.run import evaluate
 from pytest_anomod.evaluation.table import render
 from pytest_anomod.evaluation.trials import Options, bin_labels
@@ -57,18 +58,25 @@ WRONG = {
     "nothing": (lambda evidence: None, "gave nothing (None)"),
     "a number": (lambda evidence: 3, "gave 3; give scores by service"),
     "an exception": (lambda evidence: evidence.nothing, "raised AttributeError"),
+    "names in a Ranking": (
+        lambda evidence: Ranking(services=[CULPRIT]),
+        "gave a Ranking with services=['text-service']; give a mapping to scores",
+    ),
+    "names of code": (lambda evidence: Ranking(services={}, code=["f"]), "gave a Ranking with code=['f']"),
+    "a number too large": (lambda evidence: {CULPRIT: 10**400}, "scores must be finite numbers"),
 }
 
 
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_answer_is_told_in_one_line(small_dataset, what):
-    """With the method and the case; its rows are left out."""
+    """With the method and the case; its rows are left out, and those of a good method are not."""
     function, message = WRONG[what]
-    results = run(small_dataset, function)
+    methods = {"mine": as_method(function, "mine", "rank"), "good": as_method(culprit_first, "good", "rank")}
+    results = evaluate(small_dataset, methods)
     assert message in results.left_out["mine"]
     assert results.left_out["mine"].startswith("method 'mine', case 20261122T")
     assert "\n" not in results.left_out["mine"]
-    assert not results.rows
+    assert [row["method"] for row in results.rows] == ["good"] * 4
 
 
 WRONG_BINS = {
