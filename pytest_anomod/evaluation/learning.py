@@ -1,4 +1,4 @@
-"""Methods that learn, and their cross-validation: each scenario is scored by a model of other scenarios."""
+"""Methods that learn, and their cross-validation: each fault at a target is scored by a model of others."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def features_of(method: Any, evidence: Evidence) -> np.ndarray:
 def judge(rows: Sequence[Row], methods: Mapping[str, Any], seed: int) -> dict[str, str]:
     """Put scores into the rows of methods that learn, in place of their features; return who could not learn, and why.
 
-    Scenarios (with all their cases; each control by itself) are dealt into FOLDS by the seed; a fold is judged by a
-    model of the others. Damaged evidence is judged by the model of the sound one.
+    Faults at a target (with all their cases, of whatever severity; each control by itself) are dealt into FOLDS by the
+    seed; a fold is judged by a model of the others. Damaged evidence is judged by the model of the sound one.
     """
     failed: dict[str, str] = {}
     mine = [row for row in rows if row["features"] is not None]
@@ -78,7 +78,7 @@ def judge(rows: Sequence[Row], methods: Mapping[str, Any], seed: int) -> dict[st
 def _judge_group(rows: Sequence[Row], method: Any, seed: int) -> None:
     units = sorted({unit(row) for row in rows})
     if len(units) < 2:
-        msg = "learns from other scenarios than it is tried on, and here is only one"
+        msg = "learns from other faults or targets than it is tried on, and here is only one"
         raise EvaluationError(msg)
     order = np.random.default_rng(seed).permutation(len(units))
     fold_of = {units[place]: number % FOLDS for number, place in enumerate(order)}

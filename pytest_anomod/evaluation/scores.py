@@ -1,4 +1,4 @@
-"""Scores of rankings: place of the truth with ties, AC@k, Avg@5, MRR, and intervals by resampling scenarios."""
+"""Scores of rankings: place of the truth with ties, AC@k, Avg@5, MRR, and intervals by resampling."""
 
 from __future__ import annotations
 
@@ -78,9 +78,10 @@ class Figure:
 
 
 def mean_figure(values: Sequence[float], groups: Sequence[Hashable], seed: int) -> Figure:
-    """The mean of values with its interval; whole groups (the cases of a scenario) are drawn, for they are alike.
+    """The mean of values with its interval; whole groups (see results.unit) are drawn, for they are alike.
 
-    Repetitions of a scenario are no independent cases: drawing single cases would make the interval too narrow.
+    Repetitions and severities of a fault at a target are no independent cases: drawing single cases would make the
+    interval too narrow.
     """
     numbers = np.asarray(values, dtype=float)
     if not len(numbers):

@@ -176,7 +176,7 @@ def notes(results: Results) -> Iterator[str]:
         said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(results.passed_over.items()))
         lines.append(f"not evaluated: {said}")
     lines.append(
-        "[low, high]: 95 % interval from drawing scenarios anew with all their cases; equals share their places"
+        "[low, high]: 95 % interval from drawing faults at a target anew with all cases; equals share their places"
     )
     yield "\n".join(lines)
 

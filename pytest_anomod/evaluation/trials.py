@@ -83,16 +83,19 @@ def case_seed(case: DatasetCase, seed: int) -> int:
 
 def about(case: DatasetCase) -> dict[str, Any]:
     """What rows of results say of a case."""
-    label = case.label
+    label, causes = case.label, case.label.causes
     return {
         "case_id": case.case_id,
         "system": label.system,
         "scenario": label.scenario,
         "level": label.level,
         "fault": label.fault,
+        "faults": "+".join(cause.fault for cause in causes) or label.fault,
+        "target": "+".join(cause.root_cause_service for cause in causes) or label.target,
         "verdict": str(label.verdict),
         "severity": str(getattr(label, "severity", None) or ""),
         "is_control": label.level == Level.NORMAL,
+        "split": label.split or "",
     }
 
 

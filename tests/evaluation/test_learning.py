@@ -39,14 +39,23 @@ class Marked:
         return features[:, 1]
 
 
-def test_a_case_is_judged_by_a_model_of_other_scenarios(small_dataset):
-    """Four scenarios, each its own fold: four models of three."""
+def test_a_case_is_judged_by_a_model_of_other_faults(small_dataset):
+    """Four faults, each its own fold: four models of three."""
     method = Marked()
     rows = evaluate(small_dataset, {"marked": method}).rows
     assert [row["AC@1"] for row in rows] == [1.0] * 4
     assert [len(marks) for marks in method.fitted] == [3] * 4
     assert len(set(method.judged)) == 4
     assert "features" not in rows[0]
+
+
+def test_severities_of_one_fault_are_judged_by_a_model_of_none_of_them(severities_dataset):
+    """Two faults at one target, with two severities each: two models, each of the two cases of the other fault."""
+    method = Marked()
+    rows = evaluate(severities_dataset, {"marked": method}).rows
+    marks = [method.judged[place : place + 2] for place in (0, 2)]
+    assert [row["severity"] for row in rows] == ["1", "3"] * 2
+    assert sorted(map(sorted, method.fitted)) == sorted(map(sorted, marks))
 
 
 def test_a_detector_learns_from_controls_too(small_dataset):
@@ -66,12 +75,12 @@ def test_damaged_evidence_is_judged_by_a_model_of_sound_evidence(small_dataset):
     assert len(method.fitted) == 4
 
 
-def test_one_scenario_is_nothing_to_learn_from(small_dataset):
+def test_one_fault_is_nothing_to_learn_from(small_dataset):
     """Said in one line."""
     data = load_dataset(small_dataset, scenarios="slow_1")
     results = evaluate(data, {"marked": Marked()})
     assert results.left_out == {
-        "marked": "method 'marked': learns from other scenarios than it is tried on, and here is only one"
+        "marked": "method 'marked': learns from other faults or targets than it is tried on, and here is only one"
     }
 
 
