@@ -11,10 +11,13 @@ import numpy as np
 
 from pytest_anomod.dataset.evidence import Evidence
 from pytest_anomod.model.errors import EvaluationError
+from pytest_anomod.model.propagation import USER
 
 Answer = TypeVar("Answer")
 Function = tuple[str, str]
 """A function of the system's source: file and qualified name, as in the coverage."""
+Edge = tuple[str, str]
+"""Two services: caller and callee of a call, or cause and effect of a step. Users are USER (model/propagation.py)."""
 
 
 class Method(Protocol):
@@ -37,10 +40,16 @@ class Method(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """Suspicion by service, and by function where a method names code; what is not named shares the last places."""
+    """Suspicion by service, and by what else a method names; services that are not named share the last places.
+
+    `edges` are calls (caller, callee) that the fault may lie on, `path` the steps (cause, effect) over which it spread.
+    """
 
     services: Mapping[str, float]
     code: Mapping[Function, float] = dataclasses.field(default_factory=dict)
+    instances: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    edges: Mapping[Edge, float] = dataclasses.field(default_factory=dict)
+    path: Sequence[Edge] = ()
 
 
 def rank(method: Any, evidence: Evidence) -> Ranking:
@@ -50,8 +59,10 @@ def rank(method: Any, evidence: Evidence) -> Ranking:
         raise _error(method, evidence, "gave nothing (None); give a score for each service, {} for no suspicion")
     if not isinstance(answer, Ranking):
         answer = Ranking(services=_by_service(method, evidence, answer))
-    _check_scores(method, evidence, answer.services, "services")
-    _check_scores(method, evidence, answer.code, "code")
+    for field in ("services", "code", "instances", "edges"):
+        _check_scores(method, evidence, getattr(answer, field), field)
+    _check_edges(method, evidence, [*answer.edges], "edges")
+    _check_edges(method, evidence, answer.path, "path")
     unknown = [name for name in answer.services if name not in evidence.services]
     if unknown:
         few = ", ".join(evidence.services[:4])
@@ -123,6 +134,15 @@ def _check_scores(method: Any, evidence: Evidence, scores: Any, field: str) -> N
     for name, value in scores.items():
         if isinstance(value, bool | str) or not math.isfinite(_number(value)):
             raise _error(method, evidence, f"gives {name!r} the score {value!r}; scores must be finite numbers")
+
+
+def _check_edges(method: Any, evidence: Evidence, edges: Any, field: str) -> None:
+    known = {*evidence.services, USER}
+    if not isinstance(edges, Sequence) or isinstance(edges, str):
+        raise _error(method, evidence, f"gave a Ranking with {field}={edges!r:.60}; give pairs of services")
+    for edge in edges:
+        if not (isinstance(edge, tuple) and len(edge) == 2 and all(name in known for name in map(str, edge))):
+            raise _error(method, evidence, f"names {edge!r:.60} in {field}, no pair of services of the system")
 
 
 def _number(value: Any) -> float:

@@ -59,7 +59,7 @@ def render(results: Results, trivial: Sequence[str]) -> str:
         rankings=[_ranking(name, methods[name], results) for name in order],
         chance=figures.chance(ranked),
         easy=[*table.easy(methods, trivial)],
-        code=[_code(name, methods[name], results) for name in order if any(row["gave_code"] for row in methods[name])],
+        finer=[*table.finer(methods, order, results.options.seed)],
         order=order,
         heat=[*_heat(methods, order)],
         groups=[_group(methods, order, name) for name in table.GROUPS if len({row[name] for row in ranked}) > 1],
@@ -93,11 +93,6 @@ def _ranking(name: str, rows: Sequence[Mapping[str, Any]], results: Results) -> 
         "cases": len(rows),
         "cpu_ms": 1000 * float(np.mean([row["cpu_s"] for row in rows])),
     }
-
-
-def _code(name: str, rows: Sequence[Mapping[str, Any]], results: Results) -> dict[str, Any]:
-    values = [figures.figure(rows, f"code {score}", results.options.seed) for score in RANKING]
-    return {"name": name, "figures": values, "cases": values[0].cases}
 
 
 def _heat(methods: Mapping[str, Sequence[Any]], order: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,11 @@ import numpy as np
 RANKING = ("AC@1", "AC@3", "AC@5", "Avg@5", "MRR")
 """Scores of a ranking, each from 0 to 1."""
 
+LEVELS = {"code": "function", "instance": "instance", "edge": "edge"}
+"""Finer levels than the service, by the word before their scores."""
+PATH = ("path precision", "path recall")
+ALL = (*RANKING, *(f"{level} {name}" for level in LEVELS for name in RANKING), *PATH)
+
 ALIKE = 1e-9
 """Scores that differ by a smaller share are equal: sums of the same numbers differ by their order."""
 RESAMPLES = 1000
@@ -62,6 +67,20 @@ def ranking_scores(scores: Mapping[Any, float], truths: Sequence[Any], candidate
         "Avg@5": float(np.mean(list(accuracy.values()))),
         "MRR": max(one.reciprocal for one in places),
     }
+
+
+def path_scores(
+    steps: Collection[Any], proven: Collection[Any], unknown: Collection[Any]
+) -> dict[str, float | None]:
+    """PATH of one case: which share of a method's steps is proven, and which share of the proven ones it has.
+
+    Steps that the label can't decide count for nothing; with none but these there is no precision, without any step
+    it is 0.
+    """
+    named = set(steps) - (set(unknown) - set(proven))
+    hits = len(named & set(proven))
+    nothing = None if steps else 0.0
+    return dict(zip(PATH, (hits / len(named) if named else nothing, hits / len(proven)), strict=True))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

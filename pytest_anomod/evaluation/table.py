@@ -10,7 +10,7 @@ import numpy as np
 from pytest_anomod.evaluation import results as figures
 from pytest_anomod.evaluation.damage import KINDS, SEVERITIES
 from pytest_anomod.evaluation.run import Results
-from pytest_anomod.evaluation.scores import RANKING
+from pytest_anomod.evaluation.scores import LEVELS, PATH, RANKING
 
 GROUPS = ("level", "severity", "system", "verdict")
 MISSING_CHANCES = (0.1, 0.3, 0.5)
@@ -42,7 +42,7 @@ def _rankings(results: Results, trivial: Sequence[str]) -> Iterator[str]:
     ]
     title = f"Root cause, service level: {cases} cases with a proven fault, chance AC@1 {figures.chance(rows):.2f}"
     yield _table(title, ["method", *RANKING, "cases", "CPU ms"], lines)
-    yield from _code(methods, order, seed)
+    yield from _finer(methods, order, seed)
     for group in GROUPS:
         if group == "severity" and not any(row[group] for row in rows):
             continue  # no fault of these says how severe it was meant to be
@@ -52,14 +52,30 @@ def _rankings(results: Results, trivial: Sequence[str]) -> Iterator[str]:
     yield from _robustness(results, order)
 
 
-def _code(methods: Mapping[str, Sequence[Any]], order: Sequence[str], seed: int) -> Iterator[str]:
-    lines = []
-    for name in order:
-        if any(row["gave_code"] for row in methods[name]):
-            values = [figures.figure(methods[name], f"code {score}", seed) for score in RANKING]
-            lines.append([name, *map(str, values), str(values[0].cases)])
-    if lines:
-        yield _table("Root cause, function level: cases with a fault in code", ["method", *RANKING, "cases"], lines)
+def _finer(methods: Mapping[str, Sequence[Any]], order: Sequence[str], seed: int) -> Iterator[str]:
+    for title, scores, lines in finer(methods, order, seed):
+        yield _table(title, ["method", *scores, "cases"], [[name, *map(str, found)] for name, found in lines])
+
+
+def finer(
+    methods: Mapping[str, Sequence[Any]], order: Sequence[str], seed: int
+) -> Iterator[tuple[str, Sequence[str], list[tuple[str, list[Any]]]]]:
+    """Of each level below the service, and of paths: title, names of scores, and by method figures and cases.
+
+    Only methods that name something of it, and only cases whose label knows it.
+    """
+    kinds = [
+        (f"Root cause, {word} level: cases whose label has one", level, [f"{level} {score}" for score in RANKING])
+        for level, word in LEVELS.items()
+    ]
+    for title, level, scores in [*kinds, ("Path of the fault: cases with a proven step", "path", PATH)]:
+        lines = []
+        for name in order:
+            if any(row[f"gave_{level}"] for row in methods[name]):
+                found = [figures.figure(methods[name], score, seed) for score in scores]
+                lines.append((name, [*found, found[-1].cases]))
+        if lines:
+            yield title, [score.removeprefix(f"{level} ") for score in scores], lines
 
 
 def _grouped(methods: Mapping[str, Sequence[Any]], order: Sequence[str], group: str) -> str:

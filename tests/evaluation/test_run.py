@@ -63,6 +63,11 @@ WRONG = {
         "gave a Ranking with services=['text-service']; give a mapping to scores",
     ),
     "names of code": (lambda evidence: Ranking(services={}, code=["f"]), "gave a Ranking with code=['f']"),
+    "an edge to nowhere": (
+        lambda evidence: Ranking(services={}, edges={(CULPRIT, "x"): 1.0}),
+        "names ('text-service', 'x') in edges, no pair of services",
+    ),
+    "names as a path": (lambda evidence: Ranking(services={}, path=[CULPRIT]), "names 'text-service' in path"),
     "a number too large": (lambda evidence: {CULPRIT: 10**400}, "scores must be finite numbers"),
 }
 

@@ -56,6 +56,16 @@ def test_a_truth_that_was_never_named_scores_nothing():
         assert ranking_scores(named, ["g"], named) == pytest.approx(dict.fromkeys(scores.RANKING, 0.0), abs=1e-6)
 
 
+def test_steps_that_nobody_can_judge_count_for_nothing():
+    """Two of four steps are proven, one is unknown: precision is two of three, recall two of four."""
+    proven = {("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")}
+    steps = [("a", "b"), ("b", "c"), ("a", "c"), ("a", "x")]
+    found = scores.path_scores(steps, proven, {("a", "x"), ("a", "b")})
+    assert found == pytest.approx({"path precision": 2 / 3, "path recall": 0.5})
+    assert scores.path_scores([("a", "x")], proven, {("a", "x")}) == {"path precision": None, "path recall": 0.0}
+    assert scores.path_scores([], proven, ()) == {"path precision": 0.0, "path recall": 0.0}
+
+
 def test_intervals_draw_whole_scenarios():
     """Ten repetitions of two scenarios say as little as two cases; they are the same for the same seed."""
     values = [1.0] * 10 + [0.0] * 10

@@ -1,0 +1,52 @@
+"""What an evaluation says beyond the service: instances, edges, paths."""
+
+from __future__ import annotations
+
+import dataset_builder as build
+import pyarrow.parquet as parquet
+from cases import CULPRIT
+
+from pytest_anomod.dataset import label_tables
+from pytest_anomod.evaluation import page
+from pytest_anomod.evaluation.external import as_method
+from pytest_anomod.evaluation.method import Ranking
+from pytest_anomod.evaluation.run import evaluate
+from pytest_anomod.evaluation.table import render
+from pytest_anomod.evaluation.trials import Options
+from pytest_anomod.model.propagation import USER, Hop, Known, Propagation
+
+
+def run(dataset, function):
+    """Evaluate one function that ranks."""
+    return evaluate(dataset, {"mine": as_method(function, "mine", "rank")}, Options())
+
+
+def test_instances_edges_and_paths_are_scored_where_the_label_has_them(tmp_path):
+    """A fault on an edge, one step proven and one unknown; the other case knows its instance alone."""
+    edge = ("nginx-thrift", CULPRIT)
+    one = build.build_case(tmp_path, "edge", fault="network_delay", fault_edges=("->".join(edge),))
+    build.build_case(tmp_path, "other", start_ns=build.START_NS + 900 * build.SECOND)
+    hops = (
+        Hop(hop=0, cause=None, service=CULPRIT, propagated=Known.YES, why="", effect="state"),
+        Hop(hop=1, cause=CULPRIT, service="nginx-thrift", propagated=Known.YES, why="", effect="latency"),
+        Hop(hop=1, cause=CULPRIT, service="media-service", propagated=Known.UNKNOWN, why="no spans"),
+        Hop(hop=2, cause="nginx-thrift", service=USER, propagated=Known.YES, why="", effect="latency"),
+    )
+    table = label_tables.propagation_table(one.case_id, Propagation(root=CULPRIT, hops=hops))
+    parquet.write_table(table, one.directory / "propagation.parquet")
+    answer = Ranking(
+        services={CULPRIT: 1.0},
+        instances={"user-service-1": 2.0, f"{CULPRIT}-1": 1.0},
+        edges={edge: 1.0},
+        path=[(CULPRIT, "nginx-thrift"), (CULPRIT, "media-service"), ("nginx-thrift", USER)],
+    )
+    results = run(tmp_path, lambda evidence: answer)
+    first, second = sorted(results.rows, key=lambda row: row["scenario"])
+    assert (first["instance MRR"], second["instance MRR"]) == (0.5, 0.5)
+    assert (first["edge AC@1"], second["edge AC@1"]) == (1.0, None)
+    assert (first["path precision"], first["path recall"], second["path recall"]) == (1.0, 1.0, None)
+    text = render(results, [])
+    assert "Root cause, instance level" in text
+    assert "Root cause, edge level" in text
+    assert "Path of the fault: cases with a proven step" in text
+    assert "Root cause, edge level" in page.render(results, [])
