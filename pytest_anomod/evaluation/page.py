@@ -62,7 +62,11 @@ def render(results: Results, trivial: Sequence[str]) -> str:
         finer=[*table.finer(methods, order, results.options.seed)],
         order=order,
         heat=[*_heat(methods, order)],
-        groups=[_group(methods, order, name) for name in table.GROUPS if len({row[name] for row in ranked}) > 1],
+        groups=[
+            _group(methods, order, name, results.options.seed)
+            for name in table.GROUPS
+            if len({row[name] for row in ranked}) > 1
+        ],
         subsets=_subsets(results, order),
         shares=_shares(results, order),
         curves=[*_curves(results, order)],
@@ -108,13 +112,14 @@ def _heat(methods: Mapping[str, Sequence[Any]], order: Sequence[str]) -> Iterato
         yield {"system": system, "rows": rows}
 
 
-def _group(methods: Mapping[str, Sequence[Any]], order: Sequence[str], name: str) -> dict[str, Any]:
+def _group(methods: Mapping[str, Sequence[Any]], order: Sequence[str], name: str, seed: int) -> dict[str, Any]:
     values = sorted({row[name] for rows in methods.values() for row in rows})
     parts = {method: figures.by(methods[method], name) for method in order}
     sizes = {value: max(len(found.get(value, ())) for found in parts.values()) for value in values}
     rows = [[_mean(parts[method][value]) if value in parts[method] else None for method in order] for value in values]
     heads = [f"{value or 'none'} ({sizes[value]})" for value in values]
-    return {"name": name, "rows": [*zip(heads, rows, strict=True)]}
+    lines = [*table.grouped(methods, order, name, seed)]
+    return {"name": name, "rows": [*zip(heads, rows, strict=True)], "lines": lines}
 
 
 def _subsets(results: Results, order: Sequence[str]) -> dict[str, Any]:

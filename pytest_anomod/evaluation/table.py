@@ -15,7 +15,8 @@ from pytest_anomod.evaluation.scores import LEVELS, PATH, RANKING
 GROUPS = ("level", "severity", "system", "verdict")
 MISSING_CHANCES = (0.1, 0.3, 0.5)
 TOO_EASY = 0.4
-"""A trivial rule that solves a larger share of the cases says that they are too easy."""
+TOO_EASY_SLIGHT = 0.25
+"""A trivial rule that solves a larger share of the cases (or of those of severity 1) says that they are too easy."""
 
 
 def render(results: Results, trivial: Sequence[str]) -> str:
@@ -46,7 +47,7 @@ def _rankings(results: Results, trivial: Sequence[str]) -> Iterator[str]:
     for group in GROUPS:
         if group == "severity" and not any(row[group] for row in rows):
             continue  # no fault of these says how severe it was meant to be
-        yield _grouped(methods, order, group)
+        yield _grouped(methods, order, group, seed)
     yield from easy(methods, trivial)
     yield from _subsets(results, order)
     yield from _robustness(results, order)
@@ -78,31 +79,42 @@ def finer(
             yield title, [score.removeprefix(f"{level} ") for score in scores], lines
 
 
-def _grouped(methods: Mapping[str, Sequence[Any]], order: Sequence[str], group: str) -> str:
-    values = sorted({row[group] for rows in methods.values() for row in rows})
-    heads = []
-    lines = []
+def grouped(
+    methods: Mapping[str, Sequence[Any]], order: Sequence[str], group: str, seed: int
+) -> Iterator[tuple[str, str, list[figures.Figure]]]:
+    """By method and value of a group (its level, say) the figures of RANKING."""
     for name in order:
-        parts = figures.by(methods[name], group)
-        lines.append([name, *(f"{np.mean([r['AC@1'] for r in parts[v]]):.2f}" if v in parts else "-" for v in values)])
-    sizes = {value: max(len(figures.by(rows, group).get(value, ())) for rows in methods.values()) for value in values}
-    heads = [f"{value} ({sizes[value]})" for value in values]
-    return _table(f"AC@1 by {group} (cases)", ["method", *heads], lines)
+        for value, rows in figures.by(methods[name], group).items():
+            yield name, value or "none", [figures.figure(rows, score, seed) for score in RANKING]
+
+
+def _grouped(methods: Mapping[str, Sequence[Any]], order: Sequence[str], group: str, seed: int) -> str:
+    lines = [
+        [name, value, *map(str, found), str(found[0].cases)]
+        for name, value, found in grouped(methods, order, group, seed)
+    ]
+    return _table(f"Root cause, service level, by {group}", ["method", group, *RANKING, "cases"], lines)
 
 
 def easy(methods: Mapping[str, Sequence[Any]], trivial: Sequence[str]) -> Iterator[str]:
-    """The share of cases that each rule puts first for sure, and that any of them does."""
-    rules = [name for name in trivial if name in methods]
-    if not rules:
-        return
-    solved = {name: {row["case_id"] for row in methods[name] if row["AC@1"] >= 1.0} for name in rules}
-    count = len({row["case_id"] for name in rules for row in methods[name]})
+    """The share of cases that each rule puts first for sure, and that any of them does: of all, and of severity 1."""
+    rules = {name: methods[name] for name in trivial if name in methods}
+    slightest = {name: [row for row in rows if row["severity"] == "1"] for name, rows in rules.items()}
+    clauses = [_solved(rules, "cases", TOO_EASY)] if rules else []
+    if any(slightest.values()):
+        clauses.append(_solved(slightest, "cases of severity 1", TOO_EASY_SLIGHT))
+    if clauses:
+        yield f"Is it too easy? Trivial rules solve, {'; '.join(clauses)}"
+
+
+def _solved(rules: Mapping[str, Sequence[Any]], what: str, bound: float) -> str:
+    solved = {name: {row["case_id"] for row in rows if row["AC@1"] >= 1.0} for name, rows in rules.items()}
+    count = len({row["case_id"] for rows in rules.values() for row in rows})
     shares = {name: len(cases) / count for name, cases in solved.items()}
     said = ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda item: -item[1]))
     any_of = len(set().union(*solved.values())) / count
-    worst = max(shares.values())
-    verdict = f"above {TOO_EASY:.0%}: too easy" if worst > TOO_EASY else f"none above {TOO_EASY:.0%}"
-    yield f"Is it too easy? Trivial rules solve, of {count} cases: {said}; any of them {any_of:.0%} ({verdict})"
+    verdict = f"above {bound:.0%}: too easy" if max(shares.values()) > bound else f"none above {bound:.0%}"
+    return f"of {count} {what}: {said}; any of them {any_of:.0%} ({verdict})"
 
 
 def _subsets(results: Results, order: Sequence[str]) -> Iterator[str]:

@@ -1,16 +1,19 @@
-"""What an evaluation says beyond the service: instances, edges, paths."""
+"""What an evaluation says beyond the service: instances, edges, paths, and by kind of case."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import dataset_builder as build
 import pyarrow.parquet as parquet
-from cases import CULPRIT
+from cases import CULPRIT, FAULTS, culprit_first
 
 from pytest_anomod.dataset import label_tables
 from pytest_anomod.evaluation import page
 from pytest_anomod.evaluation.external import as_method
 from pytest_anomod.evaluation.method import Ranking
 from pytest_anomod.evaluation.run import evaluate
+from pytest_anomod.evaluation.scores import RANKING
 from pytest_anomod.evaluation.table import render
 from pytest_anomod.evaluation.trials import Options
 from pytest_anomod.model.propagation import USER, Hop, Known, Propagation
@@ -50,3 +53,25 @@ def test_instances_edges_and_paths_are_scored_where_the_label_has_them(tmp_path)
     assert "Root cause, edge level" in text
     assert "Path of the fault: cases with a proven step" in text
     assert "Root cause, edge level" in page.render(results, [])
+
+
+def test_breakdowns_have_every_score_with_its_interval(severities_dataset):
+    """And the slightest faults have a bound of their own."""
+    results = run(severities_dataset, culprit_first)
+    easier = [{**row, "AC@1": float((row["faults"], row["severity"]) == (FAULTS[0], "1"))} for row in results.rows]
+    results = dataclasses.replace(results, rows=easier)
+    text, html = render(results, ["mine"]), page.render(results, ["mine"])
+    table = next(part for part in text.split("\n\n") if part.startswith("Root cause, service level, by severity"))
+    heads, *lines = table.splitlines()[1:]
+    assert heads.split() == ["method", "severity", *RANKING, "cases"]
+    assert [line.split()[:5] for line in lines] == [
+        ["mine", "1", "0.50", "[0.00,", "1.00]"],
+        ["mine", "3", "0.00", "[0.00,", "0.00]"],
+    ]
+    easy = (
+        "of 4 cases: mine 25%; any of them 25% (none above 40%); "
+        "of 2 cases of severity 1: mine 50%; any of them 50% (above 25%: too easy)"
+    )
+    assert easy in text
+    assert easy in html
+    assert html.count("<td>mine</td><td>1</td><td>0.50 <small>0.00–1.00</small></td>") == 1
