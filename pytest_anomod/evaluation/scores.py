@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -33,10 +34,14 @@ class Place:
         """The chance that it is among the first k, when equals are put in an order by lot."""
         return float(np.clip((k - self.ahead) / self.tied, 0.0, 1.0))
 
-    @property
-    def reciprocal(self) -> float:
-        """The expected value of 1 / rank."""
-        return float(np.mean(1.0 / (self.ahead + np.arange(1, self.tied + 1))))
+    def reciprocal(self, truths: int = 1) -> float:
+        """The expected value of 1 / rank, of the first of `truths` among those with the same score.
+
+        Of the comb(tied, truths) equally likely sets of places, comb(tied - k, truths - 1) begin with the kth.
+        """
+        truths = min(truths, self.tied)
+        first = [math.comb(self.tied - k, truths - 1) / (self.ahead + k) for k in range(1, self.tied + 1)]
+        return sum(first) / math.comb(self.tied, truths)
 
 
 NOWHERE = Place(10**9, 1)
@@ -59,13 +64,14 @@ def place(scores: Mapping[Any, float], truth: Any, candidates: Collection[Any]) 
 
 def ranking_scores(scores: Mapping[Any, float], truths: Sequence[Any], candidates: Collection[Any]) -> dict[str, float]:
     """RANKING of one case. With several truths AC@k is the share of them among the first k, of min(k, truths) at most
-    (as in RCAEval), and MRR that of the best placed."""
+    (as in RCAEval), and MRR that of the first."""
     places = [place(scores, truth, candidates) for truth in truths]
+    best = min(places, key=lambda one: one.ahead)
     accuracy = {k: min(1.0, sum(one.within(k) for one in places) / min(k, len(places))) for k in range(1, 6)}
     return {
         **{f"AC@{k}": accuracy[k] for k in (1, 3, 5)},
         "Avg@5": float(np.mean(list(accuracy.values()))),
-        "MRR": max(one.reciprocal for one in places),
+        "MRR": best.reciprocal(places.count(best)),
     }
 
 

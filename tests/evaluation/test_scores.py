@@ -34,7 +34,7 @@ def test_ties_are_shared_in_expectation():
     """Three equals behind one: the truth is second, third or fourth, each with a chance of a third."""
     tied = Place(1, 3)
     assert [tied.within(k) for k in (1, 2, 3, 4, 5)] == pytest.approx([0, 1 / 3, 2 / 3, 1, 1])
-    assert tied.reciprocal == pytest.approx((1 / 2 + 1 / 3 + 1 / 4) / 3)
+    assert tied.reciprocal() == pytest.approx((1 / 2 + 1 / 3 + 1 / 4) / 3)
     assert place({}, "a", SERVICES).within(1) == pytest.approx(0.2)  # knowing nothing is chance
 
 
@@ -48,6 +48,13 @@ def test_two_root_causes():
     """Truths are first and fourth: one of one at 1, one of two at 3, two of two at 5; MRR of the better one."""
     found = ranking_scores({"a": 5, "b": 4, "c": 3, "d": 2, "e": 1}, ["a", "d"], SERVICES)
     assert found == pytest.approx({"AC@1": 1, "AC@3": 0.5, "AC@5": 1, "Avg@5": (1 + 0.5 + 0.5 + 1 + 1) / 5, "MRR": 1})
+
+
+def test_of_equal_root_causes_the_first_counts():
+    """Two that share the first two places are first and second; of three places the better one is second in a third."""
+    assert ranking_scores({"a": 2, "b": 2, "c": 1}, ["a", "b"], SERVICES)["MRR"] == pytest.approx(1.0)
+    assert ranking_scores({"a": 2, "b": 2, "c": 2}, ["a", "b"], SERVICES)["MRR"] == pytest.approx(2 / 3 + 1 / 3 / 2)
+    assert ranking_scores({"f": 1.0}, ["g", "h"], {"f": 1.0})["MRR"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_a_truth_that_was_never_named_scores_nothing():
