@@ -45,11 +45,15 @@ WORTH_A_JOB = 8
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Results:
-    """One row a case and trial; methods that were left out, with the reason; counts of cases that were left out."""
+    """One row a case and trial; methods that were left out, with the reason; counts of cases that were left out.
+
+    `lacking` counts by method the cases that are not among its own because they lack a modality that it reads.
+    """
 
     rows: Sequence[Row]
     left_out: Mapping[str, str]
     passed_over: Mapping[str, int]
+    lacking: Mapping[str, int] = dataclasses.field(default_factory=dict)
     seconds: float
     options: Options
 
@@ -94,6 +98,7 @@ def evaluate(
         rows=[row for row in rows if row["method"] not in left_out],
         left_out=left_out,
         passed_over=passed_over,
+        lacking=_lacking(cases, [trial for trial in trials if trial.method not in left_out]),
         seconds=clock.monotonic_s() - began,
         options=options,
     )
@@ -232,6 +237,20 @@ def _chosen(data: Dataset, trials: Sequence[Trial]) -> tuple[list[DatasetCase], 
         msg = f"{data.path} has no case to evaluate: its {len(cases)} cases have no verdict among {', '.join(wanted)}"
         raise EvaluationError(msg)
     return chosen, dict(passed_over)
+
+
+def _lacking(cases: Sequence[DatasetCase], trials: Sequence[Trial]) -> dict[str, int]:
+    """By method how many cases it could not be tried on with all that it was granted elsewhere."""
+    whole: dict[tuple[str, str], Trial] = {}
+    for trial in trials:  # that with everything is the first of each task
+        whole.setdefault((trial.method, trial.task), trial)
+    lacking: dict[str, set[str]] = {}
+    for trial in whole.values():
+        wanted = RANKED if trial.task == "rank" else DETECTED
+        short = {case.case_id for case in cases if case.verdict in wanted and set(trial.modalities) - {*case.modalities}}
+        if short:
+            lacking.setdefault(trial.method, set()).update(short)
+    return {name: len(short) for name, short in lacking.items()}
 
 
 def _history(cases: Sequence[DatasetCase], options: Options) -> float:

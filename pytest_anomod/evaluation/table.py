@@ -200,6 +200,10 @@ def _detection_subsets(results: Results) -> Iterator[str]:
 def notes(results: Results) -> Iterator[str]:
     """What was left out and why, and how to read an interval."""
     lines = [f"{name} was left out: {why}" for name, why in results.left_out.items()]
+    lines += [
+        f"{name} was not tried with all that it reads on {count} cases, which lack some of it: they are not in its figures"
+        for name, count in results.lacking.items()
+    ]
     if results.passed_over:
         said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(results.passed_over.items()))
         lines.append(f"not evaluated: {said}")

@@ -1,4 +1,4 @@
-"""What an evaluation says beyond the service: instances, edges, paths, and by kind of case."""
+"""What an evaluation says beyond the service: instances, edges, paths, by kind of case, and what cases lack."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cases import CULPRIT, FAULTS, culprit_first
 
 from pytest_anomod.dataset import label_tables
 from pytest_anomod.evaluation import page
+from pytest_anomod.evaluation import results as figures
 from pytest_anomod.evaluation.external import as_method
 from pytest_anomod.evaluation.method import Ranking
 from pytest_anomod.evaluation.run import evaluate
@@ -75,3 +76,14 @@ def test_breakdowns_have_every_score_with_its_interval(severities_dataset):
     assert easy in text
     assert easy in html
     assert html.count("<td>mine</td><td>1</td><td>0.50 <small>0.00–1.00</small></td>") == 1
+
+
+def test_cases_that_lack_a_modality_are_counted(tmp_path):
+    """They are not in the figures of a method that reads it; one that does not is tried on all."""
+    for number, absent in enumerate([{}, {"coverage": "no agent"}]):
+        build.build_case(tmp_path, f"case{number}", start_ns=build.START_NS + number * 900 * build.SECOND, absent=absent)
+    for subsets in (False, True):
+        results = evaluate(tmp_path, ["mean_rank", "deepest_error"], Options(subsets=subsets))
+        assert results.lacking == {"mean_rank": 1}
+        assert len(figures.by(figures.rankings(results.rows), "method")["mean_rank"]) == 1
+        assert "mean_rank was not tried with all that it reads on 1 cases, which lack some of it" in render(results, [])
