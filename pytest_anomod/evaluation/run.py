@@ -247,8 +247,8 @@ def _lacking(cases: Sequence[DatasetCase], trials: Sequence[Trial]) -> dict[str,
     lacking: dict[str, set[str]] = {}
     for trial in whole.values():
         wanted = RANKED if trial.task == "rank" else DETECTED
-        short = {case.case_id for case in cases if case.verdict in wanted and set(trial.modalities) - {*case.modalities}}
-        if short:
+        mine = [case for case in cases if case.verdict in wanted]
+        if short := {case.case_id for case in mine if set(trial.modalities) - set(case.modalities)}:
             lacking.setdefault(trial.method, set()).update(short)
     return {name: len(short) for name, short in lacking.items()}
 

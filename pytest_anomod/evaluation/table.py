@@ -201,7 +201,7 @@ def notes(results: Results) -> Iterator[str]:
     """What was left out and why, and how to read an interval."""
     lines = [f"{name} was left out: {why}" for name, why in results.left_out.items()]
     lines += [
-        f"{name} was not tried with all that it reads on {count} cases, which lack some of it: they are not in its figures"
+        f"{name} reads a modality that some cases lack; not in its figures for that reason: {count}"
         for name, count in results.lacking.items()
     ]
     if results.passed_over:

@@ -36,9 +36,10 @@ def evaluation(
     """Make a test of a function that takes evidence: it must reach each figure of `min` over the recorded cases.
 
     Figures of rankings: AC@1, AC@3, AC@5, Avg@5, MRR, the same with "code ", "instance " or "edge " before them, and
-    "path precision" and "path recall"; then the function gives suspicion by service, or a Ranking. Figures of detection: AP, ROC AUC, F1; then it gives a score a bin. `modalities` are what it
-    is granted; `systems` and `scenarios` choose cases. Without --anomod-replay the test is skipped. The function
-    itself stays at hand as `.method`. EvaluationError for figures that there are not, or of both kinds.
+    "path precision" and "path recall"; then the function gives suspicion by service, or a Ranking. Figures of
+    detection: AP, ROC AUC, F1; then it gives a score a bin. `modalities` are what it is granted; `systems` and
+    `scenarios` choose cases. Without --anomod-replay the test is skipped. The function itself stays at hand as
+    `.method`. EvaluationError for figures that there are not, or of both kinds.
     """
     task = _task(min)
 

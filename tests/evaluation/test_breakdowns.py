@@ -81,9 +81,10 @@ def test_breakdowns_have_every_score_with_its_interval(severities_dataset):
 def test_cases_that_lack_a_modality_are_counted(tmp_path):
     """They are not in the figures of a method that reads it; one that does not is tried on all."""
     for number, absent in enumerate([{}, {"coverage": "no agent"}]):
-        build.build_case(tmp_path, f"case{number}", start_ns=build.START_NS + number * 900 * build.SECOND, absent=absent)
+        start_ns = build.START_NS + number * 900 * build.SECOND
+        build.build_case(tmp_path, f"case{number}", start_ns=start_ns, absent=absent)
     for subsets in (False, True):
         results = evaluate(tmp_path, ["mean_rank", "deepest_error"], Options(subsets=subsets))
         assert results.lacking == {"mean_rank": 1}
         assert len(figures.by(figures.rankings(results.rows), "method")["mean_rank"]) == 1
-        assert "mean_rank was not tried with all that it reads on 1 cases, which lack some of it" in render(results, [])
+        assert "mean_rank reads a modality that some cases lack; not in its figures for that reason: 1" in render(results, [])
