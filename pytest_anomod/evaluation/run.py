@@ -186,7 +186,11 @@ class Player:
             return {"scores": scores.tolist(), "labels": bin_labels(case, evidence).tolist()}
         ranking = answers.rank(method, evidence)
         row: Row = dict(ranking_scores(ranking.services, truth.services, evidence.services))
-        named = {"code": ranking.code, "instance": ranking.instances, "edge": ranking.edges}
+        named: dict[str, Mapping[Any, float]] = {
+            "code": ranking.code,
+            "instance": ranking.instances,
+            "edge": ranking.edges,
+        }
         for level, places in truth.levels.items():
             if places:
                 found = ranking_scores(named[level], places, named[level])

@@ -75,9 +75,7 @@ def ranking_scores(scores: Mapping[Any, float], truths: Sequence[Any], candidate
     }
 
 
-def path_scores(
-    steps: Collection[Any], proven: Collection[Any], unknown: Collection[Any]
-) -> dict[str, float | None]:
+def path_scores(steps: Collection[Any], proven: Collection[Any], unknown: Collection[Any]) -> dict[str, float | None]:
     """PATH of one case: which share of a method's steps is proven, and which share of the proven ones it has.
 
     Steps that the label can't decide count for nothing; with none but these there is no precision, without any step
