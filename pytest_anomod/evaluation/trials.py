@@ -85,7 +85,8 @@ def case_seed(case: DatasetCase, seed: int) -> int:
 
 def about(case: DatasetCase) -> dict[str, Any]:
     """What rows of results say of a case."""
-    label, causes = case.label, case.label.causes
+    label = case.label
+    causes = sorted(label.causes, key=lambda cause: (cause.fault, cause.root_cause_service))
     return {
         "case_id": case.case_id,
         "system": label.system,
