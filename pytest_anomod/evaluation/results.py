@@ -152,13 +152,14 @@ def detection_figures(rows: Sequence[Row], seed: int) -> Detection:
 
 
 def calibration(rows: Sequence[Row], seed: int) -> set[str]:
-    """Ids of the cases that thresholds are fixed on: those whose label says so, where any does (`split`).
+    """Ids of the cases that thresholds are fixed on: those whose label says so (`split`).
 
-    Where none does, a third of each system's units (see `unit`), and of its controls, drawn by the seed. A unit is on
-    one side with all its severities and repetitions. Where there is only one it is tested on, not calibrated on.
+    Where that leaves no fault to fix them on, or none to try them on, a third of each system's units (see `unit`), and
+    of its controls, drawn by the seed. A unit is on one side with all its severities and repetitions. Where there is
+    only one it is tested on, not calibrated on.
     """
-    if published := {row["case_id"] for row in rows if row["split"] == CALIBRATION}:
-        return published
+    if len({row["split"] == CALIBRATION for row in rows if not row["is_control"]}) == 2:
+        return {row["case_id"] for row in rows if row["split"] == CALIBRATION}
     rng = np.random.default_rng(seed)
     held: set[str] = set()
     for group in by(rows, "system", "is_control").values():

@@ -261,13 +261,14 @@ def _row(case_id, fault, scenario, **others):
 
 
 def test_thresholds_are_fixed_on_the_published_split(small_dataset, tmp_path):
-    """Whatever the seed; without one a third is drawn."""
+    """Whatever the seed; where none, or all, are for calibration a third is drawn."""
     rows = [
         _row(f"case{number}", f"fault{number}", "x", split=split)
         for number, split in enumerate(["train", "calibration", "test", "train", "test", "calibration"])
     ]
     assert [figures.calibration(rows, seed) for seed in (1, 2, 3)] == [{"case1", "case5"}] * 3
-    assert len(figures.calibration([{**row, "split": ""} for row in rows], 1)) == 2
+    for split in ("", "train", "calibration"):
+        assert len(figures.calibration([{**row, "split": split} for row in rows], 1)) == 2
     build.build_case(tmp_path, "labelled", split="calibration")
     assert {row["split"] for row in evaluate(tmp_path, ["random"]).rows} == {"calibration"}
     assert {row["split"] for row in run(small_dataset, culprit_first).rows} == {""}
