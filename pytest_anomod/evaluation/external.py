@@ -70,7 +70,8 @@ class CommandMethod:
 
     The directory holds evidence.json (task, case_id, system, services, entry, calls, times, bins) and one Parquet file
     a granted modality. The file must become JSON: {"services": {name: score} or [names, the worst first], "code":
-    [[file, function, score], ...]} to rank, {"scores": [one a bin]} to detect.
+    [[file, function, score], ...], "instances": {id: score}, "edges": [[caller, callee, score], ...], "path":
+    [[cause, effect], ...]} to rank (all but services may be left out), {"scores": [one a bin]} to detect.
     """
 
     modalities = MODALITIES
@@ -89,7 +90,13 @@ class CommandMethod:
         if not isinstance(services, dict):
             msg = f'wrote no "services" but {json.dumps(answer):.80}'
             raise EvaluationError(msg)
-        return Ranking(services=services, code={(file, name): value for file, name, value in answer.get("code", ())})
+        return Ranking(
+            services=services,
+            code={(file, name): value for file, name, value in answer.get("code", ())},
+            edges={(caller, callee): value for caller, callee, value in answer.get("edges", ())},
+            instances=answer.get("instances", {}),
+            path=[tuple(step) for step in answer.get("path", ())],
+        )
 
     def _score(self, evidence: Evidence) -> Any:
         return self._asked(evidence).get("scores")

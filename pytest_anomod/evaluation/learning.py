@@ -1,14 +1,15 @@
-"""Methods that learn, and their cross-validation: each scenario is scored by a model of other scenarios."""
+"""Methods that learn, and their cross-validation: each fault at a target is scored by a model of others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from pytest_anomod.dataset.evidence import Evidence
 from pytest_anomod.evaluation.detection import ANOMALOUS, UNSCORED
+from pytest_anomod.evaluation.method import asked, guarded
 from pytest_anomod.evaluation.results import by, unit
 from pytest_anomod.evaluation.scores import ranking_scores
 from pytest_anomod.model.errors import EvaluationError
@@ -44,21 +45,25 @@ def learns(method: Any) -> bool:
 
 
 def features_of(method: Any, evidence: Evidence) -> np.ndarray:
-    """A method's checked features."""
-    made = np.asarray(method.features(evidence), dtype=float)
-    rows = len(evidence.services) if method.task == "rank" else len(evidence.bins)
-    if made.ndim != 2 or len(made) != rows or not np.isfinite(made).all():
-        what = "services" if method.task == "rank" else "bins"
-        msg = f"gave features of shape {made.shape} for {rows} {what}, or some that are not finite"
-        raise EvaluationError(msg)
-    return made
+    """A method's checked features; EvaluationError names the method, the case and what is wrong with them."""
+
+    def made() -> np.ndarray:
+        given = np.asarray(method.features(evidence), dtype=float)
+        rows = len(evidence.services) if method.task == "rank" else len(evidence.bins)
+        if given.ndim != 2 or len(given) != rows or not np.isfinite(given).all():
+            what = "services" if method.task == "rank" else "bins"
+            msg = f"gave features of shape {given.shape} for {rows} {what}, or some that are not finite"
+            raise EvaluationError(msg)
+        return given
+
+    return asked(method, evidence, made)
 
 
 def judge(rows: Sequence[Row], methods: Mapping[str, Any], seed: int) -> dict[str, str]:
     """Put scores into the rows of methods that learn, in place of their features; return who could not learn, and why.
 
-    Scenarios (with all their cases; each control by itself) are dealt into FOLDS by the seed; a fold is judged by a
-    model of the others. Damaged evidence is judged by the model of the sound one.
+    Faults at a target (with all their cases, of whatever severity; each control by itself) are dealt into FOLDS by the
+    seed; a fold is judged by a model of the others. Damaged evidence is judged by the model of the sound one.
     """
     failed: dict[str, str] = {}
     mine = [row for row in rows if row["features"] is not None]
@@ -73,19 +78,36 @@ def judge(rows: Sequence[Row], methods: Mapping[str, Any], seed: int) -> dict[st
 def _judge_group(rows: Sequence[Row], method: Any, seed: int) -> None:
     units = sorted({unit(row) for row in rows})
     if len(units) < 2:
-        msg = "learns from other scenarios than it is tried on, and here is only one"
+        msg = "learns from other faults or targets than it is tried on, and here is only one"
         raise EvaluationError(msg)
     order = np.random.default_rng(seed).permutation(len(units))
     fold_of = {units[place]: number % FOLDS for number, place in enumerate(order)}
     for fold in sorted(set(fold_of.values())):
         sound = [row for row in rows if fold_of[unit(row)] != fold and not row["damage"]]
-        model = method.fit(*_pooled(sound), seed)
+        features, truths = _pooled(sound)
+        model = guarded(lambda: method.fit(features, truths, seed))  # noqa: B023 - called at once
         for row in rows:
             if fold_of[unit(row)] == fold:
-                _put(row, np.asarray(method.predict(model, row["features"]), dtype=float))
+                _put(row, _predicted(method, model, row))
 
 
-def _pooled(rows: Iterable[Row]) -> tuple[np.ndarray, np.ndarray]:
+def _predicted(method: Any, model: Any, row: Row) -> np.ndarray:
+    """The checked scores of a case, one a row of its features."""
+    scores = guarded(lambda: np.asarray(method.predict(model, row["features"]), dtype=float))
+    if scores.shape != (len(row["features"]),):
+        msg = f"predicts scores of shape {scores.shape} for the {len(row['features'])} rows of case {row['case_id']}"
+        raise EvaluationError(msg)
+    if not np.isfinite(scores).all():
+        msg = f"predicts {scores[~np.isfinite(scores)][0]} in case {row['case_id']}; scores must be finite"
+        raise EvaluationError(msg)
+    return scores
+
+
+def _pooled(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
+    columns = sorted({row["features"].shape[1] for row in rows})
+    if len(columns) > 1:
+        msg = f"gave {' and '.join(map(str, columns))} columns of features; every case must have the same"
+        raise EvaluationError(msg)
     parts, truths = [], []
     for row in rows:
         known = row["targets"] != UNSCORED

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from pytest_anomod.dataset.evidence import Evidence
 from pytest_anomod.model.errors import EvaluationError
+from pytest_anomod.model.propagation import USER
 
+Answer = TypeVar("Answer")
 Function = tuple[str, str]
 """A function of the system's source: file and qualified name, as in the coverage."""
+Edge = tuple[str, str]
+"""Two services: caller and callee of a call, or cause and effect of a step. Users are USER (model/propagation.py)."""
 
 
 class Method(Protocol):
@@ -36,21 +40,29 @@ class Method(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """Suspicion by service, and by function where a method names code; what is not named shares the last places."""
+    """Suspicion by service, and by what else a method names; services that are not named share the last places.
+
+    `edges` are calls (caller, callee) that the fault may lie on, `path` the steps (cause, effect) over which it spread.
+    """
 
     services: Mapping[str, float]
     code: Mapping[Function, float] = dataclasses.field(default_factory=dict)
+    instances: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    edges: Mapping[Edge, float] = dataclasses.field(default_factory=dict)
+    path: Sequence[Edge] = ()
 
 
 def rank(method: Any, evidence: Evidence) -> Ranking:
     """A method's checked ranking; EvaluationError names the method, the case and what is wrong with the answer."""
-    answer = _asked(method, "rank", evidence)
+    answer = asked(method, evidence, lambda: method.rank(evidence))
     if answer is None:
         raise _error(method, evidence, "gave nothing (None); give a score for each service, {} for no suspicion")
     if not isinstance(answer, Ranking):
         answer = Ranking(services=_by_service(method, evidence, answer))
-    _check_scores(method, evidence, answer.services)
-    _check_scores(method, evidence, answer.code)
+    for field in ("services", "code", "instances", "edges"):
+        _check_scores(method, evidence, getattr(answer, field), field)
+    _check_edges(method, evidence, [*answer.edges], "edges")
+    _check_edges(method, evidence, answer.path, "path")
     unknown = [name for name in answer.services if name not in evidence.services]
     if unknown:
         few = ", ".join(evidence.services[:4])
@@ -60,12 +72,12 @@ def rank(method: Any, evidence: Evidence) -> Ranking:
 
 def score(method: Any, evidence: Evidence) -> np.ndarray:
     """A method's checked scores, one a bin; EvaluationError names the method, the case and what is wrong."""
-    answer = _asked(method, "score", evidence)
+    answer = asked(method, evidence, lambda: method.score(evidence))
     if answer is None:
         raise _error(method, evidence, f"gave nothing (None); give a score for each of the {len(evidence.bins)} bins")
     try:
         scores = np.asarray(answer, dtype=float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _error(method, evidence, f"gave scores that are no numbers: {answer!r:.60}") from error
     if scores.shape != evidence.bins.shape:
         raise _error(method, evidence, f"gave scores of shape {scores.shape} for {len(evidence.bins)} bins")
@@ -76,19 +88,36 @@ def score(method: Any, evidence: Evidence) -> np.ndarray:
 
 
 def tasks_of(method: Any) -> tuple[str, ...]:
-    """What a method can be asked: rank, score; one that learns (see `learning`) says its task."""
+    """What a method can be asked: rank, score; one that learns (see `learning`) says its task.
+
+    EvaluationError for one that learns and says no such task.
+    """
     if hasattr(method, "features"):
-        return (method.task,)
+        task = getattr(method, "task", None)
+        if task not in ("rank", "score"):
+            msg = f"method {method.name!r} learns the task {task!r}; its attribute `task` must be rank or score"
+            raise EvaluationError(msg)
+        return (task,)
     return tuple(name for name in ("rank", "score") if callable(getattr(method, name, None)))
 
 
-def _asked(method: Any, what: str, evidence: Evidence) -> Any:
+def asked(method: Any, evidence: Evidence, ask: Callable[[], Answer]) -> Answer:
+    """What a method gives for a case; EvaluationError names both and says what it raised."""
     try:
-        return getattr(method, what)(evidence)
+        return guarded(ask)
     except EvaluationError as error:
         raise _error(method, evidence, str(error)) from error
+
+
+def guarded(ask: Callable[[], Answer]) -> Answer:
+    """What code of others gives; EvaluationError says in one line what it raised."""
+    try:
+        return ask()
+    except EvaluationError:
+        raise
     except Exception as error:  # whatever a foreign method raises is told as its own, and the others go on
-        raise _error(method, evidence, f"raised {type(error).__name__}: {error}") from error
+        msg = f"raised {type(error).__name__}: {' '.join(str(error).split())}"
+        raise EvaluationError(msg) from error
 
 
 def _by_service(method: Any, evidence: Evidence, answer: Any) -> Mapping[str, float]:
@@ -99,16 +128,27 @@ def _by_service(method: Any, evidence: Evidence, answer: Any) -> Mapping[str, fl
     raise _error(method, evidence, f"gave {answer!r:.60}; give scores by service, or names of services in order")
 
 
-def _check_scores(method: Any, evidence: Evidence, scores: Mapping[Any, float]) -> None:
+def _check_scores(method: Any, evidence: Evidence, scores: Any, field: str) -> None:
+    if not isinstance(scores, Mapping):
+        raise _error(method, evidence, f"gave a Ranking with {field}={scores!r:.60}; give a mapping to scores")
     for name, value in scores.items():
         if isinstance(value, bool | str) or not math.isfinite(_number(value)):
             raise _error(method, evidence, f"gives {name!r} the score {value!r}; scores must be finite numbers")
 
 
+def _check_edges(method: Any, evidence: Evidence, edges: Any, field: str) -> None:
+    known = {*evidence.services, USER}
+    if not isinstance(edges, Sequence) or isinstance(edges, str):
+        raise _error(method, evidence, f"gave a Ranking with {field}={edges!r:.60}; give pairs of services")
+    for edge in edges:
+        if not (isinstance(edge, tuple) and len(edge) == 2 and all(name in known for name in map(str, edge))):
+            raise _error(method, evidence, f"names {edge!r:.60} in {field}, no pair of services of the system")
+
+
 def _number(value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 

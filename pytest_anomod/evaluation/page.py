@@ -59,10 +59,14 @@ def render(results: Results, trivial: Sequence[str]) -> str:
         rankings=[_ranking(name, methods[name], results) for name in order],
         chance=figures.chance(ranked),
         easy=[*table.easy(methods, trivial)],
-        code=[_code(name, methods[name], results) for name in order if any(row["gave_code"] for row in methods[name])],
+        finer=[*table.finer(methods, order, results.options.seed)],
         order=order,
         heat=[*_heat(methods, order)],
-        groups=[_group(methods, order, name) for name in table.GROUPS if len({row[name] for row in ranked}) > 1],
+        groups=[
+            _group(methods, order, name, results.options.seed)
+            for name in table.GROUPS
+            if len({row[name] for row in ranked}) > 1
+        ],
         subsets=_subsets(results, order),
         shares=_shares(results, order),
         curves=[*_curves(results, order)],
@@ -95,11 +99,6 @@ def _ranking(name: str, rows: Sequence[Mapping[str, Any]], results: Results) -> 
     }
 
 
-def _code(name: str, rows: Sequence[Mapping[str, Any]], results: Results) -> dict[str, Any]:
-    values = [figures.figure(rows, f"code {score}", results.options.seed) for score in RANKING]
-    return {"name": name, "figures": values, "cases": values[0].cases}
-
-
 def _heat(methods: Mapping[str, Sequence[Any]], order: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Of each system its scenarios, each with the mean AC@1 of every method (None: not tried)."""
     cells = {name: figures.by(methods[name], "system", "scenario") for name in order}
@@ -113,13 +112,14 @@ def _heat(methods: Mapping[str, Sequence[Any]], order: Sequence[str]) -> Iterato
         yield {"system": system, "rows": rows}
 
 
-def _group(methods: Mapping[str, Sequence[Any]], order: Sequence[str], name: str) -> dict[str, Any]:
+def _group(methods: Mapping[str, Sequence[Any]], order: Sequence[str], name: str, seed: int) -> dict[str, Any]:
     values = sorted({row[name] for rows in methods.values() for row in rows})
     parts = {method: figures.by(methods[method], name) for method in order}
     sizes = {value: max(len(found.get(value, ())) for found in parts.values()) for value in values}
     rows = [[_mean(parts[method][value]) if value in parts[method] else None for method in order] for value in values]
     heads = [f"{value or 'none'} ({sizes[value]})" for value in values]
-    return {"name": name, "rows": [*zip(heads, rows, strict=True)]}
+    lines = [*table.grouped(methods, order, name, seed)]
+    return {"name": name, "rows": [*zip(heads, rows, strict=True)], "lines": lines}
 
 
 def _subsets(results: Results, order: Sequence[str]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from pytest_anomod.evaluation.scores import COVERED, Figure, mean_figure
 Row = Mapping[str, Any]
 AnyRow = TypeVar("AnyRow", bound=Row)
 Resampled = Callable[[Sequence[Detected]], float]
+CALIBRATION = "calibration"
+"""The split of a label (model/standing.py) that thresholds are fixed on."""
 CALIBRATION_SHARE = 1 / 3
 RESAMPLES = 200
 """For figures of detection, which must be worked out anew from all bins each time."""
@@ -150,15 +152,21 @@ def detection_figures(rows: Sequence[Row], seed: int) -> Detection:
 
 
 def calibration(rows: Sequence[Row], seed: int) -> set[str]:
-    """Ids of the cases that thresholds are fixed on: a third of each system's scenarios, and of its controls.
+    """Ids of the cases that thresholds are fixed on: those whose label says so (`split`).
 
-    A scenario is on one side with all its repetitions. Where there is only one it is tested on, not calibrated on.
+    Where that leaves no fault to fix them on, or none to try them on, a third of each system's units (see `unit`), and
+    of its controls, drawn by the seed. A unit is on one side with all its severities and repetitions. Where there is
+    only one it is tested on, not calibrated on.
     """
+    if len({row["split"] == CALIBRATION for row in rows if not row["is_control"]}) == 2:
+        return {row["case_id"] for row in rows if row["split"] == CALIBRATION}
     rng = np.random.default_rng(seed)
     held: set[str] = set()
-    for (_, is_control), group in by(rows, "system", "is_control").items():
-        units = by(group, "case_id" if is_control else "scenario")
-        names = list(units)
+    for group in by(rows, "system", "is_control").values():
+        units: dict[Any, list[Row]] = {}
+        for row in group:
+            units.setdefault(unit(row), []).append(row)
+        names = sorted(units)
         count = round(len(names) * CALIBRATION_SHARE) if len(names) > 1 else 0
         for place in rng.permutation(len(names))[:count]:
             held.update(row["case_id"] for row in units[names[place]])
@@ -166,7 +174,7 @@ def calibration(rows: Sequence[Row], seed: int) -> set[str]:
 
 
 def _resampled(value: Resampled, cases: Mapping[str, Detected], groups: Mapping[str, Any], seed: int) -> Figure:
-    """A figure of all bins of some cases, with the interval from drawing whole scenarios."""
+    """A figure of all bins of some cases, with the interval from drawing whole units."""
     if not cases:
         return Figure(float("nan"), float("nan"), float("nan"), 0)
     units: dict[Any, list[Detected]] = {}
@@ -203,5 +211,11 @@ def _count(row: Row) -> int:
 
 
 def unit(row: Row) -> tuple[str, str]:
-    """What is drawn together, or learnt from together: the cases of a scenario; each control stands for itself."""
-    return row["system"], row["case_id"] if row["is_control"] else row["scenario"]
+    """What is drawn together, or learnt from together: the cases of the same faults at the same targets.
+
+    Scenarios that differ in severity or seed alone are alike. Each control stands for itself; where a label has no
+    target, as in imported data, the scenario stands for it.
+    """
+    if row["is_control"]:
+        return row["system"], row["case_id"]
+    return row["system"], f"{row['faults']} at {row['target'] or row['scenario']}"

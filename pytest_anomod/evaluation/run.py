@@ -18,21 +18,23 @@ from pytest_anomod.evaluation import learning
 from pytest_anomod.evaluation import method as answers
 from pytest_anomod.evaluation.damage import damaged
 from pytest_anomod.evaluation.external import find_method
-from pytest_anomod.evaluation.scores import RANKING, ranking_scores
+from pytest_anomod.evaluation.scores import ALL, LEVELS, path_scores, ranking_scores
 from pytest_anomod.evaluation.trials import (
     DETECTED,
     RANKED,
     Options,
     Trial,
+    Truth,
     about,
     bin_labels,
     case_seed,
     trials_of,
-    truths,
+    truth_of,
 )
 from pytest_anomod.host import pool
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import EvaluationError
+from pytest_anomod.model.propagation import USER
 from pytest_anomod.model.timeline import Phase
 
 Row = dict[str, Any]
@@ -43,11 +45,15 @@ WORTH_A_JOB = 8
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Results:
-    """One row a case and trial; methods that were left out, with the reason; counts of cases that were left out."""
+    """One row a case and trial; methods that were left out, with the reason; counts of cases that were left out.
+
+    `lacking` counts by method the cases that are not among its own because they lack a modality that it reads.
+    """
 
     rows: Sequence[Row]
     left_out: Mapping[str, str]
     passed_over: Mapping[str, int]
+    lacking: Mapping[str, int] = dataclasses.field(default_factory=dict)
     seconds: float
     options: Options
 
@@ -92,6 +98,7 @@ def evaluate(
         rows=[row for row in rows if row["method"] not in left_out],
         left_out=left_out,
         passed_over=passed_over,
+        lacking=_lacking(cases, [trial for trial in trials if trial.method not in left_out]),
         seconds=clock.monotonic_s() - began,
         options=options,
     )
@@ -117,6 +124,7 @@ class Player:
         rows: list[Row] = []
         ranks = case.label.verdict in RANKED and case.label.root_cause_service
         options, seed = self._options, case_seed(case, self._options.seed)
+        truth = truth_of(case)
         whole = alarm_evidence(case, shift_s=options.alarm_shift_s, seed=seed) if ranks else None
         detects = detection_evidence(
             case,
@@ -131,14 +139,14 @@ class Player:
                 if base is not None:
                     evidence = damaged(base, damage) if damage else base
                     rows += [
-                        about(case) | self._try(trial, evidence.narrowed(trial.modalities), case)
+                        about(case) | self._try(trial, evidence.narrowed(trial.modalities), case, truth)
                         for trial in self._trials
                         if (trial.damage, trial.task) == (damage, task)
                         and not set(trial.modalities) - set(base.granted)
                     ]
         return rows
 
-    def _try(self, trial: Trial, evidence: Evidence, case: DatasetCase) -> Row:
+    def _try(self, trial: Trial, evidence: Evidence, case: DatasetCase, truth: Truth) -> Row:
         damage = trial.damage
         row: Row = {
             "method": trial.method,
@@ -148,10 +156,10 @@ class Player:
             "damaged_modality": damage.modality if damage else "",
             "damage_severity": damage.severity if damage else 0.0,
             "candidates": len(evidence.services),
-            "truths": max(1, len(truths(case)[0])),
+            "truths": max(1, len(truth.services)),
             "error": "",
-            **dict.fromkeys((*RANKING, *(f"code {name}" for name in RANKING))),
-            "gave_code": False,
+            **dict.fromkeys(ALL),
+            **dict.fromkeys((f"gave_{level}" for level in (*LEVELS, "path")), False),
             "scores": None,
             "labels": None,
             "features": None,
@@ -162,36 +170,44 @@ class Player:
             return row | {"error": "it failed before"}
         began = time.process_time()
         try:
-            row |= self._asked(trial, evidence, case)
+            row |= self._asked(trial, evidence, case, truth)
         except EvaluationError as error:
             self._failed.add(trial.method)
             row["error"] = str(error).replace(evidence.case_id, f"case {case.case_id}")
         row["cpu_s"] = time.process_time() - began
         return row
 
-    def _asked(self, trial: Trial, evidence: Evidence, case: DatasetCase) -> Row:
+    def _asked(self, trial: Trial, evidence: Evidence, case: DatasetCase, truth: Truth) -> Row:
         method = self._method(trial.method)
         if learning.learns(method):
-            return self._learnt(method, evidence, case)
+            return self._learnt(method, evidence, case, truth)
         if trial.task == "score":
             scores = answers.score(method, evidence)
             return {"scores": scores.tolist(), "labels": bin_labels(case, evidence).tolist()}
         ranking = answers.rank(method, evidence)
-        services, functions = truths(case)
-        row: Row = dict(ranking_scores(ranking.services, services, evidence.services))
-        if functions:
-            found = ranking_scores(ranking.code, functions, ranking.code)
-            row |= {f"code {name}": value for name, value in found.items()} | {"gave_code": bool(ranking.code)}
+        row: Row = dict(ranking_scores(ranking.services, truth.services, evidence.services))
+        named: dict[str, Mapping[Any, float]] = {
+            "code": ranking.code,
+            "instance": ranking.instances,
+            "edge": ranking.edges,
+        }
+        for level, places in truth.levels.items():
+            if places:
+                found = ranking_scores(named[level], places, named[level])
+                row |= {f"{level} {name}": value for name, value in found.items()}
+                row[f"gave_{level}"] = bool(named[level])
+        if truth.proven:
+            steps = [step for step in ranking.path if USER not in step]
+            row |= {**path_scores(steps, truth.proven, truth.unknown), "gave_path": bool(steps)}
         return row
 
-    def _learnt(self, method: Any, evidence: Evidence, case: DatasetCase) -> Row:
+    def _learnt(self, method: Any, evidence: Evidence, case: DatasetCase, truth: Truth) -> Row:
         """Features, for `learning.judge` to put scores in their place once all cases are read."""
         made = {"features": learning.features_of(method, evidence)}
         if method.task == "score":
             labels = bin_labels(case, evidence)
             return made | {"targets": labels, "labels": labels.tolist()}
-        services, _ = truths(case)
-        return made | {"targets": np.isin(evidence.services, services).astype(int)}
+        return made | {"targets": np.isin(evidence.services, truth.services).astype(int)}
 
     def _method(self, spec: str) -> Any:
         if spec not in self._methods:
@@ -225,6 +241,20 @@ def _chosen(data: Dataset, trials: Sequence[Trial]) -> tuple[list[DatasetCase], 
         msg = f"{data.path} has no case to evaluate: its {len(cases)} cases have no verdict among {', '.join(wanted)}"
         raise EvaluationError(msg)
     return chosen, dict(passed_over)
+
+
+def _lacking(cases: Sequence[DatasetCase], trials: Sequence[Trial]) -> dict[str, int]:
+    """By method how many cases it could not be tried on with all that it was granted elsewhere."""
+    whole: dict[tuple[str, str], Trial] = {}
+    for trial in trials:  # that with everything is the first of each task
+        whole.setdefault((trial.method, trial.task), trial)
+    lacking: dict[str, set[str]] = {}
+    for trial in whole.values():
+        wanted = RANKED if trial.task == "rank" else DETECTED
+        mine = [case for case in cases if case.verdict in wanted]
+        if short := {case.case_id for case in mine if set(trial.modalities) - set(case.modalities)}:
+            lacking.setdefault(trial.method, set()).update(short)
+    return {name: len(short) for name, short in lacking.items()}
 
 
 def _history(cases: Sequence[DatasetCase], options: Options) -> float:

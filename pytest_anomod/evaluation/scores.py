@@ -1,8 +1,9 @@
-"""Scores of rankings: place of the truth with ties, AC@k, Avg@5, MRR, and intervals by resampling scenarios."""
+"""Scores of rankings: place of the truth with ties, AC@k, Avg@5, MRR, and intervals by resampling."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,11 @@ import numpy as np
 
 RANKING = ("AC@1", "AC@3", "AC@5", "Avg@5", "MRR")
 """Scores of a ranking, each from 0 to 1."""
+
+LEVELS = {"code": "function", "instance": "instance", "edge": "edge"}
+"""Finer levels than the service, by the word before their scores."""
+PATH = ("path precision", "path recall")
+ALL = (*RANKING, *(f"{level} {name}" for level in LEVELS for name in RANKING), *PATH)
 
 ALIKE = 1e-9
 """Scores that differ by a smaller share are equal: sums of the same numbers differ by their order."""
@@ -28,10 +34,14 @@ class Place:
         """The chance that it is among the first k, when equals are put in an order by lot."""
         return float(np.clip((k - self.ahead) / self.tied, 0.0, 1.0))
 
-    @property
-    def reciprocal(self) -> float:
-        """The expected value of 1 / rank."""
-        return float(np.mean(1.0 / (self.ahead + np.arange(1, self.tied + 1))))
+    def reciprocal(self, truths: int = 1) -> float:
+        """The expected value of 1 / rank, of the first of `truths` among those with the same score.
+
+        Of the comb(tied, truths) equally likely sets of places, comb(tied - k, truths - 1) begin with the kth.
+        """
+        truths = min(truths, self.tied)
+        first = [math.comb(self.tied - k, truths - 1) / (self.ahead + k) for k in range(1, self.tied + 1)]
+        return sum(first) / math.comb(self.tied, truths)
 
 
 NOWHERE = Place(10**9, 1)
@@ -54,14 +64,27 @@ def place(scores: Mapping[Any, float], truth: Any, candidates: Collection[Any]) 
 
 def ranking_scores(scores: Mapping[Any, float], truths: Sequence[Any], candidates: Collection[Any]) -> dict[str, float]:
     """RANKING of one case. With several truths AC@k is the share of them among the first k, of min(k, truths) at most
-    (as in RCAEval), and MRR that of the best placed."""
+    (as in RCAEval), and MRR that of the first."""
     places = [place(scores, truth, candidates) for truth in truths]
+    best = min(places, key=lambda one: one.ahead)
     accuracy = {k: min(1.0, sum(one.within(k) for one in places) / min(k, len(places))) for k in range(1, 6)}
     return {
         **{f"AC@{k}": accuracy[k] for k in (1, 3, 5)},
         "Avg@5": float(np.mean(list(accuracy.values()))),
-        "MRR": max(one.reciprocal for one in places),
+        "MRR": best.reciprocal(places.count(best)),
     }
+
+
+def path_scores(steps: Collection[Any], proven: Collection[Any], unknown: Collection[Any]) -> dict[str, float | None]:
+    """PATH of one case: which share of a method's steps is proven, and which share of the proven ones it has.
+
+    Steps that the label can't decide count for nothing; with none but these there is no precision, without any step
+    it is 0.
+    """
+    named = set(steps) - (set(unknown) - set(proven))
+    hits = len(named & set(proven))
+    nothing = None if steps else 0.0
+    return dict(zip(PATH, (hits / len(named) if named else nothing, hits / len(proven)), strict=True))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,9 +101,10 @@ class Figure:
 
 
 def mean_figure(values: Sequence[float], groups: Sequence[Hashable], seed: int) -> Figure:
-    """The mean of values with its interval; whole groups (the cases of a scenario) are drawn, for they are alike.
+    """The mean of values with its interval; whole groups (see results.unit) are drawn, for they are alike.
 
-    Repetitions of a scenario are no independent cases: drawing single cases would make the interval too narrow.
+    Repetitions and severities of a fault at a target are no independent cases: drawing single cases would make the
+    interval too narrow.
     """
     numbers = np.asarray(values, dtype=float)
     if not len(numbers):

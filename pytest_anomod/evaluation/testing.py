@@ -13,12 +13,12 @@ from pytest_anomod.dataset.read import load_dataset
 from pytest_anomod.evaluation import results as figures
 from pytest_anomod.evaluation.external import as_method
 from pytest_anomod.evaluation.run import Results, evaluate
-from pytest_anomod.evaluation.scores import RANKING
+from pytest_anomod.evaluation.scores import ALL
 from pytest_anomod.evaluation.trials import Options
 from pytest_anomod.model.errors import AnomodError, EvaluationError
 from pytest_anomod.model.modality import MODALITIES
 
-RANKS = (*RANKING, *(f"code {name}" for name in RANKING))
+RANKS = ALL
 DETECTS = ("AP", "ROC AUC", "F1")
 MOST_NAMED = 5
 
@@ -35,10 +35,11 @@ def evaluation(
 ) -> Callable[[Method], Callable[[pytest.FixtureRequest], None]]:
     """Make a test of a function that takes evidence: it must reach each figure of `min` over the recorded cases.
 
-    Figures of rankings: AC@1, AC@3, AC@5, Avg@5, MRR, and the same with "code " before them; then the function gives
-    suspicion by service. Figures of detection: AP, ROC AUC, F1; then it gives a score a bin. `modalities` are what it
-    is granted; `systems` and `scenarios` choose cases. Without --anomod-replay the test is skipped. The function
-    itself stays at hand as `.method`. EvaluationError for figures that there are not, or of both kinds.
+    Figures of rankings: AC@1, AC@3, AC@5, Avg@5, MRR, the same with "code ", "instance " or "edge " before them, and
+    "path precision" and "path recall"; then the function gives suspicion by service, or a Ranking. Figures of
+    detection: AP, ROC AUC, F1; then it gives a score a bin. `modalities` are what it is granted; `systems` and
+    `scenarios` choose cases. Without --anomod-replay the test is skipped. The function itself stays at hand as
+    `.method`. EvaluationError for figures that there are not, or of both kinds.
     """
     task = _task(min)
 

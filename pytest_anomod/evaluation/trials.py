@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from pytest_anomod.dataset import label_tables
 from pytest_anomod.dataset.blind import blind_id
 from pytest_anomod.dataset.evidence import Evidence
 from pytest_anomod.dataset.read_case import DatasetCase
@@ -18,6 +19,7 @@ from pytest_anomod.evaluation.detection import ANOMALOUS, NORMAL, UNSCORED
 from pytest_anomod.evaluation.method import tasks_of
 from pytest_anomod.model.errors import EvaluationError
 from pytest_anomod.model.fault import Level
+from pytest_anomod.model.propagation import USER, Known
 from pytest_anomod.model.timeline import QUIET, Phase
 from pytest_anomod.model.verdict import Verdict
 
@@ -84,15 +86,19 @@ def case_seed(case: DatasetCase, seed: int) -> int:
 def about(case: DatasetCase) -> dict[str, Any]:
     """What rows of results say of a case."""
     label = case.label
+    causes = sorted(label.causes, key=lambda cause: (cause.fault, cause.root_cause_service))
     return {
         "case_id": case.case_id,
         "system": label.system,
         "scenario": label.scenario,
         "level": label.level,
         "fault": label.fault,
+        "faults": "+".join(cause.fault for cause in causes) or label.fault,
+        "target": "+".join(cause.root_cause_service for cause in causes) or label.target,
         "verdict": str(label.verdict),
         "severity": str(getattr(label, "severity", None) or ""),
         "is_control": label.level == Level.NORMAL,
+        "split": label.split or "",
     }
 
 
@@ -103,6 +109,37 @@ def truths(case: DatasetCase) -> tuple[list[str], list[tuple[str, str]]]:
     places = [(cause.root_cause_code_file, cause.root_cause_code_function) for cause in causes]
     functions = [(str(file), str(function)) for file, function in places if file and function]
     return list(dict.fromkeys(services)), list(dict.fromkeys(functions))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What methods that rank are held to: services, what is known at finer LEVELS, and steps of the propagation.
+
+    Steps are (cause, effect), from service to service; that users stand at the end says nothing of a method.
+    """
+
+    services: Sequence[str]
+    levels: Mapping[str, Sequence[Any]]
+    proven: Collection[tuple[str, str]]
+    unknown: Collection[tuple[str, str]]
+
+
+def truth_of(case: DatasetCase) -> Truth:
+    """The truth of a case, of all its faults."""
+    causes = case.label.causes
+    services, functions = truths(case)
+    instances = [name for cause in causes for name in cause.root_cause_instances]
+    edges = [tuple(edge.split("->", 1)) for cause in causes for edge in cause.fault_edges]
+    steps: dict[str, set[tuple[str, str]]] = {}
+    for row in label_tables.read(label_tables.PROPAGATION, case.directory).to_pylist():
+        if row["cause"] and row["service"] != USER and row["effect"] != "load":
+            steps.setdefault(row["propagated"], set()).add((row["cause"], row["service"]))
+    return Truth(
+        services=services,
+        levels={"code": functions, "instance": list(dict.fromkeys(instances)), "edge": list(dict.fromkeys(edges))},
+        proven=steps.get(Known.YES, set()),
+        unknown=steps.get(Known.UNKNOWN, set()),
+    )
 
 
 def bin_labels(case: DatasetCase, evidence: Evidence) -> np.ndarray:

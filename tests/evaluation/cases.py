@@ -1,4 +1,4 @@
-"""Evidence of synthetic cases, and a small dataset on disk in which one service alone is slow."""
+"""Evidence of synthetic cases, and small datasets on disk in which one service alone is slow."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pytest_anomod.dataset.write import write_index
 from pytest_anomod.model.timeline import Phase
 
 CULPRIT = "text-service"
+FAULTS = ("cpu_contention", "memory_pressure", "network_delay", "pause_service")
 MODALITIES = ("logs", "metrics", "traces", "api_responses", "coverage")
 
 
@@ -42,7 +43,7 @@ def evidence(effect: Effect | None = None, *, target: str = "text", seed: int = 
 
 
 def make_dataset(out: Path, *, faults: int = 4, controls: int = 2) -> Path:
-    """Cases of one culprit and controls, indexed."""
+    """Cases of different faults at one culprit and controls, indexed."""
     hour = 3_600 * build.SECOND
     for number in range(faults + controls):
         build.build_case(
@@ -51,6 +52,21 @@ def make_dataset(out: Path, *, faults: int = 4, controls: int = 2) -> Path:
             case_id=f"20261122T{number:02d}25Z-aaaa",
             start_ns=build.START_NS + number * hour,
             control=number >= faults,
+            fault=FAULTS[number % len(FAULTS)] if number < faults else "none",
+        )
+    write_index(out)
+    return out
+
+
+def make_severities(out: Path) -> Path:
+    """Two faults at one target, each with two severities that are scenarios of their own, indexed."""
+    for number, (fault, severity) in enumerate((fault, severity) for fault in FAULTS[:2] for severity in (1, 3)):
+        build.build_case(
+            out,
+            f"{fault}_s{severity}",
+            start_ns=build.START_NS + number * 3_600 * build.SECOND,
+            fault=fault,
+            severity=severity,
         )
     write_index(out)
     return out

@@ -9,7 +9,9 @@ import pytest
 from cases import culprit_first, slow_bins
 
 from pytest_anomod import cli, load_dataset
+from pytest_anomod.dataset.evidence import alarm_evidence
 from pytest_anomod.evaluation import external
+from pytest_anomod.evaluation import method as answers
 from pytest_anomod.evaluation.external import find_method
 from pytest_anomod.evaluation.run import evaluate
 from pytest_anomod.model.errors import EvaluationError
@@ -25,7 +27,9 @@ else:
     times = pq.read_table(folder + "/traces.parquet")["time_unix_nano"].to_pylist()
     assert min(times) < about["alarm_unix_nano"] <= max(times)
     names = ["text-service"] + [name for name in about["services"] if name != "text-service"]
-    json.dump({"services": names, "code": [["a.py", "f", 1.0]]}, open(answer, "w"))
+    finer = {"code": [["a.py", "f", 1.0]], "instances": {"text-service-1": 1.0}}
+    finer |= {"edges": [["nginx-thrift", "text-service", 1.0]], "path": [["text-service", "nginx-thrift"]]}
+    json.dump({"services": names, **finer}, open(answer, "w"))
 """
 
 
@@ -37,9 +41,13 @@ def program(tmp_path, text=PROGRAM):
 
 
 def test_a_command_ranks(small_dataset, tmp_path):
-    """It is given a directory and a file, and nothing of the label."""
-    rows = evaluate(load_dataset(small_dataset, scenarios="slow_0"), [program(tmp_path)], jobs=1).rows
-    assert [row["AC@1"] for row in rows] == [1.0]
+    """It is given a directory and a file, and nothing of the label; it may name instances, edges and a path."""
+    data = load_dataset(small_dataset, scenarios="slow_0")
+    rows = evaluate(data, [program(tmp_path)], jobs=1).rows
+    assert [(row["AC@1"], row["instance AC@1"]) for row in rows] == [(1.0, 1.0)]
+    found = answers.rank(find_method(program(tmp_path)), alarm_evidence(next(iter(data))))
+    assert found.edges == {("nginx-thrift", "text-service"): 1.0}
+    assert found.path == [("text-service", "nginx-thrift")]
 
 
 def test_a_command_detects(small_dataset, tmp_path):

@@ -39,14 +39,23 @@ class Marked:
         return features[:, 1]
 
 
-def test_a_case_is_judged_by_a_model_of_other_scenarios(small_dataset):
-    """Four scenarios, each its own fold: four models of three."""
+def test_a_case_is_judged_by_a_model_of_other_faults(small_dataset):
+    """Four faults, each its own fold: four models of three."""
     method = Marked()
     rows = evaluate(small_dataset, {"marked": method}).rows
     assert [row["AC@1"] for row in rows] == [1.0] * 4
     assert [len(marks) for marks in method.fitted] == [3] * 4
     assert len(set(method.judged)) == 4
     assert "features" not in rows[0]
+
+
+def test_severities_of_one_fault_are_judged_by_a_model_of_none_of_them(severities_dataset):
+    """Two faults at one target, with two severities each: two models, each of the two cases of the other fault."""
+    method = Marked()
+    rows = evaluate(severities_dataset, {"marked": method}).rows
+    marks = [method.judged[place : place + 2] for place in (0, 2)]
+    assert [row["severity"] for row in rows] == ["1", "3"] * 2
+    assert sorted(map(sorted, method.fitted)) == sorted(map(sorted, marks))
 
 
 def test_a_detector_learns_from_controls_too(small_dataset):
@@ -66,12 +75,12 @@ def test_damaged_evidence_is_judged_by_a_model_of_sound_evidence(small_dataset):
     assert len(method.fitted) == 4
 
 
-def test_one_scenario_is_nothing_to_learn_from(small_dataset):
+def test_one_fault_is_nothing_to_learn_from(small_dataset):
     """Said in one line."""
     data = load_dataset(small_dataset, scenarios="slow_1")
     results = evaluate(data, {"marked": Marked()})
     assert results.left_out == {
-        "marked": "method 'marked': learns from other scenarios than it is tried on, and here is only one"
+        "marked": "method 'marked': learns from other faults or targets than it is tried on, and here is only one"
     }
 
 
@@ -81,6 +90,39 @@ def test_features_of_a_wrong_shape_are_told(small_dataset):
     method.features = lambda evidence: np.zeros(3)
     left_out = evaluate(small_dataset, {"marked": method}).left_out["marked"]
     assert "gave features of shape (3,) for 24 services" in left_out
+
+
+def _raising(*_):
+    raise ValueError("Input X contains\ninfinity")
+
+
+def _columns(evidence):
+    return np.zeros((len(evidence.services), 1 + evidence.seed % 7))
+
+
+WRONG = {
+    "features raise": ({"features": _raising}, "raised ValueError: Input X contains infinity"),
+    "features are words": ({"features": lambda evidence: [["bad"]]}, "raised ValueError: could not convert"),
+    "columns differ": ({"features": _columns}, "columns of features; every case must have the same"),
+    "fit raises": ({"fit": _raising}, "raised ValueError: Input X contains infinity"),
+    "predict raises": ({"predict": _raising}, "raised ValueError: Input X contains infinity"),
+    "NaN": ({"predict": lambda model, features: features[:, 1] * np.nan}, "predicts nan in case 20261122T"),
+    "a table": ({"predict": lambda model, features: features}, "predicts scores of shape (24, 2) for the 24 rows"),
+    "nothing": ({"predict": lambda model, features: None}, "predicts scores of shape ()"),
+    "no task": ({"task": "guess"}, "learns the task 'guess'; its attribute `task` must be rank or score"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_method_that_learns_wrongly_is_left_out_and_the_others_go_on(small_dataset, what):
+    """In one line, whatever it raises and wherever."""
+    changes, message = WRONG[what]
+    bad = Marked()
+    vars(bad).update(changes)
+    results = evaluate(small_dataset, {"marked": bad, "good": Marked()})
+    assert message in results.left_out["marked"]
+    assert "\n" not in results.left_out["marked"]
+    assert [(row["method"], row["AC@1"]) for row in results.rows] == [("good", 1.0)] * 4
 
 
 @pytest.mark.parametrize("name", ["learnt_ranks", "learnt_detector"])

@@ -57,6 +57,13 @@ def test_a_method_finds_what_it_is_made_for(name):
     assert place(scores, target, given.services).ahead == 0, scores
 
 
+def test_call_gap_names_the_edge():
+    """Caller and callee of the call that takes longer than the callee works."""
+    effect, target = FOUND["call_gap"]
+    edges = answers.rank(find_method("call_gap"), evidence(effect, target="posts-db", noise=QUIET)).edges
+    assert max(edges, key=edges.__getitem__) == ("posts", target)
+
+
 @pytest.mark.parametrize("name", RANKING)
 def test_a_method_answers_whatever_is_missing(name):
     """Empty tables give a ranking, not an error: a modality may be lost in a case."""

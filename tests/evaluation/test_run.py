@@ -7,7 +7,7 @@ import math
 import dataset_builder as build
 import numpy as np
 import pytest
-from cases import CULPRIT, culprit_first, evidence, slow_bins
+from cases import CULPRIT, FAULTS, culprit_first, evidence, slow_bins
 from small_system import QUIET, Effect
 
 from pytest_anomod import load_dataset
@@ -16,6 +16,7 @@ from pytest_anomod.dataset.write import write_index
 from pytest_anomod.evaluation import results as figures
 from pytest_anomod.evaluation.damage import KINDS, Damage, damaged
 from pytest_anomod.evaluation.external import FunctionMethod, as_method
+from pytest_anomod.evaluation.method import Ranking
 from pytest_anomod.evaluation.run import evaluate
 from pytest_anomod.evaluation.table import render
 from pytest_anomod.evaluation.trials import Options, bin_labels
@@ -57,18 +58,30 @@ WRONG = {
     "nothing": (lambda evidence: None, "gave nothing (None)"),
     "a number": (lambda evidence: 3, "gave 3; give scores by service"),
     "an exception": (lambda evidence: evidence.nothing, "raised AttributeError"),
+    "names in a Ranking": (
+        lambda evidence: Ranking(services=[CULPRIT]),
+        "gave a Ranking with services=['text-service']; give a mapping to scores",
+    ),
+    "names of code": (lambda evidence: Ranking(services={}, code=["f"]), "gave a Ranking with code=['f']"),
+    "an edge to nowhere": (
+        lambda evidence: Ranking(services={}, edges={(CULPRIT, "x"): 1.0}),
+        "names ('text-service', 'x') in edges, no pair of services",
+    ),
+    "names as a path": (lambda evidence: Ranking(services={}, path=[CULPRIT]), "names 'text-service' in path"),
+    "a number too large": (lambda evidence: {CULPRIT: 10**400}, "scores must be finite numbers"),
 }
 
 
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_answer_is_told_in_one_line(small_dataset, what):
-    """With the method and the case; its rows are left out."""
+    """With the method and the case; its rows are left out, and those of a good method are not."""
     function, message = WRONG[what]
-    results = run(small_dataset, function)
+    methods = {"mine": as_method(function, "mine", "rank"), "good": as_method(culprit_first, "good", "rank")}
+    results = evaluate(small_dataset, methods)
     assert message in results.left_out["mine"]
     assert results.left_out["mine"].startswith("method 'mine', case 20261122T")
     assert "\n" not in results.left_out["mine"]
-    assert not results.rows
+    assert [row["method"] for row in results.rows] == ["good"] * 4
 
 
 WRONG_BINS = {
@@ -226,19 +239,47 @@ def test_no_case_tells_by_its_length_that_it_is_a_control(small_dataset):
     assert lengths == {(True, 10), (False, 10)}
 
 
-def test_repetitions_of_a_scenario_are_on_one_side(small_dataset):
-    """A threshold is not tried on the scenario that it was fixed on."""
+def test_severities_and_repetitions_are_on_one_side():
+    """A threshold is not tried on what it was fixed on: two severities of six faults, three cases each."""
     rows = [
-        {"case_id": f"{scenario}{number}", "system": "s", "scenario": scenario, "is_control": False}
-        for scenario in "abcdef"
+        _row(f"{fault}_s{severity}-{number}", fault, f"{fault}_s{severity}")
+        for fault in "abcdef"
+        for severity in (1, 3)
         for number in range(3)
     ]
     held = figures.calibration(rows, seed=2)
-    assert len(held) == 6
-    assert {len([row for row in rows if row["scenario"] == name and row["case_id"] in held]) for name in "abcdef"} == {
+    assert len(held) == 12
+    assert {len([row for row in rows if row["faults"] == name and row["case_id"] in held]) for name in "abcdef"} == {
         0,
-        3,
+        6,
     }
+
+
+def _row(case_id, fault, scenario, **others):
+    about = {"case_id": case_id, "system": "s", "scenario": scenario, "faults": fault, "target": "t"}
+    return {**about, "is_control": False, "split": "", **others}
+
+
+def test_thresholds_are_fixed_on_the_published_split(small_dataset, tmp_path):
+    """Whatever the seed; where none, or all, are for calibration a third is drawn."""
+    rows = [
+        _row(f"case{number}", f"fault{number}", "x", split=split)
+        for number, split in enumerate(["train", "calibration", "test", "train", "test", "calibration"])
+    ]
+    assert [figures.calibration(rows, seed) for seed in (1, 2, 3)] == [{"case1", "case5"}] * 3
+    for split in ("", "train", "calibration"):
+        assert len(figures.calibration([{**row, "split": split} for row in rows], 1)) == 2
+    build.build_case(tmp_path, "labelled", split="calibration")
+    assert {row["split"] for row in evaluate(tmp_path, ["random"]).rows} == {"calibration"}
+    assert {row["split"] for row in run(small_dataset, culprit_first).rows} == {""}
+
+
+def test_severities_of_one_fault_are_no_independent_cases(severities_dataset):
+    """Four scenarios are two units to draw, as there are two pairs of fault and target."""
+    rows = run(severities_dataset, culprit_first).rows
+    assert {(row["faults"], row["target"]) for row in rows} == {(name, CULPRIT) for name in FAULTS[:2]}
+    assert len({row["scenario"] for row in rows}) == 4
+    assert len({figures.unit(row) for row in rows}) == 2
 
 
 def test_two_processes_give_the_same_rows(small_dataset, tmp_path):

@@ -34,7 +34,7 @@ def test_ties_are_shared_in_expectation():
     """Three equals behind one: the truth is second, third or fourth, each with a chance of a third."""
     tied = Place(1, 3)
     assert [tied.within(k) for k in (1, 2, 3, 4, 5)] == pytest.approx([0, 1 / 3, 2 / 3, 1, 1])
-    assert tied.reciprocal == pytest.approx((1 / 2 + 1 / 3 + 1 / 4) / 3)
+    assert tied.reciprocal() == pytest.approx((1 / 2 + 1 / 3 + 1 / 4) / 3)
     assert place({}, "a", SERVICES).within(1) == pytest.approx(0.2)  # knowing nothing is chance
 
 
@@ -50,10 +50,27 @@ def test_two_root_causes():
     assert found == pytest.approx({"AC@1": 1, "AC@3": 0.5, "AC@5": 1, "Avg@5": (1 + 0.5 + 0.5 + 1 + 1) / 5, "MRR": 1})
 
 
+def test_of_equal_root_causes_the_first_counts():
+    """Two that share the first two places are first and second; of three places the better one is second in a third."""
+    assert ranking_scores({"a": 2, "b": 2, "c": 1}, ["a", "b"], SERVICES)["MRR"] == pytest.approx(1.0)
+    assert ranking_scores({"a": 2, "b": 2, "c": 2}, ["a", "b"], SERVICES)["MRR"] == pytest.approx(2 / 3 + 1 / 3 / 2)
+    assert ranking_scores({"f": 1.0}, ["g", "h"], {"f": 1.0})["MRR"] == pytest.approx(0.0, abs=1e-6)
+
+
 def test_a_truth_that_was_never_named_scores_nothing():
     """A function that a method does not name is not found."""
     for named in ({"f": 1.0}, {}):
         assert ranking_scores(named, ["g"], named) == pytest.approx(dict.fromkeys(scores.RANKING, 0.0), abs=1e-6)
+
+
+def test_steps_that_nobody_can_judge_count_for_nothing():
+    """Two of four steps are proven, one is unknown: precision is two of three, recall two of four."""
+    proven = {("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")}
+    steps = [("a", "b"), ("b", "c"), ("a", "c"), ("a", "x")]
+    found = scores.path_scores(steps, proven, {("a", "x"), ("a", "b")})
+    assert found == pytest.approx({"path precision": 2 / 3, "path recall": 0.5})
+    assert scores.path_scores([("a", "x")], proven, {("a", "x")}) == {"path precision": None, "path recall": 0.0}
+    assert scores.path_scores([], proven, ()) == {"path precision": 0.0, "path recall": 0.0}
 
 
 def test_intervals_draw_whole_scenarios():
