@@ -58,7 +58,9 @@ def read_scripts(kind: str, path: Path, *, deletions: bool) -> list[Script]:
     else:
         from pytest_anomod.workloads.postman import read_collection as read
     scripts = [
-        Script(name=one.name, steps=tuple(step for step in one.steps if deletions or step.method != "DELETE"))
+        dataclasses.replace(
+            one, steps=_renumbered(one.steps, [deletions or step.method != "DELETE" for step in one.steps])
+        )
         for one in read(path)
     ]
     return [one for one in scripts if one.steps]

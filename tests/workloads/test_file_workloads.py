@@ -204,6 +204,39 @@ def test_pages_of_a_recording_are_journeys(tmp_path):
     assert [len(one.steps) for one in scripts] == [3, 2]
 
 
+@pytest.mark.parametrize("deletions", [False, True])
+def test_ids_come_from_the_same_answers_where_deletions_are_left_out(tmp_path, deletions):
+    asked = [
+        ("POST", "/items", {"id": "item-new-then"}),
+        ("DELETE", "/items/item-new-then", {}),
+        ("GET", "/items", [{"id": "item-0001-then"}]),
+        ("GET", "/items/item-0001-then", {}),
+    ]
+    entries = [
+        {
+            "request": {"method": method, "url": f"http://shop.example{path}"},
+            "response": {"content": {"mimeType": "application/json", "text": json.dumps(answer)}},
+        }
+        for method, path, answer in asked
+    ]
+    items = [
+        {
+            "request": {"method": method, "url": f"{{{{base}}}}{path}"},
+            "response": [{"body": json.dumps(answer)}],
+        }
+        for method, path, answer in asked
+    ]
+    har = written(tmp_path, "visit.har", {"log": {"entries": entries}})
+    collection = written(tmp_path, "shop.json", {"item": [{"name": "Visit", "item": items}]})
+    for kind, path in (("har", har), ("postman", collection)):
+        (script,) = scripted.read_scripts(kind, path, deletions=deletions)
+        assert [step.method for step in script.steps] == ["POST", *["DELETE"] * deletions, "GET", "GET"]
+        answers = dict(enumerate([{"id": "item-new-live"}, *[{}] * deletions, [{"id": "item-7-live"}]]))
+        assert script.steps[-1].filled(answers).path == "/items/item-7-live"
+        if deletions:
+            assert script.steps[1].filled(answers).path == "/items/item-new-live"
+
+
 def test_workloads_are_read_back_as_they_were_written(tmp_path):
     for workload in (
         Scripted(kind="har", path="/a/visit.har", rate_rps=3.0),
