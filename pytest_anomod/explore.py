@@ -157,7 +157,7 @@ def _seeds(
     if file and kind in ("har", "postman"):
         from pytest_anomod.workloads.scripted import read_scripts
 
-        scripts = read_scripts(kind, Path(file), deletions=arguments.deletions)
+        scripts, _ = read_scripts(kind, Path(file), deletions=arguments.deletions)
         return recorded_steps([step for script in scripts for step in script.steps], known)
     lines = Path(given).read_text(encoding="utf-8").splitlines()
     return recorded_steps([json.loads(line) for line in lines if line.strip()], known)

@@ -118,7 +118,10 @@ def test_a_document_is_played_as_far_as_the_system_answers(play, shop, tmp_path)
 
 
 def test_a_collection_is_read_without_what_scripts_would_set(tmp_path):
-    scripts = read_collection(written(tmp_path, "shop.json", COLLECTION))
+    scripts, left_out = read_collection(written(tmp_path, "shop.json", COLLECTION))
+    assert [one.partition("item[1] ")[2] for one in left_out] == [
+        "needs lastOrder: give values in the collection's variables"
+    ]
     assert [one.name for one in scripts] == ["order_an_item"]
     items, order = scripts[0].steps
     assert (items.method, items.path) == ("GET", "/items")
@@ -204,6 +207,64 @@ def test_pages_of_a_recording_are_journeys(tmp_path):
     assert [len(one.steps) for one in scripts] == [3, 2]
 
 
+def collected(folder: Path, *requests, **variables) -> tuple[list, list[str]]:
+    """The steps of a collection with these requests, and why others are left out."""
+    content = {
+        "variable": [{"key": name, "value": value} for name, value in variables.items()],
+        "item": [{"name": "All", "item": [{"request": one} for one in requests]}],
+    }
+    scripts, left_out = read_collection(written(folder, "all.json", content))
+    return [step for one in scripts for step in one.steps], [one.partition("item[0].")[2] for one in left_out]
+
+
+def test_the_path_of_a_base_url_is_kept_and_its_host_is_not(tmp_path):
+    steps, left_out = collected(
+        tmp_path,
+        "{{baseUrl}}/items?page={{page}}",
+        {"url": {"raw": "{{baseUrl}}/items/:id", "variable": [{"key": "id", "value": "{{item}}"}]}},
+        "{{scheme}}://{{host}}/items",
+        "{{unknown}}/items",
+        "shop.example:8080/items",
+        "http://shop.example",
+        baseUrl="https://{{host}}/api/v1",
+        host="shop.example:8443",
+        page="2",
+        item="item-7",
+    )
+    assert not left_out
+    assert [step.path for step in steps] == [
+        "/api/v1/items", "/api/v1/items/item-7", "/items", "/items", "/items", "/",
+    ]  # fmt: skip
+    assert steps[0].query == {"page": "2"}
+
+
+def test_requests_of_a_collection_that_would_be_sent_wrong_are_left_out(tmp_path):
+    form = [{"key": "photo", "type": "file", "src": "x.png"}]
+    asked = {"query": "{ item(id: {{id}}) { name } }", "variables": '{"first": {{id}}}'}
+    steps, left_out = collected(
+        tmp_path,
+        {"url": "{{base}}/a", "header": [{"key": "X-Foo", "value": "{{x}}"}]},
+        {"url": "{{base}}/b", "method": "POST", "body": {"mode": "formdata", "formdata": form}},
+        {"url": "{{base}}/c", "method": "POST", "body": {"mode": "file", "file": {"src": "x.bin"}}},
+        {"url": "{{base}}/d", "method": "POST", "body": {"mode": "graphql", "graphql": asked}},
+        {"url": "{{base}}/e", "body": {"mode": "formdata", "formdata": []}},
+        {"url": "{{base}}/f", "header": [{"key": "X-Foo", "value": "{{id}}"}]},
+        {"url": "{{base}}/g", "body": {"mode": "graphql", "graphql": {"query": "{a}", "variables": '{"b": {{c}}}'}}},
+        id="7",
+    )
+    assert [step.path for step in steps] == ["/d", "/e", "/f"]
+    assert (steps[0].kind, steps[0].body) == (
+        "json", {"query": "{ item(id: 7) { name } }", "variables": {"first": 7}},
+    )  # fmt: skip
+    assert steps[2].headers == {"X-Foo": "7"}
+    assert left_out == [
+        "item[0] needs x: give values in the collection's variables",
+        "item[1] has a body of mode 'formdata', which is not sent: of bodies, raw, urlencoded and graphql are",
+        "item[2] has a body of mode 'file', which is not sent: of bodies, raw, urlencoded and graphql are",
+        "item[6] needs c: give values in the collection's variables",
+    ]
+
+
 @pytest.mark.parametrize("deletions", [False, True])
 def test_ids_come_from_the_same_answers_where_deletions_are_left_out(tmp_path, deletions):
     asked = [
@@ -229,7 +290,7 @@ def test_ids_come_from_the_same_answers_where_deletions_are_left_out(tmp_path, d
     har = written(tmp_path, "visit.har", {"log": {"entries": entries}})
     collection = written(tmp_path, "shop.json", {"item": [{"name": "Visit", "item": items}]})
     for kind, path in (("har", har), ("postman", collection)):
-        (script,) = scripted.read_scripts(kind, path, deletions=deletions)
+        (script,), _ = scripted.read_scripts(kind, path, deletions=deletions)
         assert [step.method for step in script.steps] == ["POST", *["DELETE"] * deletions, "GET", "GET"]
         answers = dict(enumerate([{"id": "item-new-live"}, *[{}] * deletions, [{"id": "item-7-live"}]]))
         assert script.steps[-1].filled(answers).path == "/items/item-7-live"
