@@ -78,8 +78,12 @@ def parse_document(text: str, where: str) -> dict[str, Any]:
     else:
         import yaml
 
+        class Loader(yaml.SafeLoader):
+            """Leaves dates as they are written: a document is JSON, which has none."""
+
+        Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
         try:
-            document = yaml.safe_load(text)
+            document = yaml.load(text, Loader=Loader)  # noqa: S506  # it is a safe one
         except yaml.YAMLError as error:
             msg = f"{where}: neither JSON nor YAML: {' '.join(str(error).split())}"
             raise ScenarioError(msg) from error

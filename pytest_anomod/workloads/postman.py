@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.workloads._web_files import kept_headers, load_json, read_body
+from pytest_anomod.workloads._web_files import grouped, kept_headers, load_json, read_body
 from pytest_anomod.workloads.script import FORM, JSON, NONE, TEXT, Script, Step, learnt, read_json
 from pytest_anomod.workloads.suite_wire import route_of
 
@@ -103,7 +103,7 @@ def _step(item: Mapping[str, Any], variables: Mapping[str, str], place: str) -> 
         method=method,
         path=path,
         route=route_of(path),
-        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+        query=grouped(parse_qsl(parts.query, keep_blank_values=True)),
         headers={name: _filled(text, variables) for name, text in headers.items()}
         | ({"Content-Type": media} if kind == TEXT and media else {}),
         body=body,
@@ -121,12 +121,12 @@ def _body(body: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[str, J
     """How a body is sent, what it is with its variables filled in, and its media type."""
     mode = "" if body.get("disabled") else body.get("mode")
     if mode == "urlencoded":
-        pairs = {
-            one["key"]: _filled(str(one.get("value", "")), variables)
+        pairs = (
+            (one["key"], _filled(str(one.get("value", "")), variables))
             for one in body["urlencoded"]
             if not one.get("disabled")
-        }
-        return FORM, pairs, ""
+        )
+        return FORM, grouped(pairs), ""
     if mode == "raw":
         language = ((body.get("options") or {}).get("raw") or {}).get("language", "")
         text = _filled(str(body.get("raw") or ""), variables)

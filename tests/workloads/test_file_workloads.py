@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from pathlib import Path
@@ -16,6 +17,7 @@ from pytest_anomod.workloads import driver, driver_programs, scripted
 from pytest_anomod.workloads.har import read_har
 from pytest_anomod.workloads.named import named_workload
 from pytest_anomod.workloads.postman import read_collection
+from pytest_anomod.workloads.script import send
 
 STAND_IN = """\
 #!/usr/bin/env python3
@@ -115,6 +117,21 @@ def test_a_document_is_played_as_far_as_the_system_answers(play, shop, tmp_path)
     assert summary["first_left_out"] == ["GET /broken: 500"]
     orders = [json.loads(row["request_body"]) for row in rows if row["method"] == "POST"]
     assert all(order["itemId"] in shop.items and order.get("count", 2) == 2 for order in orders), "seen, and as given"
+
+
+def test_dates_of_a_yaml_document_are_sent_as_they_are_written(play, tmp_path):
+    import yaml
+
+    document = {"openapi": "3.0.3", "info": DOCUMENT["info"], "paths": {"/items": DOCUMENT["paths"]["/items"]}}
+    document["paths"]["/orders"] = {"post": {"requestBody": {"content": {"application/json": {"schema": {
+        "type": "object", "required": ["itemId", "day"], "properties": {"itemId": {"type": "string"}, "day": {}},
+    }}}}, "responses": {"201": {"description": "ordered"}}}}  # fmt: skip
+    text = yaml.safe_dump(document).replace("day: {}", "day: {type: string, format: date, example: 2024-05-01}")
+    assert "example: 2024-05-01}" in text
+    rows, summary = play(named_workload(f"openapi:{written(tmp_path, 'shop.yaml', text).name}", tmp_path), 6)
+    assert summary["journeys"] == 2
+    days = {json.loads(row["request_body"])["day"] for row in rows if row["method"] == "POST"}
+    assert days == {"2024-05-01"}
 
 
 def test_a_collection_is_read_without_what_scripts_would_set(tmp_path):
@@ -263,6 +280,39 @@ def test_requests_of_a_collection_that_would_be_sent_wrong_are_left_out(tmp_path
         "item[2] has a body of mode 'file', which is not sent: of bodies, raw, urlencoded and graphql are",
         "item[6] needs c: give values in the collection's variables",
     ]
+
+
+class Sent:
+    """Notes what a journey would send."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str | None, dict[str, str]]] = []
+
+    async def request(self, method, path, *, form=None, headers=None, **_):
+        self.sent.append((path, form, headers))
+
+
+def test_boundaries_and_repeated_names_are_sent_as_they_were_recorded(tmp_path):
+    posted = [
+        ("multipart/form-data; boundary=----WebKitFormBoundaryAbC", "------WebKitFormBoundaryAbC--"),
+        ("Application/X-WWW-Form-Urlencoded", "tag=red&tag=blue&size=4"),
+    ]
+    entries = [
+        {"request": {"method": "POST", "url": "http://shop.example/items?id=1&id=2&all=", "headers": [],
+                     "postData": {"mimeType": media, "text": text}}}
+        for media, text in posted
+    ]  # fmt: skip
+    (script,) = read_har(written(tmp_path, "visit.har", {"log": {"entries": entries}}))
+    pairs = [{"key": "tag", "value": "red"}, {"key": "tag", "value": "blue"}, {"key": "size", "value": "4"}]
+    request = {"url": "{{b}}/items?id=1&id=2&all=", "body": {"mode": "urlencoded", "urlencoded": pairs}}
+    steps, _ = collected(tmp_path, request)
+    client = Sent()
+    for step in (*script.steps, *steps):
+        asyncio.run(send(client, step, {}))
+    target, form = "/items?id=1&id=2&all=", "tag=red&tag=blue&size=4"
+    assert client.sent == [
+        (target, posted[0][1], {"Content-Type": posted[0][0]}), (target, form, {}), (target, form, {}),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("deletions", [False, True])

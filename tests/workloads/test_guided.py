@@ -216,6 +216,19 @@ def test_recorded_requests_are_seeds_without_logins():
     assert all(step.headers == {} for step in steps)
 
 
+def test_repeated_names_of_recorded_requests_are_sent_again():
+    row = {
+        "method": "POST", "url": "http://x:1/items?id=1&id=2", "status_code": 200, "request_truncated": False,
+        "request_headers": {"Content-Type": "application/x-www-form-urlencoded"}, "request_body": "tag=red&tag=blue",
+    }  # fmt: skip
+    with open_shop() as shop:
+        sender = Sender(shop.url, {})
+        (step,) = recorded_steps([row], [])
+        sender(step)
+        sender.close()
+        assert [(path, body) for _, path, _, body in shop.requests] == [("/items?id=1&id=2", b"tag=red&tag=blue")]
+
+
 def test_a_system_without_agents_is_refused():
     class Blind:
         system, runtime = "blind", "running"
