@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.workloads.guided_drafts import Drafts
 from pytest_anomod.workloads.guided_values import Values
-from pytest_anomod.workloads.openapi_document import Operation, operations, read_document
+from pytest_anomod.workloads.openapi_document import Operation, base_path, operations, read_document
 from pytest_anomod.workloads.script import FORM, NONE, Day, Script, Step, journey_name, put, text_of
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def generated(document: Mapping[str, Any], known: list[Operation], seed: int | s
 
     found: dict[str, list[Step]] = {}
     schema = schemathesis.openapi.from_dict(dict(document))
+    base = base_path(document)
+    by_name = {one.name: one for one in known}
     settings = hypothesis.settings(
         max_examples=EXAMPLES, database=None, deadline=None, phases=[hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),
@@ -91,7 +93,7 @@ def generated(document: Mapping[str, Any], known: list[Operation], seed: int | s
             operation: Any = result.ok()  # type: ignore[union-attr,unused-ignore]  # raises for a bad one
         except Exception:  # an operation that schemathesis can't read is left to our drafts
             continue
-        ours = next((one for one in known if _same(one.name, operation.method, operation.path)), None)
+        ours = by_name.get(f"{operation.method.upper()} {base}{operation.path}")
         if ours is None or not ours.places:
             continue
         steps: list[Step] = []
@@ -106,12 +108,6 @@ def generated(document: Mapping[str, Any], known: list[Operation], seed: int | s
             continue  # a schema that nothing fits
         found[ours.name] = steps
     return found
-
-
-def _same(name: str, method: str, path: str) -> bool:
-    """Whether one of our operations, which may have a base path before, is this one of schemathesis."""
-    ours_method, _, route = name.partition(" ")
-    return ours_method == method.upper() and route.endswith(path)
 
 
 def _step(operation: Operation, case: Any) -> Step:
