@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import base64
 import dataclasses
@@ -12,7 +13,8 @@ from random import Random
 import pytest
 from shop_entry import DOCUMENT, FRESH, open_shop
 
-from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod import explore
+from pytest_anomod.model.errors import DeploymentError, ScenarioError
 from pytest_anomod.workloads.guided import Answer, Explorer, chain, envelope_status
 from pytest_anomod.workloads.guided_ask import Sender
 from pytest_anomod.workloads.guided_drafts import Drafts
@@ -238,6 +240,21 @@ def test_a_system_without_agents_is_refused():
 
     with pytest.raises(DeploymentError, match=r"'blind' counts no lines under runtime 'running'"):
         Meter(Blind())
+
+
+def test_what_cannot_be_read_is_said_before_the_system_is_up(tmp_path):
+    parser = argparse.ArgumentParser()
+    explore.add_to(parser.add_subparsers(), print, lambda *_: pytest.fail("it is brought up"))
+    bad = tmp_path / "bad.py"
+    bad.write_text("import no_such_module\ndef test_it(): pass\n", encoding="utf-8")
+    for given, message in (
+        (f"--from=suite:{tmp_path / 'gone.py'}", r"--from suite:.*gone\.py: there is no such file"),
+        (f"--from=suite:{bad}", r"--from suite:.*bad\.py: it imports what is not there: no_such_module"),
+        (f"--document={tmp_path / 'gone.yaml'}", r"openapi:.*gone\.yaml: can't be read"),
+    ):
+        arguments = parser.parse_args(["explore", "social_network", given])
+        with pytest.raises(ScenarioError, match=message):
+            arguments.run(arguments)
 
 
 def test_time_and_rate_bound_it():
