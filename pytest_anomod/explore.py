@@ -81,6 +81,8 @@ def explore(system: System, deployment: Deployment, arguments: argparse.Namespac
     login = system.login(deployment.entry_url) if system.login is not None else {}
     known = operations(_document(arguments.document, deployment.entry_url))
     meter = Meter(deployment)
+    for remark in meter.remarks():
+        say(remark)
     seeds = [step for given in arguments.seeds for step in _seeds(given, system, deployment, known, arguments)]
     meter.all_lines()  # what playing seeds ran is nobody's: each seed is sent again
     sender = Sender(deployment.entry_url, login)
