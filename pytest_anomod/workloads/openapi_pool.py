@@ -96,18 +96,18 @@ def generated(document: Mapping[str, Any], known: list[Operation], seed: int | s
         ours = by_name.get(f"{operation.method.upper()} {base}{operation.path}")
         if ours is None or not ours.places:
             continue
-        steps: list[Step] = []
-
-        def draw(case: Any, ours: Operation = ours, steps: list[Step] = steps) -> None:
-            steps.append(_step(ours, case))
-
+        cases: list[Any] = []
         strategy = operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
         try:
-            hypothesis.seed(f"{seed}")(settings(hypothesis.given(strategy)(draw)))()
+            hypothesis.seed(f"{seed}")(settings(hypothesis.given(strategy.map(cases.append))(_nothing)))()
         except hypothesis.errors.HypothesisException:
             continue  # a schema that nothing fits
-        found[ours.name] = steps
+        found[ours.name] = [_step(ours, case) for case in cases]
     return found
+
+
+def _nothing(drawn: object) -> None:
+    """What is tested of a request that was drawn: hypothesis is only asked to draw."""
 
 
 def _step(operation: Operation, case: Any) -> Step:
