@@ -55,7 +55,9 @@ def _run(arguments: argparse.Namespace, say: Say, runtime_name: Callable[[str, S
 
     system = catalog.find("systems", arguments.system)
     for given in arguments.seeds:
-        _check_seed(given)
+        _check_seed(given, system)
+    if arguments.document is not None:
+        read_document(arguments.document)
     runtime = catalog.find("runtimes", runtime_name(arguments.runtime, system))
     session = sessions.new_session(Path.cwd(), f"explore-{uuid.uuid4().hex[:6]}", "main")
     try:
@@ -79,6 +81,8 @@ def explore(system: System, deployment: Deployment, arguments: argparse.Namespac
     login = system.login(deployment.entry_url) if system.login is not None else {}
     known = operations(_document(arguments.document, deployment.entry_url))
     meter = Meter(deployment)
+    for remark in meter.remarks():
+        say(remark)
     seeds = [step for given in arguments.seeds for step in _seeds(given, system, deployment, known, arguments)]
     meter.all_lines()  # what playing seeds ran is nobody's: each seed is sent again
     sender = Sender(deployment.entry_url, login)
@@ -129,13 +133,20 @@ def _document(file: Path | None, entry_url: str) -> dict[str, Any]:
     raise ScenarioError(msg)
 
 
-def _check_seed(given: str) -> None:
+def _check_seed(given: str, system: System) -> None:
     """ScenarioError for seeds that can't be read, before anything is brought up."""
     kind, _, file = given.partition(":")
     if given != "journeys" and not (kind in ("suite", "har", "postman") and file) and not Path(given).is_file():
         msg = f"--from {given}: is neither journeys, suite:PATH, har:FILE, postman:FILE nor a file of recorded requests"
         raise ScenarioError(msg)
-    if kind in ("har", "postman") and file:
+    if kind == "suite" and file:
+        from pytest_anomod.workloads import suite
+
+        try:
+            suite.prepare(Path(file), once=True, system=system)
+        except ScenarioError as error:
+            raise ScenarioError(str(error).replace("--anomod-suite ", "--from suite:", 1)) from error
+    elif kind in ("har", "postman") and file:
         from pytest_anomod.workloads.scripted import read_scripts
 
         read_scripts(kind, Path(file), deletions=True)
@@ -157,7 +168,7 @@ def _seeds(
     if file and kind in ("har", "postman"):
         from pytest_anomod.workloads.scripted import read_scripts
 
-        scripts = read_scripts(kind, Path(file), deletions=arguments.deletions)
+        scripts, _ = read_scripts(kind, Path(file), deletions=arguments.deletions)
         return recorded_steps([step for script in scripts for step in script.steps], known)
     lines = Path(given).read_text(encoding="utf-8").splitlines()
     return recorded_steps([json.loads(line) for line in lines if line.strip()], known)

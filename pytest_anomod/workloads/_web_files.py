@@ -46,8 +46,17 @@ def kept_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     }
 
 
+def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, Json]:
+    """Pairs of a query or a form by name: a text, or a list of texts where the name is repeated."""
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
+
 def read_body(text: str, media: str) -> tuple[str, Json]:
     """How a recorded body is sent again, and what it is."""
+    media = media.lower()
     if not text:
         return NONE, None
     if "json" in media or (not media and text.lstrip().startswith(("{", "["))):
@@ -56,5 +65,5 @@ def read_body(text: str, media: str) -> tuple[str, Json]:
         except ValueError:
             return TEXT, text
     if "x-www-form-urlencoded" in media:
-        return FORM, dict(parse_qsl(text, keep_blank_values=True))
+        return FORM, grouped(parse_qsl(text, keep_blank_values=True))
     return TEXT, text

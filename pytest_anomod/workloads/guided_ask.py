@@ -35,7 +35,7 @@ class Sender:
             body = _encoded(step)
         target = quote(step.path, safe="/%:@!$&'()*+,;=~-._")
         if step.query:
-            target += "?" + urlencode(step.query)
+            target += "?" + urlencode(step.query, doseq=True)
         try:
             self._connection.request(step.method, target, body, headers)
             response = self._connection.getresponse()
@@ -54,6 +54,10 @@ class Sender:
 
 def _encoded(step: Step) -> bytes:
     if step.kind == FORM and isinstance(step.body, dict):
-        return urlencode({name: text_of(value) for name, value in step.body.items()}, errors="replace").encode()
+        pairs = {
+            name: [text_of(one) for one in value] if isinstance(value, list) else text_of(value)
+            for name, value in step.body.items()
+        }
+        return urlencode(pairs, doseq=True, errors="replace").encode()
     text = json.dumps(step.body) if step.kind == JSON else text_of(step.body)
     return text.encode("utf-8", "replace")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Agent
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
@@ -77,7 +78,10 @@ class Ground:
 
 
 class Meter:
-    """Asks agents, each time anew from nothing; the sender of the requests must be the only one there is."""
+    """Asks agents, each time anew from nothing; the sender of the requests must be the only one there is.
+
+    DeploymentError when no service gives lines. Java's counts are made into lines by a program after each question.
+    """
 
     def __init__(self, deployment: Deployment) -> None:
         self.ground = Ground()
@@ -91,9 +95,26 @@ class Meter:
             raise DeploymentError(msg)
         files = {one.service: one.path for one in deployment.sources() if isinstance(one, SpanFile)}
         self._ends = {service: _End(files[service]) for service in self._services if service in files}
+        self._making_s: dict[str, float] = {}
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="lines")
+        silent = set(self._services)
         for service, snapshot in self._asked(self._services, full=True):
             self.ground.begin(service, snapshot)
+            silent -= {service} if snapshot.get("files") else set()
+        self._silent = sorted(silent)
+        if len(silent) == len(self._services):
+            self.close()
+            msg = f"no agent of {deployment.system!r} gives lines: {', '.join(self._silent)}; look at their logs"
+            raise DeploymentError(msg)
+
+    def remarks(self) -> list[str]:
+        """What whoever explores should know: services without lines, and those where a question takes long."""
+        told = [f"no lines of {', '.join(self._silent)}: what runs there guides nothing"] if self._silent else []
+        if self._making_s:
+            longest = max(self._making_s.values())
+            names = ", ".join(sorted(self._making_s))
+            told.append(f"lines of {names} are made after each request that reaches them, {longest:.1f} s each time")
+        return told
 
     def after(self, trace_id: str) -> set[Line]:
         """Lines that ran since these services were asked last: those of the trace, and those whose spans are elsewhere.
@@ -124,9 +145,16 @@ class Meter:
     def _ask(self, service: str, full: bool) -> tuple[str, Mapping[str, Json]]:
         payload = {"reset": True} | ({"full": True} if full else {})
         try:
-            return service, need(self._deployment, Agent, service).ask("/coverage/snapshot", payload) or {}
+            agent = need(self._deployment, Agent, service)
+            snapshot = agent.ask("/coverage/snapshot", payload) or {}
         except DeploymentError:
             return service, {}
+        if "raw" in snapshot:
+            begun = clock.monotonic_s()
+            (files,) = agent.ask("/coverage/lines", {"snapshots": [snapshot["raw"]]})
+            self._making_s[service] = clock.monotonic_s() - begun
+            snapshot = {**snapshot, "files": files}
+        return service, snapshot
 
 
 class _End:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pytest_anomod.model.redact import REDACTED
-from pytest_anomod.workloads._web_files import read_body
+from pytest_anomod.workloads._web_files import grouped, read_body
 from pytest_anomod.workloads.openapi_document import Operation
 from pytest_anomod.workloads.script import Step
 from pytest_anomod.workloads.suite_wire import route_of
@@ -47,5 +47,5 @@ def _step(row: Mapping[str, Any]) -> Step | None:
     kind, body = read_body(str(row["request_body"] or ""), headers.get("content-type", ""))
     return Step(
         method=str(row["method"]), path=parts.path or "/", route=route_of(parts.path or "/"),
-        query=dict(parse_qsl(parts.query, keep_blank_values=True)), body=body, kind=kind,
+        query=grouped(parse_qsl(parts.query, keep_blank_values=True)), body=body, kind=kind,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.workloads._web_files import kept_headers, load_json, read_body
+from pytest_anomod.workloads._web_files import grouped, kept_headers, load_json, read_body
 from pytest_anomod.workloads.script import JSON, TEXT, Script, Step, learnt, read_json
 from pytest_anomod.workloads.suite_wire import route_of
 
@@ -56,7 +56,7 @@ def _read(entry: Any, where: str) -> tuple[Step, str, Json, bool]:
         request, response = entry["request"], entry.get("response") or {}
         parts = urlsplit(request["url"])
         posted = request.get("postData") or {}
-        media = str(posted.get("mimeType") or "").lower()
+        media = str(posted.get("mimeType") or "")  # sent as it is: the boundary of a multipart body counts its case
         kind, body = read_body(str(posted.get("text") or ""), media)
         headers = kept_headers((one["name"], one["value"]) for one in request.get("headers") or ())
         method = str(request["method"]).upper()
@@ -67,7 +67,7 @@ def _read(entry: Any, where: str) -> tuple[Step, str, Json, bool]:
         headers["Content-Type"] = media
     path = parts.path or "/"
     step = Step(
-        method=method, path=path, route=route_of(path), query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+        method=method, path=path, route=route_of(path), query=grouped(parse_qsl(parts.query, keep_blank_values=True)),
         headers=headers, body=body, kind=kind,
     )  # fmt: skip
     content = response.get("content") or {}

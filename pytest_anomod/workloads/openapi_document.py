@@ -78,8 +78,12 @@ def parse_document(text: str, where: str) -> dict[str, Any]:
     else:
         import yaml
 
+        class Loader(yaml.SafeLoader):
+            """Leaves dates as they are written: a document is JSON, which has none."""
+
+        Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
         try:
-            document = yaml.safe_load(text)
+            document = yaml.load(text, Loader=Loader)
         except yaml.YAMLError as error:
             msg = f"{where}: neither JSON nor YAML: {' '.join(str(error).split())}"
             raise ScenarioError(msg) from error
@@ -107,7 +111,7 @@ def _check(document: Json, where: str) -> None:
 
 def operations(document: Mapping[str, Any]) -> list[Operation]:
     """The operations of a document, in its order; of a body that may be sent in several ways, JSON or a form."""
-    base = str(document.get("basePath") or _base(document)).rstrip("/")
+    base = base_path(document)
     items = [(route, _resolved(document, item)) for route, item in document["paths"].items()]
     return [
         _operation(document, method.upper(), base + route, item, item[method])
@@ -117,11 +121,11 @@ def operations(document: Mapping[str, Any]) -> list[Operation]:
     ]
 
 
-def _base(document: Mapping[str, Any]) -> str:
-    """The path of the first server."""
+def base_path(document: Mapping[str, Any]) -> str:
+    """The path before all routes: `basePath`, or that of the first server."""
     servers = document.get("servers") or [{}]
     url = str(servers[0].get("url") or "") if isinstance(servers[0], dict) else ""
-    return re.sub(r"^[a-z]+://[^/]*", "", url)
+    return str(document.get("basePath") or re.sub(r"^[a-z]+://[^/]*", "", url)).rstrip("/")
 
 
 def _operation(

@@ -7,8 +7,9 @@ for first.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from urllib.parse import quote
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.workloads.guided_drafts import Drafts
 from pytest_anomod.workloads.guided_values import Values
-from pytest_anomod.workloads.openapi_document import Operation, operations, read_document
+from pytest_anomod.workloads.openapi_document import Operation, base_path, operations, read_document
 from pytest_anomod.workloads.script import FORM, NONE, Day, Script, Step, journey_name, put, text_of
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def answered_requests(
     left_out: list[str] = []
     for number, operation in enumerate(known):
         status = 0
-        for step in _tries(operation, drafts, examples.get(operation.name, [])):
+        for step in _tries(operation, drafts, examples.get(operation.name, list)):
             status, answer = (await trial.answers([step]))[0]
             if 0 < status < 400:
                 status = (await trial.answers([step]))[0][0]
@@ -68,50 +69,54 @@ async def answered_requests(
     return kept, left_out
 
 
-def _tries(operation: Operation, drafts: Drafts, examples: list[Step]) -> Iterator[Step]:
+def _tries(operation: Operation, drafts: Drafts, examples: Callable[[], list[Step]]) -> Iterator[Step]:
     """Requests of an operation, one after the other until one is answered; each draft knows what was seen by then."""
     for _ in range(DRAFTS if operation.places else 1):
         yield drafts.drafted(operation)
-    yield from examples
+    yield from examples()
 
 
-def generated(document: Mapping[str, Any], known: list[Operation], seed: int | str) -> dict[str, list[Step]]:
-    """What schemathesis makes of each operation: EXAMPLES valid requests, the same for the same seed."""
-    import hypothesis
+def generated(
+    document: Mapping[str, Any], known: list[Operation], seed: int | str
+) -> dict[str, Callable[[], list[Step]]]:
+    """What makes requests of each operation, which takes schemathesis a while: valid ones, the same for a seed."""
     import schemathesis
 
-    found: dict[str, list[Step]] = {}
+    found: dict[str, Callable[[], list[Step]]] = {}
     schema = schemathesis.openapi.from_dict(dict(document))
-    settings = hypothesis.settings(
-        max_examples=EXAMPLES, database=None, deadline=None, phases=[hypothesis.Phase.generate],
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )  # fmt: skip
+    base = base_path(document)
+    by_name = {one.name: one for one in known}
     for result in schema.get_all_operations():
         try:
             operation: Any = result.ok()  # type: ignore[union-attr,unused-ignore]  # raises for a bad one
         except Exception:  # an operation that schemathesis can't read is left to our drafts
             continue
-        ours = next((one for one in known if _same(one.name, operation.method, operation.path)), None)
-        if ours is None or not ours.places:
-            continue
-        steps: list[Step] = []
-
-        def draw(case: Any, ours: Operation = ours, steps: list[Step] = steps) -> None:
-            steps.append(_step(ours, case))
-
-        strategy = operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
-        try:
-            hypothesis.seed(f"{seed}")(settings(hypothesis.given(strategy)(draw)))()
-        except hypothesis.errors.HypothesisException:
-            continue  # a schema that nothing fits
-        found[ours.name] = steps
+        ours = by_name.get(f"{operation.method.upper()} {base}{operation.path}")
+        if ours is not None and ours.places:
+            found[ours.name] = functools.partial(_drawn, ours, operation, seed)
     return found
 
 
-def _same(name: str, method: str, path: str) -> bool:
-    """Whether one of our operations, which may have a base path before, is this one of schemathesis."""
-    ours_method, _, route = name.partition(" ")
-    return ours_method == method.upper() and route.endswith(path)
+def _drawn(ours: Operation, operation: Any, seed: int | str) -> list[Step]:
+    """EXAMPLES valid requests that schemathesis makes of one of its operations; none where nothing fits its schema."""
+    import hypothesis
+    import schemathesis
+
+    settings = hypothesis.settings(
+        max_examples=EXAMPLES, database=None, deadline=None, phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )  # fmt: skip
+    cases: list[Any] = []
+    strategy = operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
+    try:
+        hypothesis.seed(f"{seed}")(settings(hypothesis.given(strategy.map(cases.append))(_nothing)))()
+    except hypothesis.errors.HypothesisException:
+        return []
+    return [_step(ours, case) for case in cases]
+
+
+def _nothing(drawn: object) -> None:
+    """What is tested of a request that was drawn: hypothesis is only asked to draw."""
 
 
 def _step(operation: Operation, case: Any) -> Step:

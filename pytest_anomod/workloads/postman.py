@@ -10,18 +10,23 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.workloads._web_files import kept_headers, load_json, read_body
-from pytest_anomod.workloads.script import FORM, NONE, TEXT, Script, Step, learnt, read_json
+from pytest_anomod.workloads._web_files import grouped, kept_headers, load_json, read_body
+from pytest_anomod.workloads.script import FORM, JSON, NONE, TEXT, Script, Step, learnt, read_json
 from pytest_anomod.workloads.suite_wire import route_of
 
 _VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_HOST = re.compile(r"(?:[^/?#]*://)?[^/?#]*")
+"""Scheme and host at the beginning of a URL, or a variable in their place that has no value."""
+_DEEP = 5
+"""So often variables are filled in that stand in the values of others."""
 
 
-def read_collection(path: Path) -> list[Script]:
-    """The journeys of a collection, its own variables filled in; hosts don't count, all goes to the system's entry.
+def read_collection(path: Path) -> tuple[list[Script], list[str]]:
+    """The journeys of a collection, its own variables filled in; and which requests are not in them, and why.
 
-    A request with a variable that the collection has no value for (scripts would set it) can't be sent: ScenarioError
-    names it when nothing else is left. Ids of saved example answers are taken from the answers of the replay.
+    Hosts don't count, all goes to the system's entry; the path of a base URL does. A request can't be sent that has a
+    variable without a value in the collection (scripts would set it), or a body of a kind that we don't send:
+    ScenarioError says so when nothing else is left. Ids of saved examples are taken from the answers of the replay.
     """
     where = f"postman:{path}"
     document = load_json(path, where)
@@ -33,24 +38,24 @@ def read_collection(path: Path) -> list[Script]:
         for one in document.get("variable") or ()
         if isinstance(one, dict)
     }
-    unknown: list[str] = []
+    left_out: list[str] = []
     scripts = []
     for name, found in _journeys(document["item"], where):
         steps, answers = [], []
         for place, item in found:
-            step, missing = _step(item, variables, place)
-            if missing:
-                unknown.append(f"{place} needs {', '.join(sorted(missing))}")
+            step, why_not = _step(item, variables, place)
+            if why_not:
+                left_out.append(f"{place} {why_not}")
             else:
                 steps.append(step)
                 answers.append(_example(item))
         if steps:
             scripts.append(Script(name=name, steps=learnt(steps, answers)))
     if not scripts:
-        why = f"give values in the collection's variables: {'; '.join(unknown[:5])}" if unknown else "it has no request"
+        why = "; ".join(left_out[:5]) or "it has no request"
         msg = f"{where}: nothing in it can be sent: {why}"
         raise ScenarioError(msg)
-    return scripts
+    return scripts, left_out
 
 
 def _journeys(items: list[Any], where: str) -> Iterator[tuple[str, list[tuple[str, Mapping[str, Any]]]]]:
@@ -76,8 +81,8 @@ def _requests(item: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield from _requests(inner, f"{place}.item[{number}]")
 
 
-def _step(item: Mapping[str, Any], variables: Mapping[str, str], place: str) -> tuple[Step, set[str]]:
-    """The request of an item, and the variables that nobody gives a value."""
+def _step(item: Mapping[str, Any], variables: Mapping[str, str], place: str) -> tuple[Step, str]:
+    """The request of an item, and why it can't be sent; "" where it can."""
     request = item["request"]
     if isinstance(request, str):
         request = {"method": "GET", "url": request}
@@ -86,42 +91,56 @@ def _step(item: Mapping[str, Any], variables: Mapping[str, str], place: str) -> 
         method = str(request.get("method") or "GET").upper()
         given = request.get("header") or ()
         headers = kept_headers((one["key"], str(one.get("value", ""))) for one in given if not one.get("disabled"))
-        kind, body, media = _body(request.get("body") or {}, variables)
+        given_body = request.get("body") or {}
+        kind, body, media = _body(given_body, variables)
     except (KeyError, TypeError, AttributeError) as error:
         msg = f"{place}.request: no request as Postman has it: {type(error).__name__}: {error}"
         raise ScenarioError(msg) from error
-    parts = urlsplit(re.sub(r"^(\{\{[^{}]+\}\}|[a-z]+://[^/]*)", "http://entry", url))
-    path = _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), parts.path or "/")
-    path = re.sub(r"/:(\w+)", lambda found: "/" + _path_variable(request["url"], found[1]), path)
+    parts = urlsplit(_HOST.sub("http://entry", _filled(url, variables), count=1))
+    path = re.sub(r"/:(\w+)", lambda found: "/" + _path_variable(request["url"], found[1]), parts.path or "/")
+    path = _filled(path, variables)
     step = Step(
         method=method,
         path=path,
         route=route_of(path),
-        query={name: _filled(text, variables) for name, text in parse_qsl(parts.query, keep_blank_values=True)},
+        query=grouped(parse_qsl(parts.query, keep_blank_values=True)),
         headers={name: _filled(text, variables) for name, text in headers.items()}
         | ({"Content-Type": media} if kind == TEXT and media else {}),
         body=body,
         kind=kind,
     )
-    missing = {name for text in (path, str(dict(step.query)), str(step.body)) for name in _VARIABLE.findall(text)}
-    return step, missing
+    if kind == NONE and (mode := _unsent(given_body)):
+        return step, f"has a body of mode {mode!r}, which is not sent: of bodies, raw, urlencoded and graphql are"
+    written = (path, str(dict(step.query)), str(dict(step.headers)), str(step.body))
+    missing = {name for text in written for name in _VARIABLE.findall(text)}
+    needs = ", ".join(sorted(missing))
+    return step, f"needs {needs}: give values in the collection's variables" if missing else ""
 
 
 def _body(body: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[str, Json, str]:
     """How a body is sent, what it is with its variables filled in, and its media type."""
-    mode = body.get("mode")
+    mode = "" if body.get("disabled") else body.get("mode")
     if mode == "urlencoded":
-        pairs = {
-            one["key"]: _filled(str(one.get("value", "")), variables)
+        pairs = (
+            (one["key"], _filled(str(one.get("value", "")), variables))
             for one in body["urlencoded"]
             if not one.get("disabled")
-        }
-        return FORM, pairs, ""
+        )
+        return FORM, grouped(pairs), ""
     if mode == "raw":
         language = ((body.get("options") or {}).get("raw") or {}).get("language", "")
         text = _filled(str(body.get("raw") or ""), variables)
         return *read_body(text, "application/json" if language == "json" else ""), "text/plain"
+    if mode == "graphql" and (asked := body.get("graphql")):
+        _, given = read_body(_filled(str(asked.get("variables") or "{}"), variables), "application/json")
+        return JSON, {"query": _filled(str(asked["query"]), variables), "variables": given}, ""
     return NONE, None, ""
+
+
+def _unsent(body: Mapping[str, Any]) -> str:
+    """The mode of a body that has something in it and is not sent; "" where there is none."""
+    mode = str(body.get("mode") or "")
+    return mode if mode not in ("raw", "urlencoded") and body.get(mode) and not body.get("disabled") else ""
 
 
 def _path_variable(url: Any, name: str) -> str:
@@ -131,7 +150,10 @@ def _path_variable(url: Any, name: str) -> str:
 
 
 def _filled(text: str, variables: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), text)
+    """A text with the values of variables; those without one stay as they are written."""
+    for _ in range(_DEEP):
+        text = _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), text)
+    return text
 
 
 def _example(item: Mapping[str, Any]) -> Json:

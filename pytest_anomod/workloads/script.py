@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 from pytest_anomod.model import clock
 from pytest_anomod.model.fault import Json
@@ -72,14 +72,15 @@ Source = Taken | Sent | Day
 class Step:
     """One request. `path` is as sent, percent-encoded, without query; `route` its template.
 
-    `body` is sent as `kind` says: json, form (a mapping of texts), text, or none. Values at the places of `taken` are
-    replaced before it is sent; where the answer lacks them the written ones stay.
+    `body` is sent as `kind` says: json, form (a mapping), text, or none. Query and form have a text by name, or a list
+    of texts for a name that is repeated. Values at the places of `taken` are replaced before it is sent; where the
+    answer lacks them the written ones stay.
     """
 
     method: str
     path: str
     route: str
-    query: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    query: Mapping[str, str | list[str]] = dataclasses.field(default_factory=dict)
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     body: Json = None
     kind: str = NONE
@@ -244,14 +245,13 @@ async def send(client: Client, step: Step, login: Mapping[str, str]) -> Response
     headers = {name: value for name, value in step.headers.items() if name.lower() not in own}
     if not step.anonymous:
         headers |= login
-    form: Any = step.body if step.kind == FORM else None
+    form: Any = urlencode(step.body, doseq=True) if step.kind == FORM else None
     if step.kind == TEXT:
         form = text_of(step.body)
     return await client.request(
         step.method,
-        step.path,
+        f"{step.path}?{urlencode(step.query, doseq=True)}" if step.query else step.path,
         route=step.route,
-        query=step.query or None,
         form=form,
         json=step.body if step.kind == JSON else None,
         headers=headers,

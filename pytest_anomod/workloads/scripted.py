@@ -51,17 +51,27 @@ def start(spec: Mapping[str, Json], records: str | Path) -> dict[str, Json]:
     )
 
 
-def read_scripts(kind: str, path: Path, *, deletions: bool) -> list[Script]:
-    """The journeys of a HAR file or a Postman collection; ScenarioError names file and place of what can't be read."""
+def read_scripts(kind: str, path: Path, *, deletions: bool) -> tuple[list[Script], list[str]]:
+    """The journeys of a HAR file or a Postman collection, and which of its requests can't be sent, and why.
+
+    ScenarioError names file and place of what can't be read.
+    """
+    left_out: list[str] = []
     if kind == "har":
-        from pytest_anomod.workloads.har import read_har as read
+        from pytest_anomod.workloads.har import read_har
+
+        found = read_har(path)
     else:
-        from pytest_anomod.workloads.postman import read_collection as read
+        from pytest_anomod.workloads.postman import read_collection
+
+        found, left_out = read_collection(path)
     scripts = [
-        Script(name=one.name, steps=tuple(step for step in one.steps if deletions or step.method != "DELETE"))
-        for one in read(path)
+        dataclasses.replace(
+            one, steps=_renumbered(one.steps, [deletions or step.method != "DELETE" for step in one.steps])
+        )
+        for one in found
     ]
-    return [one for one in scripts if one.steps]
+    return [one for one in scripts if one.steps], left_out
 
 
 class Trial:
@@ -150,8 +160,9 @@ async def _chosen(spec: Mapping[str, Json], load: Load, login: Mapping[str, str]
             from pytest_anomod.workloads.openapi_pool import answered_requests
 
             return await answered_requests(path, trial, seed=load.seed, deletions=deletions)
-        kept, left_out = [], []
-        for script in read_scripts(spec["kind"], path, deletions=deletions):
+        kept = []
+        scripts, left_out = read_scripts(spec["kind"], path, deletions=deletions)
+        for script in scripts:
             tried, lost = await trial.tried(script)
             kept += [tried] if tried.steps else []
             left_out += lost

@@ -15,7 +15,9 @@ from pytest_anomod.agents.java import LANGUAGE
 from pytest_anomod.agents.language import Place, Reach
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
+from pytest_anomod.model.source import LineCounter
 from pytest_anomod.model.system import Agents
+from pytest_anomod.workloads.guided_lines import Meter
 
 SOURCES = Path(__file__).with_name("java_service")
 AGENTS = Agents("java", packages=("shop",))
@@ -110,6 +112,26 @@ def test_each_window_has_the_lines_that_ran_in_it_and_no_others(service):
     assert lines("swallowed") <= set(whole["executable"])
     assert whole["functions"]["Probe.read"] == [*lines("what.isEmpty()"), *lines("swallowed")]
     assert "Probe.total(int,int)" in whole["functions"]
+
+
+def test_exploring_is_guided_by_lines_of_java(service):
+    class Deployment:
+        system, runtime = "probe", "commands"
+
+        def sources(self):
+            return (LineCounter(service="p"),)
+
+        def capability(self, kind, name):
+            return service
+
+    meter = Meter(Deployment())
+    service.calls("read")
+    ran = {line for _, file, line in meter.after("00") if file == "shop/Probe.java"}
+    assert ran >= lines('return "read " + what')
+    assert not ran & lines('return "nothing"')
+    (remark,) = meter.remarks()
+    assert remark.startswith("lines of p are made after each request")
+    meter.close()
 
 
 def test_what_the_first_change_costs_is_spent_at_the_start(service):

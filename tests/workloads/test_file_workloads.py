@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,10 @@ from pytest_anomod.model.workload import Driver, Scripted, is_replayed, workload
 from pytest_anomod.workloads import driver, driver_programs, scripted
 from pytest_anomod.workloads.har import read_har
 from pytest_anomod.workloads.named import named_workload
+from pytest_anomod.workloads.openapi_document import operations
+from pytest_anomod.workloads.openapi_pool import generated
 from pytest_anomod.workloads.postman import read_collection
+from pytest_anomod.workloads.script import send
 
 STAND_IN = """\
 #!/usr/bin/env python3
@@ -117,8 +122,44 @@ def test_a_document_is_played_as_far_as_the_system_answers(play, shop, tmp_path)
     assert all(order["itemId"] in shop.items and order.get("count", 2) == 2 for order in orders), "seen, and as given"
 
 
+def test_dates_of_a_yaml_document_are_sent_as_they_are_written(play, tmp_path):
+    import yaml
+
+    document = {"openapi": "3.0.3", "info": DOCUMENT["info"], "paths": {"/items": DOCUMENT["paths"]["/items"]}}
+    document["paths"]["/orders"] = {"post": {"requestBody": {"content": {"application/json": {"schema": {
+        "type": "object", "required": ["itemId", "day"], "properties": {"itemId": {"type": "string"}, "day": {}},
+    }}}}, "responses": {"201": {"description": "ordered"}}}}  # fmt: skip
+    text = yaml.safe_dump(document).replace("day: {}", "day: {type: string, format: date, example: 2024-05-01}")
+    assert "example: 2024-05-01}" in text
+    rows, summary = play(named_workload(f"openapi:{written(tmp_path, 'shop.yaml', text).name}", tmp_path), 6)
+    assert summary["journeys"] == 2
+    days = [json.loads(row["request_body"])["day"] for row in rows if row["method"] == "POST"]
+    assert days
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in days)
+
+
+@pytest.mark.parametrize("base", ["", "/api"])
+def test_generated_requests_are_of_the_operation_that_they_were_made_for(base):
+    def of(*names: str):
+        given = [{"name": name, "in": "path", "required": True, "schema": {"type": "integer"}} for name in names]
+        return {"get": {"parameters": given, "responses": {"200": {"description": "one"}}}}
+
+    document = {
+        "openapi": "3.0.3",
+        "info": DOCUMENT["info"],
+        "servers": [{"url": f"http://shop.example{base}"}],
+        "paths": {"/users/{uid}/orders/{id}": of("uid", "id"), "/orders/{id}": of("id")},
+    }
+    found = {name: make() for name, make in generated(document, operations(document), 1).items()}
+    assert set(found) == {f"GET {base}/users/{{uid}}/orders/{{id}}", f"GET {base}/orders/{{id}}"}
+    assert all(steps and "{" not in "".join(step.path for step in steps) for steps in found.values())
+
+
 def test_a_collection_is_read_without_what_scripts_would_set(tmp_path):
-    scripts = read_collection(written(tmp_path, "shop.json", COLLECTION))
+    scripts, left_out = read_collection(written(tmp_path, "shop.json", COLLECTION))
+    assert [one.partition("item[1] ")[2] for one in left_out] == [
+        "needs lastOrder: give values in the collection's variables"
+    ]
     assert [one.name for one in scripts] == ["order_an_item"]
     items, order = scripts[0].steps
     assert (items.method, items.path) == ("GET", "/items")
@@ -202,6 +243,130 @@ def test_pages_of_a_recording_are_journeys(tmp_path):
     entries = [{**one, "pageref": f"page_{index % 2}"} for index, one in enumerate(HAR["log"]["entries"])]
     scripts = read_har(written(tmp_path, "pages.har", {"log": {"entries": entries}}))
     assert [len(one.steps) for one in scripts] == [3, 2]
+
+
+def collected(folder: Path, *requests, **variables) -> tuple[list, list[str]]:
+    """The steps of a collection with these requests, and why others are left out."""
+    content = {
+        "variable": [{"key": name, "value": value} for name, value in variables.items()],
+        "item": [{"name": "All", "item": [{"request": one} for one in requests]}],
+    }
+    scripts, left_out = read_collection(written(folder, "all.json", content))
+    return [step for one in scripts for step in one.steps], [one.partition("item[0].")[2] for one in left_out]
+
+
+def test_the_path_of_a_base_url_is_kept_and_its_host_is_not(tmp_path):
+    steps, left_out = collected(
+        tmp_path,
+        "{{baseUrl}}/items?page={{page}}",
+        {"url": {"raw": "{{baseUrl}}/items/:id", "variable": [{"key": "id", "value": "{{item}}"}]}},
+        "{{scheme}}://{{host}}/items",
+        "{{unknown}}/items",
+        "shop.example:8080/items",
+        "http://shop.example",
+        baseUrl="https://{{host}}/api/v1",
+        host="shop.example:8443",
+        page="2",
+        item="item-7",
+    )
+    assert not left_out
+    assert [step.path for step in steps] == [
+        "/api/v1/items", "/api/v1/items/item-7", "/items", "/items", "/items", "/",
+    ]  # fmt: skip
+    assert steps[0].query == {"page": "2"}
+
+
+def test_requests_of_a_collection_that_would_be_sent_wrong_are_left_out(tmp_path):
+    form = [{"key": "photo", "type": "file", "src": "x.png"}]
+    asked = {"query": "{ item(id: {{id}}) { name } }", "variables": '{"first": {{id}}}'}
+    steps, left_out = collected(
+        tmp_path,
+        {"url": "{{base}}/a", "header": [{"key": "X-Foo", "value": "{{x}}"}]},
+        {"url": "{{base}}/b", "method": "POST", "body": {"mode": "formdata", "formdata": form}},
+        {"url": "{{base}}/c", "method": "POST", "body": {"mode": "file", "file": {"src": "x.bin"}}},
+        {"url": "{{base}}/d", "method": "POST", "body": {"mode": "graphql", "graphql": asked}},
+        {"url": "{{base}}/e", "body": {"mode": "formdata", "formdata": []}},
+        {"url": "{{base}}/f", "header": [{"key": "X-Foo", "value": "{{id}}"}]},
+        {"url": "{{base}}/g", "body": {"mode": "graphql", "graphql": {"query": "{a}", "variables": '{"b": {{c}}}'}}},
+        id="7",
+    )
+    assert [step.path for step in steps] == ["/d", "/e", "/f"]
+    assert (steps[0].kind, steps[0].body) == (
+        "json", {"query": "{ item(id: 7) { name } }", "variables": {"first": 7}},
+    )  # fmt: skip
+    assert steps[2].headers == {"X-Foo": "7"}
+    assert left_out == [
+        "item[0] needs x: give values in the collection's variables",
+        "item[1] has a body of mode 'formdata', which is not sent: of bodies, raw, urlencoded and graphql are",
+        "item[2] has a body of mode 'file', which is not sent: of bodies, raw, urlencoded and graphql are",
+        "item[6] needs c: give values in the collection's variables",
+    ]
+
+
+class Sent:
+    """Notes what a journey would send."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str | None, dict[str, str]]] = []
+
+    async def request(self, method, path, *, form=None, headers=None, **_):
+        self.sent.append((path, form, headers))
+
+
+def test_boundaries_and_repeated_names_are_sent_as_they_were_recorded(tmp_path):
+    posted = [
+        ("multipart/form-data; boundary=----WebKitFormBoundaryAbC", "------WebKitFormBoundaryAbC--"),
+        ("Application/X-WWW-Form-Urlencoded", "tag=red&tag=blue&size=4"),
+    ]
+    entries = [
+        {"request": {"method": "POST", "url": "http://shop.example/items?id=1&id=2&all=", "headers": [],
+                     "postData": {"mimeType": media, "text": text}}}
+        for media, text in posted
+    ]  # fmt: skip
+    (script,) = read_har(written(tmp_path, "visit.har", {"log": {"entries": entries}}))
+    pairs = [{"key": "tag", "value": "red"}, {"key": "tag", "value": "blue"}, {"key": "size", "value": "4"}]
+    request = {"url": "{{b}}/items?id=1&id=2&all=", "body": {"mode": "urlencoded", "urlencoded": pairs}}
+    steps, _ = collected(tmp_path, request)
+    client = Sent()
+    for step in (*script.steps, *steps):
+        asyncio.run(send(client, step, {}))
+    target, form = "/items?id=1&id=2&all=", "tag=red&tag=blue&size=4"
+    assert client.sent == [
+        (target, posted[0][1], {"Content-Type": posted[0][0]}), (target, form, {}), (target, form, {}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("deletions", [False, True])
+def test_ids_come_from_the_same_answers_where_deletions_are_left_out(tmp_path, deletions):
+    asked = [
+        ("POST", "/items", {"id": "item-new-then"}),
+        ("DELETE", "/items/item-new-then", {}),
+        ("GET", "/items", [{"id": "item-0001-then"}]),
+        ("GET", "/items/item-0001-then", {}),
+    ]
+    entries = [
+        {
+            "request": {"method": method, "url": f"http://shop.example{path}"},
+            "response": {"content": {"mimeType": "application/json", "text": json.dumps(answer)}},
+        }
+        for method, path, answer in asked
+    ]
+    items = [
+        {
+            "request": {"method": method, "url": f"{{{{base}}}}{path}"},
+            "response": [{"body": json.dumps(answer)}],
+        }
+        for method, path, answer in asked
+    ]
+    har = written(tmp_path, "visit.har", {"log": {"entries": entries}})
+    collection = written(tmp_path, "shop.json", {"item": [{"name": "Visit", "item": items}]})
+    for kind, path in (("har", har), ("postman", collection)):
+        (script,), _ = scripted.read_scripts(kind, path, deletions=deletions)
+        assert [step.method for step in script.steps] == ["POST", *["DELETE"] * deletions, "GET", "GET"]
+        answers = dict(enumerate([{"id": "item-new-live"}, *[{}] * deletions, [{"id": "item-7-live"}]]))
+        assert script.steps[-1].filled(answers).path == "/items/item-7-live"
+        if deletions:
+            assert script.steps[1].filled(answers).path == "/items/item-new-live"
 
 
 def test_workloads_are_read_back_as_they_were_written(tmp_path):

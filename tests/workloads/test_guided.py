@@ -12,11 +12,10 @@ from random import Random
 import pytest
 from shop_entry import DOCUMENT, FRESH, open_shop
 
-from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.workloads.guided import Answer, Explorer, chain, envelope_status
 from pytest_anomod.workloads.guided_ask import Sender
 from pytest_anomod.workloads.guided_drafts import Drafts
-from pytest_anomod.workloads.guided_lines import Ground, Meter
+from pytest_anomod.workloads.guided_lines import Ground
 from pytest_anomod.workloads.guided_seeds import recorded_steps
 from pytest_anomod.workloads.guided_suite import write_suite
 from pytest_anomod.workloads.guided_values import Values
@@ -216,15 +215,17 @@ def test_recorded_requests_are_seeds_without_logins():
     assert all(step.headers == {} for step in steps)
 
 
-def test_a_system_without_agents_is_refused():
-    class Blind:
-        system, runtime = "blind", "running"
-
-        def sources(self):
-            return ()
-
-    with pytest.raises(DeploymentError, match=r"'blind' counts no lines under runtime 'running'"):
-        Meter(Blind())
+def test_repeated_names_of_recorded_requests_are_sent_again():
+    row = {
+        "method": "POST", "url": "http://x:1/items?id=1&id=2", "status_code": 200, "request_truncated": False,
+        "request_headers": {"Content-Type": "application/x-www-form-urlencoded"}, "request_body": "tag=red&tag=blue",
+    }  # fmt: skip
+    with open_shop() as shop:
+        sender = Sender(shop.url, {})
+        (step,) = recorded_steps([row], [])
+        sender(step)
+        sender.close()
+        assert [(path, body) for _, path, _, body in shop.requests] == [("/items?id=1&id=2", b"tag=red&tag=blue")]
 
 
 def test_time_and_rate_bound_it():
