@@ -11,7 +11,7 @@ from typing import Any
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands of `anomod`."""
     parser = commands.add_parser("publish", help="make a dataset ready for others: archives, card, licence, citation")
-    parser.add_argument("path", type=Path, help="root of the dataset")
+    parser.add_argument("path", help="root of the dataset, a URL too")
     parser.add_argument("out", type=Path, help="directory to make")
     parser.add_argument("--title", metavar="TEXT", help="name of the dataset (default: its directory's)")
     parser.add_argument("--author", action="append", default=[], metavar="NAME", help="may be given more than once")
@@ -30,17 +30,19 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish and say what was made; DatasetError when it is refused."""
+    from pytest_anomod.dataset import layout
     from pytest_anomod.publishing.publish import Terms, publish
 
+    root = layout.place(arguments.path)
     terms = Terms.of(
-        title=arguments.title or arguments.path.resolve().name,
+        title=arguments.title or root.resolve().name,
         authors=tuple(arguments.author),
         url=arguments.url,
         release=arguments.release,
         license=arguments.license,
         license_file=arguments.license_file,
     )
-    problems = publish(arguments.path, arguments.out, terms, anyway=arguments.anyway)
+    problems = publish(root, arguments.out, terms, anyway=arguments.anyway)
     say = sys.stdout.write
     for path in sorted(arguments.out.iterdir()):
         size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
