@@ -59,7 +59,17 @@ def test_a_neutral_name_that_comes_only_while_a_fault_is_in_is_found(tmp_path):
 def test_what_a_failing_system_says_is_counted_alone(tmp_path):
     audited = audit(made.dataset(tmp_path, warned), only=[RULE])
     assert audited.findings == ()
-    assert audited.found[RULE][0].what.startswith("3 names of warnings")
+    assert audited.found[RULE][0].what.startswith("3 names of symptoms")
+
+
+def test_what_another_service_says_is_no_mark(tmp_path):
+    def elsewhere(name, columns, about):
+        if name == "logs":
+            named(name, columns, about, service_name="user-timeline-service")
+
+    audited = audit(made.dataset(tmp_path, elsewhere), only=[RULE])
+    assert audited.findings == ()
+    assert audited.found[RULE][0].what.startswith("1 names of symptoms")
 
 
 def test_a_name_of_few_cases_tells_nothing(tmp_path):

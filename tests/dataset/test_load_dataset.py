@@ -227,6 +227,7 @@ def test_types_of_a_label_are_worked_out_once_for_many_labels(whole_dataset, mon
     asked, real = [], label_rows.typing.get_type_hints
     monkeypatch.setattr(label_rows.typing, "get_type_hints", lambda kind: asked.append(kind) or real(kind))
     label_rows._hints.cache_clear()
-    rows = [dict(load_dataset(whole_dataset).rows[0], case_id=str(number)) for number in range(1_000)]
+    (row, *_) = load_dataset(whole_dataset).rows
+    rows = [{**row, "case_id": str(number)} for number in range(1_000)]
     assert {label_rows.row_label(row).case_id for row in rows} == {str(number) for number in range(1_000)}
     assert len(asked) == 1

@@ -12,6 +12,7 @@ from pytest_anomod.audit.finding import Finding, Rule, Severity, note
 from pytest_anomod.audit.material import LABELLED, AuditCase, Material
 from pytest_anomod.dataset.templates import mask
 from pytest_anomod.model.fault import Level
+from pytest_anomod.model.modality import HOST
 from pytest_anomod.model.timeline import Phase
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def find(material: Material) -> Iterator[Finding]:
     """Names that no control and no quiet window has, and nearly every case of a fault while it is in.
 
     What a failing system says is no mark of a tool, so it is only counted: warnings, failed spans and answers, metrics
-    of errors, and all of the root cause where a service was stopped, because it starts again.
+    of errors, what other services than the root cause say, and all of it where it was stopped: it starts again.
     """
     usual: set[Name] = set()
     seen: dict[str, dict[Name, _Seen]] = {}
@@ -73,7 +74,7 @@ def find(material: Material) -> Iterator[Finding]:
             symptoms += one.is_symptom
             if not one.is_symptom:
                 yield _told(fault, key, one, asked[fault])
-    yield note(f"{symptoms} names of warnings, failures and restarts come only while a fault is in, as they may")
+    yield note(f"{symptoms} names of symptoms (warnings, failures, restarts, other services) come only while a fault is in")
 
 
 def _tables(case: AuditCase) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -91,21 +92,21 @@ def _tables(case: AuditCase) -> Iterator[tuple[str, pd.DataFrame]]:
             yield f"{modality}.{column}", rows.dropna(subset=["name"])
 
 
-def _symptoms(case: AuditCase, modality: str, frame: pd.DataFrame) -> pd.Series | bool:
-    """Whether the system itself had trouble at each row."""
+def _symptoms(case: AuditCase, modality: str, frame: pd.DataFrame) -> pd.Series:
+    """Whether trouble of the system explains each row."""
     import pandas as pd
 
+    if modality == "api_responses":
+        return pd.Series(case.failed(), index=frame.index)
+    own = (HOST,) if case.level == Level.SERVICE else (HOST, case.target)
+    found = ~frame["service_name"].isin(own)
     if modality == "logs" and "severity_number" in frame:
-        found = frame["severity_number"] >= WARNING
+        found |= frame["severity_number"] >= WARNING
     elif modality == "traces" and "status_code" in frame:
-        found = frame["status_code"] == "ERROR"
+        found |= frame["status_code"] == "ERROR"
     elif modality == "metrics":
-        found = frame["metric_name"].astype(str).str.contains(TROUBLE)
-    elif modality == "api_responses":
-        found = pd.Series(case.failed(), index=frame.index)
-    else:
-        return False
-    return found | (frame["service_name"] == case.target) if case.level == Level.SERVICE else found
+        found |= frame["metric_name"].astype(str).str.contains(TROUBLE)
+    return found
 
 
 def _note_down(seen: dict[Name, _Seen], case: AuditCase, where: str, rows: pd.DataFrame, usual: set[Name]) -> None:
