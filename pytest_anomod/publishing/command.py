@@ -30,19 +30,17 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish and say what was made; DatasetError when it is refused."""
-    from pytest_anomod.dataset import layout
     from pytest_anomod.publishing.publish import Terms, publish
 
-    root = layout.place(arguments.path)
     terms = Terms.of(
-        title=arguments.title or root.resolve().name,
+        title=arguments.title or Path(arguments.path).resolve().name,
         authors=tuple(arguments.author),
         url=arguments.url,
         release=arguments.release,
         license=arguments.license,
         license_file=arguments.license_file,
     )
-    problems = publish(root, arguments.out, terms, anyway=arguments.anyway)
+    problems = publish(arguments.path, arguments.out, terms, anyway=arguments.anyway)
     say = sys.stdout.write
     for path in sorted(arguments.out.iterdir()):
         size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())

@@ -74,7 +74,7 @@ def find(material: Material) -> Iterator[Finding]:
             symptoms += one.is_symptom
             if not one.is_symptom:
                 yield _told(fault, key, one, asked[fault])
-    yield note(f"{symptoms} names of symptoms (warnings, failures, restarts, other services) come only while a fault is in")
+    yield note(f"{symptoms} names of symptoms (trouble, restarts, other services) come only while a fault is in")
 
 
 def _tables(case: AuditCase) -> Iterator[tuple[str, pd.DataFrame]]:
