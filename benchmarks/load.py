@@ -3,7 +3,7 @@
     python benchmarks/load.py [--cases 30] [--rows 20000]
 
 Prints, per modality: rows, seconds to load (best of 3, files cached), and the ratio to reading all columns with pyarrow
-and turning them into pandas without any label.
+and turning them into pandas without any label. Before that: the labels of 1,000 cases, from rows of the index.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "dataset"))
 import dataset_builder as build
 
 from pytest_anomod import load_dataset
+from pytest_anomod.dataset.label_rows import row_label
 from pytest_anomod.dataset.write import write_index
 from pytest_anomod.model import clock
 from pytest_anomod.model.modality import MODALITIES
+
+LABELS = 1_000
 
 
 def main() -> None:
@@ -43,6 +46,8 @@ def main() -> None:
         size = sum(path.stat().st_size for path in out.rglob("*.parquet")) / 2**20
         print(f"{arguments.cases} cases, {size:.1f} MiB; built in {built_s:.1f} s; index {index_s * 1e3:.0f} ms")
         print(f"load_dataset and .cases: {seconds(lambda: load_dataset(out).cases) * 1e3:.0f} ms")
+        rows = [load_dataset(out).rows[0]] * LABELS
+        print(f"{LABELS:,} labels: {seconds(lambda: [row_label(row) for row in rows]) * 1e3:.0f} ms")
         for name in MODALITIES:
             report(out, name)
 

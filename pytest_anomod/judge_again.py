@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
+import os
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.model.errors import AnomodError, DatasetError
@@ -73,12 +73,13 @@ def judge_case(case: DatasetCase) -> Judged:
     )
 
 
-def cases_at(path: Path) -> Iterator[DatasetCase]:
-    """The case at a directory, or all of a dataset; DatasetError when it is neither."""
+def cases_at(place: str | os.PathLike[str]) -> Iterator[DatasetCase]:
+    """The case at a directory (or URL), or all of a dataset; DatasetError when it is neither."""
     from pytest_anomod.dataset import label_rows, layout
     from pytest_anomod.dataset.read import load_dataset
     from pytest_anomod.dataset.read_case import DatasetCase
 
+    path = layout.place(place)
     if layout.is_complete(path):
         yield DatasetCase(directory=path, label=label_rows.row_label(label_rows.read_label_row(path)))
     elif path.name.startswith("case="):
@@ -91,7 +92,7 @@ def cases_at(path: Path) -> Iterator[DatasetCase]:
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands of `anomod`."""
     parser = commands.add_parser("judge", help="run the checks again on stored cases; exit 1 when a verdict changed")
-    parser.add_argument("path", type=Path, nargs="+", metavar="CASE", help="directory of a case, or of a dataset")
+    parser.add_argument("path", nargs="+", metavar="CASE", help="directory of a case, or of a dataset; a URL too")
     parser.set_defaults(run=run)
 
 
@@ -124,7 +125,7 @@ def lines_of(judged: Judged) -> list[str]:
     return [f"{judged.case_id}  {judged.scenario}: {verdict}", *itertools.chain.from_iterable(told)]
 
 
-def _all(paths: Sequence[Path]) -> Iterator[DatasetCase]:
+def _all(paths: Sequence[str]) -> Iterator[DatasetCase]:
     for path in paths:
         yield from cases_at(path)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from pathlib import Path
 
+import fsspec
 import pandas as pd
 import pytest
 
@@ -38,6 +40,14 @@ def stored(tmp_path):
     """A copy of the case with a fault that users felt, to change."""
     source = next(CASES.glob("*/scenario=code_exception*/*"))
     return shutil.copytree(source, tmp_path / source.relative_to(CASES))
+
+
+def test_a_case_and_a_dataset_are_judged_in_a_store_too(stored, tmp_path, capsys):
+    store, root = fsspec.filesystem("memory"), f"memory://{uuid.uuid4().hex}"
+    url = f"{root}/{stored.relative_to(tmp_path).as_posix()}"
+    store.put(f"{stored}/", url, recursive=True)
+    assert cli.main(["judge", root, url]) == 0
+    assert "2 cases judged again, 0 with another verdict" in capsys.readouterr().out
 
 
 def test_a_change_of_verdict_is_told_and_fails(stored, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pytest_anomod.audit import anomod_form, our_form
 from pytest_anomod.audit.finding import Finding, Severity
 from pytest_anomod.audit.material import Material
 from pytest_anomod.audit.rules import all_rules
+from pytest_anomod.dataset import layout
 from pytest_anomod.dataset.read import check_root
 from pytest_anomod.model.errors import DatasetError
 
@@ -32,8 +34,8 @@ class Audited:
         )
 
 
-def audit(path: Path, *, only: Sequence[str] = (), say: Callable[[str], object] = len) -> Audited:
-    """Run every rule (or only those with one of these names) on the dataset at a path; `say` is told which one runs.
+def audit(path: str | os.PathLike[str], *, only: Sequence[str] = (), say: Callable[[str], object] = len) -> Audited:
+    """Run every rule (or only those with one of these names) on the dataset at a path or URL; `say` is told which runs.
 
     DatasetError when there is no readable dataset, or no rule has the name.
     """
@@ -42,16 +44,17 @@ def audit(path: Path, *, only: Sequence[str] = (), say: Callable[[str], object] 
     if unknown:
         msg = f"no rule {unknown[0]!r}; rules are {', '.join(rule.name for rule in all_rules())}"
         raise DatasetError(msg)
-    material = read(path)
+    root = layout.place(path)
+    material = read(root)
     if not material.cases:
-        msg = f"{path} has no complete case, so there is nothing to audit"
+        msg = f"{root} has no complete case, so there is nothing to audit"
         raise DatasetError(msg)
     found = {}
     for rule in rules:
         say(rule.name)
         found[rule.name] = tuple(dataclasses.replace(finding, rule=rule.name) for finding in rule.find(material))
     return Audited(
-        path=path,
+        path=root,
         form=material.form,
         cases=len(material.cases),
         controls=sum(case.is_control for case in material.cases),

@@ -7,7 +7,6 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ TOLD = 3
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands of `anomod`."""
     parser = commands.add_parser("audit", help="find what gives the label away, and what is wrong; exit 1 if anything")
-    parser.add_argument("path", type=Path, help="root of a dataset of ours, or of AnoMod's published form")
+    parser.add_argument("path", help="root of a dataset of ours, or of AnoMod's published form, a URL too")
     parser.add_argument("--rule", action="append", default=[], metavar="NAME", help="ask only this (may be repeated)")
     parser.add_argument("--json", action="store_true", help="print all findings, with their figures, as JSON")
     parser.set_defaults(run=run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import types
 import typing
@@ -28,9 +29,15 @@ _ARROW: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.f
 _NAMES = pa.list_(pa.field("element", pa.string(), nullable=False))
 
 
+@functools.cache
+def _hints() -> Mapping[str, Any]:
+    """The types of a label's fields; Python works them out of their text anew, which takes longer than a row."""
+    return typing.get_type_hints(Label)
+
+
 def label_schema() -> pa.Schema:
     """The schema of a label: one column a field; objects are JSON text, times int64 nanoseconds, null if never."""
-    hints = typing.get_type_hints(Label)
+    hints = _hints()
     return pa.schema([_field(field.name, hints[field.name]) for field in dataclasses.fields(Label)])
 
 
@@ -72,7 +79,7 @@ def label_row(label: Label) -> dict[str, Json]:
 
 def row_label(row: Mapping[str, Json]) -> Label:
     """The label of a row (one of label.parquet, or of the index)."""
-    hints = typing.get_type_hints(Label)
+    hints = _hints()
     values = {}
     for field in dataclasses.fields(Label):
         if field.name not in row and _has_default(field):

@@ -49,8 +49,9 @@ def evaluation(
             if path is None:
                 pytest.skip("evaluates a method on recorded cases: say --anomod-replay DIR")
             name = method.__name__
+            where = path if "://" in path else request.config.invocation_params.dir / path
             try:
-                data = load_dataset(request.config.invocation_params.dir / path, systems=systems, scenarios=scenarios)
+                data = load_dataset(where, systems=systems, scenarios=scenarios)
                 made = as_method(method, name, task, tuple(modalities))
                 results = evaluate(data, {name: made}, Options(seed=seed))
                 if results.left_out:

@@ -94,10 +94,19 @@ class Search:
         self.plays: list[Play] = []
         self._most, self._closeness = plays, closeness
         self._floor = WEAKER
+        self._refused: set[float] = set()
 
-    def refuse(self, value: float) -> None:
-        """Note that the fault can't have so weak a value: the next try is half as far."""
-        self._floor = self.scale.place(value) / 2
+    def refuse(self, value: float, why: str) -> None:
+        """Note that the fault can't have a value: it is gone around, or below severity 1 the next try is half as far.
+
+        ScenarioError where it is severity 1 or 5: there is no line without its ends.
+        """
+        if value in (self.scale.value(0.0), self.scale.value(1.0)):
+            msg = f"the dial begins or ends at {self.scale.parameter}={value:g}, which the fault can't have: {why}"
+            raise ScenarioError(msg)
+        self._refused.add(value)
+        while self.scale.value(self._floor) in self._refused:
+            self._floor /= 2
 
     def add(self, play: Play) -> None:
         """Take what came of a play."""
@@ -152,10 +161,11 @@ class Search:
         return ""
 
     def _between(self, weak: float, strong: float) -> float | None:
-        """A value between two that was not played."""
-        tried, low, high = {play.value for play in self.plays}, self.scale.place(weak), self.scale.place(strong)
+        """A value between two that was neither played nor refused."""
+        known = self._refused | {play.value for play in self.plays}
+        low, high = self.scale.place(weak), self.scale.place(strong)
         values = [self.scale.value(low + (high - low) * share) for share in ASIDE]
-        return next((value for value in values if value not in tried), None)
+        return next((value for value in values if value not in known), None)
 
     def _unsure(self, low: float, high: float) -> float | None:
         """An end of the interval that was played once."""

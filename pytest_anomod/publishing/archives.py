@@ -24,7 +24,7 @@ def write_archive(path: Path, root: Path, directories: Iterable[Path]) -> None:
             info.create_system, info.external_attr = UNIX, MODE
             # Parquet is compressed already; stored as it is, one table can be read out of the archive alone
             info.compress_type = zipfile.ZIP_STORED if member.suffix == ".parquet" else zipfile.ZIP_DEFLATED
-            with archive.open(info, "w", force_zip64=True) as target, open(member, "rb") as source:
+            with archive.open(info, "w", force_zip64=True) as target, member.open("rb") as source:
                 shutil.copyfileobj(source, target, 2**20)
 
 

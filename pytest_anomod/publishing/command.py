@@ -11,7 +11,7 @@ from typing import Any
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands of `anomod`."""
     parser = commands.add_parser("publish", help="make a dataset ready for others: archives, card, licence, citation")
-    parser.add_argument("path", type=Path, help="root of the dataset")
+    parser.add_argument("path", help="root of the dataset, a URL too")
     parser.add_argument("out", type=Path, help="directory to make")
     parser.add_argument("--title", metavar="TEXT", help="name of the dataset (default: its directory's)")
     parser.add_argument("--author", action="append", default=[], metavar="NAME", help="may be given more than once")
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pytest_anomod.publishing.publish import Terms, publish
 
     terms = Terms.of(
-        title=arguments.title or arguments.path.resolve().name,
+        title=arguments.title or Path(arguments.path).resolve().name,
         authors=tuple(arguments.author),
         url=arguments.url,
         release=arguments.release,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime as dt
+import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -53,8 +54,8 @@ class Terms:
         return cls(license=license, license_text=text, **others)  # type: ignore[arg-type]
 
 
-def publish(path: Path, out: Path, terms: Terms, *, anyway: bool = False) -> Sequence[Problem]:
-    """Write the archives of the dataset at `path` and all that goes with them into `out`; the problems it has.
+def publish(path: str | os.PathLike[str], out: Path, terms: Terms, *, anyway: bool = False) -> Sequence[Problem]:
+    """Write the archives of the dataset at `path` (or URL) and all that goes with them into `out`; the problems it has.
 
     DatasetError when `anomod validate` finds problems (unfinished cases are some) and not `anyway`, when there is no
     complete case, or `out` exists.

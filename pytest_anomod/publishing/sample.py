@@ -23,12 +23,22 @@ def write_sample(out: Path, root: Path, rows: Sequence[Mapping[str, Json]], crea
         msg = f"no case of {root} is below {MAXIMUM_BYTES / 1e6:.0f} MB, so there can be no sample of that size"
         raise DatasetError(msg)
     for row in chosen:
-        shutil.copytree(root / row["path"], out / row["path"], copy_function=shutil.copyfile)
+        _copy(root / row["path"], out / row["path"])
     write_json(
         out / layout.DATASET_FILE, {"format_version": layout.FORMAT_VERSION, "created_unix_nano": created_ns}
     )  # the index keeps the moment that it finds: ours would differ from run to run
     index.write_index(out)
     return len(chosen)
+
+
+def _copy(case: Path, out: Path) -> None:
+    """Copy the files of a case, which may lie in an object store."""
+    for file in case.rglob("*"):
+        if file.is_file():
+            copy = out / file.relative_to(case).as_posix()
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("rb") as source, copy.open("wb") as target:
+                shutil.copyfileobj(source, target, 2**20)
 
 
 def choose(rows: Sequence[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:

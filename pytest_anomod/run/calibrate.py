@@ -34,7 +34,11 @@ def add_parser(commands: Any) -> None:
         "scenario", metavar="SCENARIO", help="a test as pytest names it, FILE::test[...], or FILE::NAME"
     )
     parser.add_argument(
-        "--plays", type=int, default=PLAYS, metavar="N", help="cases at most, contaminated ones aside (%(default)s)"
+        "--plays",
+        type=int,
+        default=PLAYS,
+        metavar="N",
+        help="cases at most; one that is played again because it was contaminated counts once (%(default)s)",
     )
     parser.add_argument(
         "--closeness",

@@ -14,16 +14,13 @@ from pytest_anomod.model import clock
 from pytest_anomod.model.calibration import Play, Search, scale_of, severities
 from pytest_anomod.model.errors import AnomodError, ScenarioError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.model.verdict import ANY, Verdict
+from pytest_anomod.model.verdict import ANY
 from pytest_anomod.run.calibrations import FILE, key_of
 from pytest_anomod.run.command_line import declaration_of
 
 if TYPE_CHECKING:
     from pytest_anomod.case import CaseResult
     from pytest_anomod.declare import Declaration
-
-AGAIN = 1
-"""How often a value whose case was contaminated is played again, after the case's own attempts."""
 
 
 class Calibrating:
@@ -76,8 +73,8 @@ class Calibrating:
             try:
                 turned = dataclasses.replace(declaration, fault=self.search.scale.fault(declaration.fault, value))
                 turned.fault.check(turned.system, turned.target)
-            except ScenarioError:
-                self.search.refuse(value)
+            except ScenarioError as error:
+                self.search.refuse(value, str(error))
                 continue
             play, result = self._play(item, turned, value)
             self.search.add(play)
@@ -85,20 +82,17 @@ class Calibrating:
             self.edge = self._made(declaration, result)
 
     def _play(self, item: Any, declaration: Declaration, value: float) -> tuple[Play, CaseResult]:
-        """A case with the dial at a value; a contaminated one is played again."""
+        """A case with the dial at a value; a contaminated one is played again by itself (Allowance.attempts)."""
         from pytest_anomod.run.cases import begin_case
         from pytest_anomod.run.deployments import Deployments
 
         deployments = Deployments.of(item.config)
         declaration = dataclasses.replace(declaration, severity=None, expects=ANY)
-        for number in range(1 + AGAIN):
-            seed = len(self.search.plays) * (1 + AGAIN) + number  # plays of one value are to differ, too
-            result = begin_case(deployments, declaration, item.originalname, repetition=seed).run()
-            play = Play(value, str(result.verdict), _affected(result))
-            share = "" if play.affected is None else f", {play.affected:.0%} of the requests affected"
-            self._say(f"{self.search.scale.parameter}={value:g}: {play.verdict}{share}")
-            if result.verdict is not Verdict.CONTAMINATED:
-                break
+        seed = len(self.search.plays)  # plays of one value are to differ, too
+        result = begin_case(deployments, declaration, item.originalname, repetition=seed).run()
+        play = Play(value, str(result.verdict), _affected(result))
+        share = "" if play.affected is None else f", {play.affected:.0%} of the requests affected"
+        self._say(f"{self.search.scale.parameter}={value:g}: {play.verdict}{share}")
         return play, result
 
     def _made(self, declaration: Declaration, result: CaseResult) -> dict[str, Json]:

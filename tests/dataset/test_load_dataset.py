@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pytest_anomod import load_dataset
+from pytest_anomod.dataset import label_rows
 from pytest_anomod.dataset.read import to_datetime
 from pytest_anomod.dataset.write import CaseWriter
 from pytest_anomod.model.errors import DatasetError
@@ -219,3 +220,14 @@ def test_plain_pandas_finds_the_partitions(whole_dataset):
     assert set(frame["case"].astype(str)) == set(frame["case_id"])
     labels = pd.read_parquet(sorted(str(path) for path in whole_dataset.glob("*/*/*/label.parquet")))
     assert set(labels["scenario"].astype(str)) == set(frame["scenario"].astype(str))
+
+
+def test_types_of_a_label_are_worked_out_once_for_many_labels(whole_dataset, monkeypatch):
+    """Labels of 1,000 cases are to take a second; the types alone took most of it."""
+    asked, real = [], label_rows.typing.get_type_hints
+    monkeypatch.setattr(label_rows.typing, "get_type_hints", lambda kind: asked.append(kind) or real(kind))
+    label_rows._hints.cache_clear()
+    (row, *_) = load_dataset(whole_dataset).rows
+    rows = [{**row, "case_id": str(number)} for number in range(1_000)]
+    assert {label_rows.row_label(row).case_id for row in rows} == {str(number) for number in range(1_000)}
+    assert len(asked) == 1

@@ -36,6 +36,30 @@ def test_it_is_exported(url, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("3 of 3 cases")
 
 
+def test_it_is_audited_and_published(whole_dataset, url, tmp_path, capsys):
+    assert main(["audit", url, "--rule", "duplicates", "--rule", "L7-label-column"]) in (0, 1)
+    assert capsys.readouterr().out.startswith(f"{url}: 3 cases, 1 of them controls")
+    published = []
+    for place in (str(whole_dataset), url):
+        out = tmp_path / str(len(published))
+        assert main(["publish", place, str(out), "--anyway", "--title", "Three cases"]) == 0
+        published.append({path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()})
+    assert published[0] == published[1]
+
+
+def test_methods_are_tested_on_it(url, pytester):
+    pytester.makepyfile(
+        """
+        from pytest_anomod.evaluation import evaluation
+
+        @evaluation(min={"AC@1": 0.9})
+        def test_good(evidence):
+            return ["text-service"]
+        """
+    )
+    pytester.runpytest_inprocess("--anomod-replay", url, "-p", "no:xdist").assert_outcomes(passed=1)
+
+
 def test_what_is_no_dataset_is_told():
     with pytest.raises(DatasetError, match="memory://nothing does not exist"):
         load_dataset("memory://nothing")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_anomod.faults import CpuContention, HttpAbort, HttpDelay, RedisMemoryLimit, StopService, TransactionTimeout
+from pytest_anomod.faults import (
+    CpuContention,
+    HttpAbort,
+    HttpDelay,
+    NetworkDelay,
+    RedisMemoryLimit,
+    StopService,
+    TransactionTimeout,
+)
 from pytest_anomod.model.calibration import Play, Search, scale_of, severities
 from pytest_anomod.model.errors import ScenarioError
 
@@ -17,7 +25,7 @@ def searched(fault, felt, *, plays=12, closeness=1.25, least=0.0):
         if value is None:
             return search
         if value < least:
-            search.refuse(value)
+            search.refuse(value, "too small")
         else:
             said = felt(value)
             search.add(Play(value, said if isinstance(said, str) else "effective" if said else "tolerated"))
@@ -46,6 +54,32 @@ def test_below_severity_1_it_goes_as_far_as_the_fault_can():
     search = searched(HttpDelay(), lambda value: value >= 70, least=50)
     tolerated, effective = search.interval
     assert 50 <= tolerated < 70 <= effective <= 1.25 * tolerated
+
+
+def test_whole_numbers_that_are_refused_below_severity_1_end_the_search():
+    search = searched(HttpAbort(), lambda _: True, least=scale_of(HttpAbort()).weak)
+    assert min(play.value for play in search.plays) == search.scale.weak
+
+
+def test_an_end_of_the_dial_that_the_fault_can_not_have_is_told():
+    fault = NetworkDelay(jitter_ms=50, delay_ms=100)
+    search = Search(scale_of(fault), plays=9, closeness=1.25)
+    with pytest.raises(ScenarioError, match="jitter_ms") as refused:
+        search.scale.fault(fault, search.next())
+    with pytest.raises(ScenarioError, match=r"ends at delay_ms=30, which the fault can't have: .*at most delay_ms=30"):
+        search.refuse(search.next(), str(refused.value))
+
+
+def test_a_value_between_that_is_refused_is_gone_around():
+    search = Search(scale_of(HttpDelay()), plays=9, closeness=1.25)
+    search.add(Play(search.next(), "tolerated"))
+    search.add(Play(search.next(), "effective"))
+    refused = []
+    while (value := search.next()) not in (100, 5000):  # the ends again: there is nothing left between them
+        assert value not in refused
+        refused.append(value)
+        search.refuse(value, "odd")
+    assert len(refused) == 3
 
 
 def test_where_there_is_no_edge_it_says_on_which_side():

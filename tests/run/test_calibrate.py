@@ -16,7 +16,7 @@ from pytest_anomod.run import calibrating, calibrations, cases, deployments
 
 TESTS = """
 from pytest_anomod import anomalies, anomaly, scenario
-from pytest_anomod.faults import HttpDelay, StopService
+from pytest_anomod.faults import HttpDelay, NetworkDelay, StopService
 
 @anomaly(system="social_network", fault=HttpDelay(percent=90), target="text-service", severity=2)
 def test_late(case):
@@ -24,6 +24,10 @@ def test_late(case):
 
 @anomaly(system="social_network", fault=StopService(), target="text-service")
 def test_stopped(case):
+    case.run()
+
+@anomaly(system="social_network", fault=NetworkDelay(jitter_ms=50), target="text-service")
+def test_jitter(case):
     case.run()
 
 @anomalies(
@@ -79,10 +83,10 @@ def test_one_of_a_matrix_is_named_by_its_scenario_and_takes_the_place_of_its_old
     assert [edge["target"] for edge in edges(played.folder)] == ["media-service", "user-service"]
 
 
-def test_spoiled_cases_are_played_again_but_not_for_ever(played):
+def test_a_value_whose_case_stays_spoiled_counts_once(played):
     played.rules[0] = lambda delay: Verdict.CONTAMINATED
     assert cli.main(["calibrate", "test_them.py::test_late"]) == 1
-    assert played.delays == [100, 100, 5000, 5000]
+    assert played.delays == [100, 5000], "beyond the attempts of the case itself"
     (edge,) = edges(played.folder)
     assert edge["why"] == "no play said whether users felt the fault"
     assert edge["severities"] == {}
@@ -93,6 +97,7 @@ def test_spoiled_cases_are_played_again_but_not_for_ever(played):
     [
         (["test_them.py::test_stopped"], "has no dial"),
         (["test_them.py::test_lat"], "there are test_late"),
+        (["test_them.py::test_jitter"], "begins or ends at delay_ms=30, which the fault can't have: "),
         (["test_them.py::test_late", "--plays=2"], "--plays=2 must be at least 3"),
         (["test_none.py::test_late"], "nothing was calibrated"),
     ],

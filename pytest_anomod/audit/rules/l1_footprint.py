@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.audit.finding import Finding, Rule, Severity, note
 from pytest_anomod.audit.material import LABELLED, AuditCase, Material
+from pytest_anomod.audit.rules._figures import at_chance, is_first
 from pytest_anomod.model.timeline import Phase
 
 if TYPE_CHECKING:
@@ -18,15 +19,18 @@ USUAL_LINES = 3
 """Where so many lines used to run, a defect of the function's own would hardly stop it at the first of them."""
 FEW = 3
 """A footprint tells something while no more functions than these have it."""
+ADVICE = "let the patched function run its own lines up to the point of the fault"
 
 
 def find(material: Material) -> Iterator[Finding]:
     """Functions with a single line left, and functions that are there only while a fault is in.
 
-    For functions of two lines it is a note: a defect in the first line looks the same.
+    For functions of two lines it is a note: a defect in the first line looks the same. Over all cases, whether the
+    service with the most such functions is the root cause more often than chance.
     """
     elsewhere: set[tuple[str, ...]] = set()
     only: dict[str, set[tuple[str, ...]]] = {}
+    firsts: list[tuple[str, float, float]] = []
     asked = in_controls = 0
     for case in material.cases:
         frame = case.table("coverage")
@@ -39,7 +43,9 @@ def find(material: Material) -> Iterator[Finding]:
             continue
         asked += 1
         only[case.case_id] = _functions(frame[faulty])
-        yield from _single_lines(case, footprints(case, frame, Phase.ANOMALY))
+        found = footprints(case, frame, Phase.ANOMALY)
+        yield from _single_lines(case, found)
+        firsts += _firsts(case, frame, found)
     for case_id, functions in only.items():
         if unknown := sorted(functions - elsewhere):
             yield Finding(
@@ -49,6 +55,8 @@ def find(material: Material) -> Iterator[Finding]:
                 todo="keep the tool's own code out of the coverage, or have it there in every window of every case",
                 figures={"functions": len(unknown)},
             )  # fmt: skip
+    if said := at_chance("the number of functions with a footprint", firsts, ADVICE):
+        yield said
     if asked:
         yield note(f"{asked} cases with a fault have coverage; in controls {in_controls} functions have a footprint")
 
@@ -66,6 +74,16 @@ def footprints(case: AuditCase, frame: pd.DataFrame, phase: str) -> dict[tuple[s
     return {tuple(map(str, key)): int(count) for key, count in lines.items()}
 
 
+def _firsts(
+    case: AuditCase, frame: pd.DataFrame, found: Collection[tuple[str, ...]]
+) -> Iterator[tuple[str, float, float]]:
+    """Whether the root cause has the most footprints among services with coverage, equals sharing; its chance."""
+    services = frame[case.within(frame, Phase.BASELINE)]["service_name"].astype(str).unique()
+    counts = {str(name): float(sum(one[0] == name for one in found)) for name in services}
+    if case.target in counts and len(counts) > 1:
+        yield case.case_id, is_first(counts, case.target), 1 / len(counts)
+
+
 def _single_lines(case: AuditCase, found: dict[tuple[str, ...], int]) -> Iterator[Finding]:
     mine = {function: lines for function, lines in found.items() if function[0] == case.target}
     if not mine or len(found) > FEW:
@@ -80,7 +98,7 @@ def _single_lines(case: AuditCase, found: dict[tuple[str, ...], int]) -> Iterato
         return
     yield Finding(
         severity=Severity.LEAK, cases=(case.case_id,), service=case.target, what=what,
-        todo="let the patched function run its own lines up to the point of the fault",
+        todo=ADVICE,
         figures={"functions": len(found), "at_target": len(mine), "lines_before": mine[function]},
     )  # fmt: skip
 

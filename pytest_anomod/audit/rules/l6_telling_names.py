@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pytest_anomod.audit.finding import Finding, Rule, Severity, note
 from pytest_anomod.audit.material import AuditCase, Material
 from pytest_anomod.dataset.templates import mask
-from pytest_anomod.model.timeline import Phase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,11 +21,10 @@ TELLING = re.compile(
 )
 """What is written when somebody changes a setting or calls a tool, and by no request of users."""
 TEXTS = {"logs": ("body",), "traces": ("span_name",), "metrics": ("metric_name",)}
-QUIET = (Phase.BASELINE, Phase.CONTROL)
 
 
 def find(material: Material) -> Iterator[Finding]:
-    """Telling texts of cases with a fault that no control has; and how many names come in one phase only."""
+    """Telling texts of cases with a fault that no control has."""
     usual: set[str] = set()
     told: list[tuple[AuditCase, str, dict[str, list[str]]]] = []
     for case in material.cases:
