@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_anomod.model.system import System
 
-_MENTIONED = re.compile("authorization|cookie", re.IGNORECASE)
+_MENTIONED = re.compile("authorization|cookie|token|api[_-]?key", re.IGNORECASE)
 
 
 class Login:
