@@ -50,8 +50,14 @@ def log_in(system: System, entry_url: str, sources: Iterable[Path]) -> Login | N
         return None
     headers = system.login(entry_url.rstrip("/"))
     for name in variables:
-        os.environ[name] = next(iter(headers.values())).rpartition(" ")[2]
+        os.environ[name] = _token(headers)
     return Login(headers, text)
+
+
+def _token(headers: Mapping[str, str]) -> str:
+    """What a variable of the environment gets: the bearer, or what the first cookie holds."""
+    name, value = next(iter(headers.items()))
+    return _pairs(value)[0][1] if name.lower() == "cookie" else value.rpartition(" ")[2]
 
 
 def _pairs(cookies: str) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import dataclasses
 import http.server
 import importlib.util
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -35,6 +36,19 @@ TEXT = """headers["Authorization"] = "Bearer TOKEN"; headers["Cookie"] = "login_
 )
 def test_what_the_files_have_is_replaced_and_nothing_else(login, name, value, sent):
     assert Login(login, TEXT).replaced(name, value) == sent
+
+
+@pytest.mark.parametrize(
+    ("headers", "token"),
+    [({"Cookie": "login_token=fresh; other=x"}, "fresh"), (BEARER, "fresh"), ({"X-Api-Key": "fresh"}, "fresh")],
+)
+def test_a_variable_of_the_environment_gets_the_token_alone(headers, token, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_TOKEN", "old")
+    path = tmp_path / "suite.py"
+    path.write_text('import os\nCOOKIES = {"login_token": os.environ["SHOP_TOKEN"]}\n')
+    shop = catalog.find("systems", "social_network")
+    log_in(dataclasses.replace(shop, login=lambda _: headers, login_variables=("SHOP_TOKEN",)), BASE, [path])
+    assert os.environ["SHOP_TOKEN"] == token
 
 
 @pytest.mark.parametrize(
