@@ -165,7 +165,7 @@ def _run(program: Program, words: list[str], folder: Path, timeout_s: float) -> 
         finally:
             _end(child)
             if program.mounts and child.returncode < 0:  # a client that was killed leaves its container
-                subprocess.run([program.command[0], "rm", "--force", folder.name], capture_output=True, timeout=_ASKED_S)
+                _docker("rm", "--force", folder.name)
         output.seek(0)
         return "" if code == 0 else f"exit code {code}: {output.read()[-3000:].decode('utf-8', 'replace')}"
 

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httptools
 
@@ -116,8 +116,8 @@ class Recorder:
             return None
 
     def _led_back(self, name: str, value: str) -> str:
-        """A header of an answer; a redirect to the entry leads to the proxy, else the client would go straight there."""
-        url = urljoin("http:", value)
+        """A header of an answer; a redirect to the entry leads to the proxy, else a client would go straight there."""
+        url = f"http:{value}" if value.startswith("//") else value
         if name.lower() != "location" or self._service(url) != self._entry:
             return value
         return urlsplit(url)._replace(netloc=self.place).geturl()
