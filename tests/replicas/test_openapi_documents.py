@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from documented import Documented
 
 from pytest_anomod.replicas.social_network import openapi as social_network
 from pytest_anomod.replicas.train_ticket import openapi as train_ticket
@@ -64,3 +66,24 @@ def test_formats_and_references_are_known(document):
 def test_operations_have_names_of_their_own(document):
     names = [operation["operationId"] for _, operation in operations(document)]
     assert len(set(names)) == len(names) > 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({}, ""), ({"message": None}, ""), ({"status": "404"}, 'its document has .*"404" is not of type'),
+     ({"error": None}, "null is not of type"), ({"path": ...}, '"path" is a required property')],
+)  # fmt: skip
+def test_an_answer_is_held_against_the_whole_schema(changes, said):
+    """Types, too; the conformance tests check each answer so."""
+    failure = {"timestamp": "now", "status": 404, "error": "Not Found", "message": "", "path": "/x"} | changes
+    content = {name: value for name, value in failure.items() if value is not ...}
+    answer = SimpleNamespace(
+        status_code=404, headers={"Content-Type": "application/json"}, text="", content=b"{}", json=lambda: content
+    )
+    path = "/api/v1/adminbasicservice/adminbasic/contacts"
+    documented = Documented(train_ticket.document())
+    if not said:
+        documented.check("GET", path, answer)
+        return
+    with pytest.raises(AssertionError, match=said):
+        documented.check("GET", path, answer)
