@@ -8,6 +8,7 @@ import pytest
 
 from pytest_anomod import cli, doctor
 from pytest_anomod.runtimes._machine import Machine
+from pytest_anomod.workloads import evomaster
 
 GOOD = Machine(
     system="Linux",
@@ -140,6 +141,7 @@ def test_what_the_default_can_not_do_without(thing, changes, cost):
         ("netem", {"no_netem": "unknown"}, "delay and loss"),
         ("ChaosBlade", {"blade_home": ""}, "scripts/build_blade.py"),
         ("ChaosBlade", {"blade_lacks": ("the home has no bin/chaos_middleware",)}, "some of --anomod-injector"),
+        ("EvoMaster", {"evomaster": "", "no_evomaster": "none here"}, "set ANOMOD_EVOMASTER_JAR, or docker pull"),
         ("Pythons for tox", {"pythons": ("3.12",)}, "3.11, 3.13"),
     ],
 )
@@ -166,9 +168,19 @@ def test_the_exit_code_says_whether_the_default_works(machine, code, monkeypatch
     assert max(map(len, out.splitlines())) <= 140
 
 
-def test_this_machine_is_told_of(capsys):
+@pytest.mark.parametrize(("there", "found"), [(True, "/opt/evomaster.jar"), (False, "none here")])
+def test_where_evomaster_is_or_why_there_is_none(there, found):
+    """It is looked for on this machine, and nothing is downloaded."""
+    machine = dataclasses.replace(GOOD, evomaster=found if there else "", no_evomaster="" if there else found)
+    assert (row(machine, "EvoMaster").there, row(machine, "EvoMaster").found) == (there, found)
+
+
+def test_this_machine_is_told_of(capsys, monkeypatch):
     """The real look: whatever it finds, there is a row for everything and a sentence at the end."""
+    monkeypatch.setenv(evomaster.JAR, "/gone/e.jar")
     code = cli.main(["doctor"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("the default works" if code == 0 else "the default does not work")
     assert all(any(line.startswith(f"{thing} ") for line in lines) for thing in ("Python", "memory", "pressure"))
+    (told,) = (line for line in lines if line.startswith("EvoMaster "))
+    assert f"{evomaster.JAR}=/gone/e.jar" in told

@@ -73,23 +73,24 @@ def settle_plays(
 
 
 def _endpoints(deployment: Deployment, spec: Mapping[str, Json], records: Path) -> Iterator[str]:
-    """Method and route of requests of the system's own journeys whose traces reach the target, most often first."""
-    system, target = catalog.find("systems", spec["system"]), spec["reference"]["target"]
+    """Method and route of the system's own journeys' requests that reach what the suite's must, most often first."""
+    system, wish = catalog.find("systems", spec["system"]), spec["reference"]
+    aims = {wish["target"], *wish["instead"]}
     if not system.journeys:
         return
     services, player = start_looking(deployment, spec), importlib.import_module("pytest_anomod.workloads.open_loop")
     own = records.with_name("journeys.jsonl")
-    wish = {
+    plan = {
         "system": system.name, "entry_url": deployment.entry_url, "urls": dict(deployment.urls),
         "seed": spec["seed"], "deadline_s": JOURNEYS_S,
     }  # fmt: skip
-    handle = player.start(wish, own)
+    handle = player.start(plan, own)
     clock.sleep(JOURNEYS_S)
     player.stop(handle)
     reach = services(handle["start_unix_nano"]) or {}
     counts: dict[str, int] = {}
     for row in recent_responses(own, 0):
-        if target in reach.get(row["trace_id"], ()):
+        if not aims.isdisjoint(reach.get(row["trace_id"], ())):
             way = f"{row['method']} {row['route']}"
             counts[way] = counts.get(way, 0) + 1
     yield from sorted(counts, key=lambda way: -counts[way])

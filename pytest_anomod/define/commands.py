@@ -52,6 +52,7 @@ def procfile_system(
     agents: bool | Mapping[str, str | Agents] = False,
     workload: Workload | str | None = None,
     login: Callable[[str], Mapping[str, str]] | None = None,
+    login_variables: Sequence[str] = (),
 ) -> System:
     """The system that a Procfile starts, known from now on by `name` (the directory's unless given).
 
@@ -62,7 +63,8 @@ def procfile_system(
     the addresses of other services in a command and its variables. The entry is the only HTTP service that no other
     calls. `agents` maps services to a language (or Agents), to give them traces, line coverage and faults in code; True
     is for all whose command shows the language. `otlp` tells services to export over OTLP to us, and `forward` is a URL
-    to which that is forwarded. `workload` and `login` are as in compose_system. ScenarioError for what can't work.
+    to which that is forwarded. `workload`, `login` and `login_variables` are as in compose_system. ScenarioError for
+    what can't work.
     """
     file = beside_caller(path)
     commands = procfile(
@@ -72,7 +74,7 @@ def procfile_system(
     return _system(
         name or file.parent.name, commands, entry=entry, kinds=kinds, engines=engines, probes=_probes(probes, ports),
         calls=calls, journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=str(file), common=env,
-        guessed=agents is True, workload=workload, login=login,
+        guessed=agents is True, workload=workload, login=login, login_variables=login_variables,
     )  # fmt: skip
 
 
@@ -95,10 +97,11 @@ def commands_system(
     agents: bool | Mapping[str, str | Agents] = False,
     workload: Workload | str | None = None,
     login: Callable[[str], Mapping[str, str]] | None = None,
+    login_variables: Sequence[str] = (),
 ) -> System:
     """The system that these commands start, in this order, in `directory` (relative to the calling file).
 
-    `forward`, `workload` and `login` are as procfile_system has them.
+    `forward`, `workload` and what begins with `login` are as procfile_system has them.
     """
     place = beside_caller(directory)
     where = f"commands_system({name!r})"
@@ -110,7 +113,7 @@ def commands_system(
     return _system(
         name, made, entry=entry, kinds=kinds, engines=engines, probes=dict(probes or {}), calls=calls,
         journeys=journeys, rate_rps=rate_rps, telemetry=telemetry, where=where, common=None,
-        guessed=agents is True, workload=workload, login=login,
+        guessed=agents is True, workload=workload, login=login, login_variables=login_variables,
     )  # fmt: skip
 
 
@@ -166,6 +169,7 @@ def _system(
     guessed: bool,
     workload: Workload | str | None,
     login: Callable[[str], Mapping[str, str]] | None,
+    login_variables: Sequence[str],
 ) -> System:
     names = {command.service: "" for command in commands.commands}
     _keep_secrets(commands)
@@ -200,7 +204,7 @@ def _system(
     system = System(
         name=name, services=tuple(services), entry=chosen, journeys=tuple(journeys) or (visit("/"),),
         rate_rps=rate_rps, deploys=(commands,), telemetry=tuple(telemetry), workload=told_workload(workload),
-        login=login,
+        login=login, login_variables=tuple(login_variables),
     )  # fmt: skip
     catalog.register("systems", system)
     return system

@@ -49,6 +49,7 @@ def compose_system(
     agents: bool | Mapping[str, str | Agents] = False,
     workload: Workload | str | None = None,
     login: Callable[[str], Mapping[str, str]] | None = None,
+    login_variables: Sequence[str] = (),
 ) -> System:
     """The system that compose files describe, known from now on by `name` (the project's unless given).
 
@@ -57,14 +58,14 @@ def compose_system(
     and that no other waits for. What is not said is found in the files: kinds and engines by image, command, health
     check and port, calls by `depends_on` and by values of the environment that name others, the entry as the only
     service that publishes a port and is no store. Without journeys users get the page that the entry's health check
-    asks for, else "/". Services named in `otlp` export over OTLP already, and are told to export to us; all that
-    comes is sent on to `forward`, a URL whose host may be a service of the files, if it is given. `metrics` has
-    the paths of pages that services have for Prometheus; `jaeger` and `zipkin` are the services of the files that keep
-    the traces of the others. `agents` names services into which traces, line coverage and faults in code are put, by
-    language or with more of it; True is for all whose words, image or Dockerfile tell their language. `deploys` are
-    further ways to bring the same system up. `workload` drives it in place of journeys: a suite, or a file of another
-    tool by its name, "openapi:FILE", "har:FILE", "postman:FILE", "locust:FILE" or "k6:FILE". `login` is as System has
-    it. ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
+    asks for, else "/". Services named in `otlp` export over OTLP already, and are told to export to us; all that comes
+    is sent on to the URL `forward`, whose host may be a service of the files. `metrics` has the paths of pages that
+    services have for Prometheus; `jaeger` and `zipkin` are the services of the files that keep the traces of the
+    others. `agents` names services into which traces, line coverage and faults in code are put, by language or with
+    more of it; True is for all whose words, image or Dockerfile tell their language. `deploys` are further ways to
+    bring the same system up. `workload` drives it in place of journeys: a suite, or a tool's file: "openapi:FILE",
+    "har:FILE", "postman:FILE", "locust:FILE" or "k6:FILE". `login` and `login_variables` are as System has them.
+    ScenarioError for what can't work. Secrets of the files are kept out of all that is recorded.
     """
     asked = ComposeFiles(
         files=tuple(str(beside_caller(file)) for file in files or ("compose.yaml",)), profiles=tuple(profiles),
@@ -78,12 +79,11 @@ def compose_system(
     servers = {"otlp": otlp, "jaeger": [jaeger] if jaeger else [], "zipkin": [zipkin] if zipkin else []}
     _check_names({**told, **servers, "metrics": metrics}, found, resolved.project)
     listed = tuple(_service(one, _told_of(one, told)) for one in found)
-    system = System(
-        name=name or resolved.project, services=listed, entry=(chosen := entry or _entry_of(found)),
-        journeys=tuple(journeys) or (_default_journey(listed, chosen),), rate_rps=rate_rps,
-        deploys=(asked, *deploys), telemetry=tuple(telemetry), workload=told_workload(workload), login=login,
-    )  # fmt: skip
-    return _known(system)
+    return _known(System(
+        name=name or resolved.project, services=listed, entry=(chosen := entry or _entry_of(found)), login=login,
+        journeys=tuple(journeys) or (_default_journey(listed, chosen),), rate_rps=rate_rps, telemetry=tuple(telemetry),
+        deploys=(asked, *deploys), workload=told_workload(workload), login_variables=tuple(login_variables),
+    ))  # fmt: skip
 
 
 def _known(system: System) -> System:

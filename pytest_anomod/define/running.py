@@ -39,6 +39,7 @@ def running_system(
     allow: Sequence[str] = (),
     workload: Workload | str | None = None,
     login: Callable[[str], Mapping[str, str]] | None = None,
+    login_variables: Sequence[str] = (),
 ) -> System:
     """The system whose entry is at a URL; the arguments decide what can be done to each service.
 
@@ -46,8 +47,8 @@ def running_system(
     (relative to the calling file); processes must be on this machine and the caller's own, or the caller root. `ports`
     says where services without a container listen. Services that are only called are named by `calls`. `logs` are files
     that services write. Only faults that can be undone completely are injected, and those that `allow` names.
-    `entry_service` is the one behind the URL: by default the one that no other calls. `workload` and `login` are as in
-    compose_system. ScenarioError for what can't work.
+    `entry_service` is the one behind the URL: by default the one that no other calls. `workload`, `login` and
+    `login_variables` are as in compose_system. ScenarioError for what can't work.
     """
     where = f"running_system({name!r})"
     _check_entry(entry, where)
@@ -64,17 +65,14 @@ def running_system(
     told = {"kinds": kinds or {}, "engines": engines or {}, "ports": ports or {}, "probes": probes or {}}
     services = tuple(_service(one, called.get(one, ()), told, chosen, where) for one in names)
     running = Running(
-        entry=entry,
-        containers=dict(containers or {}),
+        entry=entry, containers=dict(containers or {}), allow=tuple(allow), logins=dict(logins or {}),
         pids={one: pid if isinstance(pid, int) else str(beside_caller(pid)) for one, pid in (pids or {}).items()},
-        allow=tuple(allow),
-        logins=dict(logins or {}),
-    )
+    )  # fmt: skip
     found = [LogFile(service=one, path=beside_caller(path)) for one, path in (logs or {}).items()]
     system = System(
         name=name, services=services, entry=chosen, journeys=tuple(journeys) or (visit("/"),), rate_rps=rate_rps,
         deploys=(running,), telemetry=(*found, *((traces,) if traces is not None else ()), *telemetry),
-        workload=told_workload(workload), login=login,
+        workload=told_workload(workload), login=login, login_variables=tuple(login_variables),
     )  # fmt: skip
     catalog.register("systems", system)
     return system

@@ -52,7 +52,8 @@ class Program:
         """The command that can write to a folder."""
         if not self.mounts:
             return list(self.command)
-        return [*self.command[:-1], "-v", f"{folder}:{folder}", self.command[-1]]
+        options = ["--name", folder.name, "-v", f"{folder}:{folder}", "-w", str(folder), "-e", f"HOME={folder}"]
+        return [*self.command[:-1], *options, self.command[-1]]
 
 
 def find() -> Program:
@@ -128,10 +129,10 @@ def generate(
     ):
         written = Path(scratch, "suite")
         words = _arguments(url, path, written, placeholders(headers), seed=seed, search_s=search_s)
-        told = _run([*program.words(Path(scratch)), *words], Path(scratch), search_s + SPARE_S)
+        told = _run(program, words, Path(scratch), search_s + SPARE_S)
         if told and _UNKNOWN_OPTION.search(told):
             words = [_NEWER.get(word, word) for word in words]
-            told = _run([*program.words(Path(scratch)), *words], Path(scratch), search_s + SPARE_S)
+            told = _run(program, words, Path(scratch), search_s + SPARE_S)
         _keep(written, folder, without_secrets, told)
     made = {"version": program.version, "seed": seed, "seconds": search_s, "command": words, "system": system.name}
     files.write_json(folder.parent / MADE, made)
@@ -150,25 +151,36 @@ def _arguments(url: str, path: str, folder: Path, headers: Mapping[str, str], *,
     ]  # fmt: skip
 
 
-def _run(command: list[str], folder: Path, timeout_s: float) -> str:
+def _run(program: Program, words: list[str], folder: Path, timeout_s: float) -> str:
     """Run it to its end in a process group of its own; what it said if it failed, else ""."""
     with (folder / "output.txt").open("w+b") as output:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, start_new_session=True
-        )
+            [*program.words(folder), *words],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder, start_new_session=True,
+        )  # fmt: skip
         try:
             code: int | str = child.wait(timeout_s)
         except subprocess.TimeoutExpired:
             code = f"none within {timeout_s:.0f} s"
-            child.terminate()  # a container is ended by its client alone
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(GRACE_S)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)  # what it started, too
-            child.wait()
+            _end(child)
+            if program.mounts and child.returncode < 0:  # a client that was killed leaves its container
+                _docker("rm", "--force", folder.name)
         output.seek(0)
         return "" if code == 0 else f"exit code {code}: {output.read()[-3000:].decode('utf-8', 'replace')}"
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a program that still runs, however it came to that: asked first, for only so a container ends with it."""
+    try:
+        if child.poll() is None:
+            child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(GRACE_S)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)  # what it started, too
+        child.wait()
 
 
 def _keep(written: Path, folder: Path, without_secrets: Callable[[str], str], told: str) -> None:
@@ -207,13 +219,20 @@ def _at_home() -> Program | None:
 def _image() -> Program | None:
     if shutil.which("docker") is None or engine.why_not():
         return None
-    looked = subprocess.run(
-        ["docker", "image", "inspect", "--format", "{{.Id}}", IMAGE], capture_output=True, text=True, timeout=_ASKED_S
-    )
-    if looked.returncode:
+    version = _docker("image", "inspect", "--format", "{{.Id}}", IMAGE)
+    if not version:
         return None
-    command = ("docker", "run", "--rm", "--pull", "never", "--network", "host", IMAGE)
-    return Program(command=command, version=looked.stdout.strip(), found=f"image {IMAGE}", mounts=True)
+    # what it writes must be ours; to an engine without root, we are its root
+    is_rootless = "rootless" in _docker("info", "--format", "{{.SecurityOptions}}")
+    owner = () if is_rootless else (f"--user={os.getuid()}:{os.getgid()}",)
+    command = ("docker", "run", "--rm", "--pull", "never", "--network", "host", *owner, IMAGE)
+    return Program(command=command, version=version, found=f"image {IMAGE}", mounts=True)
+
+
+def _docker(*words: str) -> str:
+    """What docker answers; "" when it refuses."""
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=_ASKED_S)
+    return "" if done.returncode else done.stdout.strip()
 
 
 def _jar(jar: Path, found: str) -> Program:

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.redact import REDACTED, redact_body
 from pytest_anomod.workloads.guided import Kept, chain
+from pytest_anomod.workloads.login_proxy import placeholders
 from pytest_anomod.workloads.script import FORM, JSON, NONE, Day, Place, Sent, Step, Taken
 
 _HEAD = '''"""{title}
@@ -64,15 +65,14 @@ CHANGES = ("PUT", "PATCH", "DELETE")
 def write_suite(
     path: Path, kept: Sequence[Kept], *, system: str, base: str, login: Mapping[str, str], changes: bool = False
 ) -> int:
-    """Write the suite; how many tests it has. Headers of the login stand in it by name alone.
+    """Write the suite; how many tests it has. The login's secrets are placeholders in it.
 
     With `changes` those that update or delete, without it all others: in one suite, played again and again, the former
     would spoil what the latter need.
     """
     told = [one for one in kept if one.answer.status and one.adds and (one.step.method in CHANGES) == changes]
-    placeholders = {name: "Bearer TOKEN" if name.lower() == "authorization" else "login=TOKEN" for name in login}
     title = f"What exploring {system} kept: {len(told)} requests."
-    text = _HEAD.format(title=title, base=base, login=json.dumps(placeholders))
+    text = _HEAD.format(title=title, base=base, login=json.dumps(placeholders(login)))
     names: dict[str, int] = {}
     for one in told:
         text += _test(kept, one, names)

@@ -11,9 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_anomod.model import clock
-from pytest_anomod.workloads.suite_login import Login
+from pytest_anomod.model.redact import is_secret_name
+from pytest_anomod.workloads.suite_login import Login, pairs
 
 PLACEHOLDER = "TOKEN"
+LONG = 8
+"""From so many characters on, a value of a login is a secret whatever its name; a tenant's `1` is none."""
 FRESH_S = 300.0
 """A login is asked for anew when it is older."""
 TIMEOUT_S = 60.0
@@ -32,9 +35,9 @@ def secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
     found = []
     for name, value in headers.items():
         if name.lower() == "cookie":
-            found += [part.strip().partition("=")[2] for part in value.split(";")]
-        else:
-            found.append(value.rpartition(" ")[2])
+            found += [one for cookie, one in pairs(value) if _is_secret(cookie, one)]
+        elif _is_secret(name, word := value.rpartition(" ")[2]):
+            found.append(word)
     return tuple(filter(None, found))
 
 
@@ -125,6 +128,14 @@ class _Keeper:
 
 def _placeholder(name: str, value: str) -> str:
     if name.lower() == "cookie":
-        return "; ".join(f"{part.strip().partition('=')[0]}={PLACEHOLDER}" for part in value.split(";"))
-    scheme, space, _ = value.rpartition(" ")
-    return f"{scheme}{space}{PLACEHOLDER}"
+        return "; ".join(f"{cookie}={_covered(cookie, one)}" for cookie, one in pairs(value))
+    scheme, space, word = value.rpartition(" ")
+    return f"{scheme}{space}{_covered(name, word)}"
+
+
+def _covered(name: str, value: str) -> str:
+    return PLACEHOLDER if _is_secret(name, value) else value
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return is_secret_name(name) or len(value) >= LONG

@@ -1,7 +1,8 @@
 """A recording proxy on loopback: requests of another tool's program go through it to the system, and are recorded.
 
 It takes requests as a server does (GET /path) and as a proxy does (GET http://host/path). Each gets a trace id and a
-fresh login in place of a written one. Requests to any other host are refused with 502.
+fresh login in place of a written one. Requests to any other host are refused with 502. Redirects to the entry lead to
+the proxy.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Recorder:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.is_open = True
+        self.place = ""
+        """Where the proxy itself listens: HOST:PORT."""
         self.in_flight = 0
         self._addresses, self._entry, self._records, self._login = addresses, entry, records, login
         self._rate_rps, self._body_limit = rate_rps, body_limit
@@ -73,7 +76,8 @@ class Recorder:
             sent = headers_for(method, message.url, message.headers, body)
             found = await self._pool.request(method, message.url, sent, body)
             message.status, message.response_headers, message.response_body = found.status, found.headers, found.body
-            given = Answered(found.status, found.headers, found.body)
+            shown = [(name, self._led_back(name, value)) for name, value in found.headers]
+            given = Answered(found.status, shown, found.body)
         except FailedError as error:
             message.error_kind = error.kind
             given = Answered(GATEWAY_ERRORS.get(error.kind, 502), [], b"")
@@ -110,6 +114,13 @@ class Recorder:
             return self._addresses.service(*place_of(url))
         except ValueError:
             return None
+
+    def _led_back(self, name: str, value: str) -> str:
+        """A header of an answer; a redirect to the entry leads to the proxy, else a client would go straight there."""
+        url = f"http:{value}" if value.startswith("//") else value
+        if name.lower() != "location" or self._service(url) != self._entry:
+            return value
+        return urlsplit(url)._replace(netloc=self.place).geturl()
 
     def _message(self, method: str, service: str, path: str, headers: list[tuple[str, str]], body: bytes) -> Message:
         kept = {name: value for name, value in headers if name.lower() not in _HOP and name.lower() != "host"}
@@ -223,7 +234,9 @@ async def serve(recorder: Recorder, host: str = "127.0.0.1") -> tuple[int, Calla
         await asyncio.gather(*tasks, return_exceptions=True)
         recorder.close()
 
-    return server.sockets[0].getsockname()[1], end
+    port = server.sockets[0].getsockname()[1]
+    recorder.place = f"{host}:{port}"
+    return port, end
 
 
 def known_urls(spec: Mapping[str, Any], entry: str) -> Addresses:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_anomod.model.system import System
 
-_MENTIONED = re.compile("authorization|cookie", re.IGNORECASE)
+_MENTIONED = re.compile("authorization|cookie|token|api[_-]?key", re.IGNORECASE)
 
 
 class Login:
@@ -31,10 +31,10 @@ class Login:
         if name.lower() != "cookie":
             written = value.rpartition(" ")[2]
             return fresh if written and written in self._text else value
-        cookies = dict(_pairs(fresh))
+        cookies = dict(pairs(fresh))
         sent = [
             (cookie, cookies[cookie] if cookie in cookies and content and content in self._text else content)
-            for cookie, content in _pairs(value)
+            for cookie, content in pairs(value)
         ]
         return "; ".join(f"{cookie}={content}" for cookie, content in sent)
 
@@ -50,11 +50,17 @@ def log_in(system: System, entry_url: str, sources: Iterable[Path]) -> Login | N
         return None
     headers = system.login(entry_url.rstrip("/"))
     for name in variables:
-        os.environ[name] = next(iter(headers.values())).rpartition(" ")[2]
+        os.environ[name] = _token(headers)
     return Login(headers, text)
 
 
-def _pairs(cookies: str) -> list[tuple[str, str]]:
+def _token(headers: Mapping[str, str]) -> str:
+    """What a variable of the environment gets: the bearer, or what the first cookie holds."""
+    name, value = next(iter(headers.items()))
+    return pairs(value)[0][1] if name.lower() == "cookie" else value.rpartition(" ")[2]
+
+
+def pairs(cookies: str) -> list[tuple[str, str]]:
     """The cookies of a header as name and content."""
     parts = [part.strip().partition("=") for part in cookies.split(";") if part.strip()]
     return [(name, content) for name, _, content in parts]

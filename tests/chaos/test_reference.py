@@ -67,13 +67,14 @@ def test_without_a_span_nobody_knows(traced):
 
 
 @pytest.mark.parametrize(
-    ("reaching", "said"),
+    ("reaching", "instead", "said"),
     [
-        (True, "so nothing was put in; requests that do: POST /api/v1/preserveservice/preserve$"),
-        (False, "so nothing was put in; it is called by ts-gateway-service"),
+        (True, [], "so nothing was put in; requests that do: POST /api/v1/preserveservice/preserve$"),
+        (False, [], "so nothing was put in; it is called by ts-gateway-service"),
+        (False, ["ts-user-service"], "so nothing was put in; requests that do: POST /api/v1/preserveservice/preserve$"),
     ],
 )
-def test_a_suite_that_reaches_nothing_is_told_what_would(traced, monkeypatch, tmp_path, reaching, said):
+def test_a_suite_that_reaches_nothing_is_told_what_would(traced, monkeypatch, tmp_path, reaching, instead, said):
     """By the system's own journeys, played for this alone."""
 
     def play_journeys(spec, records):
@@ -93,5 +94,6 @@ def test_a_suite_that_reaches_nothing_is_told_what_would(traced, monkeypatch, tm
     )
     (tmp_path / "responses.jsonl").touch()
     handle = {"records": str(tmp_path / "responses.jsonl"), "start_unix_nano": 0}
+    spec = SPEC | {"reference": SPEC["reference"] | {"instead": instead}}
     with pytest.raises(ScenarioError, match=f"no test of the suite reaches ts-preserve-service, {said}"):
-        reference.settle_plays(traced, {"spec": SPEC}, handle, lambda _: {})
+        reference.settle_plays(traced, {"spec": spec}, handle, lambda _: {})

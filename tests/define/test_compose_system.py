@@ -61,7 +61,9 @@ def test_what_is_said_counts_more_than_what_is_found(compose):
         calls={"orders": ["db"]},
         journeys=[visit("/products/7")],
         rate_rps=3.0,
+        login_variables=["SHOP_TOKEN"],
     )
+    assert system.login_variables == ("SHOP_TOKEN",)
     orders = system.service("orders")
     assert (orders.kind, orders.engine, orders.port, orders.calls) == (ServiceKind.QUEUE, "redis", 1234, ("db",))
     assert (system.name, system.rate_rps, system.journeys[0].name) == ("other", 3.0, "get_products_7")

@@ -161,7 +161,10 @@ def test_a_file_of_another_tool_drives_a_system(file, tmp_path):
     har = tmp_path / "visit.har"
     entry = '{"request": {"method": "GET", "url": "http://shop.example/items", "headers": []}}'
     har.write_text(f'{{"log": {{"entries": [{entry}]}}}}')
-    shop = procfile_system(file, entry="gateway", workload=f"har:{har}", login=lambda entry: {"Cookie": "a=b"})
+    shop = procfile_system(
+        file, entry="gateway", workload=f"har:{har}", login=lambda entry: {"Cookie": "a=b"}, login_variables=["TOKEN"]
+    )
+    assert shop.login_variables == ("TOKEN",)
     assert scenario(system=shop.name).workload == Scripted(kind="har", path=str(har))
     assert scenario(system=shop.name, workload=OpenLoop()).workload == OpenLoop()
     assert shop.login("http://127.0.0.1:1") == {"Cookie": "a=b"}

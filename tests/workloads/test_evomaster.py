@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import http.server
 import json
+import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from pytest_anomod.model import catalog
+from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import CaptureError, ScenarioError
 from pytest_anomod.workloads import evomaster, suite
 from pytest_anomod.workloads.login_proxy import placeholders, secrets
@@ -184,10 +186,72 @@ def test_where_it_is_looked_for(program, tmp_path, monkeypatch):
 
 def test_a_container_sees_the_folder_that_it_writes_to():
     program = evomaster.Program(command=("docker", "run", "--rm", "image"), version="1", found="image", mounts=True)
-    assert program.words(Path("/cache/x")) == ["docker", "run", "--rm", "-v", "/cache/x:/cache/x", "image"]
+    assert program.words(Path("/cache/x")) == [
+        *("docker", "run", "--rm", "--name", "x", "-v", "/cache/x:/cache/x", "-w", "/cache/x", "-e", "HOME=/cache/x"),
+        "image",
+    ]
+
+
+DOCKER = """#!/bin/sh
+echo "$@" >> {calls}
+case "$1" in
+    image) echo sha256:1;;
+    info) echo "[name=seccomp{more}]";;
+    run) trap '{end}' TERM; touch {begun}; sleep 60 & wait; wait;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(program, tmp_path, monkeypatch):
+    """Puts a docker on PATH that keeps its words and runs until it is ended; how it ends can be said."""
+
+    def install(end: str = "exit 143", more: str = "") -> Path:
+        calls, command = tmp_path / "docker-calls", tmp_path / "bin" / "docker"
+        command.write_text(DOCKER.format(calls=calls, more=more, end=end, begun=tmp_path / "begun"))
+        command.chmod(0o755)
+        (tmp_path / "bin" / "evomaster").unlink()
+        monkeypatch.setattr(evomaster.engine, "why_not", lambda: "")
+        return calls
+
+    return install
+
+
+@pytest.mark.parametrize(("more", "user"), [("", [f"--user={os.getuid()}:{os.getgid()}"]), (",name=rootless", [])])
+def test_what_a_container_writes_is_ours(docker, more, user):
+    docker(more=more)
+    found = evomaster.find()
+    assert [word for word in found.command if "user" in word] == user
+    assert (found.mounts, found.version) == (True, "sha256:1")
+
+
+@pytest.mark.parametrize(("end", "last"), [("exit 143", "run"), ("", "rm --force work")])
+def test_no_container_is_left_by_who_interrupts(docker, tmp_path, monkeypatch, end, last):
+    """Its client is asked to end it; of one that does not, the container is removed by its name."""
+    calls, folder = docker(end), tmp_path / "work"
+    folder.mkdir()
+    program = evomaster.find()
+    run_to_its_end = subprocess.Popen.wait
+
+    def interrupt(child, timeout=None):
+        monkeypatch.setattr(subprocess.Popen, "wait", run_to_its_end)
+        clock.wait_until((tmp_path / "begun").exists, timeout_s=20, what="the container to run")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evomaster, "GRACE_S", 20.0 if end else 0.1)
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        evomaster._run(program, ["--maxTime", "60s"], folder, 60.0)
+    assert calls.read_text().splitlines()[-1].startswith(last)
 
 
 def test_placeholders_and_secrets_of_a_login():
-    headers = {"Authorization": "Bearer abc", "Cookie": "login_token=def; other=ghi"}
-    assert placeholders(headers) == {"Authorization": "Bearer TOKEN", "Cookie": "login_token=TOKEN; other=TOKEN"}
-    assert secrets(headers) == ("abc", "def", "ghi")
+    headers = {
+        "Authorization": "Bearer abc", "Cookie": "login_token=def; sid=ghi456789; theme=dark", "X-Tenant": "1",
+        "X-Api-Key": "key",
+    }  # fmt: skip
+    assert placeholders(headers) == {
+        "Authorization": "Bearer TOKEN", "Cookie": "login_token=TOKEN; sid=TOKEN; theme=dark", "X-Tenant": "1",
+        "X-Api-Key": "TOKEN",
+    }  # fmt: skip
+    assert secrets(headers) == ("abc", "def", "ghi456789", "key")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.server
+import importlib.util
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -12,7 +15,8 @@ from suite_plays import BASE, play_once
 
 from pytest_anomod.model import catalog
 from pytest_anomod.model.errors import DeploymentError
-from pytest_anomod.workloads.suite_login import Login
+from pytest_anomod.workloads.guided_suite import write_suite
+from pytest_anomod.workloads.suite_login import Login, log_in
 from pytest_anomod.workloads.suite_wire import carries_login
 
 BEARER, COOKIE = {"Authorization": "Bearer fresh"}, {"Cookie": "login_token=fresh"}
@@ -32,6 +36,19 @@ TEXT = """headers["Authorization"] = "Bearer TOKEN"; headers["Cookie"] = "login_
 )
 def test_what_the_files_have_is_replaced_and_nothing_else(login, name, value, sent):
     assert Login(login, TEXT).replaced(name, value) == sent
+
+
+@pytest.mark.parametrize(
+    ("headers", "token"),
+    [({"Cookie": "login_token=fresh; other=x"}, "fresh"), (BEARER, "fresh"), ({"X-Api-Key": "fresh"}, "fresh")],
+)
+def test_a_variable_of_the_environment_gets_the_token_alone(headers, token, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_TOKEN", "old")
+    path = tmp_path / "suite.py"
+    path.write_text('import os\nCOOKIES = {"login_token": os.environ["SHOP_TOKEN"]}\n')
+    shop = catalog.find("systems", "social_network")
+    log_in(dataclasses.replace(shop, login=lambda _: headers, login_variables=("SHOP_TOKEN",)), BASE, [path])
+    assert os.environ["SHOP_TOKEN"] == token
 
 
 @pytest.mark.parametrize(
@@ -114,6 +131,35 @@ def test_bearers_of_each_kind_are_fresh_and_recorded_nowhere(train_ticket, begin
     assert (report["with_login"], report["refused_without_login"]) == (3, 1)
     for path in filter(Path.is_file, tmp_path.rglob("*")):
         assert "todays-token" not in path.read_text("utf-8"), path
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        ({"Cookie": "login_token=old-secret; theme=dark"}, "login_token=fresh-secret; theme=dark"),
+        ({"X-Api-Key": "old-secret"}, "fresh-secret"),
+        ({"Authorization": "Token old-secret"}, "Token fresh-secret"),
+    ],
+)
+def test_an_explored_suite_goes_out_with_the_login_of_today(headers, sent, tmp_path):
+    path = tmp_path / "test_explored.py"
+    write_suite(path, [], system="shop", base=BASE, login=headers)
+    assert "old-secret" not in path.read_text("utf-8")
+    spec = importlib.util.spec_from_file_location("explored_login", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    ((name, value),) = module.LOGIN.items()
+    system = dataclasses.replace(catalog.find("systems", "social_network"), login=lambda _: {name: sent})
+    assert log_in(system, BASE, [path]).replaced(name, value) == sent
+
+
+def test_the_cookie_of_an_explored_suite_is_fresh_on_the_wire(entry, begin, tmp_path):
+    path = tmp_path / "explored.py"
+    write_suite(path, [], system="social_network", base=BASE, login={"Cookie": "login_token=of-yesterday"})
+    text = path.read_text("utf-8") + "\n\ndef test_it():\n    assert send('GET', '/home').status_code == 200\n"
+    _, report = play_once(begin, text)
+    assert report["with_login"] == 1
+    assert entry.requests[-1][2]["cookie"] == "login_token=s3cr3t"
 
 
 def test_a_login_that_is_refused_is_said(train_ticket):

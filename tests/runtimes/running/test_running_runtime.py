@@ -43,7 +43,9 @@ def test_it_is_known_by_pid_and_start_time(foreign, session, runtime):
         pids={"stock": theirs.process.pid},
         logs={"stock": "stock.log"},
         traces=Zipkin(url="http://127.0.0.1:9411"),
+        login_variables=["TOKEN"],
     )
+    assert system.login_variables == ("TOKEN",)
     deployment = runtime.up(system, session)
     stock = instance_of(deployment, "stock")
     assert (stock.pid, stock.state, stock.address) == (theirs.process.pid, "running", ("127.0.0.1", theirs.port))
