@@ -56,6 +56,7 @@ def test_the_probes_of_faults_in_code_take_the_way_of_users(name, request, tmp_p
     covered(deployment, reset=True)
     play_users(deployment, tmp_path / "records.jsonl")
     users = covered(deployment)
+    assert len(users) > 100
     asked = probes(deployment.system)
     assert len(asked) >= 6
     for fault, target in asked:
