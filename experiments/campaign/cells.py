@@ -12,9 +12,21 @@ from pytest_anomod.model.fault import Fault
 STEPS = (1, 3, 5)
 """Severities that are played of a fault that has them."""
 CONTROLS = 10
+PEERS, CODE = (DnsFailure, NetworkPartition), (CodeException, CodeDelay)
 
 Pair = tuple[tuple[Fault, str, int], tuple[Fault, str, int]]
 """Two faults of a compound scenario, each with its target and severity."""
+
+
+def crossed(faults: Sequence[Fault], groups: Sequence[Sequence[str]], each: int) -> list[tuple[Fault, list[str]]]:
+    """Each fault with `each` services of every group, in rotation: all services get as many of the faults.
+
+    So neither the fault tells the service or its group, nor the service the fault.
+    """
+    return [
+        (fault, [group[(number + place) % len(group)] for group in groups for place in range(each)])
+        for number, fault in enumerate(faults)
+    ]
 
 
 def cells(
@@ -29,15 +41,19 @@ def cells(
     then can't find or reach; `functions` of services a function, and a request or RPC with arguments that runs it.
     """
     pairs = [(fault, target) for fault, targets in matrix for target in targets]
-    for target, peer in callers.items():
-        pairs += [(DnsFailure(peers=(peer,)), target), (NetworkPartition(peers=(peer,)), target)]
+    pairs += [(kind(peers=(peer,)), target) for target, peer in callers.items() for kind in PEERS]
     for target, (function, probe, arguments) in functions.items():
-        code = {"function": function, "probe": probe, "arguments": arguments}
-        pairs += [(CodeException(**code), target), (CodeDelay(**code), target)]
+        pairs += [(kind(function=function, probe=probe, arguments=arguments), target) for kind in CODE]
     for fault, target in pairs:
         for severity in STEPS:
             if severity in fault.dial:
                 yield scenario(system=system, fault=fault, target=target, severity=severity, expects="any")
+
+
+def gray(system: str, some: Sequence[tuple[str, Fault, str]]) -> Iterator[Any]:
+    """Scenarios with a fault at times only, or for some requests or users: (name, fault, target)."""
+    for name, fault, target in some:
+        yield scenario(system=system, name=name, fault=fault, target=target, expects="any")
 
 
 def compounds(system: str, together: Sequence[Pair], in_turn: Sequence[Pair]) -> Iterator[Any]:

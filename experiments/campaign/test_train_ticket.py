@@ -1,6 +1,6 @@
 """TrainTicket, the campaign: every fault at several services and severities, so that neither tells the other."""
 
-from experiments.campaign.cells import cells, compounds, controls
+from experiments.campaign.cells import cells, compounds, controls, crossed, gray
 from pytest_anomod import anomalies
 from pytest_anomod.faults import (
     CpuContention,
@@ -16,13 +16,16 @@ from pytest_anomod.faults import (
 )
 
 SYSTEM = "train_ticket"
+NOBODY = "00000000-0000-4000-8000-000000000000"
+BETA = "X-Group: beta"
+"""The header of every second passenger (systems/_train_ticket_users.py)."""
 
 INNER = ("ts-basic-service", "ts-order-service", "ts-route-service", "ts-seat-service")
 """Services that most journeys pass through, far behind the gateway."""
 OUTER = ("ts-contacts-service", "ts-preserve-service", "ts-travel-service", "ts-user-service")
 """Services that the gateway asks for users."""
-STORED = ("ts-order-service", "ts-price-service", "ts-station-service", "ts-train-service")
-"""Services with connections to the database."""
+STORED = ("ts-order-service", "ts-route-service", "ts-contacts-service", "ts-travel-service")
+"""Services with connections to the database, two of each kind."""
 CALLERS = {
     "ts-basic-service": "ts-price-service",
     "ts-preserve-service": "ts-order-service",
@@ -32,33 +35,52 @@ CALLERS = {
 """Services, and one that each calls."""
 
 ENDPOINTS = {
-    "ts-price-service": ("ts_price_service:PriceService.query", "GET /api/v1/priceservice/prices/none/none", {}),
-    "ts-route-service": ("ts_route_service:RouteService.query_by_id", "GET /api/v1/routeservice/routes/none", {}),
-    "ts-station-service": (
-        "ts_station_service:StationService.query_for_station_id",
-        "GET /api/v1/stationservice/stations/id/none",
+    "ts-contacts-service": (
+        "ts_contacts_service:ContactsService.get_contacts_by_contacts_id",
+        f"GET /api/v1/contactservice/contacts/{NOBODY}",
         {},
     ),
-    "ts-train-service": (
-        "ts_train_service:TrainService.retrieve_by_name",
-        "GET /api/v1/trainservice/trains/byName/none",
+    "ts-order-service": (
+        "ts_order_service:OrderService.get_tickets_list_by_date",
+        "POST /api/v1/orderservice/order/tickets",
+        {"travelDate": "2035-01-01 00:00:00", "trainNumber": "D1345"},
+    ),
+    "ts-route-service": (
+        "ts_route_service:RouteService.query_by_id",
+        "GET /api/v1/routeservice/routes/f3d4d4ef-693b-4456-8eed-59c0d717dd08",
         {},
+    ),
+    "ts-travel-service": (
+        "ts_travel_service:TravelService.get_trip_all_detail_info",
+        "POST /api/v1/travelservice/trip_detail",
+        {"tripId": "D1345", "travelDate": "2035-01-01 00:00:00", "from": "shanghai", "to": "suzhou"},
     ),
 }
+"""Of services a function, and a request that takes a way through it that users take."""
 
-MATRIX = [
-    (CpuContention(), (*INNER, *OUTER[1:2])),
-    (NetworkDelay(), (*INNER, *OUTER)),
-    (NetworkLoss(), INNER),
-    (NetworkBandwidth(), INNER),
-    (HttpAbort(method=""), (*INNER, *OUTER)),
-    (HttpDelay(method=""), (*INNER, *OUTER)),
-    (KillService(), OUTER),
-    (PauseService(), OUTER),
-    (StopService(), OUTER),
-    (PoolExhaustion(), STORED),
+FAULTS = [
+    CpuContention(),
+    NetworkDelay(),
+    NetworkLoss(),
+    NetworkBandwidth(),
+    HttpAbort(method=""),
+    HttpDelay(method=""),
+    KillService(),
+    PauseService(),
+    StopService(),
 ]
+MATRIX = [*crossed(FAULTS, (INNER, OUTER), 3), (PoolExhaustion(), STORED)]
 
+NOW_AND_THEN = HttpAbort(method="", percent=100, on_s=1, off_s=4)
+ONE_ROUTE = HttpAbort(percent=100, path="/api/v1/orderservice/order/refresh")
+SOME_USERS = HttpAbort(method="", percent=100, header=BETA)
+GRAY = [
+    ("http_abort-ts-basic-service-now-and-then", NOW_AND_THEN, "ts-basic-service"),
+    ("http_abort-ts-travel-service-now-and-then", NOW_AND_THEN, "ts-travel-service"),
+    ("http_abort-ts-order-service-route", ONE_ROUTE, "ts-order-service"),
+    ("http_abort-ts-seat-service-users", SOME_USERS, "ts-seat-service"),
+]
+"""One second in five, one of the target's routes, or one group of users."""
 
 TOGETHER = [
     ((HttpAbort(method=""), "ts-contacts-service", 3), (NetworkDelay(), "ts-route-service", 4)),
@@ -82,6 +104,12 @@ def test_cell(case):
 @anomalies(compounds(SYSTEM, TOGETHER, IN_TURN))
 def test_compound(case):
     """Two faults: each was in and over by itself."""
+    case.run()
+
+
+@anomalies(gray(SYSTEM, GRAY))
+def test_gray(case):
+    """The fault is in at times only, for one route, or for some users."""
     case.run()
 
 

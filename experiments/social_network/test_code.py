@@ -48,7 +48,7 @@ def test_code_exception_userservice(case):
         function="text_service:TextHandler.compose_text",
         value=None,
         probe="ComposeText",
-        arguments={"req_id": 1, "text": "hello"},
+        arguments={"req_id": 1, "text": "@username_1"},
     ),
     target="text-service",
 )
@@ -64,7 +64,7 @@ def test_code_wrongvalue_textservice(case):
         function="media_service:MediaHandler.compose_media",
         delay_s=0.3,
         probe="ComposeMedia",
-        arguments={"req_id": 1, "media_types": [], "media_ids": []},
+        arguments={"req_id": 1, "media_types": ["png"], "media_ids": [1]},
     ),
     target="media-service",
 )

@@ -31,9 +31,11 @@ def test_lv_c_security_check(case):
         exception="RuntimeError",
         message="order record is not writable",
         probe="POST /api/v1/orderservice/order",
-        # the first one is stored, on a day and a train that no journey asks for; any further one "already exists"
+        # after the fault each is stored, on a day and a train that no journey asks for; no two are the same, because
+        # none of the users' orders "already exists"
         arguments={
             "accountId": NOBODY,
+            "contactsName": "{unique}",
             "boughtDate": "2000-01-01 00:00:00",
             "travelDate": "2000-01-01 00:00:00",
             "travelTime": "2000-01-01 00:00:00",

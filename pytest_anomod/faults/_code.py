@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -34,7 +35,8 @@ class CodeFault(FaultDefaults):
 
     `probe` is what runs through the function and changes nothing that lasts: an RPC method of the target, whose
     arguments `arguments` are, or an HTTP request to the target itself, "POST /carts/7", whose JSON body they are (none
-    for GET and DELETE). It bears the headers that the system has for probes, if it has some (a token, say).
+    for GET and DELETE). It bears the headers that the system has for probes, if it has some (a token, say). `{unique}`
+    in a text of the arguments is another one in each call, for a function that takes another way the second time.
     """
 
     level: ClassVar[Level] = Level.CODE
@@ -81,10 +83,15 @@ class CodeFault(FaultDefaults):
         """
         address = instance_of(deployment, target).address
         verb, _, path = self.probe.partition(" ")
+        unique = uuid.uuid4().hex
+        arguments = {
+            name: value.replace("{unique}", unique) if isinstance(value, str) else value
+            for name, value in self.arguments.items()
+        }
         try:
             if not path:
-                return _speak.call(address, self.probe, self.arguments, timeout_s)
-            body = None if self.probe.startswith(_WITHOUT_BODY) else self.arguments
+                return _speak.call(address, self.probe, arguments, timeout_s)
+            body = None if self.probe.startswith(_WITHOUT_BODY) else arguments
             headers = catalog.find("systems", deployment.system).probe_headers()
             return _speak.request(address, verb, path, body, headers, timeout_s)
         except DeploymentError:

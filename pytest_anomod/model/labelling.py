@@ -77,17 +77,18 @@ def make_label(
         usable=not unusable_because(verdict),
         unusable_because=unusable_because(verdict),
         suite=_suite(view),
-        split=split_of(scenario.system, *_group(scenario), scenario.seed),
+        split=_split(scenario),
         root_cause_services=() if control else scenario.targets,
         root_causes=_root_causes(view, done, spread) if scenario.further else None,
         in_turn=scenario.in_turn if scenario.further else None,
     )
 
 
-def _group(scenario: Scenario) -> tuple[str, str]:
-    """Fault and target, by which cases are shared out; of a compound scenario all of them."""
-    faults = "+".join(one.fault.name for one in scenario.injections)
-    return faults, "" if scenario.is_control else "+".join(one.target for one in scenario.injections)
+def _split(scenario: Scenario) -> str:
+    """By faults and targets; of a control by its seed, which its name and the repetition make."""
+    if scenario.is_control:
+        return split_of(scenario.system, [], str(scenario.seed))
+    return split_of(scenario.system, [(one.fault.name, one.target) for one in scenario.injections])
 
 
 def _root_causes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pytest_anomod.model.verdict import Verdict
 
@@ -17,7 +17,7 @@ UNUSABLE: Mapping[Verdict, str] = {
 SUPERSEDED = "superseded: the scenario was played again"
 
 SHARES = (("train", 0.6), ("calibration", 0.2), ("test", 0.2))
-"""The splits, and the share of groups that each gets."""
+"""The splits, and the share of groups of like cases that each gets."""
 
 
 def unusable_because(verdict: Verdict) -> tuple[str, ...]:
@@ -25,13 +25,14 @@ def unusable_because(verdict: Verdict) -> tuple[str, ...]:
     return (UNUSABLE[verdict],) if verdict in UNUSABLE else ()
 
 
-def split_of(system: str, fault: str, target: str, seed: int) -> str:
+def split_of(system: str, faults: Sequence[tuple[str, str]], play: str = "") -> str:
     """train, calibration or test: drawn by a hash of what a case is, never of what other cases there are.
 
-    Attempts and repetitions of the same fault at the same target with the same seed are in one split, so that none is
-    tested on what it has seen; more cases, or fewer, leave all others where they are.
+    All cases of the same faults at the same targets are in one split, whatever their severities, parameters, seeds and
+    repetitions, so that none is tested on what it has seen; more cases, or fewer, leave all others where they are.
+    `faults` are (fault, target); `play` is what tells controls apart, which have no fault in common.
     """
-    key = "\x1f".join((system, fault, target, str(seed)))
+    key = "\x1f".join((system, *(word for pair in sorted(faults) for word in pair), play))
     drawn = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64
     for name, share in SHARES:
         if drawn < share:

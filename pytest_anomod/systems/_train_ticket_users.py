@@ -40,6 +40,11 @@ class User:
     token: str = ""
     journeys_left: int = JOURNEYS
 
+    @property
+    def group(self) -> str:
+        """Which of two groups the user is in, so that a fault can be for one of them: "alpha" or "beta"."""
+        return ("alpha", "beta")[self.name[-1] in "13579bdf"]
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Users:
@@ -67,7 +72,7 @@ class Session:
 
         A token that is no longer accepted (403) is dropped: the user's next journey begins with a login.
         """
-        headers = {"Authorization": f"Bearer {self.token}"}
+        headers = {"Authorization": f"Bearer {self.token}", "X-Group": self.user.group}
         path = route.format(**values)
         response = await self.client.request(method, path, route=route, json=body, headers=headers)
         if response.status == 403 and self.user.token == self.token:

@@ -65,3 +65,10 @@ def deployment(brought_up):
     """SocialNetwork."""
     with brought_up("social_network") as deployment:
         yield deployment
+
+
+@pytest.fixture(scope="session")
+def train_ticket(brought_up):
+    """TrainTicket."""
+    with brought_up("train_ticket") as deployment:
+        yield deployment

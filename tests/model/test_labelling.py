@@ -11,10 +11,12 @@ from small_system import QUIET, Effect
 from synthetic import make_case
 
 from pytest_anomod.checks import judge, run_checks, spread_of, steady_again
+from pytest_anomod.declare import case_seed
 from pytest_anomod.faults import CodeException, HttpAbort, StopService
 from pytest_anomod.model.fault import Level
 from pytest_anomod.model.label import Label
 from pytest_anomod.model.labelling import Provenance, make_label
+from pytest_anomod.model.verdict import Verdict
 
 MADE = Provenance(runtime="process", injector="native")
 PLACE = {"file": "text_service.py", "function": "TextHandler.compose", "first_line": 3, "last_line": 9}
@@ -82,3 +84,28 @@ def test_a_label_that_could_not_be_worked_out_is_missing_and_the_case_is_none_th
     assert "the propagation could not be worked out: KeyError" in view.kept["label problems"][0]
     label = make_label(view, judge(view, ()), (), None, MADE, None)
     assert (label.propagation_path, label.usable, label.root_cause_service) == (None, False, "text")
+
+
+def split_at(view, seed: int, **scenario: Any) -> str | None:
+    """The split of the case as if it were one of another scenario, played with that seed."""
+    view = dataclasses.replace(view, scenario=dataclasses.replace(view.scenario, seed=seed, **scenario))
+    return make_label(view, Verdict.TOLERATED, (), None, MADE).split
+
+
+def test_cases_of_one_fault_at_one_target_share_a_split(failing):
+    """Whatever their severity, and in each repetition: else a method is tested on what it was trained on."""
+    for target in ("text", "compose", "gateway", "media"):
+        names = [(severity, f"http_abort-{target}-s{severity}") for severity in (1, 3, 5)]
+        found = {
+            split_at(failing, case_seed(run, name), target=target, name=name, severity=severity)
+            for severity, name in names
+            for run in (1, 2, 1_000_004)
+        }
+        assert len(found) == 1, target
+
+
+def test_controls_are_spread_over_the_splits():
+    """By name and repetition: they have no fault in common that a method could learn."""
+    control = make_case(3)
+    seeds = [case_seed(run, f"normal-{number}") for run in (1, 1_000_004) for number in range(1, 11)]
+    assert {split_at(control, seed) for seed in seeds} == {"train", "calibration", "test"}

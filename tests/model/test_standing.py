@@ -20,17 +20,19 @@ def test_what_nobody_felt_is_true_all_the_same(verdict):
 
 def test_a_split_is_the_same_wherever_and_whenever_it_is_drawn():
     """These are written down: another hash, or other shares, would move cases of published datasets."""
-    drawn = [split_of("social_network", "cpu_contention", "home-timeline-service", seed) for seed in range(8)]
-    assert drawn == ["train", "train", "train", "train", "train", "calibration", "test", "train"]
+    drawn = [split_of("social_network", [("cpu_contention", f"service-{number}")]) for number in range(8)]
+    assert drawn == ["train", "calibration", "train", "train", "train", "test", "train", "test"]
 
 
 def test_splits_have_their_shares():
-    counts = Counter(split_of("s", "f", f"target-{number}", seed) for number in range(40) for seed in range(100))
+    counts = Counter(split_of("s", [(f"f{fault}", f"t{target}")]) for fault in range(40) for target in range(100))
+    controls = Counter(split_of("s", [], str(seed)) for seed in range(4000))
     for name, share in SHARES:
         assert counts[name] / 4000 == pytest.approx(share, abs=0.03)
+        assert controls[name] / 4000 == pytest.approx(share, abs=0.03)
 
 
 def test_the_words_of_a_key_do_not_run_together():
-    """A system `a` with a fault `bc` is not the system `ab` with the fault `c`."""
-    pairs = [(split_of("a", "bc", "t", seed), split_of("ab", "c", "t", seed)) for seed in range(60)]
+    """A fault `a` at `bc` is not the fault `ab` at `c`."""
+    pairs = [(split_of("s", [("a", f"bc{n}")]), split_of("s", [("ab", f"c{n}")])) for n in range(60)]
     assert any(left != right for left, right in pairs)

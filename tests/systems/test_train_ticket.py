@@ -150,7 +150,7 @@ def test_a_login_lasts_until_it_is_refreshed_or_the_token_is_refused(monkeypatch
     later = [Wire(state=state) for _ in range(100)]
     for seed, wire in enumerate(later):
         played(journeys.look_at_orders, seed, wire)
-    assert later[0].calls[-1][2]["headers"] == {"Authorization": "Bearer t"}
+    assert later[0].calls[-1][2]["headers"]["Authorization"] == "Bearer t"
     assert 2 <= sum("/api/v1/users/login" in wire.paths() for wire in later) <= 25
     kept = next(seed for seed, wire in enumerate(later) if "/api/v1/users/login" not in wire.paths())
     played(journeys.look_at_orders, kept, Wire(lambda path: (403, ""), state))
@@ -172,6 +172,16 @@ def test_a_new_login_takes_nothing_from_the_users_other_journeys():
         return first.calls[-1][2]["headers"]["Authorization"], begun.user.token
 
     assert asyncio.run(together()) == ("Bearer t", "new")
+
+
+def test_users_say_which_of_two_groups_they_are_in():
+    """A fault can be for one of them: all requests of a user have the same group."""
+    wires = [Wire() for _ in range(12)]
+    for seed, wire in enumerate(wires):
+        played(journeys.look_at_orders, seed, wire)
+    groups = [{call[2]["headers"]["X-Group"] for call in wire.calls if "headers" in call[2]} for wire in wires]
+    assert all(len(one) == 1 for one in groups)
+    assert set().union(*groups) == {"alpha", "beta"}
 
 
 def test_passengers_come_and_go():
