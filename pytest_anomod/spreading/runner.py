@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from pytest_anomod.host import cluster
+from pytest_anomod.model.errors import AnomodError
 
 INDEX = "JOB_COMPLETION_INDEX"
 MARK = "anomod-campaign"
@@ -66,10 +67,24 @@ def main(argv: Sequence[str]) -> int:
     index = int(os.environ[INDEX])
     if arguments.namespaces:
         os.environ[cluster.NAMESPACE] = f"{arguments.namespaces}-{index}"
+        try:
+            clear()
+        except (AnomodError, TimeoutError) as error:
+            sys.stderr.write(f"what a lost pod of this index left can't be removed: {error}\n")
+            return int(pytest.ExitCode.INTERNAL_ERROR)
     signal.signal(signal.SIGTERM, _end)  # a first process has no other answer to it than to go on
     words = [f"--anomod-shard={index + 1}/{arguments.of}", "--anomod-resume", f"--anomod-out={arguments.out}"]
     code = pytest.main([*arguments.pytest, *words], plugins=[Progress()])
     return 0 if code in PLAYED else int(code)
+
+
+def clear() -> None:
+    """Remove the systems that an earlier pod of this index left in its namespace, which is nobody else's."""
+    from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, Api
+    from pytest_anomod.runtimes.kubernetes.runtime import remove_labelled
+
+    place = cluster.place()
+    remove_labelled(Api(place), str(place["namespace"]), DEPLOYMENT)
 
 
 def _end(*_: object) -> None:
