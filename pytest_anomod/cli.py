@@ -195,9 +195,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from pytest_anomod import doctor
 
     if arguments.kubernetes:
-        from pytest_anomod.runtimes.kubernetes.examine import examine
-
         from pytest_anomod.injectors.chaos_mesh import rights
+        from pytest_anomod.runtimes.kubernetes.examine import examine
 
         text, works = examine()
         print(text, rights.examine(), sep="\n\n")

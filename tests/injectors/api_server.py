@@ -159,10 +159,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._say(200, here)
 
     def _end(self, collection: str, name: str) -> None:
-        """What is to be deleted goes with the last of its finalizers; with a namespace goes what is in it."""
+        """What is to be deleted goes with the last of its finalizers; with it what it owns, or has in it as a namespace."""
         metadata = self.server.objects[collection][name]["metadata"]
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
             del self.server.objects[collection][name]
+            for names in self.server.objects.values():
+                for other, one in list(names.items()):
+                    if metadata["uid"] in [owner["uid"] for owner in one["metadata"].get("ownerReferences", ())]:
+                        del names[other]
             if collection.endswith("/namespaces"):
                 for other in [one for one in self.server.objects if f"/namespaces/{name}/" in one]:
                     del self.server.objects[other]

@@ -224,7 +224,9 @@ def test_a_right_that_is_lacking_is_told_before_collection(where, server, monkey
     server.denied = {"delete *"}
     INJECTOR.check()
     monkeypatch.setenv(cluster.NAMESPACE, "chaos")
-    with pytest.raises(ScenarioError, match=r"not allowed in namespace 'chaos': delete \*\.chaos-mesh\.org; `anomod doctor"):
+    with pytest.raises(
+        ScenarioError, match=r"not allowed in namespace 'chaos': delete \*\.chaos-mesh\.org; `anomod doctor"
+    ):
         INJECTOR.check()
 
 

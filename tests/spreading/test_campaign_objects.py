@@ -61,7 +61,7 @@ def test_a_campaign_that_can_not_be_made_removes_what_it_made_and_nothing_else(s
 
 def test_a_job_or_an_account_of_somebody_else_stays(server):
     others(server, "night-0", **{CAMPAIGN: "night", HOME: "elsewhere"})
-    server.objects[JOBS] = {"night": {"metadata": {"name": "night", "uid": "theirs"}, "spec": {}}}
+    server.objects[JOBS] = {"night": {"metadata": {"name": "night", "uid": "theirs"}, "spec": job(ONE)["spec"]}}
     with pytest.raises(ScenarioError, match="there is a campaign night"):
         command.start(cluster.place(), ONE)
     assert main(["campaign", "--kubernetes", "--delete", "night"]) == 2
@@ -152,7 +152,7 @@ def job_of_one():
 
 
 def test_what_a_lost_pod_left_is_removed_before_its_index_is_played_again(server, monkeypatch, capsys):
-    """Systems of ours by their label; what else is in the namespace stays. Where it can't be, the index is not played."""
+    """Systems of ours by their label, nothing else in the namespace; where it can't be, the index is not played."""
     ours = {"metadata": {"name": "cart", "uid": "a", "labels": {"pytest-anomod/deployment": "d1"}}}
     theirs = {"metadata": {"name": "kube-root-ca.crt", "uid": "b"}}
     kept = {

@@ -178,9 +178,9 @@ class ChaosMeshInjector:
         mesh.cure(entry["kind"], entry["name"])
         if not replaceable:
             msg = (
-                f"{entry['kind']} {entry['name']} hung in its deletion and was forced to go: what it did may still be in "
-                f"the pods {selector(entry['labels'])} of namespace {entry['namespace']!r}, which are not ours; have them "
-                "made anew, or allow=['kill_service']"
+                f"{entry['kind']} {entry['name']} hung in its deletion and was forced to go: what it did may still be "
+                f"in the pods {selector(entry['labels'])} of namespace {entry['namespace']!r}, which are not ours; "
+                "have them made anew, or allow=['kill_service']"
             )
             raise InjectionError(msg)
         mesh.delete_pods(entry["labels"])

@@ -85,7 +85,7 @@ def trial(where: Mapping[str, Json], action: str) -> str:
 
 
 def clean() -> list[str]:
-    """Remove what killed trials left in the cluster, where this user has had any; a line for each, for `anomod clean`."""
+    """Remove what killed trials left in the cluster, if this user has had any; lines for `anomod clean`."""
     if not (state_root() / "chaos_mesh").is_dir():
         return []
     try:
@@ -104,8 +104,10 @@ def _sweep(where: Mapping[str, Json]) -> list[str]:
     core: Any = client.CoreV1Api(cluster.connect(where))
     given = str(where.get("namespace", ""))
     with cluster.translated("old trials can't be looked for"):
-        listed = core.list_namespaced_pod(given, label_selector=_LABEL) if given else core.list_namespace(
-            label_selector=_LABEL
+        listed = (
+            core.list_namespaced_pod(given, label_selector=_LABEL)
+            if given
+            else core.list_namespace(label_selector=_LABEL)
         )
     old = [one.metadata for one in listed.items if _age_s(one.metadata) > OLD_S]
     for metadata in old:
