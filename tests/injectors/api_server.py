@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._say(200, here)
 
     def _end(self, collection: str, name: str) -> None:
-        """What is to be deleted goes with the last of its finalizers; with it what it owns, or has in it as a namespace."""
+        """What is to be deleted goes with the last of its finalizers, and with it what it owns or has in it."""
         metadata = self.server.objects[collection][name]["metadata"]
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
             del self.server.objects[collection][name]
