@@ -159,12 +159,15 @@ def _rules(place: Mapping[str, Json], campaign: Campaign) -> list[Mapping[str, A
 
 
 def found(place: Mapping[str, Json], namespace: str, name: str) -> Campaign:
-    """A campaign that is in the cluster; DeploymentError when there is none of that name."""
+    """A campaign that is in the cluster and was begun; AnomodError when there is none of that name."""
     from kubernetes import client
 
     with cluster.translated(f"campaign {name} was not found"):
         jobs: Any = client.BatchV1Api(cluster.connect(place))
         made = jobs.read_namespaced_job(name, namespace)
+    if made.spec.suspend:
+        msg = f"campaign {name} is suspended, as one whose start was killed: --delete it, and start it again"
+        raise ScenarioError(msg)
     return remembered(made.metadata.annotations[CAMPAIGN])
 
 

@@ -65,6 +65,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("pytest", nargs="*")
     arguments = parser.parse_args(argv)
     index = int(os.environ[INDEX])
+    signal.signal(signal.SIGTERM, _end)  # a first process has no other answer to it than to go on
     if arguments.namespaces:
         os.environ[cluster.NAMESPACE] = f"{arguments.namespaces}-{index}"
         try:
@@ -72,7 +73,6 @@ def main(argv: Sequence[str]) -> int:
         except (AnomodError, TimeoutError) as error:
             sys.stderr.write(f"what a lost pod of this index left can't be removed: {error}\n")
             return int(pytest.ExitCode.INTERNAL_ERROR)
-    signal.signal(signal.SIGTERM, _end)  # a first process has no other answer to it than to go on
     words = [f"--anomod-shard={index + 1}/{arguments.of}", "--anomod-resume", f"--anomod-out={arguments.out}"]
     code = pytest.main([*arguments.pytest, *words], plugins=[Progress()])
     return 0 if code in PLAYED else int(code)

@@ -80,6 +80,8 @@ def test_the_job_is_there_before_its_namespaces_and_begins_after_them(server, mo
     def interrupted(place, campaign):
         (made,) = server.objects[JOBS].values()
         assert made["spec"]["suspend"] is True
+        with pytest.raises(ScenarioError, match="campaign night is suspended"):
+            command.found(place, "default", "night")
         make(place, campaign)
         raise KeyboardInterrupt
 
@@ -91,6 +93,7 @@ def test_the_job_is_there_before_its_namespaces_and_begins_after_them(server, mo
     command.start(cluster.place(), ONE)
     (made,) = server.objects[JOBS].values()
     assert made["spec"]["suspend"] is False
+    assert command.found(cluster.place(), "default", "night") == ONE
     (account,) = server.objects[ACCOUNTS].values()
     assert account["metadata"]["ownerReferences"][0]["uid"] == made["metadata"]["uid"]
     assert names(server, NAMESPACES) == ["night-0", "night-1"]
