@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.host import cluster, processes
@@ -238,12 +238,7 @@ def _remove(api: Api, ref: Mapping[str, Any]) -> None:
             every_s=0.5,
         )  # fmt: skip
         return
-    remove_labelled(api, namespace, selector, KINDS if ref["image"] else COLLECTIONS.values())
-
-
-def remove_labelled(api: Api, namespace: str, selector: str, kinds: Iterable[tuple[str, str]] = KINDS) -> None:
-    """Remove what is in a namespace and has labels of ours, and wait until its pods are gone."""
-    for version, kind in kinds:
+    for version, kind in KINDS if ref["image"] else COLLECTIONS.values():
         path = path_of(version, kind, namespace)
         for found in (api.get(path, labelSelector=selector) or {}).get("items", ()):
             api.delete(path_of(version, kind, namespace, found["metadata"]["name"]))
@@ -254,7 +249,7 @@ def remove_labelled(api: Api, namespace: str, selector: str, kinds: Iterable[tup
     clock.wait_until(
         lambda: not (api.get(pods, labelSelector=selector) or {}).get("items"),
         timeout_s=NAMESPACE_GONE_S,
-        what=f"the end of the pods of {selector} in {namespace}",
+        what=f"the end of the pods of {ref['id']} in {namespace}",
         every_s=0.5,
     )
 
