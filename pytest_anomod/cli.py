@@ -195,10 +195,11 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from pytest_anomod import doctor
 
     if arguments.kubernetes:
+        from pytest_anomod.injectors.chaos_mesh import rights
         from pytest_anomod.runtimes.kubernetes.examine import examine
 
         text, works = examine()
-        print(text)
+        print(text, rights.examine(), sep="\n\n")
         return 0 if works else 1
 
     found = doctor.rows(doctor.examine())
@@ -241,7 +242,10 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _clean(_: argparse.Namespace) -> int:
+    from pytest_anomod.injectors.chaos_mesh import trial
+
     removed = [line for name in catalog.offers("runtimes") for line in catalog.find("runtimes", name).sweep()]
+    removed += trial.clean()
     for line in removed:
         print(line)
     print(f"{len(removed)} things removed" if removed else "nothing was left behind")

@@ -10,7 +10,7 @@ version=v1.34.4
 here=$(cd "$(dirname "$0")" && pwd)
 kept=${ANOMOD_KUBERNETES_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pytest-anomod/kubernetes}/$version
 parts="etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl"
-programs="containerd runc iptables conntrack ipset ip ebtables ethtool socat openssl nsenter"
+programs="containerd runc iptables conntrack ipset ip ebtables ethtool socat openssl nsenter setpriv"
 
 none() {
   echo "no Kubernetes here: $1" >&2
@@ -96,7 +96,8 @@ trap 'exit 143' TERM HUP
 export PATH="$kept:$PATH:/usr/sbin:/sbin"
 mkdir "$place/pki"
 bash "$here/kubernetes-build/certificates.sh" "$place/pki"
-setsid unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private \
+# pdeathsig: when this script is killed, which runs no trap, the node ends as well; its directory stays then
+setsid setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private \
   bash "$here/kubernetes-build/node.sh" "$place" "$group" >"$place/node.log" 2>&1 </dev/null &
 holder=$!
 inside() {

@@ -1,6 +1,7 @@
 """TrainTicket: AnoMod's nine manifests of Chaos Mesh as scenarios, each with the defect of its manifest taken out.
 
 They run where Chaos Mesh is, by name (pytest experiments/chaos_mesh); what it can't do on the nodes there is skipped.
+So are three that do nothing to the replica's own pods, which have no limits and ask no DNS server.
 """
 
 from pytest_anomod import anomalies, scenario

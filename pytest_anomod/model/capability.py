@@ -182,7 +182,8 @@ class PodsOf:
     """How the pods of a service are found and entered.
 
     `place` is where the cluster is (host/cluster.py), `labels` choose these pods and no others of `namespace`,
-    `container` is the service's own in each of them, `port` is where it listens there; 0 for none.
+    `container` is the service's own in each of them, `port` is where it listens there; 0 for none. `replaceable` says
+    whether they may be deleted, for their workload to make new ones: their owner has allowed it, or they are ours.
     """
 
     place: Mapping[str, Json]
@@ -190,6 +191,7 @@ class PodsOf:
     labels: Mapping[str, str]
     container: str
     port: int = 0
+    replaceable: bool = True
 
 
 class Pods(Protocol):

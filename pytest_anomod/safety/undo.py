@@ -112,7 +112,9 @@ def _undo(entry: Mapping[str, Any], faults_until: float) -> str:
             ended = same_boot and processes.end(entry["pid"], entry["start_time"], grace_s=0.3)
             return f"ended process {entry['pid']}" if ended else ""
         case "fault" | "injector":
-            _recover_within(entry, max(0.2, faults_until - clock.monotonic_s()))
+            ref = entry.get("ref") or entry.get("entry", {}).get("ref", {})
+            stays = ref.get("ours") is False  # its deployment: what is in it does not go with it
+            _recover_within(entry, OVERDUE_LIMIT_S if stays else max(0.2, faults_until - clock.monotonic_s()))
             return f"recovered {_describe(entry)}"
         case "deployment":
             return _take_down(entry["ref"])

@@ -15,7 +15,7 @@ from pytest_anomod.host import cluster
 from pytest_anomod.model.errors import AnomodError, ScenarioError
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.redact import redact_text
-from pytest_anomod.spreading.job import CAMPAIGN, Campaign, job, namespaces, remembered
+from pytest_anomod.spreading.job import CAMPAIGN, HOME, Campaign, account, job, namespaces, remembered
 
 Say = Callable[[str], None]
 
@@ -51,7 +51,9 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
     place = cluster.place()
     here = str(place["namespace"]) or "default"
     if arguments.delete:
-        remove(place, found(place, here, arguments.delete))
+        if not remove(place, here, arguments.delete):
+            msg = f"there is no campaign {arguments.delete} in namespace {here}"
+            raise ScenarioError(msg)
         return 0
     if arguments.watch:
         return watch(place, found(place, here, arguments.watch), say)
@@ -97,28 +99,33 @@ def asked(arguments: argparse.Namespace, namespace: str) -> Campaign:
 
 
 def start(place: Mapping[str, Json], campaign: Campaign) -> None:
-    """Make what the campaign is in the cluster, the Job last; what was made goes again when something can't be."""
+    """Make what the campaign is in the cluster; what was made goes again when something can't be.
+
+    The Job comes first: its name is taken by nobody else then, and `--delete` finds what a killed start left. With
+    namespaces of its own it waits, suspended, until they are there.
+    """
     from kubernetes import client
 
     api = cluster.connect(place)
-    core: Any = client.CoreV1Api(api)
     jobs: Any = client.BatchV1Api(api)
     with cluster.translated("campaigns can't be listed"):
         known = jobs.list_namespaced_job(campaign.namespace, field_selector=f"metadata.name={campaign.name}").items
     if known:
         msg = f"there is a campaign {campaign.name}: --watch or --delete it, or take another --name"
         raise ScenarioError(msg)
-    if campaign.owns_namespaces:
-        account = {"metadata": {"name": campaign.account, "labels": {CAMPAIGN: campaign.name}}}
-        with cluster.translated(f"service account {campaign.account} was not made"):
-            core.create_namespaced_service_account(campaign.namespace, account)
+    with cluster.translated(f"Job {campaign.name} was not made"):
+        made = jobs.create_namespaced_job(campaign.namespace, job(campaign))
+    if not campaign.owns_namespaces:
+        return
     try:
-        if campaign.owns_namespaces:
-            _make_namespaces(place, campaign)
-        with cluster.translated(f"Job {campaign.name} was not made"):
-            jobs.create_namespaced_job(campaign.namespace, job(campaign))
-    except AnomodError:
-        remove(place, campaign)
+        with cluster.translated(f"service account {campaign.account} was not made"):
+            core: Any = client.CoreV1Api(api)
+            core.create_namespaced_service_account(campaign.namespace, account(campaign, made.metadata.uid))
+        _make_namespaces(place, campaign)
+        with cluster.translated(f"Job {campaign.name} was not begun"):
+            jobs.patch_namespaced_job(campaign.name, campaign.namespace, {"spec": {"suspend": False}})
+    except BaseException:  # Ctrl-C too: a campaign that is half made would stay, and wait for ever
+        remove(place, campaign.namespace, campaign.name)
         raise
 
 
@@ -141,47 +148,53 @@ def _make_namespaces(place: Mapping[str, Json], campaign: Campaign) -> None:
 
 
 def _rules(place: Mapping[str, Json], campaign: Campaign) -> list[Mapping[str, Any]]:
-    """Of the rules that a Role may lack those that we have ourselves: others we may not give either."""
+    """The rules that the tests need, of those that a Role may lack the ones that we have: others we may not give."""
     from pytest_anomod.injectors.chaos_mesh import rights as mesh
     from pytest_anomod.runtimes.kubernetes import rights
 
     lacking = rights.left_out(place, campaign.namespace)
     more = [rule for what, rule in rights.WHERE_ALLOWED.items() if what not in lacking]
-    return [*rights.RULES, *more, *mesh.RULES]
+    injects = "--anomod-injector=chaos_mesh" in "=".join(campaign.pytest)  # in one word or in two
+    return [*rights.RULES, *more, *(mesh.RULES if injects else ())]
 
 
 def found(place: Mapping[str, Json], namespace: str, name: str) -> Campaign:
-    """A campaign that is in the cluster; DeploymentError when there is none of that name."""
+    """A campaign that is in the cluster and was begun; AnomodError when there is none of that name."""
     from kubernetes import client
 
     with cluster.translated(f"campaign {name} was not found"):
         jobs: Any = client.BatchV1Api(cluster.connect(place))
         made = jobs.read_namespaced_job(name, namespace)
+    if made.spec.suspend:
+        msg = f"campaign {name} is suspended, as one whose start was killed: --delete it, and start it again"
+        raise ScenarioError(msg)
     return remembered(made.metadata.annotations[CAMPAIGN])
 
 
-def remove(place: Mapping[str, Json], campaign: Campaign) -> None:
-    """Remove the Job with its pods, the account and the namespaces; what is gone is fine."""
+def remove(place: Mapping[str, Json], namespace: str, name: str) -> bool:
+    """Remove the Job with its pods and account, and the namespaces; whether there was any of it.
+
+    Only what has the campaign's labels, whatever else has such a name: also where its Job is gone or was never made.
+    """
     from kubernetes import client
 
     api = cluster.connect(place)
-    core = client.CoreV1Api(api)
-    calls: list[Callable[[], Any]] = [
-        lambda: client.BatchV1Api(api).delete_namespaced_job(
-            campaign.name, campaign.namespace, propagation_policy="Background"
-        )
-    ]
-    if campaign.owns_namespaces:
-        calls.append(lambda: core.delete_namespaced_service_account(campaign.account, campaign.namespace))
-        names = map(campaign.namespace_of, range(campaign.indexes))
-        calls += [functools.partial(core.delete_namespace, name) for name in names]
-    for call in calls:
-        with cluster.translated(f"campaign {campaign.name} was not removed"):
+    core: Any = client.CoreV1Api(api)
+    jobs: Any = client.BatchV1Api(api)
+    with cluster.translated(f"campaign {name} was not removed"):
+        made = jobs.list_namespaced_job(namespace, label_selector=f"{CAMPAIGN}={name}").items
+        calls = [(functools.partial(jobs.delete_namespaced_job, namespace=namespace), one) for one in made]
+        if not made or remembered(made[0].metadata.annotations[CAMPAIGN]).owns_namespaces:
+            own = core.list_namespace(label_selector=f"{CAMPAIGN}={name},{HOME}={namespace}").items
+            calls += [(core.delete_namespace, one) for one in own]
+        for call, one in calls:
+            this = {"preconditions": {"uid": one.metadata.uid}, "propagationPolicy": "Background"}
             try:
-                call()
+                call(name=one.metadata.name, body=this)
             except client.ApiException as error:
-                if error.status != 404:
+                if error.status not in (404, 409):  # it is gone, or going, or another one has its name now
                     raise
+    return bool(calls)
 
 
 def watch(place: Mapping[str, Json], campaign: Campaign, say: Say) -> int:
@@ -197,8 +210,13 @@ def watch(place: Mapping[str, Json], campaign: Campaign, say: Say) -> int:
         return 130
     say(table(looking))
     _bring_together(campaign, say)
+    if whole and all(share.all == 0 for share in looking.shares):
+        words = " ".join(campaign.pytest)
+        say(f"no index had a test to play: is there one in the image that this chooses? pytest {words}")
+        say(f"--delete {campaign.name} removes what is there")
+        return 1
     if whole:
-        remove(place, campaign)
+        remove(place, campaign.namespace, campaign.name)
         return 0
     say(
         f"not all was played: kubectl -n {campaign.namespace} logs -l {CAMPAIGN}={campaign.name} says more; "

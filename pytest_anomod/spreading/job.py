@@ -11,6 +11,8 @@ from pytest_anomod.model.fault import Json
 
 CAMPAIGN = "pytest-anomod/campaign"
 """Label of all that belongs to a campaign, with its name; and annotation of its Job: what it was told, as JSON."""
+HOME = "pytest-anomod/campaign-in"
+"""Label of its namespaces besides: where its Job is. Campaigns in two namespaces may have one name."""
 CONTAINER = "runner"
 MOUNT = "/anomod-out"
 TRIES = 4
@@ -76,6 +78,7 @@ def job(campaign: Campaign) -> dict[str, Json]:
     }
     labels = {CAMPAIGN: campaign.name}
     spec = {
+        "suspend": campaign.owns_namespaces,
         "completionMode": "Indexed",
         "completions": campaign.indexes,
         "parallelism": campaign.parallel,
@@ -122,10 +125,17 @@ def _pod(campaign: Campaign) -> dict[str, Any]:
     return pod
 
 
+def account(campaign: Campaign, uid: str) -> dict[str, Json]:
+    """The service account of the pods, which goes with the Job of that uid."""
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": campaign.name, "uid": uid}
+    labels = {CAMPAIGN: campaign.name}
+    return {"metadata": {"name": campaign.account, "labels": labels, "ownerReferences": [owner]}}
+
+
 def namespaces(campaign: Campaign, rules: Sequence[Mapping[str, Sequence[str]]]) -> list[tuple[str, dict[str, Json]]]:
     """Of each index its namespace, and a Role in it with its binding to the campaign's account: (kind, manifest)."""
-    labels = {CAMPAIGN: campaign.name}
-    account = {"kind": "ServiceAccount", "name": campaign.account, "namespace": campaign.namespace}
+    labels = {CAMPAIGN: campaign.name, HOME: campaign.namespace}
+    subject = {"kind": "ServiceAccount", "name": campaign.account, "namespace": campaign.namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "pytest-anomod"}
     plain = [{key: list(words) for key, words in rule.items()} for rule in rules]
     made: list[tuple[str, dict[str, Json]]] = []
@@ -133,5 +143,5 @@ def namespaces(campaign: Campaign, rules: Sequence[Mapping[str, Sequence[str]]])
         here = {"namespace": campaign.namespace_of(index), "name": "pytest-anomod", "labels": labels}
         made.append(("Namespace", {"metadata": {"name": campaign.namespace_of(index), "labels": labels}}))
         made.append(("Role", {"metadata": here, "rules": plain}))
-        made.append(("RoleBinding", {"metadata": here, "roleRef": role, "subjects": [account]}))
+        made.append(("RoleBinding", {"metadata": here, "roleRef": role, "subjects": [subject]}))
     return made

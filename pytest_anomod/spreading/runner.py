@@ -8,6 +8,7 @@ the Job plays the index again, without the cases that are in the dataset.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -18,11 +19,15 @@ from typing import Any
 import pytest
 
 from pytest_anomod.host import cluster
+from pytest_anomod.model import clock
+from pytest_anomod.model.errors import AnomodError, DeploymentError
 
 INDEX = "JOB_COMPLETION_INDEX"
 MARK = "anomod-campaign"
 """Begins a line on how far a share is: MARK done/all verdict=count ..."""
 PLAYED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+GONE_S = 120.0
+"""How long the systems of a lost pod may take to go."""
 
 
 class Progress:
@@ -64,12 +69,41 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("pytest", nargs="*")
     arguments = parser.parse_args(argv)
     index = int(os.environ[INDEX])
+    signal.signal(signal.SIGTERM, _end)  # a first process has no other answer to it than to go on
     if arguments.namespaces:
         os.environ[cluster.NAMESPACE] = f"{arguments.namespaces}-{index}"
-    signal.signal(signal.SIGTERM, _end)  # a first process has no other answer to it than to go on
+        try:
+            clear()
+        except (AnomodError, TimeoutError) as error:
+            sys.stderr.write(f"what a lost pod of this index left can't be removed: {error}\n")
+            return int(pytest.ExitCode.INTERNAL_ERROR)
     words = [f"--anomod-shard={index + 1}/{arguments.of}", "--anomod-resume", f"--anomod-out={arguments.out}"]
     code = pytest.main([*arguments.pytest, *words], plugins=[Progress()])
     return 0 if code in PLAYED else int(code)
+
+
+def clear() -> None:
+    """Remove the systems that an earlier pod of this index left in its namespace, and wait until their pods are gone.
+
+    DeploymentError or TimeoutError when that can't be.
+    """
+    from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, KINDS, Api, path_of
+
+    place = cluster.place()
+    api, here = Api(place), str(place["namespace"])
+    for kind in (*KINDS, ("apps/v1", "statefulsets")):
+        path = path_of(*kind, here)
+        with contextlib.suppress(*(() if kind in KINDS else (DeploymentError,))):  # who may not list them has made none
+            for found in (api.get(path, labelSelector=DEPLOYMENT) or {}).get("items", ()):
+                api.delete(path_of(*kind, here, found["metadata"]["name"]))
+    with contextlib.suppress(DeploymentError):  # the same
+        api.delete(path_of("networking.k8s.io/v1", "networkpolicies", here), labelSelector=DEPLOYMENT)
+    clock.wait_until(
+        lambda: not (api.get(path_of("v1", "pods", here), labelSelector=DEPLOYMENT) or {}).get("items"),
+        timeout_s=GONE_S,
+        what=f"the end of the pods in {here}",
+        every_s=0.5,
+    )
 
 
 def _end(*_: object) -> None:

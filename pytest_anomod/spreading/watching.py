@@ -22,12 +22,15 @@ _TAIL = 60
 
 @dataclasses.dataclass(kw_only=True)
 class Share:
-    """What is known of an index: `state` waiting, running, again (its pod was lost), played or failed."""
+    """What is known of an index: `state` waiting, running, again (its pod was lost), played or failed.
+
+    `all` is None until a pod of it has said how many tests it has.
+    """
 
     index: int
     state: str = "waiting"
     done: int = 0
-    all: int = 0
+    all: int | None = None
     verdicts: str = ""
     why: str = ""
     pods: set[str] = dataclasses.field(default_factory=set)
@@ -129,7 +132,7 @@ def table(watch: Watch) -> str:
     """A line an index: state, tests, pods it took, verdicts."""
     rows = [("index", "state", "tests", "pods", "verdicts")]
     for share in watch.shares:
-        counts = f"{share.done}/{share.all}"
+        counts = f"{share.done}/{share.all or 0}"
         rows.append((str(share.index), share.state, counts, str(len(share.pods)), share.verdicts or share.why))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -1,4 +1,4 @@
-"""A small API server in memory, for where there is no real one: objects, finalizers, conflicts, and no patching.
+"""A small API server in memory, for where there is no real one: objects, finalizers, conflicts, patching of Jobs only.
 
 What it has of the real one's contract the real one is asked as well (test_chaos_mesh_contract.py, mode "api").
 """
@@ -16,7 +16,7 @@ from pytest_anomod.model import clock
 
 
 class ApiServer(ThreadingHTTPServer):
-    """Serves loopback. `served` are the kinds of each API group and version; `refused` counts what may not be done."""
+    """Serves loopback. `served` are the kinds of each API group and version; `patches` counts what may not be done."""
 
     daemon_threads = True
 
@@ -29,6 +29,10 @@ class ApiServer(ThreadingHTTPServer):
         self.version = 0
         self.patches = 0
         self.away = False
+        self.denied: set[str] = set()
+        """What SelfSubjectAccessReviews deny, as "delete pods"."""
+        self.refused = ""
+        """The end of the path of a collection in which nothing can be created."""
 
     def kubeconfig(self, path) -> str:
         """Write a kubeconfig of it; its path."""
@@ -80,11 +84,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._say(200, {"kind": "APIResourceList", "groupVersion": path[6:], "resources": rows})
         with self.server.lock:
             if path in self.server.objects:
-                wanted = dict(part.split("=") for part in query.get("labelSelector", [""])[0].split(",") if part)
+                labels, fields = (query.get(name, [""])[0] for name in ("labelSelector", "fieldSelector"))
+                name = fields.removeprefix("metadata.name=")
                 found = [
                     one
                     for one in self.server.objects[path].values()
-                    if wanted.items() <= (one["metadata"].get("labels") or {}).items()
+                    if _has(one["metadata"].get("labels") or {}, labels) and name in ("", one["metadata"]["name"])
                 ]
                 return self._say(200, {"kind": "List", "metadata": {}, "items": found})
             here = self._object(path)
@@ -94,6 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         path, body = self._where()[0], self._body()
+        if path.endswith("/selfsubjectaccessreviews"):
+            asked = body["spec"]["resourceAttributes"]
+            allowed = f"{asked['verb']} {asked['resource']}" not in self.server.denied
+            return self._say(201, {**body, "status": {"allowed": allowed}})
         with self.server.lock:
             names = self.server.objects.setdefault(path, {})
             name = body["metadata"]["name"]
@@ -102,6 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
             now = clock.ns_to_iso(clock.now_ns())[:19] + "Z"
             more = {"uid": str(uuid.uuid4()), "creationTimestamp": now, "resourceVersion": self.server.next_version()}
             body["metadata"] |= more
+            if (refused := self.server.refused) and path.endswith(refused):
+                return self._fail(403, "Forbidden", f"{refused} is forbidden")
             if "/namespaces/" in path:
                 body["metadata"].setdefault("namespace", path.split("/namespaces/")[1].split("/")[0])
             names[name] = body
@@ -125,27 +136,37 @@ class _Handler(BaseHTTPRequestHandler):
             return self._say(200, body)
 
     def do_PATCH(self):
-        self._body()
+        (path, _), body = self._where(), self._body()
+        if "/jobs/" in path:
+            with self.server.lock:
+                here = self._object(path)
+                here["spec"] |= body["spec"]
+                return self._say(200, here)
         self.server.patches += 1
         return self._fail(405, "MethodNotAllowed", "nothing is patched")
 
     def do_DELETE(self):
-        path, _ = self._where()
-        self._body()
+        (path, _), body = self._where(), self._body() or {}
         with self.server.lock:
             here = self._object(path)
             if here is None:
                 return self._fail(404, "NotFound", f"{path} not found")
+            if (body.get("preconditions") or {}).get("uid", here["metadata"]["uid"]) != here["metadata"]["uid"]:
+                return self._fail(409, "Conflict", "the uid in the precondition is another")
             here["metadata"].setdefault("deletionTimestamp", clock.ns_to_iso(clock.now_ns())[:19] + "Z")
             here["metadata"]["resourceVersion"] = self.server.next_version()
             self._end(*path.rsplit("/", 1))
             return self._say(200, here)
 
     def _end(self, collection: str, name: str) -> None:
-        """What is to be deleted goes with the last of its finalizers; with a namespace goes what is in it."""
+        """What is to be deleted goes with the last of its finalizers, and with it what it owns or has in it."""
         metadata = self.server.objects[collection][name]["metadata"]
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
             del self.server.objects[collection][name]
+            for names in self.server.objects.values():
+                for other, one in list(names.items()):
+                    if metadata["uid"] in [owner["uid"] for owner in one["metadata"].get("ownerReferences", ())]:
+                        del names[other]
             if collection.endswith("/namespaces"):
                 for other in [one for one in self.server.objects if f"/namespaces/{name}/" in one]:
                     del self.server.objects[other]
@@ -178,3 +199,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def _has(labels: dict[str, str], selector: str) -> bool:
+    """Whether labels are as a selector such as `key=value,other` wants them."""
+    for part in filter(None, selector.split(",")):
+        key, equals, value = part.partition("=")
+        if key not in labels or (equals and labels[key] != value):
+            return False
+    return True

@@ -44,8 +44,9 @@ class _Found:
 class Town:
     """Two services with a pod each in a namespace of their own, and who plays Chaos Mesh there."""
 
-    def __init__(self, mode: str, where, directory, version=None, **plays) -> None:
-        self.mode, self.where = mode, where
+    def __init__(self, mode: str, where, directory, version=None, replaceable=True, **plays) -> None:
+        """With `replaceable=False` the pods are somebody else's, who does not allow kill_service."""
+        self.mode, self.where, self.replaceable = mode, where, replaceable
         self.api = cluster.connect(where)
         self.core = client.CoreV1Api(self.api)
         self.namespace = f"anomod-test-{uuid.uuid4().hex[:6]}"
@@ -96,7 +97,14 @@ class Town:
 
     def pods_of(self, service: str) -> PodsOf:
         labels = {"app": service, "deployment": "d1"}
-        return PodsOf(place=self.where, namespace=self.namespace, labels=labels, container="main", port=8080)
+        return PodsOf(
+            place=self.where,
+            namespace=self.namespace,
+            labels=labels,
+            container="main",
+            port=8080,
+            replaceable=self.replaceable,
+        )
 
     def pods(self, service: str) -> list[dict]:
         return [one for one in self.mesh.pods({"app": service}) if "deletionTimestamp" not in one["metadata"]]

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from api_server import ApiServer
+from kubernetes import client
 from kubernetes.client import ApiException, CustomObjectsApi
 from mesh_controller import KINDS, NO_NETEM
 from mesh_town import API, Town, install, modes
 
 from pytest_anomod import faults
+from pytest_anomod.cli import main
 from pytest_anomod.host import cluster
+from pytest_anomod.host.state import make_directory, state_root
 from pytest_anomod.injectors.chaos_mesh import injector as injectors
-from pytest_anomod.injectors.chaos_mesh import probes, trial
+from pytest_anomod.injectors.chaos_mesh import probes, resources, trial
 from pytest_anomod.injectors.chaos_mesh.injector import ChaosMeshInjector
 from pytest_anomod.injectors.chaos_mesh.resources import GROUP, VERSION, plural
-from pytest_anomod.model import clock
+from pytest_anomod.model import catalog, clock
 from pytest_anomod.model.errors import DeploymentError, InjectionError, ScenarioError
 from pytest_anomod.model.fault import Observation
+from pytest_anomod.model.system import Manifests
+from pytest_anomod.runtimes.kubernetes import objects
 from pytest_anomod.testing import FAKE_SYSTEM, FakeRuntime
 
 INJECTOR = ChaosMeshInjector()
@@ -39,7 +46,7 @@ def where(mode, server, tmp_path, monkeypatch):
     """The place of the cluster, told by the environment as it would be to anyone."""
     monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
     if mode == "memory":
-        server.patches = 0
+        server.patches, server.denied = 0, set()
         monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path / "kubeconfig"))
     elif mode == "api":
         monkeypatch.setenv("KUBECONFIG", API)
@@ -179,6 +186,50 @@ def test_it_is_refused_at_collection_where_a_trial_shows_it(town, monkeypatch):
     assert no_pods == "Chaos Mesh acts on pods, which runtime 'fake' has not; choose --anomod-runtime=kubernetes"
 
 
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (faults.CpuContention(), "its pods have no CPU limit"),
+        (faults.DatabaseMemoryLimit(), "its pods have no memory limit"),
+        (faults.MemoryPressure(), "its pods have no memory limit"),
+        (faults.DnsFailure(peers=("app",)), "the names of its services are in the hosts files of its pods"),
+    ],
+)
+def test_what_does_nothing_to_a_replica_is_refused_at_collection(fault, why, monkeypatch):
+    """Its pods are as runtimes/kubernetes/objects.py makes them; those of manifests may have what it takes."""
+
+    class Runtime(FakeRuntime):
+        name = "kubernetes"
+
+        def lacks(self, system, service, needs):
+            return frozenset()
+
+    made = objects.deployment(
+        {"id": "d1", "image": "i", "prefix": ""}, "app", argv=["app"], probe_port=1, aliases={"gateway": "10.0.0.1"}
+    )["spec"]["template"]["spec"]
+    assert "limits" not in made["containers"][0]["resources"]
+    assert (made["dnsPolicy"], made["hostAliases"][0]["hostnames"]) == ("None", ["gateway"])
+    assert INJECTOR.refusal(fault, "app", FAKE_SYSTEM, Runtime()).startswith(
+        f"Chaos Mesh can't do {fault.name!r} to a replica: {why}"
+    )
+    monkeypatch.setattr(cluster, "place", lambda: pytest.fail("it is asked what the cluster can do"))
+    theirs = dataclasses.replace(FAKE_SYSTEM, deploys=(Manifests(pods={}, namespace="shop"),))
+    with pytest.raises(pytest.fail.Exception, match="what the cluster can do"):
+        INJECTOR.refusal(fault, "app", theirs, Runtime())
+
+
+@pytest.mark.parametrize("mode", ["memory"], indirect=False)
+def test_a_right_that_is_lacking_is_told_before_collection(where, server, monkeypatch):
+    """In the namespace that is ours to use; of one that is made for a trial nobody knows before."""
+    server.denied = {"delete *"}
+    INJECTOR.check()
+    monkeypatch.setenv(cluster.NAMESPACE, "chaos")
+    with pytest.raises(
+        ScenarioError, match=r"not allowed in namespace 'chaos': delete \*\.chaos-mesh\.org; `anomod doctor"
+    ):
+        INJECTOR.check()
+
+
 def test_where_nothing_is_selected_it_fails_at_once(town, monkeypatch):
     here = town()
     monkeypatch.setattr(injectors, "_labels", lambda *_: {"labelSelectors": {"app": "nobody"}})
@@ -200,6 +251,36 @@ def test_what_was_begun_is_undone_by_its_entry_alone(town, monkeypatch):
     assert here.resources() == []
     clock.wait_until(here.all_ready, timeout_s=10, what="pods to be back")
     assert before["metadata"]["uid"] not in {pod["metadata"]["uid"] for pod in here.pods("gateway")}
+
+
+def test_pods_of_others_stay_when_what_was_begun_is_undone(town, monkeypatch):
+    """Nobody has allowed to delete them: after the cure it is said what may be left, and the second time nothing is."""
+    here = town(lacks=["NetworkChaos loss"], replaceable=False)
+    monkeypatch.setattr(INJECTOR, "_await_word", lambda *_: {})
+    monkeypatch.setattr(injectors, "UNDO_THEIRS_S", 0.3)
+    INJECTOR.inject(faults.NetworkLoss(), here.deployment, "gateway")
+    clock.wait_until(lambda: len(here.resources()) == 2, timeout_s=10, what="the pod to be spoiled")
+    before = [pod["metadata"]["uid"] for pod in here.pods("gateway")]
+    (entry,) = open_entries(here.deployment)
+    said = rf"may still be in the pods app=gateway,deployment=d1 of namespace '{here.namespace}', which are not ours"
+    with pytest.raises(InjectionError, match=said):
+        ChaosMeshInjector().undo(entry["entry"])
+    ChaosMeshInjector().undo(entry["entry"])
+    assert here.resources() == []
+    assert [pod["metadata"]["uid"] for pod in here.pods("gateway")] == before
+
+
+def test_pods_of_others_stay_when_a_fault_stays_in_them_or_can_not_be_put_in(town, monkeypatch):
+    for name in ("FAILED_S", "GONE_S", "NEW_PODS_S", "UNDO_THEIRS_S"):
+        monkeypatch.setattr(injectors, name, 0.2)
+    here = town(lacks=["NetworkChaos delay"], leaves=["StressChaos cpu"], replaceable=False)
+    before = [pod["metadata"]["uid"] for pod in here.pods("gateway")]
+    with pytest.raises(InjectionError, match=f"{NO_NETEM}; NetworkChaos .* was forced to go"):
+        INJECTOR.inject(faults.NetworkDelay(), here.deployment, "gateway")
+    INJECTOR.inject(faults.CpuContention(), here.deployment, "gateway")
+    with pytest.raises(InjectionError, match="still seen on 'gateway', whose pods are not ours to replace"):
+        INJECTOR.recover(faults.CpuContention(), here.deployment, "gateway")
+    assert [pod["metadata"]["uid"] for pod in here.pods("gateway")] == before
 
 
 def test_a_fault_that_stays_in_the_pod_goes_with_the_pod(town, monkeypatch):
@@ -275,8 +356,32 @@ def test_what_a_killed_trial_left_is_removed_by_the_next(town, monkeypatch):
     spec = {"containers": [{"name": "trial", "image": "none"}], "schedulerName": "anomod-tests"}
     here.core.create_namespaced_pod(here.namespace, {**left, "spec": spec})
     where = {**here.where, "namespace": here.namespace}
-    trial._sweep(where)
+    assert trial._sweep(where) == []
     assert here.mesh.pods(left["metadata"]["labels"])
     monkeypatch.setattr(trial, "OLD_S", -1)
-    trial._sweep(where)
+    assert trial._sweep(where) == ["anomod-trial-x"]
     assert not here.mesh.pods(left["metadata"]["labels"])
+
+
+@pytest.mark.parametrize("mode", ["memory"], indirect=False)
+def test_a_namespace_of_a_killed_trial_is_removed_by_anomod_clean(where, server, monkeypatch, capsys):
+    """Also one without pods, with a resource that would hang; those of others stay."""
+    core, name = client.CoreV1Api(cluster.connect(where)), "anomod-trial-y"
+    labels = {trial._LABEL: name}
+    for made in ({"name": name, "labels": labels}, {"name": "shop"}):
+        core.create_namespace({"metadata": made})
+    mesh = trial.Mesh(where, name)
+    body = resources.whole({"kind": "PodChaos", "spec": {}}, name=name, namespace=name, labels=labels)
+    mesh.create({**body, "metadata": {**body["metadata"], "finalizers": ["chaos-mesh/records"]}})
+    monkeypatch.setattr(catalog, "offers", lambda _: {})
+    monkeypatch.setattr(trial, "OLD_S", -1)
+    assert main(["clean"]) == 0
+    assert "nothing was left behind" in capsys.readouterr().out  # this user has had no trials
+    make_directory(state_root() / "chaos_mesh")
+    assert main(["clean"]) == 0
+    assert "removed trial anomod-trial-y from the cluster" in capsys.readouterr().out
+    assert mesh.get("PodChaos", name) is None
+    there = {one.metadata.name for one in core.list_namespace().items}
+    assert name not in there
+    assert "shop" in there
+    core.delete_namespace("shop")

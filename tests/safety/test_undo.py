@@ -73,6 +73,17 @@ def test_one_failure_does_not_keep_the_rest(journal, session, tmp_path):
     journal.done(bad)
 
 
+@pytest.mark.parametrize(
+    ("ours", "limit_s"), [(True, 0.2), (False, undo.OVERDUE_LIMIT_S)], ids=["goes with it", "stays"]
+)
+def test_a_fault_in_a_deployment_that_stays_is_given_time(ours, limit_s, monkeypatch):
+    """Of one that is taken down nothing is left anyway; in somebody else's system what is cut short would be."""
+    given = []
+    monkeypatch.setattr(undo, "_recover_within", lambda _, limit: given.append(limit))
+    undo._undo({"op": "injector", "injector": "chaos_mesh", "entry": {"ref": {"ours": ours}}}, 0.0)
+    assert given == [limit_s]
+
+
 def test_a_process_entry_of_a_pid_given_to_another_does_nothing(journal, session, bystander):
     """The bystander has the pid, not the start time."""
     journal.record({"op": "process", "pid": bystander.pid, "start_time": processes.start_time(bystander.pid) - 5.0})

@@ -55,7 +55,7 @@ class Mesh:
         with cluster.translated(f"{kind} can't be listed"):
             words = (GROUP, VERSION, self.namespace, plural(kind))
             found = _or_none(
-                lambda: self._custom.list_namespaced_custom_object(*words, label_selector=_selector(labels))
+                lambda: self._custom.list_namespaced_custom_object(*words, label_selector=selector(labels))
             )
         return [item["metadata"]["name"] for item in (found or {}).get("items", ())]
 
@@ -99,9 +99,9 @@ class Mesh:
 
     def pods(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """The pods with these labels, as the API has them, oldest first."""
-        with cluster.translated(f"the pods of {_selector(labels)} can't be listed"):
+        with cluster.translated(f"the pods of {selector(labels)} can't be listed"):
             api = self._core.api_client
-            found = self._core.list_namespaced_pod(self.namespace, label_selector=_selector(labels))
+            found = self._core.list_namespaced_pod(self.namespace, label_selector=selector(labels))
             pods = [api.sanitize_for_serialization(pod) for pod in found.items]
         return sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
 
@@ -131,7 +131,8 @@ def _or_none(call: Any) -> Any:
         raise
 
 
-def _selector(labels: Mapping[str, str]) -> str:
+def selector(labels: Mapping[str, str]) -> str:
+    """Labels as the API server is asked for them."""
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 

@@ -1,12 +1,12 @@
 """Carries faults out by Chaos Mesh, as resources that are created and deleted; the probe decides whether it worked.
 
 How to undo it is written down first. Deleting the resource undoes it, then the probe looks. If a resource hangs, or a
-fault stays, its finalizers are emptied, Chaos Mesh's records of the pods are deleted, then the pods themselves.
+fault stays, its finalizers are emptied, Chaos Mesh's records of the pods are deleted, then the pods themselves. Pods
+that are not ours are deleted only where their owner allows kill_service; else it is said what stays.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import uuid
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 
 from pytest_anomod import faults
 from pytest_anomod.host import cluster
-from pytest_anomod.injectors.chaos_mesh import probes, resources, status, trial
-from pytest_anomod.injectors.chaos_mesh.api import Mesh
-from pytest_anomod.injectors.chaos_mesh.means import manifest, why_not
+from pytest_anomod.injectors.chaos_mesh import probes, resources, rights, status, trial
+from pytest_anomod.injectors.chaos_mesh.api import Mesh, selector
+from pytest_anomod.injectors.chaos_mesh.means import manifest, not_in_replicas, why_not
 from pytest_anomod.injectors.chaos_mesh.probes import View
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Pods
 from pytest_anomod.model.errors import DeploymentError, InjectionError, ScenarioError
 from pytest_anomod.model.fault import Fault, Json, Level, Observation
 from pytest_anomod.model.runtime import need
+from pytest_anomod.model.system import Manifests
 
 if TYPE_CHECKING:
     from pytest_anomod.model.runtime import Deployment, Runtime
@@ -34,8 +35,11 @@ INJECTED_S, DELETED_S, GONE_S, NEW_PODS_S = 30.0, 15.0, 10.0, 60.0
 """How long it may take to say that a fault is in, to delete, to be gone to the eye, and for pods to come back."""
 FAILED_S = 10.0
 """For how long it may say that it failed: it tries again."""
-UNDO_S = 1.2
-"""The same of a deletion where nobody is left to look: the guardian gives all faults little time."""
+UNDO_S, UNDO_THEIRS_S = 1.2, 8.0
+"""The same of a deletion where nobody is left to look: the guardian gives faults of ours little time.
+
+Where pods can't be replaced, what hurried deletion would leave in them stays: it is given more.
+"""
 LABEL = "pytest-anomod/fault"
 
 
@@ -45,10 +49,16 @@ class ChaosMeshInjector:
     name = "chaos_mesh"
 
     def check(self) -> None:
-        """ScenarioError when there is no cluster, or no Chaos Mesh in it."""
+        """ScenarioError when there is no cluster, no Chaos Mesh in it, or a right that is lacking.
+
+        Rights are asked for in the namespace that is ours to use. Where we make namespaces, what we may do in one is
+        not known before; the first trial shows it.
+        """
         try:
             where = cluster.place()
             kinds = served(str(where["kubeconfig"]), str(where["context"]))
+            here = str(where["namespace"])
+            lacking = rights.missing(where, here) if kinds and here else []
         except (DeploymentError, ImportError) as error:
             msg = f"injector {self.name!r} needs a cluster: {error}"
             raise ScenarioError(msg) from error
@@ -56,6 +66,12 @@ class ChaosMeshInjector:
             msg = (
                 f"injector {self.name!r} needs Chaos Mesh in the cluster of context {where['context']!r}: its API "
                 f"server serves nothing of {resources.API}"
+            )
+            raise ScenarioError(msg)
+        if lacking:
+            msg = (
+                f"injector {self.name!r} is not allowed in namespace {here!r}: {', '.join(lacking)}; "
+                "`anomod doctor --kubernetes` prints the Role that is needed"
             )
             raise ScenarioError(msg)
 
@@ -71,6 +87,8 @@ class ChaosMeshInjector:
             return (
                 f"Chaos Mesh acts on pods, which runtime {runtime.name!r} has not; choose --anomod-runtime=kubernetes"
             )
+        if runtime.name == "kubernetes" and system.deploy(Manifests) is None and (why := not_in_replicas(fault)):
+            return f"Chaos Mesh can't do {fault.name!r} to a replica: {why}; leave injector chaos_mesh out"
         try:
             where = cluster.place()
             kinds = served(str(where["kubeconfig"]), str(where["context"]))
@@ -106,6 +124,7 @@ class ChaosMeshInjector:
             "kind": body["kind"],
             "name": body["metadata"]["name"],
             "labels": dict(view.found.labels),
+            "replaceable": view.found.replaceable,
             "ref": dict(deployment.ref),
         }
         entry = deployment.undo.record({"op": "injector", "injector": self.name, "entry": kept})
@@ -121,7 +140,10 @@ class ChaosMeshInjector:
         return probes.seen(fault, View.of(deployment, target))
 
     def recover(self, fault: Fault, deployment: Deployment, target: str) -> None:
-        """Delete the resource and see that the fault is gone; else the cure, then new pods. InjectionError at last."""
+        """Delete the resource and see that the fault is gone; else the cure, then new pods. InjectionError at last.
+
+        Pods that may not be replaced get the time that new ones would take.
+        """
         kept = deployment.originals.recall(_key(fault, target))
         if kept is None:
             return
@@ -131,10 +153,12 @@ class ChaosMeshInjector:
         if not deleted:
             view.mesh.cure(kept["kind"], kept["name"])
         if not _within(GONE_S, lambda: self._is_over(fault, view)):
-            view.mesh.delete_pods(view.found.labels)
+            if view.found.replaceable:
+                view.mesh.delete_pods(view.found.labels)
             if not _within(NEW_PODS_S, lambda: self._is_over(fault, view)):
                 evidence = dict(self.active(fault, deployment, target).evidence)
-                msg = f"{fault.name!r} is still seen on {target!r}, in new pods too, after its recovery: {evidence}"
+                where = "in new pods too" if view.found.replaceable else "whose pods are not ours to replace"
+                msg = f"{fault.name!r} is still seen on {target!r}, {where}, after its recovery: {evidence}"
                 raise InjectionError(msg)
         deployment.undo.done(kept["entry"])
         deployment.originals.forget(_key(fault, target))
@@ -144,12 +168,22 @@ class ChaosMeshInjector:
         """Undo by the entry alone, in any process and with the deployment dead or alive; idempotent.
 
         Nobody looks here, and little time is left: what does not go at once is met by the cure, and with new pods.
+        InjectionError says what stays in pods that may not be replaced.
         """
-        mesh = Mesh(entry["place"], entry["namespace"])
+        mesh, replaceable = Mesh(entry["place"], entry["namespace"]), entry.get("replaceable", False)
         mesh.delete(entry["kind"], entry["name"])
-        if not _within(UNDO_S, lambda: mesh.get(entry["kind"], entry["name"]) is None):
-            mesh.cure(entry["kind"], entry["name"])
-            mesh.delete_pods(entry["labels"])
+        limit_s = UNDO_S if replaceable else UNDO_THEIRS_S
+        if _within(limit_s, lambda: mesh.get(entry["kind"], entry["name"]) is None):
+            return
+        mesh.cure(entry["kind"], entry["name"])
+        if not replaceable:
+            msg = (
+                f"{entry['kind']} {entry['name']} hung in its deletion and was forced to go: what it did may still be "
+                f"in the pods {selector(entry['labels'])} of namespace {entry['namespace']!r}, which are not ours; "
+                "have them made anew, or allow=['kill_service']"
+            )
+            raise InjectionError(msg)
+        mesh.delete_pods(entry["labels"])
 
     def _body(self, fault: Fault, view: View) -> dict[str, Json]:
         """The resource for the pods of now."""
@@ -171,12 +205,16 @@ class ChaosMeshInjector:
         said = status.told(found)
         if status.is_injected(found) or self.active(fault, view.deployment, view.target):
             return said
-        with contextlib.suppress(DeploymentError):  # the undo entry stays open then; the first trouble is what is told
+        why = said["failure"] or f"it says {said['conditions'] or 'nothing'} within {INJECTED_S:g} s"
+        try:
             self.undo(kept)
             deployment = view.deployment
             deployment.undo.done(deployment.originals.recall(_key(fault, view.target))["entry"])
             deployment.originals.forget(_key(fault, view.target))
-        why = said["failure"] or f"it says {said['conditions'] or 'nothing'} within {INJECTED_S:g} s"
+        except DeploymentError:
+            pass  # the undo entry stays open; the first trouble is what is told
+        except InjectionError as error:
+            why = f"{why}; {error}"
         msg = f"Chaos Mesh did not put {fault.name!r} into {view.target!r}: {why}"
         raise InjectionError(msg)
 

@@ -43,6 +43,21 @@ def why_not(fault: Fault) -> str:
     return "it has nothing like it"
 
 
+def not_in_replicas(fault: Fault) -> str:
+    """Why a fault would change nothing in the pods of a replica, as the runtime kubernetes makes them; "" if it would.
+
+    They have no limits, so that the system is the same on every runtime, and need no DNS server.
+    """
+    match fault:
+        case faults.CpuContention():
+            return "its pods have no CPU limit, so cores that are loaded take nothing from them"
+        case faults.MemoryPressure() | faults.DatabaseMemoryLimit():
+            return "its pods have no memory limit, so memory that is filled beside them is the node's"
+        case faults.DnsFailure():
+            return "the names of its services are in the hosts files of its pods, which ask no DNS server"
+    return ""
+
+
 @manifest.register
 def _cpu_contention(fault: faults.CpuContention, target: str) -> Manifest | None:
     return _resource("StressChaos", target, stressors={"cpu": {"workers": fault.burners, "load": 100}})

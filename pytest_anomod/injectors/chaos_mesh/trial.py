@@ -69,7 +69,8 @@ def trial(where: Mapping[str, Json], action: str) -> str:
     """Why an action can't be done, or comes to no end; "" when it was in and out again. Nothing of it is left."""
     if action not in _FORMS:
         return ""  # of a third party: it is seen in the case itself
-    _sweep(where)
+    with contextlib.suppress(DeploymentError):  # what others left is in nobody's way
+        _sweep(where)
     kind, what = _FORMS[action]
     name = f"anomod-trial-{uuid.uuid4().hex[:8]}"
     with _namespace(where, name) as namespace, _pod(where, namespace, name):
@@ -83,24 +84,57 @@ def trial(where: Mapping[str, Json], action: str) -> str:
             mesh.cure(kind, name)
 
 
-def _sweep(where: Mapping[str, Json]) -> None:
-    """Remove what trials left whose process was killed: in the namespace that is ours to use, or their own ones."""
+def clean() -> list[str]:
+    """Remove what killed trials left in the cluster, if this user has had any; lines for `anomod clean`."""
+    if not (state_root() / "chaos_mesh").is_dir():
+        return []
+    try:
+        return [f"removed trial {name} from the cluster" for name in _sweep(cluster.place())]
+    except (DeploymentError, ImportError) as error:
+        return [f"not removed, if there is any: what killed trials left in the cluster: {error}"]
+
+
+def _sweep(where: Mapping[str, Json]) -> list[str]:
+    """Remove what trials left whose process was killed: in the namespace that is ours to use, or their own ones.
+
+    Their names; DeploymentError when they can't be looked for, or not removed.
+    """
     from kubernetes import client
 
     core: Any = client.CoreV1Api(cluster.connect(where))
     given = str(where.get("namespace", ""))
-    with contextlib.suppress(DeploymentError), cluster.translated("old trials can't be looked for"):
-        listed = core.list_namespaced_pod(given) if given else core.list_pod_for_all_namespaces(label_selector=_LABEL)
-        for pod in listed.items:
-            name = (pod.metadata.labels or {}).get(_LABEL)
-            age_s = clock.now_ns() / clock.NS_PER_S - pod.metadata.creation_timestamp.timestamp()
-            if name and age_s > OLD_S:
-                mesh = Mesh(where, pod.metadata.namespace)
-                for kind in sorted({kind for kind, _ in _FORMS.values()}):
-                    mesh.cure(kind, name)
-                mesh.delete_pods({_LABEL: name})
-                if pod.metadata.namespace == name:
-                    core.delete_namespace(name)
+    with cluster.translated("old trials can't be looked for"):
+        listed = (
+            core.list_namespaced_pod(given, label_selector=_LABEL)
+            if given
+            else core.list_namespace(label_selector=_LABEL)
+        )
+    old = [one.metadata for one in listed.items if _age_s(one.metadata) > OLD_S]
+    for metadata in old:
+        name = metadata.labels[_LABEL]
+        mesh = Mesh(where, given or metadata.name)
+        for kind in sorted({kind for kind, _ in _FORMS.values()}):
+            mesh.cure(kind, name)
+        mesh.delete_pods({_LABEL: name})
+        if not given:
+            _delete_namespace(core, metadata.name)
+    return [metadata.labels[_LABEL] for metadata in old]
+
+
+def _age_s(metadata: Any) -> float:
+    return clock.now_ns() / clock.NS_PER_S - float(metadata.creation_timestamp.timestamp())
+
+
+def _delete_namespace(core: Any, name: str) -> None:
+    """One that is gone or going is fine."""
+    from kubernetes.client import ApiException
+
+    with cluster.translated(f"namespace {name} was not deleted"):
+        try:
+            core.delete_namespace(name)
+        except ApiException as error:
+            if error.status not in (404, 409):
+                raise
 
 
 def _watch(mesh: Mesh, kind: str, name: str) -> str:
@@ -128,8 +162,7 @@ def _namespace(where: Mapping[str, Json], name: str) -> Iterator[str]:
     try:
         yield name
     finally:
-        with cluster.translated(f"namespace {name} was not deleted"):
-            core.delete_namespace(name)
+        _delete_namespace(core, name)
 
 
 @contextlib.contextmanager

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.host import cgroups
+from pytest_anomod.host.kube_rights import allowed
 from pytest_anomod.model import clock
 from pytest_anomod.model.capability import Limit, MemoryUse
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.fault import Json
-from pytest_anomod.runtimes.kubernetes import rights
 from pytest_anomod.runtimes.kubernetes.api import Api, path_of
 from pytest_anomod.runtimes.kubernetes.objects import CONTAINER
 
@@ -41,7 +41,7 @@ def refusal(kubeconfig: str, context: str, namespace: str) -> str:
     known = Api(where).get("/api/v1")
     if not any(row["name"] == "pods/resize" for row in known["resources"]):
         return "this cluster can't resize pods: Kubernetes 1.33 or later can"
-    if rights.allowed(where, namespace or "default", "", "pods/resize", "patch"):
+    if allowed(where, namespace or "default", "", "pods/resize", "patch"):
         return ""
     return "we may not patch pods/resize; `anomod doctor --kubernetes` prints the Role that is needed"
 

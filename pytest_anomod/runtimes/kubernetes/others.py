@@ -93,6 +93,7 @@ class WorkloadPods(OfService):
             labels=described["labels"],
             container=described["container"],
             port=int(described["inner"][1]),
+            replaceable=self.deployment.ref["ours"] or "kill_service" in self.deployment.document["allow"],
         )
 
 

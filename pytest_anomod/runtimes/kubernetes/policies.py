@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_anomod.host import files
+from pytest_anomod.host.kube_rights import allowed
 from pytest_anomod.host.state import make_directory, state_root
 from pytest_anomod.model import clock
 from pytest_anomod.model.errors import DeploymentError
@@ -39,7 +40,7 @@ def refusal_at(where: Mapping[str, Json]) -> str:
     if known.get("enforced") is False and clock.now_ns() / clock.NS_PER_S - known["at_s"] < VALID_S:
         return "the network plugin of this cluster does not enforce NetworkPolicy, as was seen less than a day ago"
     namespace = str(where["namespace"] or "default")
-    if all(rights.allowed(where, namespace, KIND[0].partition("/")[0], KIND[1], verb) for verb in rights.OF_POLICIES):
+    if all(allowed(where, namespace, KIND[0].partition("/")[0], KIND[1], verb) for verb in rights.OF_POLICIES):
         return ""
     return "we may not make networkpolicies; `anomod doctor --kubernetes` prints the Role that is needed"
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from pytest_anomod.host import cluster
+from pytest_anomod.host.kube_rights import allowed, denied, role
 from pytest_anomod.model.fault import Json
 
 OF_POLICIES = ("get", "create", "delete", "deletecollection")
@@ -47,53 +46,20 @@ OWN_NAMESPACES: Mapping[str, Sequence[str]] = {
 
 def manifest(namespace: str, name: str = "pytest-anomod") -> dict[str, Json]:
     """The Role as kubectl takes it."""
-    rules = [{key: list(words) for key, words in rule.items()} for rule in (*RULES, *WHERE_ALLOWED.values())]
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": {"name": name, "namespace": namespace},
-        "rules": rules,
-    }
+    return role(namespace, name, (*RULES, *WHERE_ALLOWED.values()))
 
 
 def missing(place: Mapping[str, Json], namespace: str) -> list[str]:
     """What of the rules we are not allowed in a namespace, such as "delete pods"; DeploymentError without an answer."""
-    return _denied(place, namespace, RULES)
+    return denied(place, namespace, RULES)
 
 
 def left_out(place: Mapping[str, Json], namespace: str) -> dict[str, list[str]]:
     """What there will not be, and what of the rules we are not allowed for it."""
-    found = {what: _denied(place, namespace, [rule]) for what, rule in WHERE_ALLOWED.items()}
-    return {what: denied for what, denied in found.items() if denied}
-
-
-def _denied(place: Mapping[str, Json], namespace: str, rules: Sequence[Mapping[str, Sequence[str]]]) -> list[str]:
-    return [
-        f"{verb} {resource}{f'.{group}' if group else ''}"
-        for rule in rules
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-        if not allowed(place, namespace, group, resource, verb)
-    ]
+    found = {what: denied(place, namespace, [rule]) for what, rule in WHERE_ALLOWED.items()}
+    return {what: lacking for what, lacking in found.items() if lacking}
 
 
 def may_make_namespaces(place: Mapping[str, Json]) -> bool:
     """Whether we may make and remove namespaces of our own."""
     return all(allowed(place, "", "", "namespaces", verb) for verb in OWN_NAMESPACES["verbs"])
-
-
-def allowed(place: Mapping[str, Json], namespace: str, group: str, resource: str, verb: str) -> bool:
-    """Whether the API server would let us, by its own word (SelfSubjectAccessReview)."""
-    from kubernetes import client
-
-    resource, _, subresource = resource.partition("/")
-    asked = {"namespace": namespace, "verb": verb, "group": group, "resource": resource, "subresource": subresource}
-    review: Any = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": asked},
-    }
-    with cluster.translated("our rights can't be asked for"):
-        said: Any = client.AuthorizationV1Api(cluster.connect(place)).create_self_subject_access_review(review)
-    return bool(said.status.allowed)

@@ -32,3 +32,15 @@ def test_doctor_prints_the_role_and_what_of_it_is_missing(fake, capsys):
     assert f"set {cluster.NAMESPACE} to one that is there" in said
     role = yaml.safe_load(said[said.index("apiVersion") : said.index("not allowed")])
     assert role == rights.manifest("default")
+
+
+def test_doctor_prints_the_role_of_chaos_mesh_besides_and_what_of_it_is_missing(fake, capsys):
+    """Who does without that injector needs neither."""
+    fake.answers[REVIEW] = review
+    main(["doctor", "--kubernetes"])
+    said = capsys.readouterr().out
+    assert "not allowed in namespace 'default': delete pods; without these rights there is no chaos_mesh" in said
+    second = said[said.index("# only for --anomod-injector=chaos_mesh") :]
+    role = yaml.safe_load(second[: second.index("not allowed")])
+    assert role["metadata"] == {"name": "pytest-anomod-chaos-mesh", "namespace": "default"}
+    assert [rule["resources"] for rule in role["rules"]] == [["*"], ["pods"], ["pods/exec"]]
