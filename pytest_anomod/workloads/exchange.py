@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
 import json as jsonlib
 import os
 import re
@@ -175,8 +174,7 @@ class JourneyClient:
         sending = self._sending
         now_s = monotonic_s()
         sending.count(exchange.error_kind or "answered")
-        limit = sending.load.body_limit_bytes
-        sending.records.later(functools.partial(exchange.record, self._arrival, sending.clock, now_s, limit))
+        sending.records.write(exchange.record(self._arrival, sending.clock, now_s, sending.load.body_limit_bytes))
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

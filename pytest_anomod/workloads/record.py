@@ -5,45 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json as jsonlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_anomod.model import fast_json
 from pytest_anomod.model.fault import Json
 from pytest_anomod.model.redact import redact_body, redact_headers, redact_text
 
-BATCH = 8
-"""Records that wait at most: together they cost a third, as what makes them stays in the processor's cache."""
-
 
 class Records:
-    """The record file: JSON lines, appended whole, so that a reader sees no half of one but the last."""
+    """The record file: JSON lines, each appended by one write call, so that a SIGKILL loses no finished exchange."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._waiting: list[Callable[[], Mapping[str, Json]]] = []
 
     def write(self, record: Mapping[str, Json]) -> None:
-        """Append one record as one line, after those that wait."""
-        self.later(lambda: record)
-        self.flush()
-
-    def later(self, made: Callable[[], Mapping[str, Json]]) -> None:
-        """Make and append a record with the next ones; a SIGKILL loses what waits. The caller flushes in time."""
-        self._waiting.append(made)
-        if len(self._waiting) >= BATCH:
-            self.flush()
-
-    def flush(self) -> None:
-        """Append what waits, by one write call."""
-        if self._waiting:
-            lines = b"".join([fast_json.dumps(made()) + b"\n" for made in self._waiting])
-            self._waiting.clear()
-            os.write(self._descriptor, lines)
+        """Append one record as one line."""
+        os.write(self._descriptor, fast_json.dumps(record) + b"\n")
 
     def close(self) -> None:
-        """Append what waits, and close the file."""
-        self.flush()
+        """Close the file."""
         os.close(self._descriptor)
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
+import benchmark_modules
 import dataset_builder as build
 import pytest
 
@@ -15,11 +12,7 @@ from pytest_anomod.model.timeline import Timeline
 @pytest.fixture(scope="module")
 def runs():
     """The benchmark as a module."""
-    place = Path(__file__).parents[2] / "benchmarks" / "runs.py"
-    spec = importlib.util.spec_from_file_location("benchmarks_runs", place)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
+    return benchmark_modules.load("runs")
 
 
 def attempt(runs, verdict, *, level="normal", expects="normal", pressure=None, whole=True, **outcomes):

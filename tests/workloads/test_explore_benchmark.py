@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
-from pathlib import Path
 
+import benchmark_modules
 import pytest
 
 
 @pytest.fixture(scope="module")
 def benchmark():
     """The benchmark as a module."""
-    place = Path(__file__).parents[2] / "benchmarks" / "explore.py"
-    spec = importlib.util.spec_from_file_location("benchmarks_explore", place)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
+    return benchmark_modules.load("explore")
 
 
 @pytest.mark.parametrize(
