@@ -12,7 +12,7 @@ from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.fault import FaultDefaults, Json
 from pytest_anomod.model.scenario import Injection, Scenario
 from pytest_anomod.model.system import ServiceKind
-from pytest_anomod.model.workload import Suite
+from pytest_anomod.model.workload import Scripted, Suite
 
 ACTIVITIES = "pytest_anomod.chaos.activities"
 DOLLAR = "anomod_dollar"
@@ -217,19 +217,20 @@ def _spec(scenario: Scenario, tempo: Tempo) -> dict[str, Json]:
 
 
 def _reference(scenario: Scenario) -> dict[str, Json]:
-    """What a suite that is played over and over needs to know for its reference round; {} for other workloads.
+    """What a suite that is played over and over, or a file's journeys, need to know for their reference round.
 
-    A store may be in no trace: if the target is one, its callers count `instead`. So do further targets.
+    {} for other workloads. A store may be in no trace: if the target is one, its callers count `instead`. So do further
+    targets.
     """
     workload, durations = scenario.workload, scenario.durations
-    if not isinstance(workload, Suite) or workload.once:
+    if not isinstance(workload, Suite | Scripted) or (isinstance(workload, Suite) and workload.once):
         return {}
     system = catalog.find("systems", scenario.system)
     is_store = system.service(scenario.target).kind in STORES
     wish = {
         "target": scenario.target,
         "instead": [*(system.callers(scenario.target) if is_store else ()), *scenario.targets[1:]],
-        "window_s": min(durations.baseline_s, durations.anomaly_s),
+        "window_s": min(durations.baseline_s, durations.anomaly_s) if workload.closed_loop else None,
     }
     return {"reference": wish}
 

@@ -1,4 +1,4 @@
-"""A suite's reference round, seen from the case: which services its requests reached, by their traces."""
+"""A workload's reference round, seen from the case: which services its requests reached, by their traces."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def settle_plays(
     handle: Mapping[str, Json],
     services: Callable[[int], Reach | None],
 ) -> dict[str, Json]:
-    """Wait for the reference round and have the suite play what was chosen by it; what was chosen, for the label.
+    """Wait for the reference round and have played what was chosen by it; what was chosen, for the label.
 
-    ScenarioError when no test reaches the target: it names endpoints that would.
+    ScenarioError when nothing reaches the target: it names endpoints that would.
     """
     from pytest_anomod.workloads import suite_reference
 

@@ -31,7 +31,7 @@ class Run:
     gone: set[str] = dataclasses.field(default_factory=set)
     """Faults with their targets that were seen to be gone."""
     suite: Mapping[str, Json] | None = None
-    """What its reference round chose, of a suite."""
+    """What its reference round chose, of a suite or a file."""
 
 
 @dataclasses.dataclass(slots=True)

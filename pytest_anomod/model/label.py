@@ -106,7 +106,7 @@ class Label:
     in_turn: bool | None = None
     """Of a compound case whether one fault came after the other; else all were in at once."""
     suite: Mapping[str, Json] = dataclasses.field(default_factory=dict)
-    """What the reference round of a suite chose to play, and why; {} for other workloads."""
+    """What the reference round of a suite, or of a file's journeys, chose to play, and why; {} for other workloads."""
 
     @property
     def causes(self) -> tuple[RootCause, ...]:

@@ -102,7 +102,7 @@ def state_path(records: Path) -> Path:
 
 
 def reference_path(records: Path) -> Path:
-    """Where the process that replays a suite says what the reference round was like."""
+    """Where a process that replays a suite or a file says what the reference round was like."""
     return records.with_name(records.name + ".reference.json")
 
 

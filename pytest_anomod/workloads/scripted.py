@@ -1,17 +1,19 @@
 """Plays journeys that a file of another tool describes, in an open loop: OpenAPI document, HAR, Postman collection.
 
 `python -m` of this module is the process that plays: it logs in, tries every journey, leaves out what is not answered
-below 400 twice, and then sends as the open loop does.
+below 400 twice, and then sends as the open loop does. In a case it first plays each journey once more, recorded, and
+waits until the case has chosen by the traces how often each is played.
 """
 
 from __future__ import annotations
 
 import asyncio
+import collections
 import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -24,15 +26,18 @@ from pytest_anomod.workloads._http import Pool
 from pytest_anomod.workloads.exchange import Clock, JourneyClient, Sending
 from pytest_anomod.workloads.generator import run_generator
 from pytest_anomod.workloads.plan import Arrival, Load, read_spec
-from pytest_anomod.workloads.record import Records, state_path, write_json
+from pytest_anomod.workloads.record import Records, plays_path, reference_path, state_path, write_json
 from pytest_anomod.workloads.script import Script, Step, Taken, journey, read_json, send
 from pytest_anomod.workloads.sender import is_running, kept_rate, launch, stop, summary
+from pytest_anomod.workloads.suite_rounds import REFERENCE_S
 
 __all__ = ["is_running", "kept_rate", "start", "stop", "summary"]
 
 START_TIMEOUT_S = 240.0
 """A document with hundreds of operations takes a while to be tried on a busy machine."""
+LOOKING, SENDING = "looking", "sending"
 _MOST_TOLD = 20
+_ASK_S = 0.05
 
 
 def start(spec: Mapping[str, Json], records: str | Path) -> dict[str, Json]:
@@ -46,7 +51,7 @@ def start(spec: Mapping[str, Json], records: str | Path) -> dict[str, Json]:
         spec,
         records,
         timeout_s=timeout_s,
-        has_begun=lambda state: state["state"] == "sending",
+        has_begun=lambda state: state["state"] in (LOOKING, SENDING),
         start_timeout_s=START_TIMEOUT_S,
     )
 
@@ -75,15 +80,15 @@ def read_scripts(kind: str, path: Path, *, deletions: bool) -> tuple[list[Script
 
 
 class Trial:
-    """Sends requests before the workload begins, unrecorded."""
+    """Sends requests before the workload begins, unrecorded if no path is given."""
 
-    def __init__(self, load: Load, login: Mapping[str, str]) -> None:
+    def __init__(self, load: Load, login: Mapping[str, str], records: Path = Path(os.devnull)) -> None:
         self._load, self._login = load, login
         self._number = 0
         self._pool = Pool(load.timeout_s)
-        self._records = Records(Path(os.devnull))
+        self._records = Records(records)
 
-    def client(self) -> JourneyClient:
+    def client(self, name: str = "trial") -> JourneyClient:
         """A client of a new journey."""
         now_s = clock.monotonic_s()
         sending = Sending(
@@ -94,7 +99,7 @@ class Trial:
             count=lambda kind: None,
         )
         self._number += 1
-        placeholder = Journey(name="trial", weight=1.0, play=_nothing)
+        placeholder = Journey(name=name, weight=1.0, play=_nothing)
         return JourneyClient(sending, Arrival(self._number, 0.0, placeholder, Random(self._number)), now_s, {})
 
     async def answers(self, steps: Sequence[Step]) -> list[tuple[int, Json]]:
@@ -171,8 +176,47 @@ async def _chosen(spec: Mapping[str, Json], load: Load, login: Mapping[str, str]
         trial.close()
 
 
-def _loaded(load: Load, scripts: Iterable[Script], login: Mapping[str, str]) -> Load:
-    return dataclasses.replace(load, journeys=tuple(journey(one.name, one.steps, login) for one in scripts))
+async def _looked(load: Load, scripts: Sequence[Script], login: Mapping[str, str], records: Path) -> list[Json]:
+    """Play each journey once, recorded under its name, for REFERENCE_S at most; how long each took."""
+    trial, looked = Trial(load, login, records), []
+    until_s = clock.monotonic_s() + REFERENCE_S
+    try:
+        for script in scripts:
+            begun_s = clock.monotonic_s()
+            if begun_s > until_s:
+                break
+            await journey(script.name, script.steps, login).play(trial.client(script.name), Random(script.name))
+            seconds = clock.monotonic_s() - begun_s
+            looked.append({"test": script.name, "journey": script.name, "seconds": seconds, "outcome": "passed"})
+    finally:
+        trial.close()
+    return looked
+
+
+def _weights(
+    spec: Mapping[str, Json], load: Load, scripts: Sequence[Script], login: Mapping[str, str], records: Path
+) -> Mapping[str, float]:
+    """How often each journey is played, by its name: as the case chose by a reference round, or all alike.
+
+    Empty when the owner died before it chose.
+    """
+    if not spec.get("reference"):
+        return {one.name: 1.0 for one in scripts}
+    begun = {"state": LOOKING, "pid": os.getpid(), "start_unix_nano": clock.now_ns(), "end_reason": "", "requests": 0}
+    write_json(state_path(records), begun)
+    looked = asyncio.run(_looked(load, scripts, login, records))
+    write_json(reference_path(records), {"looked": looked, "of": len(scripts)})
+    while not plays_path(records).exists():
+        if os.getppid() != spec.get("owner_pid"):
+            return {}
+        clock.sleep(_ASK_S)
+    plays = json.loads(plays_path(records).read_text(encoding="utf-8"))
+    return collections.Counter(plays["reaching"] + plays["others"])
+
+
+def _loaded(load: Load, scripts: Sequence[Script], login: Mapping[str, str], weights: Mapping[str, float]) -> Load:
+    journeys = (journey(one.name, one.steps, login, weight=weights.get(one.name, 0.0)) for one in scripts)
+    return dataclasses.replace(load, journeys=tuple(one for one in journeys if one.weight))
 
 
 def main(arguments: list[str]) -> int:
@@ -188,7 +232,8 @@ def main(arguments: list[str]) -> int:
         write_json(state_path(records), {"state": "ended", "end_reason": reason, "requests": 0})
         raise CaptureError(reason)
     notes = {"journeys": len(scripts), "left_out": len(left_out), "first_left_out": left_out[:_MOST_TOLD]}
-    run_generator(_loaded(load, scripts, login), records, owner_pid=spec.get("owner_pid"), notes=notes)
+    if weights := _weights(spec, load, scripts, login, records):
+        run_generator(_loaded(load, scripts, login, weights), records, owner_pid=spec.get("owner_pid"), notes=notes)
     return 0
 
 

@@ -1,8 +1,9 @@
-"""Chooses by a suite's reference round what its rounds play: which tests reach the target, which are meant to fail."""
+"""Chooses by a reference round what is played: which tests or journeys reach the target, which are meant to fail."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -22,20 +23,20 @@ Reach = Mapping[str, Collection[str]]
 
 
 def wait_for_round(handle: Mapping[str, Json]) -> dict[str, Json]:
-    """What the reference round was like, once it is over; CaptureError when it never is, or the suite ended in it."""
+    """What the reference round was like, once it is over; CaptureError when it never is, or its process ended."""
     records = Path(handle["records"])
     path = reference_path(records)
     try:
         clock.wait_until(
             lambda: path.exists() or not is_running(handle),
             timeout_s=REFERENCE_S + PATIENCE_S,
-            what="the suite's reference round to be over",
+            what="the workload's reference round to be over",
         )
     except TimeoutError as error:
         raise CaptureError(str(error)) from error
     if not is_running(handle):
         reason = str(summary(records).get("end_reason", "")).removeprefix("error: ")
-        msg = f"the suite ended in its reference round: {reason or 'nothing says why'}"
+        msg = f"the workload ended in its reference round: {reason or 'nothing says why'}"
         raise CaptureError(msg)
     found: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
     return found
@@ -46,6 +47,7 @@ def choose_plays(
 ) -> dict[str, Json]:
     """Choose what a round plays, have the suite begin with it, and answer what was chosen and why: the label's `suite`.
 
+    An open loop has no rounds (`window_s` is None): it plays all, each as often as it would stand in a round of all.
     `told` is what `wait_for_round` gave. `reach` are the services of each trace; None where nobody knows. ScenarioError
     when the traces are known and none reaches the target: nothing is played then.
     """
@@ -53,10 +55,16 @@ def choose_plays(
     aims = {wish["target"], *wish["instead"]}
     looked = list(_looked(told["looked"], _requests(records), reach or {}, aims))
     if reach is not None and not any(one.reaches for one in looked):
-        raise ScenarioError(f"no test of the suite reaches {wish['target']}")
-    rounds = choose(looked, window_s=wish["window_s"], rate_rps=spec["rate_rps"], seed=spec["seed"])
+        kind = "test of the suite" if _has_rounds(wish) else "journey of the file"
+        raise ScenarioError(f"no {kind} reaches {wish['target']}")
+    window_s = wish["window_s"] if _has_rounds(wish) else math.inf
+    rounds = choose(looked, window_s=window_s, rate_rps=spec["rate_rps"], seed=spec["seed"])
     write_json(plays_path(records), rounds.to_json())
     return _summary(told, looked, rounds, spec, aimed=reach is not None)
+
+
+def _has_rounds(wish: Mapping[str, Json]) -> bool:
+    return wish["window_s"] is not None
 
 
 def _summary(
@@ -85,18 +93,19 @@ def _why(
     """One sentence for people."""
     played = len({*rounds.reaching, *rounds.others})
     reaching = sum(one.reaches for one in looked)
+    noun = "tests" if _has_rounds(wish) else "journeys"
     parts = [
-        f"{reaching} of {len(looked)} tests reach {wish['target']}, {rounds.share:.0%} of the plays are theirs"
+        f"{reaching} of {len(looked)} {noun} reach {wish['target']}, {rounds.share:.0%} of the plays are theirs"
         if aimed
-        else f"no trace says which tests reach {wish['target']}"
+        else f"no trace says which {noun} reach {wish['target']}"
     ]
     if reaching and not any(one.is_good for one in looked):
         parts.append("all of these get errors there even while all is well")
     if len(looked) < told["of"]:
         missed = told["of"] - len(looked)
-        parts.append(f"the reference round was left after {REFERENCE_S:g} s, {missed} tests before its end")
+        parts.append(f"the reference round was left after {REFERENCE_S:g} s, {missed} {noun} before its end")
     if played < len(looked):
-        parts.append(f"a round is {played} of {len(looked)} tests, to fit a fifth of a window")
+        parts.append(f"a round is {played} of {len(looked)} {noun}, to fit a fifth of a window")
     return "; ".join(parts)
 
 

@@ -12,7 +12,7 @@ from pytest_anomod.chaos.compile import compile_experiment, usual
 from pytest_anomod.model import journal as names
 from pytest_anomod.model.errors import ScenarioError
 from pytest_anomod.model.scenario import Durations
-from pytest_anomod.model.workload import Suite
+from pytest_anomod.model.workload import Scripted, Suite
 from pytest_anomod.testing import QUICK, FakeFault, FakeLoad, fake_scenario
 
 
@@ -81,7 +81,8 @@ def test_a_warm_system_gets_a_part_of_the_warm_up():
 
 def test_a_suite_hears_what_its_reference_round_is_for():
     def spec(**changes):
-        scenario = fake_scenario(system="social_network", workload=Suite(path="/somewhere/suite.py"), **changes)
+        changes = {"workload": Suite(path="/somewhere/suite.py"), **changes}
+        scenario = fake_scenario(system="social_network", **changes)
         experiment = compile_experiment(scenario, {}, injector="fake", records="", tempo=QUICK)
         arguments = experiment["steady-state-hypothesis"]["probes"][0]["provider"]["arguments"]
         return arguments["workload"]["spec"]
@@ -91,6 +92,9 @@ def test_a_suite_hears_what_its_reference_round_is_for():
     assert wish == {"target": "media-service", "instead": [], "window_s": 7}
     # a store need not be in any trace
     assert spec(target="media-mongodb")["reference"]["instead"] == ["media-frontend"]
+    # an open loop has no rounds
+    har = Scripted(kind="har", path="/somewhere/a.har")
+    assert spec(workload=har, target="media-service")["reference"]["window_s"] is None
 
 
 @pytest.mark.parametrize("text", ["$HOME", "${name}", "$$", "5 $", "${anomod_dollar}"])

@@ -14,7 +14,11 @@ from pytest_anomod.model.source import SpanFile
 from pytest_anomod.testing import fake_deployment
 from pytest_anomod.workloads import open_loop, suite_reference
 
-SPEC = {"system": "train_ticket", "seed": 1, "reference": {"target": "ts-preserve-service", "instead": []}}
+SPEC = {
+    "system": "train_ticket",
+    "seed": 1,
+    "reference": {"window_s": 9, "target": "ts-preserve-service", "instead": []},
+}
 
 
 class Traced:

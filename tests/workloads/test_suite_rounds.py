@@ -164,5 +164,5 @@ def test_a_suite_that_ends_in_its_reference_round_is_an_error(entry, begin):
     """
     handle = begin(text, reference={"target": "media-service", "instead": [], "window_s": 10})
     suite.stop(handle)
-    with pytest.raises(CaptureError, match="the suite ended in its reference round: stopped"):
+    with pytest.raises(CaptureError, match="the workload ended in its reference round: stopped"):
         suite_reference.wait_for_round(handle)
