@@ -83,7 +83,7 @@ def explore(system: System, deployment: Deployment, arguments: argparse.Namespac
     meter = Meter(deployment)
     for remark in meter.remarks():
         say(remark)
-    seeds = [step for given in arguments.seeds for step in _seeds(given, system, deployment, known, arguments)]
+    seeds = [step for given in arguments.seeds for step in _seeds(given, system, deployment, known, arguments, say)]
     meter.all_lines()  # what playing seeds ran is nobody's: each seed is sent again
     sender = Sender(deployment.entry_url, login)
     explorer = Explorer(
@@ -153,9 +153,14 @@ def _check_seed(given: str, system: System) -> None:
 
 
 def _seeds(
-    given: str, system: System, deployment: Deployment, known: Sequence[Operation], arguments: argparse.Namespace
+    given: str,
+    system: System,
+    deployment: Deployment,
+    known: Sequence[Operation],
+    arguments: argparse.Namespace,
+    say: Say,
 ) -> list[Step]:
-    """The requests of one --from."""
+    """The requests of one --from; of a file what can't be sent is told."""
     from pytest_anomod.workloads import open_loop, suite
     from pytest_anomod.workloads.guided_seeds import recorded_steps
 
@@ -168,7 +173,9 @@ def _seeds(
     if file and kind in ("har", "postman"):
         from pytest_anomod.workloads.scripted import read_scripts
 
-        scripts, _ = read_scripts(kind, Path(file), deletions=arguments.deletions)
+        scripts, left_out = read_scripts(kind, Path(file), deletions=arguments.deletions)
+        for remark in left_out:
+            say(f"{given}: left out: {remark}")
         return recorded_steps([step for script in scripts for step in script.steps], known)
     lines = Path(given).read_text(encoding="utf-8").splitlines()
     return recorded_steps([json.loads(line) for line in lines if line.strip()], known)

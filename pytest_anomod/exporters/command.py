@@ -24,7 +24,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("export", help="write a dataset in the format of another tool")
     parser.add_argument("path", help="root of the dataset, a URL too")
     parser.add_argument("--to", required=True, metavar="FORMAT", help="its name; `anomod list` has them all")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="directory to make")
+    parser.add_argument("-o", "--out", type=local_directory, required=True, metavar="OUT", help="directory to make")
     parser.add_argument(
         "--select",
         action="append",
@@ -33,6 +33,14 @@ def add_parser(commands: Any) -> None:
         help="only cases with this in cases.parquet, such as verdict=effective or system=train_ticket; all must hold",
     )
     parser.set_defaults(run=run)
+
+
+def local_directory(text: str) -> Path:
+    """The directory that a command makes; a usage error for a URL, which would become a directory of that name."""
+    if "://" in text:
+        msg = f"{text} is a URL: name a directory of this machine, and copy it from there"
+        raise argparse.ArgumentTypeError(msg)
+    return Path(text)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pytest_anomod.exporters.command import local_directory
+
 
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands of `anomod`."""
     parser = commands.add_parser("publish", help="make a dataset ready for others: archives, card, licence, citation")
     parser.add_argument("path", help="root of the dataset, a URL too")
-    parser.add_argument("out", type=Path, help="directory to make")
+    parser.add_argument("out", type=local_directory, help="directory to make")
     parser.add_argument("--title", metavar="TEXT", help="name of the dataset (default: its directory's)")
     parser.add_argument("--author", action="append", default=[], metavar="NAME", help="may be given more than once")
     parser.add_argument("--url", default="", metavar="URL", help="where it will be found")

@@ -34,6 +34,16 @@ def test_what_can_not_be_done_is_told_and_leaves_nothing(dataset, tmp_path, caps
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("words", [["export", "{}", "--to", "rcaeval", "-o"], ["publish", "{}"]])
+def test_a_url_is_no_place_to_write_to(dataset, tmp_path, capsys, monkeypatch, words):
+    """It would become a directory of that name here."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main([*(word.format(dataset) for word in words), "s3://bucket/there"])
+    assert "s3://bucket/there is a URL: name a directory of this machine" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_output_that_exists_is_kept(dataset, tmp_path):
     with pytest.raises(DatasetError, match="exists; name a directory that does not"):
         export(load_dataset(dataset), "rcaeval", tmp_path)

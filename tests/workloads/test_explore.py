@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 import pytest
+from shop_entry import COLLECTION, DOCUMENT
 
 from pytest_anomod import explore
 from pytest_anomod.model.errors import DeploymentError, ScenarioError
 from pytest_anomod.model.source import LineCounter
 from pytest_anomod.workloads.guided_lines import Meter
+from pytest_anomod.workloads.openapi_document import operations
 
 
 def test_a_system_without_agents_is_refused():
@@ -80,3 +83,15 @@ def test_what_cannot_be_read_is_said_before_the_system_is_up(tmp_path):
         arguments = parser.parse_args(["explore", "social_network", given])
         with pytest.raises(ScenarioError, match=message):
             arguments.run(arguments)
+
+
+def test_what_a_collection_can_not_have_sent_is_told(tmp_path):
+    """The rest is a seed."""
+    file, said = tmp_path / "shop.json", []
+    file.write_text(json.dumps(COLLECTION), encoding="utf-8")
+    arguments = argparse.Namespace(deletions=False)
+    steps = explore._seeds(f"postman:{file}", None, None, operations(DOCUMENT), arguments, said.append)
+    assert [step.route for step in steps] == ["/items", "/orders"]
+    (line,) = said
+    assert line.startswith(f"postman:{file}: left out: ")
+    assert "lastOrder" in line
