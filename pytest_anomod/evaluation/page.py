@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import html
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pytest_anomod.evaluation import detection, table
 from pytest_anomod.evaluation import results as figures
+from pytest_anomod.evaluation import table
 from pytest_anomod.evaluation.damage import SEVERITIES
 from pytest_anomod.evaluation.run import Results
 from pytest_anomod.evaluation.scores import RANKING
@@ -53,6 +53,9 @@ def render(results: Results, trivial: Sequence[str]) -> str:
     ranked = figures.rankings(results.rows)
     methods = figures.by(ranked, "method")
     order = sorted(methods, key=lambda name: -_mean(methods[name]))
+    scored = [row for row in results.rows if row["task"] == "score"]
+    detections = _detections(results)
+    detectors = [row["name"] for row in detections]
     return template.render(
         headline=_headline(results, ranked),
         scores=RANKING,
@@ -69,10 +72,13 @@ def render(results: Results, trivial: Sequence[str]) -> str:
         ],
         subsets=_subsets(results, order),
         shares=_shares(results, order),
-        curves=[*_curves(results, order)],
+        curves=[*_curves([row for row in results.rows if row["task"] == "rank"], order, _mean)],
         curve_names=[*zip(order[:MOST_CURVES], COLOURS, strict=False)],
-        detections=_detections(results),
-        detection_subsets=_detection_subsets(results),
+        detections=detections,
+        detection_subsets=_detection_subsets(scored),
+        detection_shares=[*_detection_shares(scored)],
+        detection_curves=[*_curves(scored, detectors, figures.precision)],
+        detection_names=[*zip(detectors[:MOST_CURVES], COLOURS, strict=False)],
         bin_s=results.options.bin_s,
         notes=[line for text in table.notes(results) for line in text.splitlines()],
         mark=_mark,
@@ -138,30 +144,33 @@ def _by_set(values: Mapping[str, Mapping[frozenset[str], float]]) -> dict[str, A
 
 def _shares(results: Results, order: Sequence[str]) -> list[dict[str, Any]]:
     """Of each method that was tried with all subsets the Shapley share of every modality, and what EMM is."""
-    found = []
     rows = [row for row in results.rows if row["task"] == "rank"]
+    found: list[dict[str, Any]] = []
     for name in order if results.options.subsets else ():
-        values = figures.subsets(rows, name, "AC@1")
-        names = sorted(frozenset().union(*values))
-        if len(names) > 1 and len(values) == 2 ** len(names) - 1:
-            nothing = figures.chance([row for row in rows if row["method"] == name])
-            shares = figures.shapley(values, nothing)
-            whole = values[frozenset(names)]
-            emm = figures.entire_missing(values)
-            found.append({"name": name, "shares": shares, "whole": whole, "emm": emm, "chance": nothing})
+        chance = figures.chance([row for row in rows if row["method"] == name])
+        found += _share(name, figures.subsets(rows, name, "AC@1"), chance)
     return found
 
 
-def _curves(results: Results, order: Sequence[str]) -> Iterator[dict[str, str]]:
+def _share(name: str, values: Mapping[frozenset[str], float], chance: float) -> Iterator[dict[str, Any]]:
+    if table.has_all_subsets(values):
+        shares = figures.shapley(values, chance)
+        emm = figures.entire_missing(values)
+        yield {"name": name, "shares": shares, "whole": values[frozenset(shares)], "emm": emm}
+
+
+def _curves(
+    all_rows: Sequence[Mapping[str, Any]], order: Sequence[str], value: Callable[[Sequence[Mapping[str, Any]]], float]
+) -> Iterator[dict[str, str]]:
     """A panel for each kind of damage and modality, with the curves of the best methods that read it."""
-    damaged = [row for row in results.rows if row["damage"] and row["AC@1"] is not None]
-    whole = figures.by(figures.rankings(results.rows), "method")
+    damaged = [row for row in all_rows if row["damage"]]
+    whole = figures.by(figures.whole(all_rows), "method")
     for (kind, modality), rows in figures.by(damaged, "damage", "damaged_modality").items():
         lines = []
         for place, name in enumerate(order[:MOST_CURVES]):
             mine = figures.by([row for row in rows if row["method"] == name], "damage_severity")
             if mine:
-                points = [(0.0, _mean(whole[name])), *((severity, _mean(mine[severity])) for severity in SEVERITIES)]
+                points = [(0.0, value(whole[name])), *((severity, value(mine[severity])) for severity in SEVERITIES)]
                 lines.append(_line(name, points, place))
         yield {"title": f"{modality}: {DAMAGES[kind]}", "svg": _panel(lines)}
 
@@ -216,18 +225,12 @@ def _detections(results: Results) -> list[dict[str, Any]]:
     return [{"name": name, "found": one} for name, one in sorted(found.items(), key=lambda item: -item[1].ap.value)]
 
 
-def _detection_subsets(results: Results) -> dict[str, Any]:
+def _detection_subsets(scored: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """By set of modalities the AP of every detector over all cases; {} where none was tried."""
-    rows = [row for row in results.rows if row["task"] == "score" and not row["damage"]]
-    values = {
-        name: {frozenset(key.split("+")): _average_precision(group) for key, group in parts.items()}
-        for name, mine in figures.by(rows, "method").items()
-        if len(parts := figures.by(mine, "modalities")) > 1
-    }
-    return _by_set(values)
+    values = {name: figures.detector_subsets(mine) for name, mine in figures.by(scored, "method").items()}
+    return _by_set({name: found for name, found in values.items() if len(found) > 1})
 
 
-def _average_precision(rows: Sequence[Mapping[str, Any]]) -> float:
-    labels, scores = (np.concatenate([np.asarray(row[name]) for row in rows]) for name in ("labels", "scores"))
-    known = labels != detection.UNSCORED
-    return float(detection.average_precision(labels[known], scores[known]))
+def _detection_shares(scored: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for name, mine in figures.by(scored, "method").items():
+        yield from _share(name, figures.detector_subsets(mine), figures.random_precision(mine))

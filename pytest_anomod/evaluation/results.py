@@ -16,7 +16,7 @@ from pytest_anomod.evaluation.scores import COVERED, Figure, mean_figure
 
 Row = Mapping[str, Any]
 AnyRow = TypeVar("AnyRow", bound=Row)
-Resampled = Callable[[Sequence[Detected]], float]
+Part = TypeVar("Part")
 CALIBRATION = "calibration"
 """The split of a label (model/standing.py) that thresholds are fixed on."""
 CALIBRATION_SHARE = 1 / 3
@@ -26,12 +26,12 @@ RESAMPLES = 200
 
 def rankings(rows: Sequence[Row]) -> list[Row]:
     """Rows of rankings by whole evidence: all modalities that the method was granted, nothing damaged."""
-    return [row for row in _whole(rows) if row["task"] == "rank"]
+    return [row for row in whole(rows) if row["task"] == "rank"]
 
 
 def detections(rows: Sequence[Row]) -> list[Row]:
     """The same of detections."""
-    return [row for row in _whole(rows) if row["task"] == "score"]
+    return [row for row in whole(rows) if row["task"] == "score"]
 
 
 def figure(rows: Sequence[Row], name: str, seed: int) -> Figure:
@@ -56,6 +56,27 @@ def subsets(rows: Sequence[Row], method: str, name: str) -> dict[frozenset[str],
         frozenset(key.split("+")): float(np.mean([row[name] for row in group]))
         for key, group in by(mine, "modalities").items()
     }
+
+
+def precision(rows: Sequence[AnyRow]) -> float:
+    """AP of a detector over all bins of these cases."""
+    labels, scores = (np.concatenate([np.asarray(row[name]) for row in rows]) for name in ("labels", "scores"))
+    known = labels != detection.UNSCORED
+    return detection.average_precision(labels[known], scores[known])
+
+
+def detector_subsets(rows: Sequence[AnyRow]) -> dict[frozenset[str], float]:
+    """A detector's AP with each set of modalities that it was tried with, undamaged."""
+    return {
+        frozenset(key.split("+")): precision(group)
+        for key, group in by([row for row in rows if not row["damage"]], "modalities").items()
+    }
+
+
+def random_precision(rows: Sequence[AnyRow]) -> float:
+    """AP of a random detector: the share of the bins that are anomalous."""
+    labels = np.concatenate([np.asarray(row["labels"]) for row in rows])
+    return float(np.mean(labels[labels != detection.UNSCORED] == detection.ANOMALOUS))
 
 
 def shapley(values: Mapping[frozenset[str], float], nothing: float) -> dict[str, float]:
@@ -102,9 +123,10 @@ class Detection:
     auc: Figure
     f1: Figure
     threshold: float
-    delay_s: float
+    delay_s: Figure
+    """The median of those that were found."""
     found: float
-    false_alarms_per_hour: float
+    false_alarms_per_hour: Figure
     control_hours: float
     anomalous: float
     """Share of the bins that are anomalous: the AP of a random detector."""
@@ -127,11 +149,10 @@ def detection_figures(rows: Sequence[Row], seed: int) -> Detection:
     held = calibration(rows, seed)
     threshold = detection.best_threshold(*_pooled([cases[name] for name in cases if name in held]))
     tested = {name: case for name, case in cases.items() if name not in held}
-    delays = [detection.delay_s(case, threshold) for case in tested.values() if not case.is_control]
-    delays = [delay for delay in delays if not math.isnan(delay)]
-    found = [delay for delay in delays if math.isfinite(delay)]
-    alarms = [detection.false_alarms(case, threshold) for case in tested.values() if case.is_control]
-    hours = sum(length for _, length in alarms)
+    delays = {name: detection.delay_s(case, threshold) for name, case in tested.items() if not case.is_control}
+    delays = {name: delay for name, delay in delays.items() if not math.isnan(delay)}
+    found = {name: delay for name, delay in delays.items() if math.isfinite(delay)}
+    alarms = {name: detection.false_alarms(case, threshold) for name, case in tested.items() if case.is_control}
 
     def f1(some: Sequence[Detected]) -> float:
         return detection.f1_at(*_pooled(some), threshold)
@@ -141,10 +162,10 @@ def detection_figures(rows: Sequence[Row], seed: int) -> Detection:
         auc=_resampled(lambda some: detection.roc_auc(*_pooled(some)), cases, groups, seed),
         f1=_resampled(f1, tested if held else {}, groups, seed),
         threshold=threshold,
-        delay_s=float(np.median(found)) if found else float("nan"),
+        delay_s=_resampled(lambda some: float(np.median(some)), found, groups, seed),
         found=len(found) / len(delays) if delays else float("nan"),
-        false_alarms_per_hour=sum(raised for raised, _ in alarms) / hours if hours else float("nan"),
-        control_hours=hours,
+        false_alarms_per_hour=_resampled(_an_hour, alarms, groups, seed),
+        control_hours=sum(hours for _, hours in alarms.values()),
         anomalous=float(np.mean(_pooled(list(cases.values()))[0] == detection.ANOMALOUS)) if cases else float("nan"),
         cases=len(cases),
         calibration_cases=len(held),
@@ -173,11 +194,18 @@ def calibration(rows: Sequence[Row], seed: int) -> set[str]:
     return held
 
 
-def _resampled(value: Resampled, cases: Mapping[str, Detected], groups: Mapping[str, Any], seed: int) -> Figure:
-    """A figure of all bins of some cases, with the interval from drawing whole units."""
+def _an_hour(alarms: Sequence[tuple[int, float]]) -> float:
+    hours = sum(length for _, length in alarms)
+    return sum(raised for raised, _ in alarms) / hours if hours else float("nan")
+
+
+def _resampled(
+    value: Callable[[Sequence[Part]], float], cases: Mapping[str, Part], groups: Mapping[str, Any], seed: int
+) -> Figure:
+    """A figure of what is known of some cases, with the interval from drawing whole units."""
     if not cases:
         return Figure(float("nan"), float("nan"), float("nan"), 0)
-    units: dict[Any, list[Detected]] = {}
+    units: dict[Any, list[Part]] = {}
     for name, case in cases.items():
         units.setdefault(groups[name], []).append(case)
     names, rng = list(units), np.random.default_rng(seed)
@@ -198,7 +226,8 @@ def _pooled(cases: Sequence[Detected]) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([labels for labels, _ in known]), np.concatenate([scores for _, scores in known])
 
 
-def _whole(rows: Sequence[Row]) -> list[Row]:
+def whole(rows: Sequence[Row]) -> list[Row]:
+    """Rows by whole evidence: all modalities that the method was granted, nothing damaged."""
     most: dict[tuple[str, str], int] = {}
     for row in rows:
         key = row["method"], row["task"]

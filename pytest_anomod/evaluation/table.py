@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -123,26 +123,43 @@ def _subsets(results: Results, order: Sequence[str]) -> Iterator[str]:
     rows = [row for row in results.rows if row["task"] == "rank"]
     for name in order:
         values = figures.subsets(rows, name, "AC@1")
-        names = sorted(frozenset().union(*values))
-        if len(names) < 2 or len(values) != 2 ** len(names) - 1:
+        if not has_all_subsets(values):
             continue
-        chance = figures.chance([row for row in rows if row["method"] == name])
-        shares = figures.shapley(values, chance)
         ordered = sorted(values, key=lambda subset: (-values[subset], len(subset)))
         lines = [["+".join(sorted(subset)), f"{values[subset]:.2f}"] for subset in ordered]
         yield _table(f"AC@1 of {name} by set of modalities", ["modalities", "AC@1"], lines)
-        said = ", ".join(f"{modality} {share:+.3f}" for modality, share in sorted(shares.items(), key=lambda i: -i[1]))
-        gain = values[frozenset(names)] - chance
-        yield f"Shapley share of each modality in the gain of {name} over chance ({gain:+.3f}): {said}"
-        missing = ", ".join(f"p={p:g} {figures.entire_missing(values, p):.2f}" for p in MISSING_CHANCES)
-        yield f"EMM of {name} (modalities missing): mean of subsets {figures.entire_missing(values):.2f}; {missing}"
+        yield from _gains(name, values, figures.chance([row for row in rows if row["method"] == name]))
+
+
+def has_all_subsets(values: Mapping[frozenset[str], float]) -> bool:
+    """Whether there is a value for each set of several modalities, so that they can be weighed against each other."""
+    names = frozenset().union(*values)
+    return len(names) > 1 and len(values) == 2 ** len(names) - 1
+
+
+def _gains(name: str, values: Mapping[frozenset[str], float], chance: float) -> Iterator[str]:
+    """What each modality adds to a score by its subsets, and the score with some missing."""
+    shares = figures.shapley(values, chance)
+    said = ", ".join(f"{modality} {share:+.3f}" for modality, share in sorted(shares.items(), key=lambda i: -i[1]))
+    gain = values[frozenset(shares)] - chance
+    yield f"Shapley share of each modality in the gain of {name} over chance ({gain:+.3f}): {said}"
+    missing = ", ".join(f"p={p:g} {figures.entire_missing(values, p):.2f}" for p in MISSING_CHANCES)
+    yield f"EMM of {name} (modalities missing): mean of subsets {figures.entire_missing(values):.2f}; {missing}"
 
 
 def _robustness(results: Results, order: Sequence[str]) -> Iterator[str]:
-    damaged = [row for row in results.rows if row["damage"]]
+    rows = [row for row in results.rows if row["task"] == "rank"]
+    yield from _damaged(rows, order, "AC@1", lambda some: float(np.mean([row["AC@1"] for row in some])))
+
+
+def _damaged(
+    all_rows: Sequence[Any], order: Sequence[str], score: str, value: Callable[[Sequence[Any]], float]
+) -> Iterator[str]:
+    """A table of a score by damage, of each method that was tried with any."""
+    damaged = [row for row in all_rows if row["damage"]]
     if not damaged:
         return
-    whole = figures.by(figures.rankings(results.rows), "method")
+    whole = figures.by(figures.whole(all_rows), "method")
     lines = []
     for name in order:
         for kind in KINDS:
@@ -150,11 +167,10 @@ def _robustness(results: Results, order: Sequence[str]) -> Iterator[str]:
                 [row for row in damaged if (row["method"], row["damage"]) == (name, kind)], "damaged_modality"
             ).items():
                 parts = figures.by(rows, "damage_severity")
-                means = [f"{np.mean([row['AC@1'] for row in parts[severity]]):.2f}" for severity in SEVERITIES]
-                clean = f"{np.mean([row['AC@1'] for row in whole[name]]):.2f}"
-                lines.append([name, kind, modality, clean, *means])
+                means = [f"{value(parts[severity]):.2f}" for severity in SEVERITIES]
+                lines.append([name, kind, modality, f"{value(whole[name]):.2f}", *means])
     heads = ["method", "damage", "modality", "0", *(f"{severity:g}" for severity in SEVERITIES)]
-    yield _table("AC@1 by damage and severity (RMM: rows missing at random, NM: noise)", heads, lines)
+    yield _table(f"{score} by damage and severity (RMM: rows missing at random, NM: noise)", heads, lines)
 
 
 def _detections(results: Results) -> Iterator[str]:
@@ -169,8 +185,8 @@ def _detections(results: Results) -> Iterator[str]:
             str(one.ap),
             str(one.auc),
             str(one.f1),
-            f"{one.delay_s:.1f} ({one.found:.0%})",
-            f"{one.false_alarms_per_hour:.1f}",
+            f"{_wide(one.delay_s)} ({one.found:.0%})",
+            _wide(one.false_alarms_per_hour),
         ]
         for name, one in sorted(found.items(), key=lambda item: -item[1].ap.value)
     ]
@@ -184,6 +200,15 @@ def _detections(results: Results) -> Iterator[str]:
     yield _table(title, ["method", "AP", "ROC AUC", "F1", "delay s (found)", "false alarms/h"], lines)
     if results.options.subsets:
         yield from _detection_subsets(results)
+    scored = [row for row in results.rows if row["task"] == "score"]
+    yield from _damaged(scored, [line[0] for line in lines], "AP", figures.precision)
+
+
+def _wide(figure: figures.Figure) -> str:
+    """A figure that is no share, with its interval."""
+    if not figure.cases:
+        return "-"
+    return f"{figure.value:.1f} [{figure.low:.1f}, {figure.high:.1f}]"
 
 
 def _detection_subsets(results: Results) -> Iterator[str]:
@@ -195,6 +220,9 @@ def _detection_subsets(results: Results) -> Iterator[str]:
             lines = [[key, str(one.ap), str(one.auc)] for key, one in found.items()]
             lines.sort(key=lambda line: -found[line[0]].ap.value)
             yield _table(f"Detection by {name}, by set of modalities", ["modalities", "AP", "ROC AUC"], lines)
+            values = figures.detector_subsets(mine)
+            if has_all_subsets(values):
+                yield from _gains(name, values, figures.random_precision(mine))
 
 
 def notes(results: Results) -> Iterator[str]:

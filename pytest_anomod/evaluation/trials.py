@@ -72,7 +72,7 @@ def trials_of(spec: str, method: Any, available: Sequence[str], options: Options
         if options.subsets:
             sizes = range(len(mine) - 1, 0, -1)
             trials += [Trial(spec, task, some) for size in sizes for some in itertools.combinations(mine, size)]
-        if options.robustness and task == "rank":
+        if options.robustness:
             damages = itertools.product(KINDS, mine, SEVERITIES)
             trials += [Trial(spec, task, mine, Damage(*damage)) for damage in damages]
     return trials

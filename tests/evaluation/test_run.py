@@ -226,7 +226,8 @@ def test_detection_on_a_fault_that_shows_in_traces(small_dataset):
     results = run(small_dataset, slow_bins, "score")
     found = figures.detection_figures(figures.detections(results.rows), seed=1)
     assert (found.ap.value, found.auc.value, found.f1.value) == (1.0, 1.0, 1.0)
-    assert (found.delay_s, found.found, found.false_alarms_per_hour) == (1.0, 1.0, 0.0)
+    assert (found.delay_s.value, found.found, found.false_alarms_per_hour.value) == (1.0, 1.0, 0.0)
+    assert found.delay_s.low <= 1.0 <= found.delay_s.high
     assert found.cases == 6
     assert found.calibration_cases == 2
     assert results.options.history_s == 2.0  # half of the baseline of four seconds, which is less than five
