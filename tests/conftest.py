@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -14,6 +15,11 @@ import pytest_anomod.systems  # noqa: F401
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell ignores Ctrl-C on behalf of what it starts in the background; tests of it must reach their programs
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# of each pytest that a test starts, more than half of the time went into plugins of libraries that none of them uses
+CHEAP = "-p no:schemathesis -p no:hypothesispytest"
+os.environ["PYTEST_ADDOPTS"] = CHEAP
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
@@ -30,7 +36,7 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.fixture
 def pytester(pytester, monkeypatch):
     """Runs of pytest inside tests mean processes, whatever engine is here, unless they say otherwise."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--anomod-runtime=process")
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"--anomod-runtime=process {CHEAP}")
     return pytester
 
 

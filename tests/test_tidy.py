@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -22,20 +23,24 @@ def where(path: Path, line: int) -> str:
     return f"{path.relative_to(ROOT)}:{line}"
 
 
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def calls(path: Path) -> list[tuple[str, int]]:
     """Dotted names of all calls in a file, with their lines."""
     return [
         (ast.unparse(node.func), node.lineno)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
     ]
 
 
 def test_every_file_says_first_what_it_is_for():
     """A newcomer reads one line per file."""
-    silent = [
-        str(path.relative_to(ROOT)) for path in PYTHON if not ast.get_docstring(ast.parse(path.read_text("utf-8")))
-    ]
+    silent = [str(path.relative_to(ROOT)) for path in PYTHON if not ast.get_docstring(tree(path))]
     assert not silent, f"these files have no docstring: {silent}"
 
 
@@ -125,7 +130,7 @@ def test_functions_fit_on_a_screen():
     """At most 60 lines from def to the end, tests and experiments too."""
     broken = []
     for path in PYTHON:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > 60:
