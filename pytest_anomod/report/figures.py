@@ -112,7 +112,7 @@ def draw_case(view: CaseView, title: str) -> bytes:
         lettering.axis((LEFT, top), (RIGHT, top + share * unit), axis.get_ylim(), ticks)
         lettering.write((LEFT, top + share * unit + 0.008), name, bold=True)
         for place, (text, colour) in zip(NAMES_AT, names, strict=False):
-            lettering.write((place, top + share * unit + 0.008), f"■ {text}", colour=colour)
+            lettering.write((place, top + share * unit + 0.008), f"■ {text}", colour=colour, halo=True)
     canvas.draw()
     return _png(canvas.buffer_rgba(), lettering)
 

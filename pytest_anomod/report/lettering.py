@@ -12,7 +12,7 @@ Place = tuple[float, float]
 Ticks = Sequence[tuple[float, str]]
 """Values of an axis, and what is written beside them."""
 
-TICK_PX, PAD_PX = 5, 5
+TICK_PX, PAD_PX, HALO_PX = 5, 5, 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class _Word:
     colour: str
     anchor: str  # of Pillow: l, m or r, then s for the baseline, m for the middle, a for the top
     bold: bool
+    halo: bool
 
 
 class Lettering:
@@ -35,10 +36,18 @@ class Lettering:
         self._ticks: list[tuple[Place, str]] = []
 
     def write(
-        self, at: Place, text: str, *, size_px: int = 11, colour: str = "", anchor: str = "ls", bold: bool = False
+        self,
+        at: Place,
+        text: str,
+        *,
+        size_px: int = 11,
+        colour: str = "",
+        anchor: str = "ls",
+        bold: bool = False,
+        halo: bool = False,
     ) -> None:
-        """Write a text."""
-        self._words.append(_Word(at, text, size_px, colour or self._ink, anchor, bold))
+        """Write a text; with a halo where a line may cross it."""
+        self._words.append(_Word(at, text, size_px, colour or self._ink, anchor, bold, halo))
 
     def axis(self, low: Place, high: Place, span: tuple[float, float], ticks: Ticks) -> None:
         """The left and the lower edge of a panel between two corners, and its ticks on the left."""
@@ -64,7 +73,10 @@ class Lettering:
             draw.text((x - TICK_PX - PAD_PX, y), text, fill=self._ink, font=_font(11, bold=False), anchor="rm")
         for word in self._words:
             font = _font(word.size_px, bold=word.bold)
-            draw.text(px(word.at), word.text, fill=word.colour, font=font, anchor=word.anchor)
+            draw.text(
+                px(word.at), word.text, fill=word.colour, font=font, anchor=word.anchor,
+                stroke_width=HALO_PX if word.halo else 0, stroke_fill="white",
+            )  # fmt: skip
 
 
 @functools.cache
