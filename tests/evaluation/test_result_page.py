@@ -48,7 +48,7 @@ def test_a_page_of_detection_alone_has_no_ranking(small_dataset):
 
 def test_of_a_detector_it_says_what_each_modality_adds(small_dataset):
     """And the terminal does; shares add up to the gain over the share of anomalous bins."""
-    found = evaluate(small_dataset, ["learnt_detector"], Options(subsets=True, robustness=True))
+    found = evaluate(small_dataset, ["nsigma_detector"], Options(subsets=True, robustness=True))
     detection = page.render(found, []).partition("<h2>Detection</h2>")[2]
     assert re.findall("<h3>(.*?)</h3>", detection) == [
         "With fewer modalities",
@@ -56,10 +56,10 @@ def test_of_a_detector_it_says_what_each_modality_adds(small_dataset):
         "With damaged telemetry",
     ]
     said = table.render(found, [])
-    gain = float(re.search(r"gain of learnt_detector over chance \(([-+.\d]+)\)", said)[1])
+    gain = float(re.search(r"gain of nsigma_detector over chance \(([-+.\d]+)\)", said)[1])
     shares = re.search(r"over chance \(.*?\): (.*)", said)[1]
     assert sum(map(float, re.findall(r" ([-+][.\d]+)", shares))) == pytest.approx(gain, abs=0.004)
-    assert "EMM of learnt_detector" in said
+    assert "EMM of nsigma_detector" in said
     assert "AP by damage and severity" in said
 
 
