@@ -127,7 +127,7 @@ class Boot:
             name: {"labels": objects.labels(ref, name), "container": container, "format": form}
             for name, form in self.formats.items()
         }
-        watch(self.deployment, rows)
+        watch(self.deployment, rows, is_made=True)
 
     def _ask_host(self, do: str, **words: Any) -> Any:
         """The host's answer; None while there is none."""

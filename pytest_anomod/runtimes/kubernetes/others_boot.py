@@ -55,6 +55,7 @@ class OthersBoot:
                 for name, row in self.rows.items()
             }
             | sink,
+            is_made=bool(self.asked.paths),
         )
         self._wait_running()
         self._place()

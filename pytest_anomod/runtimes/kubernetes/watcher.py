@@ -1,7 +1,8 @@
 """Follows the pods of a deployment: their states in undo/pods.json, logs and spans in files as services write them.
 
 A program of its own, started on behalf of the deployment: `python -m ...watcher JSON` with place, namespace, directory,
-and services: name -> the labels of its pods, the name of its container in them, the format of its log. It survives an
+and services: name -> the labels of its pods, the name of its container in them, the format of its log; and
+whether the pods are made for the deployment. It survives an
 API server that goes away for a while: logs go on where they were. That it was away, and which pods the cluster took
 from us, is in undo/mishaps.jsonl.
 """
@@ -78,6 +79,7 @@ class Watcher:
         self.namespace: str = orders["namespace"]
         self.directory = Path(orders["directory"])
         self.services: dict[str, dict[str, Any]] = orders["services"]
+        self.is_made: bool = orders["is_made"]
         self.selector = shared_selector(self.services)
         self.sinks = {name: Sink(self.directory, name, row["format"]) for name, row in self.services.items()}
         self.pods: dict[str, dict[str, Any]] = {}
@@ -131,13 +133,13 @@ class Watcher:
     def _hear_forever(self) -> None:
         """Take events, as far as we may read them."""
         path, query = path_of("v1", "events", self.namespace), {"fieldSelector": "involvedObject.kind=Pod"}
-        first = True
+        is_old = not self.is_made
         while True:
             try:
                 found = self.api.get(path, **query)
                 for event in found["items"]:
-                    self.hear(event, old=first)
-                first = False
+                    self.hear(event, old=is_old)
+                is_old = False
                 version = found["metadata"]["resourceVersion"]
                 for line in _lines(
                     self.api.stream(path, watch="true", resourceVersion=version, timeoutSeconds=str(WATCH_S), **query)

@@ -69,13 +69,17 @@ class Ways:
         self._ports |= files.read_json(file)
 
 
-def watch(deployment: AnyDeployment, services: Mapping[str, Mapping[str, Any]]) -> None:
-    """Have the pods of a deployment followed from now on by a program of ours (watcher.py says what `services` are)."""
+def watch(deployment: AnyDeployment, services: Mapping[str, Mapping[str, Any]], *, is_made: bool) -> None:
+    """Have the pods of a deployment followed from now on by a program of ours (watcher.py says what `services` are).
+
+    `is_made`: the pods are made for the deployment, so that all that the cluster says of them is of it.
+    """
     orders = {
         "place": deployment.ref["place"],
         "namespace": deployment.namespace,
         "directory": deployment.ref["directory"],
         "services": dict(services),
+        "is_made": is_made,
     }
     argv = [sys.executable, "-m", _WATCHES, json.dumps(orders)]
     deployment.programs.start(HOST_PART, argv, WATCHER, UP_FOR_S)

@@ -30,7 +30,7 @@ def watcher(deployment, monkeypatch):
     services = {"cart": {"labels": {SERVICE: "cart"}, "container": "main", "format": "json"}}
     ref = deployment.ref
     return watching.Watcher(
-        {"place": ref["place"], "namespace": "n", "directory": ref["directory"], "services": services}
+        {"place": ref["place"], "namespace": "n", "directory": ref["directory"], "services": services, "is_made": True}
     )
 
 

@@ -64,6 +64,17 @@ def test_an_event_is_told_as_often_as_it_happened_and_no_oftener(records, tmp_pa
     assert len(rows(tmp_path)) == 2
 
 
+def test_an_event_that_comes_before_its_pod_is_told_once_the_pod_is_seen(records, tmp_path):
+    """Pods and events come by two ways; which is first is chance."""
+    records.event(event("new", pod="cart-b", reason="Started", kind="Normal"))
+    assert rows(tmp_path) == []
+    records.know("cart-b", "cart")
+    records.know("cart-b", "cart")
+    records.event(event("new", pod="cart-b", reason="Started", kind="Normal"))
+    (row,) = rows(tmp_path)
+    assert row.attributes["k8s.pod.name"] == "cart-b"
+
+
 def test_a_container_that_was_started_again_is_a_record(records, tmp_path):
     """With how it ended."""
     ended = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}

@@ -23,7 +23,7 @@ def watcher(tmp_path, monkeypatch):
         name: {"labels": {SERVICE: name}, "container": "main", "format": form}
         for name, form in (("cart", "json"), ("cache", "redis"))
     }
-    orders = {"place": {}, "namespace": "n", "directory": str(tmp_path)}
+    orders = {"place": {}, "namespace": "n", "directory": str(tmp_path), "is_made": True}
     made = watching.Watcher({**orders, "services": services})
     made.followed = followed
     return made
@@ -120,9 +120,8 @@ def test_a_thread_that_fails_ends_the_watcher(watcher, monkeypatch, capsys):
     monkeypatch.setattr(watching.Watcher, "run", run)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     monkeypatch.setattr(os, "_exit", ended.append)
-    watching.main(
-        ["", json.dumps({"place": {}, "namespace": "n", "directory": str(watcher.directory), "services": {}})]
-    )
+    orders = {"place": {}, "namespace": "n", "directory": str(watcher.directory), "services": {}, "is_made": True}
+    watching.main(["", json.dumps(orders)])
     assert ended == [1]
     assert "KeyError: 'a log'" in capsys.readouterr().err
 

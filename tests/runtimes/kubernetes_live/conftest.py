@@ -11,6 +11,7 @@ import pytest
 from pytest_anomod.host import cluster
 from pytest_anomod.runtimes.docker import image
 from pytest_anomod.runtimes.kubernetes.api import DEPLOYMENT, Api
+from pytest_anomod.safety import guardian, sessions
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,17 @@ def ours(api):
     """A function: names of namespaces of ours in the cluster."""
     path = "/api/v1/namespaces"
     return lambda: [found["metadata"]["name"] for found in api.get(path, labelSelector=DEPLOYMENT)["items"]]
+
+
+@pytest.fixture
+def session(api, ours, tmp_path, monkeypatch):
+    """A session of ours, ended however its test ends; nothing of it is left in the cluster, nor to undo."""
+    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
+    made = sessions.new_session(tmp_path, "run", "gw0")
+    guardian.ensure_guardian(made.directory)
+    yield made
+    assert sessions.end_session(made) == ()
+    assert ours() == []
 
 
 @pytest.fixture

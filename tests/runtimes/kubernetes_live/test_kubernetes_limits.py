@@ -11,7 +11,6 @@ from pytest_anomod.model.catalog import find
 from pytest_anomod.model.errors import DeploymentError
 from pytest_anomod.model.runtime import instance_of
 from pytest_anomod.runtimes.kubernetes.runtime import KubernetesRuntime
-from pytest_anomod.safety import guardian, sessions
 
 LIMITS = [
     (CpuContention(), "home-timeline-service"),
@@ -21,11 +20,9 @@ LIMITS = [
 PARTITION = NetworkPartition(peers=("post-storage-service",))
 
 
-def test_pressure_and_partition(api, ours, tmp_path, monkeypatch):
+def test_pressure_and_partition(session):
     """Each is seen in the kernel's own counters or from inside, is out again, and no container was restarted for it."""
-    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
-    session, runtime, native = sessions.new_session(tmp_path, "run", "gw0"), KubernetesRuntime(), NativeInjector()
-    guardian.ensure_guardian(session.directory)
+    runtime, native = KubernetesRuntime(), NativeInjector()
     system = find("systems", "social_network")
     deployment = runtime.up(system, session)
     for fault, target in LIMITS:
@@ -48,5 +45,3 @@ def test_pressure_and_partition(api, ours, tmp_path, monkeypatch):
     events = (deployment.directory / "logs" / "text-service.events").read_text()
     assert '"k8s.event.reason": "Started"' in events
     runtime.down(deployment)
-    assert sessions.end_session(session) == ()
-    assert ours() == []

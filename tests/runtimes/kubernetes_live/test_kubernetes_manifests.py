@@ -15,23 +15,12 @@ from pytest_anomod.model.source import OtlpInbox
 from pytest_anomod.runtimes.kubernetes import manifests
 from pytest_anomod.runtimes.kubernetes.api import path_of
 from pytest_anomod.runtimes.kubernetes.runtime import KubernetesRuntime
-from pytest_anomod.safety import guardian, sessions
 from pytest_anomod.sources.otlp.receiver import receiver_in
 
 pytestmark = pytest.mark.usefixtures("nothing_registered")
 
 
-@pytest.fixture
-def session(api, tmp_path, monkeypatch):
-    """A session of ours, of which nothing is left to undo in the end."""
-    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
-    made = sessions.new_session(tmp_path, "run", "gw0")
-    guardian.ensure_guardian(made.directory)
-    yield made
-    assert sessions.end_session(made) == ()
-
-
-def test_manifests_come_up_in_a_namespace_of_ours(api, shop, session, ours):
+def test_manifests_come_up_in_a_namespace_of_ours(api, shop, session):
     """Services by the names of their Services, with what was found of them; killed, stopped and started again."""
     system = kubernetes_system(shop, name="k8s_shop", entry="web", otlp=["clock"])
     told = [(one.name, one.calls, one.port) for one in system.services]
@@ -66,7 +55,6 @@ def test_manifests_come_up_in_a_namespace_of_ours(api, shop, session, ours):
         clock.wait_until(lambda: "GET / HTTP" in said.read_text(), timeout_s=10, what="the log of the page")
     finally:
         runtime.down(deployment)
-    assert ours() == []
 
 
 def test_what_runs_in_a_namespace_of_its_owner_stays(api, shop, session):

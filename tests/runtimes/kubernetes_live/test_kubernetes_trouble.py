@@ -16,14 +16,9 @@ from pytest_anomod.safety import guardian, sessions
 
 
 @pytest.fixture
-def up(api, ours, tmp_path, monkeypatch):
-    """Brings SocialNetwork up as far as it goes; nothing of it may be left then."""
-    monkeypatch.setenv("ANOMOD_STATE_DIR", str(tmp_path / "state"))
-    session = sessions.new_session(tmp_path, "run", "gw0")
-    guardian.ensure_guardian(session.directory)
-    yield lambda: KubernetesRuntime().up(find("systems", "social_network"), session)
-    assert sessions.end_session(session) == ()
-    assert ours() == []
+def up(session):
+    """Brings SocialNetwork up as far as it goes."""
+    return lambda: KubernetesRuntime().up(find("systems", "social_network"), session)
 
 
 def test_an_image_that_is_nowhere(up, monkeypatch):
