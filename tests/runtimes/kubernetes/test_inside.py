@@ -73,7 +73,8 @@ def test_memory_of_its_program_is_told_and_limited(container):
     process, asked = container
     asked("run", name="load", source="import time\ntime.sleep(60)", argv=[], deadline_s=60)
     told = asked("memory")
-    (child,) = (one.pid for one in psutil.Process(process.pid).children() if one.cmdline()[-1] == PROGRAM)
+    # one that has just been forked has its parent's words, which end with the same
+    (child,) = (one.pid for one in psutil.Process(process.pid).children() if one.cmdline()[1:] == ["-c", PROGRAM])
     assert told["server"] == child
     assert list(told["processes"]) == [str(child)]
     size, limit = told["processes"][str(child)]
