@@ -10,7 +10,7 @@ from typing import Any
 
 _NUMBERS = re.compile(r"[0-9a-fA-F-]*[0-9][0-9a-fA-F-]*")
 _TELLING = frozenset({"status", "code", "msg", "message", "error", "success"})
-"""Fields that say how it went: their words are part of the shape."""
+"""Fields that say how it went: their words are part of the shape, except in lists, whose entries have states."""
 
 TEXT_LENGTH = 60
 DEPTH = 4
@@ -38,24 +38,25 @@ def novel(before: Sequence[str], after: Iterable[str]) -> tuple[list[int], list[
     return [int(counts[shape] == 1) for shape in before], [int(shape not in counts) for shape in after]
 
 
-def _skeleton(value: Any, field: str, depth: int) -> str:
+def _skeleton(value: Any, field: str, depth: int, *, in_list: bool = False) -> str:
+    is_telling = field.lower() in _TELLING
     if isinstance(value, dict):
         if not value:
             return "{}"
         if depth == 0:
             return "{...}"
-        inner = (f"{key}:{_skeleton(value[key], key, depth - 1)}" for key in sorted(value))
+        inner = (f"{key}:{_skeleton(value[key], key, depth - 1, in_list=in_list)}" for key in sorted(value))
         return "{" + ",".join(inner) + "}"
     if isinstance(value, list):
-        return f"[{_skeleton(value[0], '', depth - 1) if depth else '...'}]" if value else "[]"
+        return f"[{_skeleton(value[0], '', depth - 1, in_list=True) if depth else '...'}]" if value else "[]"
     if isinstance(value, str):
         if not value:
             return "''"
-        return _words(value) if field.lower() in _TELLING else "text"
+        return _words(value) if is_telling and not in_list else "text"
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    if field.lower() in _TELLING:
-        return str(value)
+    if is_telling:
+        return "number" if in_list else str(value)
     return "number" if value else "0"
 
 

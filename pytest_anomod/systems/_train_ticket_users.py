@@ -117,9 +117,16 @@ async def sign_up(client: Client, random: Random) -> None:
 
 
 async def _signed_up(client: Client, random: Random) -> Session | None:
-    """A new passenger with two persons to travel, every second one with money in his account; None when that failed."""
-    user = User(name=f"passenger_{random.getrandbits(32):08x}", password=f"{random.randrange(10**6):06d}")
-    has_money = random.random() < 0.5
+    """A new passenger with two persons to travel; None when he could not sign up.
+
+    Every second one has money in his account, and of each two in turn the group is the other one. Drawn by lot, all of
+    the few passengers of one window would often be alike, and those of the next window otherwise.
+    """
+    users = _users(client)
+    number = next(users.came)
+    has_money, group = number % 2 == 0, number // 2 % 2
+    name = f"passenger_{random.getrandbits(31) * 2 + group:08x}"
+    user = User(name=name, password=f"{random.randrange(10**6):06d}")
     profile = {
         "userId": "",
         "userName": user.name,
@@ -140,8 +147,7 @@ async def _signed_up(client: Client, random: Random) -> Session | None:
     if has_money:
         account = {"userId": user.user_id, "money": "1000000"}
         await session.ask("POST", "/api/v1/inside_pay_service/inside_payment/account", account)
-    users = _users(client)
-    user.journeys_left = min(JOURNEYS, (next(users.came) + 1) * JOURNEYS // PASSENGERS)
+    user.journeys_left = min(JOURNEYS, (number + 1) * JOURNEYS // PASSENGERS)
     users.passengers.append(user)
     return session
 

@@ -19,6 +19,7 @@ from pytest_anomod.checks.content import novel, shape_of
         ("Success", "failure: connect() failed"),
         ("Success", ""),
         ('{"a": 1}', '{"a": 1'),
+        ('{"data": {"code": 0}}', '{"data": {"code": 500}}'),
     ],
 )
 def test_poorer_or_foreign_answers_have_another_shape(usual, other):
@@ -31,6 +32,8 @@ def test_poorer_or_foreign_answers_have_another_shape(usual, other):
         ('{"id": 17, "text": "a"}', '{"text": "other words", "id": 99}'),
         ("stored post 12345", "stored post 9"),
         ('[{"x": 1}]', '[{"x": 2}, {"x": 3}]'),
+        # what state an order is in does not say how the question for it went
+        ('{"data": [{"status": 0, "msg": "new"}]}', '{"data": [{"status": 6, "msg": "used"}]}'),
     ],
 )
 def test_values_order_and_counts_are_no_shape(one, two):

@@ -174,14 +174,27 @@ def test_a_new_login_takes_nothing_from_the_users_other_journeys():
     assert asyncio.run(together()) == ("Bearer t", "new")
 
 
+def test_passengers_of_any_three_in_turn_differ_in_group_and_money():
+    """Drawn by lot they would all be alike in one window and otherwise in the next: a difference that nothing made."""
+    state, kinds = {}, []
+    for seed in range(12):
+        wire = Wire(state=state)
+        played(users.sign_up, seed, wire)
+        has_money = any(call[1].endswith("/inside_payment/account") for call in wire.calls)
+        kinds.append((state["train_ticket"].passengers[-1].group, has_money))
+    for three in zip(kinds, kinds[1:], kinds[2:], strict=False):
+        assert {group for group, _ in three} == {"alpha", "beta"}
+        assert {money for _, money in three} == {True, False}
+
+
 def test_users_say_which_of_two_groups_they_are_in():
     """A fault can be for one of them: all requests of a user have the same group."""
-    wires = [Wire() for _ in range(12)]
-    for seed, wire in enumerate(wires):
-        played(journeys.look_at_orders, seed, wire)
-    groups = [{call[2]["headers"]["X-Group"] for call in wire.calls if "headers" in call[2]} for wire in wires]
-    assert all(len(one) == 1 for one in groups)
-    assert set().union(*groups) == {"alpha", "beta"}
+    state = {}
+    for seed in range(12):
+        wire = Wire(state=state)
+        played(users.sign_up, seed, wire)
+        groups = {call[2]["headers"]["X-Group"] for call in wire.calls if "headers" in call[2]}
+        assert groups == {state["train_ticket"].passengers[-1].group}
 
 
 def test_passengers_come_and_go():
