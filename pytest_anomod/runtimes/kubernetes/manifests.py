@@ -31,6 +31,8 @@ COLLECTIONS: Mapping[str, tuple[str, str]] = {
 """Kinds that are brought up, in this order, with the version and name of their collection."""
 LEFT_OUT = ("Namespace", "Ingress", "HorizontalPodAutoscaler", "PodDisruptionBudget", "ServiceMonitor")
 """Kinds that a system does without in a namespace of ours: users come in by a Service, and there is one pod of each."""
+_CLAIMS_END = {"whenDeleted": "Delete", "whenScaled": "Retain"}
+"""What becomes of claims that a StatefulSet makes (Kubernetes 1.27): a service that was stopped has its data again."""
 _KUSTOMIZE_S = 60.0
 
 
@@ -156,6 +158,8 @@ def placed(documents: Sequence[Mapping[str, Any]], deployment: str) -> list[tupl
         metadata = document["metadata"]
         metadata.pop("namespace", None)
         metadata["labels"] = {**(metadata.get("labels") or {}), DEPLOYMENT: deployment}
+        if document.get("spec", {}).get("volumeClaimTemplates"):  # whose claims would outlive their StatefulSet
+            document["spec"]["persistentVolumeClaimRetentionPolicy"] = dict(_CLAIMS_END)
         template = document.get("spec", {}).get("template")
         if template is not None:
             inner = template.setdefault("metadata", {})

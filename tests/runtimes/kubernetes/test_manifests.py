@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
@@ -63,6 +64,16 @@ def test_what_is_brought_up_is_labelled_and_goes_where_we_say(files):
     assert front["metadata"]["labels"] == {DEPLOYMENT: "d1"}
     assert front["spec"]["template"]["metadata"]["labels"] == {"app": "front", DEPLOYMENT: "d1"}
     assert DEPLOYMENT not in SHOP[0]["spec"]["template"]["metadata"]["labels"]
+
+
+def test_claims_that_a_stateful_set_makes_go_with_it():
+    """Not when it is scaled to nothing: a service that was stopped has its data again."""
+    cache = copy.deepcopy(SHOP[2])
+    cache["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}}]
+    ((_, with_claims), (_, without)) = manifests.placed([cache, SHOP[2]], "d1")
+    policy = with_claims["spec"]["persistentVolumeClaimRetentionPolicy"]
+    assert policy == {"whenDeleted": "Delete", "whenScaled": "Retain"}
+    assert "persistentVolumeClaimRetentionPolicy" not in without["spec"]
 
 
 def test_what_can_not_be_read_is_named(tmp_path):
