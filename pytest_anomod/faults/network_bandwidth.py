@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
 _PROBE_S, _PROBE_BYTES = 0.4, 48_000
 """Probes take so long together on an idle line, but have no more bytes than that."""
-_PATIENCE_S = 6.0
+_PATIENCE_S = 12.0
+"""How much longer a probe waits: as long as callers do, of whose requests the line is full (10 s by most defaults)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkBandwidth(RelayedFault):
     """`rate_kbit` kilobits a second go through to the target, and as many come back, for all connections together.
 
-    Far below the rate of the target's traffic nothing comes back at all, which the probe can't tell
-    from a target that hangs: choose a rate at which some of the traffic gets through.
+    Below the rate of the target's traffic requests wait for the line until their callers give up, and probes wait as
+    long. Of callers that never give up nothing comes back in time, which the probe can't tell from a target that hangs.
     """
 
     name: ClassVar[str] = "network_bandwidth"

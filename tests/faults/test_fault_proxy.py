@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import contextlib
 import http.client
 import http.server
@@ -14,6 +16,7 @@ import pytest
 from programs import free_port, running, until
 
 from pytest_anomod.faults._speak import refuses, round_trip_s
+from pytest_anomod.faults.helpers import proxy
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
@@ -187,6 +190,24 @@ def test_a_narrow_line_is_shared_by_all_connections(upstream):
         took = time.monotonic() - began
     assert answers == [(200, b"x" * 20_000)] * 2
     assert took >= 0.5
+
+
+def test_clients_that_went_away_are_not_waited_for():
+    """Their chunks would take the line 20 seconds; who comes after them waits for the one that is on it only."""
+    options = {"loss": 0, "delay_ms": 0, "jitter_ms": 0, "rate_kbit": 64, "on_s": 1, "off_s": 0, "seed": 1}
+
+    async def play() -> tuple[float, list[object]]:
+        road, began = proxy.Road(argparse.Namespace(**options)), time.monotonic()
+        words = [False, *[True] * 40]
+        before = [asyncio.ensure_future(road.pass_through(4000, "to", lambda gone=gone: gone)) for gone in words]
+        await asyncio.sleep(0)
+        await road.pass_through(80, "to", lambda: False)
+        took = time.monotonic() - began
+        return took, await asyncio.gather(*before, return_exceptions=True)
+
+    took, ends = asyncio.run(play())
+    assert 0.5 <= took < 5
+    assert [type(end) for end in ends] == [type(None), *[proxy.Reset] * 40]
 
 
 def test_it_waits_for_its_port_and_is_ready_before(upstream):

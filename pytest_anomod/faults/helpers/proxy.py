@@ -10,6 +10,9 @@ delayed before they are forwarded (`--hold`). With `--off-s` it does all that fo
 Loss is what TCP makes of it: each chunk is a packet; a lost one is sent again after 0.2 s, then 0.4, 0.8 ... (a
 lost SYN after 1 s, 2 s ...), and what comes behind it in the same direction waits. After six losses in a row the
 connection is reset.
+
+A rate is a line that all connections share in turn. A client that went away meanwhile gives its turn away, as packets
+of a connection that is over are sent no more: what waits for the line is never older than its clients' patience.
 """
 
 from __future__ import annotations
@@ -21,13 +24,15 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 RTO_S = 0.2
 SYN_RTO_S = 1.0
 TRIES = 6
 CHUNK = 16_384
+LATE_S = 0.005
+"""So much later than it should a chunk may come through, for others not to be the later for it."""
 BIND_WITHIN_S = 10.0
 
 
@@ -46,6 +51,7 @@ class Road:
         self.random = random.Random(arguments.seed)
         self.on_s, self.turn_s = arguments.on_s, arguments.on_s + arguments.off_s
         self.since = asyncio.get_running_loop().time()
+        self.turns = {"to": asyncio.Lock(), "from": asyncio.Lock()}
         self.free_at = {"to": 0.0, "from": 0.0}
 
     def is_off(self) -> bool:
@@ -54,13 +60,19 @@ class Road:
             return False
         return (asyncio.get_running_loop().time() - self.since) % self.turn_s >= self.on_s
 
-    async def pass_through(self, size: int, way: str) -> None:
-        """Wait for one's turn in a direction that all connections share, and as long as the bytes take."""
+    async def pass_through(self, size: int, way: str, is_over: Callable[[], bool]) -> None:
+        """Wait for one's turn in a direction that all connections share, and as long as the bytes take.
+
+        Reset if the client `is_over` by then.
+        """
         if not self.bytes_a_second or self.is_off():
             return
-        now = asyncio.get_running_loop().time()
-        self.free_at[way] = max(now, self.free_at[way]) + size / self.bytes_a_second
-        await asyncio.sleep(self.free_at[way] - now)
+        async with self.turns[way]:
+            if is_over():
+                raise Reset
+            now = asyncio.get_running_loop().time()
+            self.free_at[way] = max(now - LATE_S, self.free_at[way]) + size / self.bytes_a_second
+            await asyncio.sleep(max(0.0, self.free_at[way] - now))
 
     async def stall(self, first_rto_s: float) -> None:
         """Wait as long as the retransmissions of one packet take; Reset when it never gets through."""
@@ -97,7 +109,9 @@ class Proxy:
             writers.append(forth)
             for end in writers:
                 end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await _converse(self._requests(reader, forth, writer), forth, self._pump(back, writer, "from"))
+            await _converse(
+                self._requests(reader, forth, writer), forth, self._pump(back, writer, "from", reader.at_eof)
+            )
             for end in writers:
                 end.close()  # what was written still goes out
             writers.clear()
@@ -111,7 +125,7 @@ class Proxy:
         self, reader: asyncio.StreamReader, forth: asyncio.StreamWriter, writer: asyncio.StreamWriter
     ) -> None:
         if not self.arguments.abort and not self.arguments.hold:
-            await self._pump(reader, forth, "to")
+            await self._pump(reader, forth, "to", reader.at_eof)
             return
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             while True:
@@ -145,10 +159,12 @@ class Proxy:
         fields = (line.partition(b":") for line in head.split(b"\r\n")[1:])
         return not name or any(key.lower() == name.lower() and text.strip() == value for key, _, text in fields)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str, is_over: Callable[[], bool]
+    ) -> None:
         """Copy chunk by chunk; chunks under way are held in a queue, so that a delay does not become a bandwidth."""
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=64)
-        await _first(self._send(queue, writer, way), self._receive(reader, queue))
+        await _first(self._send(queue, writer, way, is_over), self._receive(reader, queue))
 
     async def _receive(self, reader: asyncio.StreamReader, queue: asyncio.Queue[tuple[float, bytes]]) -> None:
         loop = asyncio.get_running_loop()
@@ -158,7 +174,13 @@ class Proxy:
             await queue.put((loop.time() + self.road.lag(), chunk))
         await loop.create_future()  # the sender ends us when all has gone out
 
-    async def _send(self, queue: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter, way: str) -> None:
+    async def _send(
+        self,
+        queue: asyncio.Queue[tuple[float, bytes]],
+        writer: asyncio.StreamWriter,
+        way: str,
+        is_over: Callable[[], bool],
+    ) -> None:
         loop = asyncio.get_running_loop()
         while True:
             due, chunk = await queue.get()
@@ -166,7 +188,7 @@ class Proxy:
             if not chunk:
                 return
             await self.road.stall(RTO_S)
-            await self.road.pass_through(len(chunk), way)
+            await self.road.pass_through(len(chunk), way, is_over)
             writer.write(chunk)
             await writer.drain()
 

@@ -25,7 +25,7 @@ def test_manifests_come_up_in_a_namespace_of_ours(api, shop, session):
     system = kubernetes_system(shop, name="k8s_shop", entry="web", otlp=["clock"])
     told = [(one.name, one.calls, one.port) for one in system.services]
     assert told == [("web", ("cache",), 80), ("cache", (), 8081), ("clock", ("web",), 0)]
-    runtime, native = KubernetesRuntime(), find("injectors", "native")
+    runtime = KubernetesRuntime()
     deployment = runtime.up(system, session)
     try:
         states = {one.instance_id: one.state for one in deployment.instances()}
@@ -38,14 +38,7 @@ def test_manifests_come_up_in_a_namespace_of_ours(api, shop, session):
         cache.stop()
         assert instance_of(deployment, "cache").state == "stopped"
         cache.start()
-        abort = HttpAbort(percent=100)
-        service = path_of("v1", "services", deployment.namespace, "web")
-        before = api.get(service)["spec"]
-        native.prepare(abort, deployment, "web")
-        native.inject(abort, deployment, "web")
-        clock.wait_until(lambda: native.active(abort, deployment, "web"), timeout_s=20, what="the fault to be seen")
-        native.recover(abort, deployment, "web")
-        assert api.get(service)["spec"] == before
+        _abort(api, deployment)
         names = {one["metadata"]["name"] for one in api.get(path_of("v1", "services", deployment.namespace))["items"]}
         assert names == {"web", "cache", "anomod-otlp"}
         inbox = next(source for source in deployment.sources() if isinstance(source, OtlpInbox))
@@ -78,10 +71,23 @@ def test_what_runs_in_a_namespace_of_its_owner_stays(api, shop, session):
         deployment = runtime.up(system, session)
         assert deployment.capability(Lifecycle, "web") is None
         assert deployment.unhealthy() == ()
+        _abort(api, deployment)
         runtime.down(deployment)
         assert {pod["metadata"]["uid"] for pod in api.get(found)["items"]} == before
     finally:
         api.delete(f"{path}/theirs")
+
+
+def _abort(api, deployment):
+    """Put a fault of HTTP into the page and take it out again: its Service is then what it was."""
+    native, abort = find("injectors", "native"), HttpAbort(percent=100)
+    service = path_of("v1", "services", deployment.namespace, "web")
+    before = api.get(service)["spec"]
+    native.prepare(abort, deployment, "web")
+    native.inject(abort, deployment, "web")
+    clock.wait_until(lambda: native.active(abort, deployment, "web"), timeout_s=20, what="the fault to be seen")
+    native.recover(abort, deployment, "web")
+    assert api.get(service)["spec"] == before
 
 
 def test_a_manifest_that_asks_for_more_is_refused(tmp_path):
