@@ -171,6 +171,21 @@ def test_a_counter_that_rises_without_spans_is_told():
     assert scores["user"] - scores["home"] > 5
 
 
+def test_what_a_service_counted_that_could_not_be_asked_is_no_surplus():
+    """A stopped or paused service tells no counter and serves nothing: that is the fault, no mark of a probe."""
+    given = evidence(Effect(), control=False, noise=QUIET)
+    times = np.arange(given.start_ns, given.end_ns, 10**9)
+    rows = [
+        {"time_unix_nano": time, "service_name": name, "metric_name": "rpc_server_requests_total", "kind": "counter",
+         "value": float(5 * number), "attributes": "{}"}
+        for name in ("user", "home") for number, time in enumerate(times) if name == "home" or time < given.alarm_ns
+    ]  # fmt: skip
+    spans = given.traces
+    served = spans[(spans.service_name != "user") | (spans.time_unix_nano < given.alarm_ns)]
+    stopped = given.replaced({"metrics": lambda: pd.DataFrame(rows), "traces": lambda: served})
+    assert "user" not in find_method("counter_minus_spans").rank(stopped)
+
+
 def test_own_time_and_blame():
     """A call to a store leaves no span below: its time is the store's; a server's own time leaves calls out."""
     spans = spans_of(evidence(Effect(), control=False, noise=QUIET))

@@ -16,12 +16,14 @@ class Series:
     """`values[tick, column]`; counters are rates a second, histograms a rate (`_count`) and a mean (`_mean`).
 
     Labels are summed up, so that a column is one metric of one service. What is missing keeps its last value, or 0
-    before there is any (as RCAEval reads its tables). `after` says which ticks come after the alarm.
+    before there is any (as RCAEval reads its tables); `told[tick, column]` is False there. `after` says which ticks
+    come after the alarm.
     """
 
     times: np.ndarray
     after: np.ndarray
     values: np.ndarray
+    told: np.ndarray
     services: tuple[str, ...]
     metrics: tuple[str, ...]
 
@@ -43,13 +45,16 @@ def _read(evidence: Evidence) -> Series:
     frame = evidence.metrics
     if frame.empty:
         none = np.empty(0, dtype=np.int64)
-        return Series(times=none, after=none > 0, values=np.empty((0, 0)), services=(), metrics=())
-    table = metric_table(frame, _ticks(frame["time_unix_nano"].to_numpy(), evidence.start_ns)).ffill().fillna(0.0)
+        nothing = np.empty((0, 0))
+        return Series(times=none, after=none > 0, values=nothing, told=nothing > 0, services=(), metrics=())
+    found = metric_table(frame, _ticks(frame["time_unix_nano"].to_numpy(), evidence.start_ns))
+    table = found.ffill().fillna(0.0)
     times = table.index.to_numpy()
     return Series(
         times=times,
         after=times >= evidence.normal_until_ns,
         values=table.to_numpy(dtype=float),
+        told=found.notna().to_numpy(),
         services=tuple(map(str, table.columns.get_level_values(0))),
         metrics=tuple(map(str, table.columns.get_level_values(1))),
     )
