@@ -30,7 +30,8 @@ class CounterMinusSpans:
         """The rise by service; nothing unless both modalities are there."""
         if set(self.modalities) - set(evidence.granted):
             return {}
-        series, found = series_of(evidence), {}
+        series = series_of(evidence)
+        found: dict[str, float] = {}
         for column, (name, metric) in enumerate(zip(series.services, series.metrics, strict=True)):
             if metric.endswith("_total") and _REQUESTS.fullmatch(metric) and name in evidence.services:
                 found[name] = found.get(name, 0.0) + _surplus(evidence, series, column)
