@@ -13,9 +13,12 @@ import numpy as np
 from pytest_anomod.dataset.evidence import Evidence
 from pytest_anomod.evaluation.methods._series import Series, series_of
 from pytest_anomod.evaluation.methods._spans import seconds, spans_of
+from pytest_anomod.model.clock import NS_PER_S
 
 LEAST_TOLD = 0.5
-"""Share of the ticks on either side of the alarm at which a counter must have been told; else there is no score."""
+"""Share of the time on either side of the alarm for which a counter must have been told; else there is no score."""
+GAP = 3.0
+"""So many times longer than usual is the step to a row before which the service was not asked, or gave no answer."""
 _REQUESTS = re.compile(r"(rpc_server|http)_requests_total|(rpc_server|http_request)_duration_seconds_count")
 
 
@@ -39,19 +42,23 @@ class CounterMinusSpans:
 
 
 def _surplus(evidence: Evidence, series: Series, column: int) -> float:
-    """What one counter rises by a second beyond the spans of the same ticks, after less before; NaN if seldom told."""
-    spans, told, value = spans_of(evidence), series.told[:, column], 0.0
+    """What one counter rises by a second beyond the spans of the same time, after less before; NaN if seldom told."""
+    spans, told = spans_of(evidence), series.told[:, column]
+    times, rates, after = series.times[told], series.values[told, column], series.after[told]
+    if len(times) < 2:
+        return float("nan")
+    steps = np.diff(times, prepend=times[0] - (times[1] - times[0])) / NS_PER_S
+    steps[steps > GAP * np.median(steps)] = 0.0  # nobody was told what was counted there
     served = spans.serves & (spans.service == spans.names.index(series.services[column]))
-    ticks = np.searchsorted(series.times, spans.times)  # a rate is that of the time up to its tick
-    seen = served & np.append(told, False)[ticks]
-    for side, of_spans, length_s, sign in zip(
-        (~series.after, series.after), (~spans.after, spans.after), seconds(evidence), (-1, 1), strict=True
-    ):
-        share = told[side].mean() if side.any() else 0.0
-        if share < LEAST_TOLD:
+    ticks = np.searchsorted(times, spans.times[served])  # a rate is that of the time up to its tick
+    traced = np.bincount(ticks, minlength=len(times) + 1)[: len(times)] * (steps > 0)
+    value = 0.0
+    for side, length_s, sign in zip((~after, after), seconds(evidence), (-1, 1), strict=True):
+        told_s = float(steps[side].sum())
+        if told_s < LEAST_TOLD * length_s:
             return float("nan")
-        value += sign * (series.values[side & told, column].mean() - (seen & of_spans).sum() / (length_s * share))
-    return float(value)
+        value += sign * float((rates * steps - traced)[side].sum()) / told_s
+    return value
 
 
 OFFERS = (CounterMinusSpans(),)
