@@ -122,6 +122,10 @@ class DatasetCase(ModalityTables):
             self._cache[modality] = tables.to_frame(self._table(modality))
         return self._cache[modality]
 
+    def again(self) -> DatasetCase:
+        """The same case with nothing read of it yet: whoever goes through many holds the rows of one."""
+        return dataclasses.replace(self, _cache={})
+
     def _table(self, modality: str) -> pa.Table:
         if modality in self.modalities:
             return tables.read_parquet(self.directory / f"{modality}.parquet")

@@ -22,7 +22,7 @@ def find(material: Material) -> Iterator[Finding]:
     for case in material.timed:
         if case.stored is None or {"metrics", "traces"} - {*case.modalities}:
             continue
-        rises = method.rank(alarm_evidence(case.stored))
+        rises = method.rank(alarm_evidence(case.stored.again()))
         if case.target not in rises or len(rises) < 2:
             continue
         firsts.append((case.case_id, is_first(rises, case.target), 1 / len(rises)))

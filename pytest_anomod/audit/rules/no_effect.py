@@ -43,7 +43,7 @@ def _by_windows(case: AuditCase) -> Iterator[Finding]:
     from pytest_anomod.dataset.stored_view import stored_view
 
     assert case.stored is not None
-    shifts = top_shifts(stored_view(case.stored), most=10**6)
+    shifts = top_shifts(stored_view(case.stored.again()), most=10**6)
     if shifts and not any(shift["moved"] for shift in shifts):
         if case.verdict not in SEEN:
             yield note(f"{case.case_id} has no effect, as its verdict says: {case.verdict}")
