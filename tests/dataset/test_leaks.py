@@ -28,6 +28,13 @@ def test_words_of_any_system_pass(text):
     assert find_leaks(text) == []
 
 
+def test_a_word_by_chance_in_random_letters_passes():
+    """Users' texts are 256 letters of 62: of 202 cases 14 had one of these words."""
+    letters = "vreNkjC9OnGOKddDV2FkOTBBkNjfEA6Pc1D4fvGz"
+    assert find_leaks(f"text={letters}anoModz96OemZ8v6fyKizHHp") == []
+    assert find_leaks(f"text={letters} chaosblade") == ["chaos"]
+
+
 def test_names_of_the_case_are_looked_for_when_they_are_telling():
     words = telling_words("perf_cpu_contention", "cpu_contention", "none", None, "sleep")
     assert words == ("perf_cpu_contention", "cpu_contention")

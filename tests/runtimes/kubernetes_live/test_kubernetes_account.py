@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ TOKEN_S = 3600
 @pytest.fixture
 def account(api, tmp_path):
     """A namespace and the kubeconfig of an account in it; the namespace goes in the end."""
-    namespace = "given"
+    namespace = f"given-{secrets.token_hex(3)}"  # the last one may be going still
     api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
     api.create(path_of("v1", "serviceaccounts", namespace), {"metadata": {"name": "ci"}})
     role = rights.manifest(namespace)

@@ -73,7 +73,10 @@ def test_what_runs_in_a_namespace_of_its_owner_stays(api, shop, session):
         assert deployment.unhealthy() == ()
         _abort(api, deployment)
         runtime.down(deployment)
-        assert {pod["metadata"]["uid"] for pod in api.get(found)["items"]} == before
+        clock.wait_until(
+            lambda: {pod["metadata"]["uid"] for pod in api.get(found)["items"]} == before,
+            timeout_s=30, what="the pods that were there, and no other",
+        )  # fmt: skip
     finally:
         api.delete(f"{path}/theirs")
 
