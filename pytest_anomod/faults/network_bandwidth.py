@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PROBE_S, _PROBE_BYTES = 0.4, 48_000
 """Probes take so long together on an idle line, but have no more bytes than that."""
 _PATIENCE_S = 12.0
-"""How much longer a probe waits: as long as callers do, of whose requests the line is full (10 s by most defaults)."""
+"""How much longer a probe waits: a little more than callers do, whose requests are before it (10 s in the replicas)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,8 +119,8 @@ async def sign_up(client: Client, random: Random) -> None:
 async def _signed_up(client: Client, random: Random) -> Session | None:
     """A new passenger with two persons to travel; None when he could not sign up.
 
-    Every second one has money in his account, and of each two in turn the group is the other one. Drawn by lot, all of
-    the few passengers of one window would often be alike, and those of the next window otherwise.
+    Every second one has money in his account; two are in one group, the next two in the other. The few passengers of a
+    window are then never all alike. Drawn by lot they often were, and those of the next window were different.
     """
     users = _users(client)
     number = next(users.came)

@@ -193,7 +193,7 @@ def test_a_narrow_line_is_shared_by_all_connections(upstream):
 
 
 def test_clients_that_went_away_are_not_waited_for():
-    """Their chunks would take the line 20 seconds; who comes after them waits for the one that is on it only."""
+    """Their chunks would need the line for 20 seconds; the one after them waits for the chunk that is on it only."""
     options = {"loss": 0, "delay_ms": 0, "jitter_ms": 0, "rate_kbit": 64, "on_s": 1, "off_s": 0, "seed": 1}
 
     async def play() -> tuple[float, list[object]]:

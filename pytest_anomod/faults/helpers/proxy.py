@@ -11,8 +11,8 @@ Loss is what TCP makes of it: each chunk is a packet; a lost one is sent again a
 lost SYN after 1 s, 2 s ...), and what comes behind it in the same direction waits. After six losses in a row the
 connection is reset.
 
-A rate is a line that all connections share in turn. A client that went away meanwhile gives its turn away, as packets
-of a connection that is over are sent no more: what waits for the line is never older than its clients' patience.
+A rate is a line that all connections share in turn. What waits for the line is dropped once its client has closed the
+connection (or its own side of it), as TCP sends no more of a connection that is over.
 """
 
 from __future__ import annotations

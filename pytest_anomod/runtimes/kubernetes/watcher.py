@@ -1,10 +1,9 @@
 """Follows the pods of a deployment: their states in undo/pods.json, logs and spans in files as services write them.
 
 A program of its own, started on behalf of the deployment: `python -m ...watcher JSON` with place, namespace, directory,
-and services: name -> the labels of its pods, the name of its container in them, the format of its log; and
-whether the pods are made for the deployment. It survives an
-API server that goes away for a while: logs go on where they were. That it was away, and which pods the cluster took
-from us, is in undo/mishaps.jsonl.
+is_made (whether the pods are made for the deployment), and services: name -> the labels of its pods, the name of its
+container in them, the format of its log. It survives an API server that goes away for a while: logs go on where they
+were. That it was away, and which pods the cluster took from us, is in undo/mishaps.jsonl.
 """
 
 from __future__ import annotations
