@@ -3,7 +3,7 @@
 scripts/with_kubernetes.sh python benchmarks/killed_in_kubernetes.py [--list] [FAULT ...]
 
 Needs the cluster's node to have the image (`tox run -e kubernetes_killed` makes and imports it). What runs are killed
-says killing.py; a fault that is refused in this cluster is told with the reason. Looked at: namespaces with all that is
+says killing.py; a fault that is refused in this cluster is not put in. Looked at: namespaces with all that is
 in them, processes (ports handed on, watcher, programs of faults), locks and directories.
 """
 

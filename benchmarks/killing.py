@@ -28,14 +28,18 @@ Left = Callable[[], list[str]]
 """What is there of a run now, a line each."""
 
 
-class RefusedError(Exception):
-    """The runtime does not put the fault in here."""
+TELLING = ("SKIPPED", "> ", "ERROR")
+"""How lines of a run begin that say why its fault was not put in."""
+
+
+class NotInError(Exception):
+    """The run ended before its fault was in: it is refused, or fails."""
 
 
 def table(doc: str, runtime: str, belongings: Callable[[Run, list[Any]], Left], *, within_s: float) -> int:
-    """Kill a run for each fault and print the table; 0 when each was clean within so many seconds.
+    """Kill a run for each fault and print the table; 0 when each that was in was clean within so many seconds.
 
-    `doc` is the program's own text; `belongings` is asked once the fault is in, with the run and the refs of its
+    A fault that was not put in is told with the reason; 1 if none was. `doc` is the program's own text; `belongings` is asked once the fault is in, with the run and the refs of its
     deployments.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -47,20 +51,20 @@ def table(doc: str, runtime: str, belongings: Callable[[Run, list[Any]], Left], 
         return 0
     if unknown := sorted(set(options.faults) - set(KINDS)):
         parser.error(f"no fault {', '.join(unknown)}; there are {', '.join(KINDS)}")
-    in_time = True
+    clean = []
     print(f"{'fault':28} {'had':>5} {'left':>5} {'seconds':>8}")
     for name in options.faults:
         with tempfile.TemporaryDirectory(prefix="killed-") as directory:
             try:
                 had, left, seconds = _kill(name, Path(directory), runtime, belongings, within_s)
-            except RefusedError as error:
-                print(f"{name:28} refused: {error}", flush=True)
+            except NotInError as error:
+                print(f"{name:28} not put in: {error}", flush=True)
                 continue
         print(f"{name:28} {had:>5} {len(left):>5} {seconds:>8.1f}", flush=True)
         for line in left:
             print(f"    {line}")
-        in_time = in_time and not left and seconds <= within_s
-    return 0 if in_time else 1
+        clean.append(not left and seconds <= within_s)
+    return 0 if clean and all(clean) else 1
 
 
 def _kill(
@@ -76,10 +80,8 @@ def _kill(
         there = belongings(run, wait_until_in(run, timeout_s=180))
         had = len(there())
     except AssertionError:
-        skipped = [line for line in run.output.splitlines() if line.startswith("SKIPPED")]
-        if not skipped:
-            raise
-        raise RefusedError(skipped[0].partition(": ")[2]) from None
+        lines = run.output.splitlines()
+        raise NotInError(next((line for line in lines if line.startswith(TELLING)), run.output)) from None
     finally:
         run.kill()
     killed, left = time.monotonic(), [""]
