@@ -39,8 +39,8 @@ class NotInError(Exception):
 def table(doc: str, runtime: str, belongings: Callable[[Run, list[Any]], Left], *, within_s: float) -> int:
     """Kill a run for each fault and print the table; 0 when each that was in was clean within so many seconds.
 
-    A fault that was not put in is told with the reason; 1 if none was. `doc` is the program's own text; `belongings` is asked once the fault is in, with the run and the refs of its
-    deployments.
+    A fault that was not put in is told with the reason; 1 if none was. `doc` is the program's own text; `belongings` is
+    asked once the fault is in, with the run and the refs of its deployments.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("faults", nargs="*", metavar="FAULT", default=KINDS)

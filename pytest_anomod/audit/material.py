@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Edges = tuple[int, int]
 """Start and end of a window in UTC nanoseconds, half-open."""
 
-KEPT = 40
-"""So many frames stay in memory, however many cases there are."""
+KEPT_BYTES = 10**9
+"""Frames of so many bytes stay in memory, however many cases there are, and the one that is looked at."""
 
 LABELLED = (Phase.ONSET, Phase.ANOMALY, Phase.RELEASE)
 """Windows in which a fault is in, or is put in or taken out."""
@@ -38,7 +38,7 @@ class FileFacts:
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class AuditCase:
-    """One case. `read` gives a modality's rows, or None where there are none; the last KEPT frames are kept.
+    """One case. `read` gives a modality's rows, or None where there are none; the last are kept, up to KEPT_BYTES.
 
     Rows have `time_unix_nano` and `service_name`, and columns named as ours where the dataset has the like. `windows`
     are empty where the dataset does not say when its fault was in. `facts` gives size and digest of files, or of what
@@ -98,9 +98,18 @@ class AuditCase:
         return sum((self.windows[phase][1] - self.windows[phase][0]) / 1e9 for phase in phases if phase in self.windows)
 
 
-@functools.lru_cache(maxsize=KEPT)
+_kept: collections.OrderedDict[tuple[AuditCase, str], tuple[pd.DataFrame | None, int]] = collections.OrderedDict()
+
+
 def _frame(case: AuditCase, modality: str) -> pd.DataFrame | None:
-    return case.read(modality)
+    key = (case, modality)
+    if key not in _kept:
+        frame = case.read(modality)
+        _kept[key] = frame, 0 if frame is None else int(frame.memory_usage(deep=True).sum())
+        while len(_kept) > 1 and sum(size for _, size in _kept.values()) > KEPT_BYTES:
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
+    return _kept[key][0]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

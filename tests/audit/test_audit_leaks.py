@@ -9,6 +9,7 @@ import made
 import pytest
 
 from pytest_anomod import cli
+from pytest_anomod.audit import material as material_of
 from pytest_anomod.audit import our_form
 from pytest_anomod.audit.audit import audit
 from pytest_anomod.audit.finding import Severity
@@ -31,6 +32,16 @@ def test_no_rule_keeps_the_rows_of_cases_it_has_looked_at(sound):
     for rule in all_rules():
         list(rule.find(material))
     assert [case.case_id for case in material.cases if case.stored._cache] == []
+
+
+def test_frames_beyond_a_size_are_read_again(sound, monkeypatch):
+    """The last one that was looked at stays, however large it is."""
+    monkeypatch.setattr(material_of, "KEPT_BYTES", 1)
+    first, second = our_form.read(sound).cases[:2]
+    frame = first.table("traces")
+    assert first.table("traces") is frame
+    second.table("traces")
+    assert first.table("traces") is not frame
 
 
 LEAKS = (
